@@ -1,0 +1,74 @@
+//! Time and randomness come in from outside, so that tests own them.
+
+use std::sync::Arc;
+
+use rand::RngCore as _;
+use time::OffsetDateTime;
+
+/// Tells the time of day, UTC.
+pub trait Clock: Send + Sync + 'static {
+    /// Now, to the millisecond (no store keeps more).
+    fn now(&self) -> OffsetDateTime;
+}
+
+/// Gives unpredictable bytes.
+pub trait Entropy: Send + Sync + 'static {
+    /// Fills `bytes` from a cryptographically secure source.
+    fn fill(&self, bytes: &mut [u8]);
+}
+
+/// Clock and randomness together, cheap to clone.
+#[derive(Clone)]
+pub struct Ambient {
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
+    /// The source of unpredictable bytes.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+impl Ambient {
+    /// The operating system's clock and randomness.
+    #[must_use]
+    pub fn system() -> Self {
+        Self { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) }
+    }
+
+    /// Now, UTC, to the millisecond.
+    #[must_use]
+    pub fn now(&self) -> OffsetDateTime {
+        self.clock.now()
+    }
+
+    /// `N` unpredictable bytes.
+    #[must_use]
+    pub fn bytes<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.entropy.fill(&mut bytes);
+        bytes
+    }
+}
+
+/// The operating system's clock.
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the system's clock")]
+    fn now(&self) -> OffsetDateTime {
+        whole_milliseconds(OffsetDateTime::now_utc())
+    }
+}
+
+/// The operating system's randomness.
+pub struct SystemEntropy;
+
+impl Entropy for SystemEntropy {
+    fn fill(&self, bytes: &mut [u8]) {
+        rand::rngs::OsRng.fill_bytes(bytes);
+    }
+}
+
+/// `moment` without what is finer than a millisecond.
+#[must_use]
+pub fn whole_milliseconds(moment: OffsetDateTime) -> OffsetDateTime {
+    moment.replace_millisecond(moment.millisecond()).unwrap_or(moment)
+}

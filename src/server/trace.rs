@@ -1,0 +1,60 @@
+//! The steps of one attempt and how long each took: at once progress, log and the trace an administrator reads.
+
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+/// One step of an attempt: a line of its trace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// `claim`, `discovery`, `token`, `keys`, `id_token`, `userinfo`, `user`, …
+    pub name: String,
+    /// When it began, in milliseconds after the callback arrived.
+    pub after_ms: u32,
+    /// How long it took, in milliseconds.
+    pub took_ms: u32,
+    /// `ok`, or the stable code of what went wrong.
+    pub result: String,
+}
+
+/// Collects the steps of one attempt.
+#[derive(Debug)]
+pub struct Trace {
+    began: Instant,
+    steps: Vec<Step>,
+}
+
+impl Trace {
+    /// Begins now.
+    #[must_use]
+    pub fn begin() -> Self {
+        Self { began: Instant::now(), steps: Vec::new() }
+    }
+
+    /// When the trace began; deadlines are counted from here.
+    #[must_use]
+    pub const fn began(&self) -> Instant {
+        self.began
+    }
+
+    /// Records a step that began at `since` and ends now.
+    pub fn record(&mut self, name: &str, since: Instant, result: &str) {
+        let step = Step {
+            name: name.to_owned(),
+            after_ms: millis(since.saturating_duration_since(self.began)),
+            took_ms: millis(since.elapsed()),
+            result: result.to_owned(),
+        };
+        tracing::info!(step = step.name, after_ms = step.after_ms, took_ms = step.took_ms, result = step.result, "step");
+        self.steps.push(step);
+    }
+
+    /// What was recorded so far, in order.
+    #[must_use]
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+}
+
+fn millis(duration: std::time::Duration) -> u32 {
+    u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
+}
