@@ -196,6 +196,25 @@ impl SignIn {
     }
 }
 
+impl SignInError {
+    /// One event with the stable code, as loud as its row says.
+    pub(super) fn log(self, message: &'static str) {
+        let code = self.code();
+        match self.level() {
+            tracing::Level::ERROR => tracing::error!(code, "{message}"),
+            tracing::Level::WARN => tracing::warn!(code, "{message}"),
+            tracing::Level::INFO => tracing::info!(code, "{message}"),
+            _ => tracing::debug!(code, "{message}"),
+        }
+    }
+
+    /// The same, where no span names the reference.
+    pub(super) fn log_with(self, reference: &Reference) {
+        let _entered = tracing::info_span!("request", reference = %reference).entered();
+        self.log("problem");
+    }
+}
+
 /// The secret itself, where it has to be sealed or hashed.
 fn exposed(secret: &secrecy::SecretString) -> &str {
     secret.expose_secret()
