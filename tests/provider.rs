@@ -1,6 +1,13 @@
 //! The provider side against a provider that misbehaves on request (matrix groups A, E, F, G, H, I, J).
 #![cfg(feature = "ssr")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs, unreachable_pub)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    unreachable_pub
+)]
 
 #[path = "provider/fake.rs"]
 mod fake;
@@ -8,7 +15,7 @@ mod fake;
 use std::{sync::Arc, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as B64};
-use fake::{Fake, Key, Reply, cutting, hs256, json, text, with};
+use fake::{Fake, Key, Reply, cutting, hs256, json, over_tls, text, with};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -98,7 +105,10 @@ impl Rig {
     async fn redeem_within(&self, deadline: Duration) -> (Result<VerifiedClaims, ProviderFault>, Trace) {
         let mut trace = Trace::begin();
         let redemption = Redemption {
-            code: SecretString::from(CODE), verifier: SecretString::from(VERIFIER), nonce: NONCE.into(), started: NOW,
+            code: SecretString::from(CODE),
+            verifier: SecretString::from(VERIFIER),
+            nonce: NONCE.into(),
+            started: NOW,
             deadline: Instant::now() + deadline,
         };
         let outcome = self.provider().redeem(redemption, &mut trace).await;
@@ -122,7 +132,12 @@ impl Rig {
 }
 
 fn request(prompt_login: bool) -> AuthorizationRequest {
-    AuthorizationRequest { state: "x".repeat(500), nonce: NONCE.into(), verifier: SecretString::from(VERIFIER), prompt_login }
+    AuthorizationRequest {
+        state: "x".repeat(500),
+        nonce: NONCE.into(),
+        verifier: SecretString::from(VERIFIER),
+        prompt_login,
+    }
 }
 
 fn public_url() -> PublicUrl {
@@ -131,9 +146,13 @@ fn public_url() -> PublicUrl {
 
 fn settings(issuer: &str) -> ProviderSettings {
     ProviderSettings {
-        id: ProviderId::new("p"), name: "Example".into(), issuer: Issuer::new(issuer), client_id: CLIENT.into(),
+        id: ProviderId::new("p"),
+        name: "Example".into(),
+        issuer: Issuer::new(issuer),
+        client_id: CLIENT.into(),
         client_auth: ClientAuth::Basic(SecretString::from(SECRET)),
-        scopes: ["openid", "profile", "email"].map(String::from).into(), ca_file: None,
+        scopes: ["openid", "profile", "email"].map(String::from).into(),
+        ca_file: None,
     }
 }
 
@@ -172,14 +191,19 @@ async fn a_warm_sign_in_makes_two_requests() {
     rig.begin().await.unwrap();
     let (cold, trace) = rig.redeem_within(PLENTY).await;
     cold.unwrap();
-    assert_eq!(trace.steps().iter().map(|step| step.name.as_str()).collect::<Vec<_>>(), ["keys", "token", "id_token", "userinfo"]);
+    assert_eq!(
+        trace.steps().iter().map(|step| step.name.as_str()).collect::<Vec<_>>(),
+        ["keys", "token", "id_token", "userinfo"]
+    );
 
     let before = rig.op.count();
     let (person, trace) = rig.redeem_within(PLENTY).await;
     let person = person.unwrap();
     assert_eq!(rig.op.count() - before, 2);
-    assert_eq!(trace.steps().iter().map(|step| (step.name.as_str(), step.result.as_str())).collect::<Vec<_>>(),
-        [("token", "ok"), ("id_token", "ok"), ("userinfo", "ok")]);
+    assert_eq!(
+        trace.steps().iter().map(|step| (step.name.as_str(), step.result.as_str())).collect::<Vec<_>>(),
+        [("token", "ok"), ("id_token", "ok"), ("userinfo", "ok")]
+    );
     assert_eq!((person.issuer().as_str(), person.subject().as_str()), (rig.op.base.as_str(), "subject-1"));
     assert_eq!(person.claims().name.as_deref(), Some("Alice"));
     assert_eq!(person.claims().groups, Some(vec!["a".to_owned()]));
@@ -195,19 +219,36 @@ async fn a_warm_sign_in_makes_two_requests() {
 
 #[tokio::test]
 async fn the_token_request_is_what_the_operator_registered() {
-    let form = |body: &str| url::form_urlencoded::parse(body.as_bytes()).into_owned().collect::<std::collections::BTreeMap<_, _>>();
-    let common = [("grant_type", "authorization_code"), ("code", CODE), ("code_verifier", VERIFIER), ("redirect_uri", "https://rp.example.com/auth/oidc/callback")];
-    let expected = |more: &[(&str, &str)]| common.iter().chain(more).map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect::<std::collections::BTreeMap<_, _>>();
+    let form = |body: &str| {
+        url::form_urlencoded::parse(body.as_bytes()).into_owned().collect::<std::collections::BTreeMap<_, _>>()
+    };
+    let common = [
+        ("grant_type", "authorization_code"),
+        ("code", CODE),
+        ("code_verifier", VERIFIER),
+        ("redirect_uri", "https://rp.example.com/auth/oidc/callback"),
+    ];
+    let expected = |more: &[(&str, &str)]| {
+        common
+            .iter()
+            .chain(more)
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect::<std::collections::BTreeMap<_, _>>()
+    };
 
     let basic = Rig::new().await;
     basic.redeem().await.unwrap();
     let seen = basic.op.seen("/token").remove(0);
     // RFC 6749 2.3.1: id and secret form-encoded, then base64 (TK-01).
     let plain = "client%3A1+%C3%A9:s3cret+a%2Bb%25c%3Ad%26%C3%A9";
-    assert_eq!(seen.headers["authorization"], format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(plain)));
+    assert_eq!(
+        seen.headers["authorization"],
+        format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(plain))
+    );
     assert_eq!(form(&seen.body), expected(&[]));
 
-    let post = Rig::at(Fake::start().await, |settings| settings.client_auth = ClientAuth::Post(SecretString::from(SECRET)));
+    let post =
+        Rig::at(Fake::start().await, |settings| settings.client_auth = ClientAuth::Post(SecretString::from(SECRET)));
     post.redeem().await.unwrap();
     let seen = post.op.seen("/token").remove(0);
     assert!(seen.headers.get("authorization").is_none());
@@ -227,10 +268,17 @@ async fn the_authentication_request_says_what_is_needed_and_no_more() {
     let mut pairs: Vec<_> = url.query_pairs().into_owned().collect();
     pairs.sort();
     let mut expected = [
-        ("tenant", "1"), ("response_type", "code"), ("client_id", CLIENT), ("scope", "openid profile email"),
-        ("redirect_uri", "https://rp.example.com/auth/oidc/callback"), ("state", &"x".repeat(500)), ("nonce", NONCE),
-        ("code_challenge", &B64.encode(Sha256::digest(VERIFIER))), ("code_challenge_method", "S256"),
-    ].map(|(k, v)| (k.to_owned(), v.to_owned()));
+        ("tenant", "1"),
+        ("response_type", "code"),
+        ("client_id", CLIENT),
+        ("scope", "openid profile email"),
+        ("redirect_uri", "https://rp.example.com/auth/oidc/callback"),
+        ("state", &"x".repeat(500)),
+        ("nonce", NONCE),
+        ("code_challenge", &B64.encode(Sha256::digest(VERIFIER))),
+        ("code_challenge_method", "S256"),
+    ]
+    .map(|(k, v)| (k.to_owned(), v.to_owned()));
     expected.sort();
     assert_eq!(pairs, expected);
     assert!(url.as_str().len() < 1500);
@@ -256,20 +304,39 @@ async fn es256_and_harmless_variants_are_accepted() {
         rig.id_token(set("sub", json!("subject-1"))),
         rig.key.jwt_with(r#"{"alg":"RS256","kid":"one"}"#, "RS256", &rig.claims(|_| {})),
         rig.key.jwt_with(r#"{"alg":"RS256"}"#, "RS256", &rig.claims(|_| {})),
-        rig.key.jwt_with(r#"{"alg":"RS256","kid":"one","jwk":{"kty":"RSA"},"jku":"https://evil.example.com/"}"#, "RS256", &rig.claims(|_| {})),
+        rig.key.jwt_with(
+            r#"{"alg":"RS256","kid":"one","jwk":{"kty":"RSA"},"jku":"https://evil.example.com/"}"#,
+            "RS256",
+            &rig.claims(|_| {}),
+        ),
     ] {
         rig.answers(&token);
-        assert_eq!(rig.code_of().await, "ok", "{}", String::from_utf8_lossy(&B64.decode(token.split('.').nth(1).unwrap()).unwrap()));
+        assert_eq!(
+            rig.code_of().await,
+            "ok",
+            "{}",
+            String::from_utf8_lossy(&B64.decode(token.split('.').nth(1).unwrap()).unwrap())
+        );
     }
-    for (name, value) in [("token_type", json!("bEARER")), ("expires_in", json!("3600")), ("expires_in", json!(-1.5)), ("scope", json!(null)), ("unknown", json!({}))] {
+    for (name, value) in [
+        ("token_type", json!("bEARER")),
+        ("expires_in", json!("3600")),
+        ("expires_in", json!(-1.5)),
+        ("scope", json!(null)),
+        ("unknown", json!({})),
+    ] {
         let mut answer = tokens(&rig.id_token(|_| {}));
         answer[name] = value;
-        for content_type in ["application/json", "Application/JSON; charset=utf-8", "application/json ; charset=utf-8"] {
+        for content_type in ["application/json", "Application/JSON; charset=utf-8", "application/json ; charset=utf-8"]
+        {
             rig.op.says("/token", [text(200, content_type, &answer.to_string())]);
             assert_eq!(rig.code_of().await, "ok", "{name}");
         }
     }
-    rig.op.says("/token", [Reply::Text { status: 200, headers: vec![], body: tokens(&rig.id_token(|_| {})).to_string().into() }]);
+    rig.op.says(
+        "/token",
+        [Reply::Text { status: 200, headers: vec![], body: tokens(&rig.id_token(|_| {})).to_string().into() }],
+    );
     assert_eq!(rig.code_of().await, "ok");
     let mut fat = tokens(&rig.id_token(|_| {}));
     fat["access_token"] = json!("a".repeat(128 * 1024));
@@ -298,39 +365,76 @@ async fn id_tokens_that_fail_a_check_are_refused_before_userinfo_is_asked() {
     let swapped = format!("{}.{signature}", other.rsplit_once('.').unwrap().0);
 
     let claims: Vec<(&str, Box<dyn FnOnce(&mut Value)>)> = vec![
-        ("iss +1", Box::new(set("iss", json!(format!("{base}1"))))), ("iss /", Box::new(set("iss", json!(format!("{base}/"))))),
-        ("no iss", Box::new(without("iss"))), ("aud", Box::new(set("aud", json!("other")))), ("no aud", Box::new(without("aud"))),
-        ("aud []", Box::new(set("aud", json!([])))), ("aud more", Box::new(set("aud", json!([CLIENT, "other"])))),
-        ("aud 5", Box::new(set("aud", json!([CLIENT, 5])))), ("azp", Box::new(set("azp", json!("other")))),
-        ("azp empty", Box::new(set("azp", json!("")))), ("azp number", Box::new(set("azp", json!(1)))), ("azp list", Box::new(set("azp", json!([CLIENT])))),
-        ("nonce", Box::new(set("nonce", json!("other")))), ("no nonce", Box::new(without("nonce"))), ("nonce list", Box::new(set("nonce", json!([NONCE])))),
-        ("exp -60", Box::new(set("exp", json!(now - 60)))), ("exp -6min", Box::new(set("exp", json!(now - 360)))), ("no exp", Box::new(without("exp"))),
-        ("exp text", Box::new(set("exp", json!("soon")))), ("exp huge", Box::new(set("exp", json!(1e300)))), ("exp max", Box::new(set("exp", json!(i64::MAX)))),
-        ("iat old", Box::new(set("iat", json!(now - 61)))), ("iat future", Box::new(set("iat", json!(now + 61)))), ("no iat", Box::new(without("iat"))),
-        ("iat far", Box::new(set("iat", json!(8_000_000_000_000_i64)))), ("iat ancient", Box::new(set("iat", json!(-8_000_000_000_000_i64)))),
-        ("at_hash", Box::new(set("at_hash", json!(B64.encode([0; 16]))))), ("at_hash long", Box::new(set("at_hash", json!(B64.encode(Sha256::digest(ACCESS)))))),
-        ("no sub", Box::new(without("sub"))), ("sub empty", Box::new(set("sub", json!("")))), ("sub null", Box::new(set("sub", json!(null)))),
-        ("sub 256", Box::new(set("sub", json!("x".repeat(256))))), ("sub é", Box::new(set("sub", json!("é")))), ("sub NUL", Box::new(set("sub", json!("a\0")))),
-        ("sub number", Box::new(set("sub", json!(1)))), ("name object", Box::new(set("name", json!({})))),
+        ("iss +1", Box::new(set("iss", json!(format!("{base}/1"))))),
+        ("iss /", Box::new(set("iss", json!(format!("{base}/"))))),
+        ("no iss", Box::new(without("iss"))),
+        ("aud", Box::new(set("aud", json!("other")))),
+        ("no aud", Box::new(without("aud"))),
+        ("aud []", Box::new(set("aud", json!([])))),
+        ("aud more", Box::new(set("aud", json!([CLIENT, "other"])))),
+        ("aud 5", Box::new(set("aud", json!([CLIENT, 5])))),
+        ("azp", Box::new(set("azp", json!("other")))),
+        ("azp empty", Box::new(set("azp", json!("")))),
+        ("azp number", Box::new(set("azp", json!(1)))),
+        ("azp list", Box::new(set("azp", json!([CLIENT])))),
+        ("nonce", Box::new(set("nonce", json!("other")))),
+        ("no nonce", Box::new(without("nonce"))),
+        ("nonce list", Box::new(set("nonce", json!([NONCE])))),
+        ("exp -60", Box::new(set("exp", json!(now - 60)))),
+        ("exp -6min", Box::new(set("exp", json!(now - 360)))),
+        ("no exp", Box::new(without("exp"))),
+        ("exp text", Box::new(set("exp", json!("soon")))),
+        ("exp huge", Box::new(set("exp", json!(1e300)))),
+        ("exp max", Box::new(set("exp", json!(i64::MAX)))),
+        ("iat old", Box::new(set("iat", json!(now - 61)))),
+        ("iat future", Box::new(set("iat", json!(now + 61)))),
+        ("no iat", Box::new(without("iat"))),
+        ("iat far", Box::new(set("iat", json!(8_000_000_000_000_i64)))),
+        ("iat ancient", Box::new(set("iat", json!(-8_000_000_000_000_i64)))),
+        ("at_hash", Box::new(set("at_hash", json!(B64.encode([0; 16]))))),
+        ("at_hash long", Box::new(set("at_hash", json!(B64.encode(Sha256::digest(ACCESS)))))),
+        ("no sub", Box::new(without("sub"))),
+        ("sub empty", Box::new(set("sub", json!("")))),
+        ("sub null", Box::new(set("sub", json!(null)))),
+        ("sub 256", Box::new(set("sub", json!("x".repeat(256))))),
+        ("sub é", Box::new(set("sub", json!("é")))),
+        ("sub NUL", Box::new(set("sub", json!("a\0")))),
+        ("sub number", Box::new(set("sub", json!(1)))),
+        ("name object", Box::new(set("name", json!({})))),
     ];
     let mut bad: Vec<(&str, String)> = claims.into_iter().map(|(what, change)| (what, rig.id_token(change))).collect();
     bad.extend([
-        ("alg none", none(r#"{"alg":"none"}"#, "")), ("alg None", none(r#"{"alg":"None"}"#, "")), ("alg none signed", none(r#"{"alg":"none"}"#, signature)),
-        ("HS256 n", hs256(rsa_n.as_bytes(), "one", &payload)), ("HS256 raw n", hs256(&B64.decode(&rsa_n).unwrap(), "one", &payload)),
-        ("HS256 pem", hs256(include_bytes!("provider/rsa-2048.pem"), "one", &payload)), ("HS256 secret", hs256(SECRET.as_bytes(), "one", &payload)),
-        ("PS256 unlisted", rig.key.jwt("PS256", &payload)), ("RS512 unlisted", rig.key.jwt("RS512", &payload)),
+        ("alg none", none(r#"{"alg":"none"}"#, "")),
+        ("alg None", none(r#"{"alg":"None"}"#, "")),
+        ("alg none signed", none(r#"{"alg":"none"}"#, signature)),
+        ("HS256 n", hs256(rsa_n.as_bytes(), "one", &payload)),
+        ("HS256 raw n", hs256(&B64.decode(&rsa_n).unwrap(), "one", &payload)),
+        ("HS256 pem", hs256(include_bytes!("provider/rsa-2048.pem"), "one", &payload)),
+        ("HS256 secret", hs256(SECRET.as_bytes(), "one", &payload)),
+        ("PS256 unlisted", rig.key.jwt("PS256", &payload)),
+        ("RS512 unlisted", rig.key.jwt("RS512", &payload)),
         ("stranger's key", Key::pem(include_str!("provider/rsa-2048-next.pem"), "one").jwt("RS256", &payload)),
-        ("unknown kid", Key::next().jwt("RS256", &payload)), ("flipped", flipped), ("no signature", format!("{signed}.")), ("swapped", swapped),
+        ("unknown kid", Key::next().jwt("RS256", &payload)),
+        ("flipped", flipped),
+        ("no signature", format!("{signed}.")),
+        ("swapped", swapped),
         ("ES256 by RSA kid", rig.key.jwt_with(r#"{"alg":"ES256","kid":"one"}"#, "RS256", &payload)),
         ("crit", rig.key.jwt_with(r#"{"alg":"RS256","kid":"one","crit":["exp"]}"#, "RS256", &payload)),
         ("at+jwt", rig.key.jwt_with(r#"{"alg":"RS256","kid":"one","typ":"at+jwt"}"#, "RS256", &payload)),
         ("logout+jwt", rig.key.jwt_with(r#"{"alg":"RS256","kid":"one","typ":"logout+jwt"}"#, "RS256", &payload)),
         ("cty", rig.key.jwt_with(r#"{"alg":"RS256","kid":"one","cty":"JWT"}"#, "RS256", &payload)),
         ("alg twice", rig.key.jwt_with(r#"{"alg":"RS256","alg":"RS256","kid":"one"}"#, "RS256", &payload)),
-        ("two parts", signed.to_owned()), ("four parts", format!("{good}.x")), ("five parts", format!("{good}.x.y")), ("padded", format!("{good}=")),
-        ("array", rig.key.jwt("RS256", "[]")), ("trailing", rig.key.jwt("RS256", &format!("{payload}x"))), ("BOM", rig.key.jwt("RS256", &format!("\u{feff}{payload}"))),
-        ("sub twice", rig.key.jwt("RS256", &twice(r#""sub":"evil""#))), ("iss twice", rig.key.jwt("RS256", &twice(r#""iss":"x""#))),
-        ("exp twice", rig.key.jwt("RS256", &twice(r#""exp":1"#))), ("jti twice", rig.key.jwt("RS256", &twice(r#""jti":"x""#))),
+        ("two parts", signed.to_owned()),
+        ("four parts", format!("{good}.x")),
+        ("five parts", format!("{good}.x.y")),
+        ("padded", format!("{good}=")),
+        ("array", rig.key.jwt("RS256", "[]")),
+        ("trailing", rig.key.jwt("RS256", &format!("{payload}x"))),
+        ("BOM", rig.key.jwt("RS256", &format!("\u{feff}{payload}"))),
+        ("sub twice", rig.key.jwt("RS256", &twice(r#""sub":"evil""#))),
+        ("iss twice", rig.key.jwt("RS256", &twice(r#""iss":"x""#))),
+        ("exp twice", rig.key.jwt("RS256", &twice(r#""exp":1"#))),
+        ("jti twice", rig.key.jwt("RS256", &twice(r#""jti":"x""#))),
         ("roles twice", rig.key.jwt("RS256", &twice(r#""roles":"user","roles":"admin""#))),
         ("too large", rig.key.jwt("RS256", &rig.claims(set("pad", json!("x".repeat(200_000)))))),
     ]);
@@ -354,7 +458,10 @@ async fn rotated_keys_are_fetched_in_the_same_sign_in_and_a_flood_of_unknown_one
     rig.answers(&Key::next().jwt("RS256", &rig.claims(|_| {})));
     let (outcome, trace) = rig.redeem_within(PLENTY).await;
     outcome.unwrap();
-    assert_eq!(trace.steps().iter().map(|step| step.name.as_str()).collect::<Vec<_>>(), ["token", "keys", "id_token", "userinfo"]);
+    assert_eq!(
+        trace.steps().iter().map(|step| step.name.as_str()).collect::<Vec<_>>(),
+        ["token", "keys", "id_token", "userinfo"]
+    );
     assert_eq!(rig.op.seen("/jwks").len(), 2);
 
     rig.answers(&rig.id_token(|_| {}));
@@ -387,7 +494,9 @@ async fn token_responses_each_have_their_fault() {
         change(&mut answer);
         json(&answer)
     };
-    let error = |status, error: &str| text(status, "application/json", &json!({"error": error, "error_description": format!("<b>\r\n\u{1b}[31m {CODE} {SECRET} {VERIFIER} {}", "x".repeat(5000))}).to_string());
+    let error = |status, error: &str| {
+        text(status, "application/json", &json!({"error": error, "error_description": format!("<b>\r\n\u{1b}[31m {CODE} {SECRET} {VERIFIER} {}", "x".repeat(5000))}).to_string())
+    };
     let raw = |body: String| text(200, "application/json", &body);
     let body = good.to_string();
     let cases: Vec<(&str, Reply, &str)> = vec![
@@ -418,7 +527,11 @@ async fn token_responses_each_have_their_fault() {
         ("trailing", raw(format!("{body}garbage")), "provider_bad_answer"),
         ("twice", raw(body.replacen('{', r#"{"access_token":"x","#, 1)), "provider_bad_answer"),
         ("BOM", raw(format!("\u{feff}{body}")), "provider_bad_answer"),
-        ("not UTF-8", Reply::Text { status: 200, headers: vec![], body: b"{\"a\":\"\xff\"}".to_vec() }, "provider_bad_answer"),
+        (
+            "not UTF-8",
+            Reply::Text { status: 200, headers: vec![], body: b"{\"a\":\"\xff\"}".to_vec() },
+            "provider_bad_answer",
+        ),
         ("large", raw(format!("{}{body}", " ".repeat(600_000))), "provider_bad_answer"),
         ("endless", Reply::Endless, "provider_bad_answer"),
         ("429", error(429, "temporarily_unavailable"), "provider_busy"),
@@ -439,7 +552,9 @@ async fn token_responses_each_have_their_fault() {
 async fn the_fault_says_which_method_was_refused() {
     let rig = Rig::new().await;
     rig.op.says("/token", [text(401, "application/json", r#"{"error":"invalid_client","error_description":"basic"}"#)]);
-    assert!(matches!(rig.redeem().await, Err(ProviderFault::ClientRefused { method: "client_secret_basic", detail }) if detail == "invalid_client: basic"));
+    assert!(
+        matches!(rig.redeem().await, Err(ProviderFault::ClientRefused { method: "client_secret_basic", detail }) if detail == "invalid_client: basic")
+    );
 }
 
 #[tokio::test]
@@ -559,10 +674,40 @@ async fn userinfo_must_be_about_the_same_person() {
         ("sub case", plain(&|c| c["sub"] = json!("Subject-1")), "userinfo_invalid"),
         ("sub number", plain(&|c| c["sub"] = json!(1)), "userinfo_invalid"),
         ("no sub", plain(&|c| without("sub")(c)), "userinfo_invalid"),
-        ("sub#fr", plain(&|c| { without("sub")(c); c["sub#fr"] = json!("subject-1"); }), "userinfo_invalid"),
-        ("tags", plain(&|c| { c["name#fr"] = json!("x"); c["name#"] = json!(1); c["name#a#b"] = json!(1); }), "ok"),
-        ("ill-typed", plain(&|c| { c["address"] = json!("x"); c["updated_at"] = json!([]); c["locale"] = json!(5); }), "ok"),
-        ("sources", plain(&|c| { c["_claim_names"] = json!({"groups": "s"}); c["_claim_sources"] = json!({"s": {"endpoint": "http://169.254.169.254/"}}); }), "ok"),
+        (
+            "sub#fr",
+            plain(&|c| {
+                without("sub")(c);
+                c["sub#fr"] = json!("subject-1");
+            }),
+            "userinfo_invalid",
+        ),
+        (
+            "tags",
+            plain(&|c| {
+                c["name#fr"] = json!("x");
+                c["name#"] = json!(1);
+                c["name#a#b"] = json!(1);
+            }),
+            "ok",
+        ),
+        (
+            "ill-typed",
+            plain(&|c| {
+                c["address"] = json!("x");
+                c["updated_at"] = json!([]);
+                c["locale"] = json!(5);
+            }),
+            "ok",
+        ),
+        (
+            "sources",
+            plain(&|c| {
+                c["_claim_names"] = json!({"groups": "s"});
+                c["_claim_sources"] = json!({"s": {"endpoint": "http://169.254.169.254/"}});
+            }),
+            "ok",
+        ),
         ("space", text(200, "application/json ;charset=utf-8", &body), "ok"),
         ("no type", Reply::Text { status: 200, headers: vec![], body: body.clone().into() }, "ok"),
         ("HTML", text(200, "text/html", &body), "provider_bad_answer"),
@@ -572,14 +717,35 @@ async fn userinfo_must_be_about_the_same_person() {
         ("401", text(401, "application/json", "{}"), "userinfo_unavailable"),
         ("429", text(429, "application/json", "{}"), "userinfo_unavailable"),
         ("signed", signed(&|_| {}), "ok"),
-        ("signed iss aud", signed(&|c| { c["iss"] = json!(rig.op.base); c["aud"] = json!([CLIENT]); c["exp"] = json!(now + 9); c["nbf"] = json!(now); }), "ok"),
+        (
+            "signed iss aud",
+            signed(&|c| {
+                c["iss"] = json!(rig.op.base);
+                c["aud"] = json!([CLIENT]);
+                c["exp"] = json!(now + 9);
+                c["nbf"] = json!(now);
+            }),
+            "ok",
+        ),
         ("signed other sub", signed(&|c| c["sub"] = json!("subject-2")), "userinfo_invalid"),
         ("signed iss", signed(&|c| c["iss"] = json!("https://other.example.com")), "userinfo_invalid"),
         ("signed aud", signed(&|c| c["aud"] = json!("other")), "userinfo_invalid"),
         ("signed expired", signed(&|c| c["exp"] = json!(now - 60)), "userinfo_invalid"),
         ("signed early", signed(&|c| c["nbf"] = json!(now + 61)), "userinfo_invalid"),
-        ("signed by stranger", text(200, "application/jwt", &Key::pem(include_str!("provider/rsa-2048-next.pem"), "one").jwt("RS256", &body)), "userinfo_invalid"),
-        ("signed none", text(200, "application/jwt", &format!("{}.{}.", B64.encode(r#"{"alg":"none"}"#), B64.encode(&body))), "userinfo_invalid"),
+        (
+            "signed by stranger",
+            text(
+                200,
+                "application/jwt",
+                &Key::pem(include_str!("provider/rsa-2048-next.pem"), "one").jwt("RS256", &body),
+            ),
+            "userinfo_invalid",
+        ),
+        (
+            "signed none",
+            text(200, "application/jwt", &format!("{}.{}.", B64.encode(r#"{"alg":"none"}"#), B64.encode(&body))),
+            "userinfo_invalid",
+        ),
         ("signed HS256", text(200, "application/jwt", &hs256(SECRET.as_bytes(), "one", &body)), "userinfo_invalid"),
         ("signed ES256", text(200, "application/jwt", &Key::ec().jwt("ES256", &body)), "userinfo_invalid"),
     ];
@@ -645,23 +811,51 @@ async fn metadata_that_is_wrong_is_refused() {
         ("issuer /".into(), member("issuer", json!(format!("{base}/"))), "provider_metadata"),
         ("issuer case".into(), member("issuer", json!(base.to_uppercase())), "provider_metadata"),
         ("issuer missing".into(), missing("issuer"), "provider_metadata"),
-        ("issuer twice".into(), text(200, "application/json", &good.replacen('{', &format!(r#"{{"issuer":"{base}","#), 1)), "provider_bad_answer"),
+        (
+            "issuer twice".into(),
+            text(200, "application/json", &good.replacen('{', &format!(r#"{{"issuer":"{base}","#), 1)),
+            "provider_bad_answer",
+        ),
         ("no authorization".into(), missing("authorization_endpoint"), "provider_metadata"),
         ("no token".into(), missing("token_endpoint"), "provider_metadata"),
         ("no jwks".into(), missing("jwks_uri"), "provider_metadata"),
-        ("HS only".into(), member("id_token_signing_alg_values_supported", json!(["HS256", "none"])), "provider_metadata"),
-        ("404".into(), text(404, "text/plain", ""), "provider_bad_answer"), ("500".into(), text(500, "text/html", ""), "provider_server_error"),
-        ("HTML".into(), text(200, "text/html", &good), "provider_bad_answer"), ("[]".into(), text(200, "application/json", "[]"), "provider_bad_answer"),
-        ("null".into(), text(200, "application/json", "null"), "provider_bad_answer"), ("truncated".into(), text(200, "application/json", &good[..200]), "provider_bad_answer"),
+        (
+            "HS only".into(),
+            member("id_token_signing_alg_values_supported", json!(["HS256", "none"])),
+            "provider_metadata",
+        ),
+        ("404".into(), text(404, "text/plain", ""), "provider_bad_answer"),
+        ("500".into(), text(500, "text/html", ""), "provider_server_error"),
+        ("HTML".into(), text(200, "text/html", &good), "provider_bad_answer"),
+        ("[]".into(), text(200, "application/json", "[]"), "provider_bad_answer"),
+        ("null".into(), text(200, "application/json", "null"), "provider_bad_answer"),
+        ("truncated".into(), text(200, "application/json", &good[..200]), "provider_bad_answer"),
         ("trailing".into(), text(200, "application/json", &format!("{good}x")), "provider_bad_answer"),
         ("large".into(), Reply::Endless, "provider_bad_answer"),
-        ("client_id".into(), member("authorization_endpoint", json!(format!("{base}/a?client_id=evil"))), "provider_metadata"),
-        ("state".into(), member("authorization_endpoint", json!(format!("{base}/a?x=1&st%61te=fixed"))), "provider_metadata"),
+        (
+            "client_id".into(),
+            member("authorization_endpoint", json!(format!("{base}/a?client_id=evil"))),
+            "provider_metadata",
+        ),
+        (
+            "state".into(),
+            member("authorization_endpoint", json!(format!("{base}/a?x=1&st%61te=fixed"))),
+            "provider_metadata",
+        ),
     ];
     for name in ["authorization_endpoint", "token_endpoint", "jwks_uri", "userinfo_endpoint"] {
         for url in [
-            "http://op.example.com/x", "javascript:alert(1)", "file:///etc/passwd", "data:text/html,x", "/relative", "//op.example.com/x", "",
-            "https://op.example.com/x#f", "https://u:p@op.example.com/x", "https://u@op.example.com/x", "https://op.example.com/\nx",
+            "http://op.example.com/x",
+            "javascript:alert(1)",
+            "file:///etc/passwd",
+            "data:text/html,x",
+            "/relative",
+            "//op.example.com/x",
+            "",
+            "https://op.example.com/x#f",
+            "https://u:p@op.example.com/x",
+            "https://u@op.example.com/x",
+            "https://op.example.com/\nx",
         ] {
             cases.push((format!("{name} {url:?}"), member(name, json!(url)), "provider_metadata"));
         }
@@ -675,8 +869,14 @@ async fn metadata_that_is_wrong_is_refused() {
         assert_eq!(rig.provider().availability(), Availability::Unavailable { since: NOW, code }, "{what}");
     }
     // Optional members of odd types are no reason to stop (DI-17); another https host is fine.
-    for (name, value) in [("scopes_supported", json!(null)), ("claims_parameter_supported", json!("true")), ("display_values_supported", json!(5)),
-        ("userinfo_endpoint", json!(null)), ("token_endpoint", json!("https://other.example.com/token")), ("id_token_signing_alg_values_supported", json!(null))] {
+    for (name, value) in [
+        ("scopes_supported", json!(null)),
+        ("claims_parameter_supported", json!("true")),
+        ("display_values_supported", json!(5)),
+        ("userinfo_endpoint", json!(null)),
+        ("token_endpoint", json!("https://other.example.com/token")),
+        ("id_token_signing_alg_values_supported", json!(null)),
+    ] {
         let rig = Rig::at(op.clone(), |_| {});
         op.says("/.well-known/openid-configuration", [member(name, value)]);
         rig.begin().await.unwrap();
@@ -691,6 +891,39 @@ async fn https_issuers_have_https_endpoints_only_and_tls_faults_have_a_name() {
     let refused = |issuer: &str| Providers::new(vec![settings(issuer)], &public_url(), &ambient()).err();
     assert!(refused("http://op.example.com").unwrap().contains("https"));
     assert!(refused("https://op.example.com").is_none());
+}
+
+#[tokio::test]
+async fn the_ca_file_adds_a_root() {
+    let base = over_tls(|base| metadata(base).to_string()).await;
+    let begin = |ca: Option<&str>| {
+        let mut settings = settings(&base);
+        settings.ca_file = ca.map(Into::into);
+        let providers = Providers::new(vec![settings], &public_url(), &ambient()).unwrap();
+        async move { providers.iter().next().unwrap().authorization_url(request(false)).await }
+    };
+    begin(Some(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/provider/ca.pem"))).await.unwrap();
+    assert_eq!(begin(None).await.unwrap_err().code(), "provider_tls");
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_an_unreadable_id_token_is_named() {
+    let rig = Rig::new().await;
+    for (token, words) in [
+        (rig.id_token(set("name", json!({}))), "ID token: `name` is of the wrong type"),
+        (rig.id_token(set("azp", json!([CLIENT]))), "ID token: `azp` is of the wrong type"),
+        (rig.id_token(without("exp")), "ID token: `exp` is missing"),
+        (
+            rig.key.jwt("RS256", &rig.claims(|_| {}).replacen('{', r#"{"sub":"x","#, 1)),
+            "ID token: payload: member `sub` twice",
+        ),
+        ("e30.e30".to_owned(), "ID token: not three parts of base64url"),
+        (rig.key.jwt_with("{}", "RS256", &rig.claims(|_| {})), "ID token: its header or a claim cannot be understood"),
+    ] {
+        rig.answers(&token);
+        let fault = rig.redeem().await.unwrap_err().to_string();
+        assert!(fault.starts_with(words), "{fault}");
+    }
 }
 
 #[tokio::test]
@@ -711,7 +944,8 @@ async fn a_provider_that_is_down_comes_back_by_itself() {
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = closed.local_addr().unwrap();
     drop(closed);
-    let providers = Arc::new(Providers::new(vec![settings(&format!("http://{address}"))], &public_url(), &ambient()).unwrap());
+    let providers =
+        Arc::new(Providers::new(vec![settings(&format!("http://{address}"))], &public_url(), &ambient()).unwrap());
     let provider = Arc::clone(providers.get(&ProviderId::new("p")).unwrap());
     assert_eq!(provider.availability(), Availability::Available);
     assert_eq!(provider.authorization_url(request(false)).await.unwrap_err().code(), "provider_unreachable");
@@ -739,7 +973,13 @@ async fn iss_of_the_answer_is_compared_byte_for_byte() {
     let provider = rig.provider();
     let base = rig.op.base.clone();
     provider.check_answer_issuer(Some(&base)).await.unwrap();
-    for wrong in [None, Some(""), Some("http://other.example.com"), Some(&format!("{base}/") as &str), Some(&base.to_uppercase())] {
+    for wrong in [
+        None,
+        Some(""),
+        Some("http://other.example.com"),
+        Some(&format!("{base}/") as &str),
+        Some(&base.to_uppercase()),
+    ] {
         assert_eq!(provider.check_answer_issuer(wrong).await.unwrap_err().code(), "issuer_mismatch");
     }
     let silent = Rig::new().await;

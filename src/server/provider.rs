@@ -60,9 +60,11 @@ use super::{
 const FETCH: Duration = Duration::from_secs(10);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 /// Endpoints move seldom; while the provider is down, yesterday's are as good as any.
-const METADATA: Schedule = Schedule { refresh: Duration::from_secs(45 * 60), max_age: HOUR, stale: Duration::from_secs(24 * 60 * 60) };
+const METADATA: Schedule =
+    Schedule { refresh: Duration::from_secs(45 * 60), max_age: HOUR, stale: Duration::from_secs(24 * 60 * 60) };
 /// A key that was withdrawn is believed for an hour at most while the provider answers (JW-18), six while it does not.
-const KEYS: Schedule = Schedule { refresh: Duration::from_secs(30 * 60), max_age: HOUR, stale: Duration::from_secs(6 * 60 * 60) };
+const KEYS: Schedule =
+    Schedule { refresh: Duration::from_secs(30 * 60), max_age: HOUR, stale: Duration::from_secs(6 * 60 * 60) };
 
 /// All configured providers.
 pub struct Providers(Vec<Arc<Provider>>);
@@ -77,7 +79,8 @@ impl Providers {
             .into_iter()
             .map(|settings| {
                 let id = settings.id.clone();
-                let provider = Provider::new(settings, public_url, ambient).map_err(|fault| format!("provider `{id}`: {fault}"))?;
+                let provider = Provider::new(settings, public_url, ambient)
+                    .map_err(|fault| format!("provider `{id}`: {fault}"))?;
                 Ok(Arc::new(provider))
             })
             .collect::<Result<_, _>>()
@@ -282,17 +285,25 @@ impl Provider {
         let http = match &settings.ca_file {
             None => Http::new(registration.plain_http, None),
             Some(path) => {
-                let named = |fault: String| format!("ca_file `{}`: {fault}; name a PEM file with the root certificate", path.display());
+                let named = |fault: String| {
+                    format!("ca_file `{}`: {fault}; name a PEM file with the root certificate", path.display())
+                };
                 let pem = std::fs::read(path).map_err(|error| named(error.to_string()))?;
                 Http::new(registration.plain_http, Some(&pem)).map_err(named)
             }
         };
         let http = Arc::new(http?);
         let metadata = Kept::new("discovery", settings.id.clone(), METADATA, ambient.clone(), {
-            let (http, ours, url, id, ambient) =
-                (Arc::clone(&http), Arc::clone(&registration), discovery_url.clone(), settings.id.clone(), ambient.clone());
+            let (http, ours, url, id, ambient) = (
+                Arc::clone(&http),
+                Arc::clone(&registration),
+                discovery_url.clone(),
+                settings.id.clone(),
+                ambient.clone(),
+            );
             move || {
-                let (http, ours, url, id, now) = (Arc::clone(&http), Arc::clone(&ours), url.clone(), id.clone(), ambient.now());
+                let (http, ours, url, id, now) =
+                    (Arc::clone(&http), Arc::clone(&ours), url.clone(), id.clone(), ambient.now());
                 async move {
                     let document = http.document(Endpoint::Discovery, &url, Instant::now() + FETCH, now).await?;
                     let metadata = Metadata::check(&document, &ours)?;
@@ -413,7 +424,8 @@ impl Provider {
         let keys = at_hand(&self.keys, "keys", deadline, trace).await?;
 
         let since = Instant::now();
-        let tokens = redeem::redeem(&self.http, &metadata, &self.registration, &redemption, trace.began(), &self.ambient).await;
+        let tokens =
+            redeem::redeem(&self.http, &metadata, &self.registration, &redemption, trace.began(), &self.ambient).await;
         trace.record("token", since, result(&tokens));
         if let Err(ProviderFault::ClientRefused { method, detail }) = &tokens {
             tracing::error!(
@@ -454,7 +466,9 @@ impl Provider {
         let mut checked = check(&keys);
         if matches!(checked, Err(Refusal::Keys(_))) {
             let asked = Instant::now();
-            let newer = timeout_at(redemption.deadline, self.keys.newer_than(&keys)).await.unwrap_or_else(|_| Err(slow("keys")));
+            let newer = timeout_at(redemption.deadline, self.keys.newer_than(&keys))
+                .await
+                .unwrap_or_else(|_| Err(slow("keys")));
             match newer {
                 Ok(Some(newer)) => {
                     trace.record("keys", asked, "ok");
@@ -474,7 +488,12 @@ impl Provider {
         Ok((checked?, keys))
     }
 
-    fn expected<'e>(&'e self, metadata: &'e Metadata, keys: &'e CoreJsonWebKeySet, redemption: &'e Redemption) -> Expected<'e> {
+    fn expected<'e>(
+        &'e self,
+        metadata: &'e Metadata,
+        keys: &'e CoreJsonWebKeySet,
+        redemption: &'e Redemption,
+    ) -> Expected<'e> {
         Expected {
             ours: &self.registration,
             algorithms: &metadata.algorithms,

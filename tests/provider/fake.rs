@@ -35,7 +35,11 @@ pub struct Seen {
 /// What to say.
 #[derive(Clone)]
 pub enum Reply {
-    Text { status: u16, headers: Vec<(&'static str, String)>, body: Vec<u8> },
+    Text {
+        status: u16,
+        headers: Vec<(&'static str, String)>,
+        body: Vec<u8>,
+    },
     /// Never a byte.
     Never,
     /// A byte now and then, for ever.
@@ -74,7 +78,8 @@ impl Fake {
 
     pub fn serve(listener: TcpListener) -> Self {
         let fake = Self { base: format!("http://{}", listener.local_addr().unwrap()), ..Self::default() };
-        let app = Router::new().fallback(answer).with_state(fake.clone()).into_make_service_with_connect_info::<SocketAddr>();
+        let app =
+            Router::new().fallback(answer).with_state(fake.clone()).into_make_service_with_connect_info::<SocketAddr>();
         tokio::spawn(async move { axum::serve(listener, app).await });
         fake
     }
@@ -92,7 +97,11 @@ impl Fake {
     }
 }
 
-async fn answer(State(fake): State<Fake>, ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request<Body>) -> Response<Body> {
+async fn answer(
+    State(fake): State<Fake>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request<Body>,
+) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
     let path = parts.uri.path().to_owned();
@@ -121,8 +130,12 @@ async fn answer(State(fake): State<Fake>, ConnectInfo(peer): ConnectInfo<SocketA
             response.body(Body::from(body)).unwrap()
         }
         Reply::Never => std::future::pending().await,
-        Reply::Trickle => Response::builder().header("content-type", "application/json").body(chunks(50, b" ")).unwrap(),
-        Reply::Endless => Response::builder().header("content-type", "application/json").body(chunks(0, &[b' '; 16384])).unwrap(),
+        Reply::Trickle => {
+            Response::builder().header("content-type", "application/json").body(chunks(50, b" ")).unwrap()
+        }
+        Reply::Endless => {
+            Response::builder().header("content-type", "application/json").body(chunks(0, &[b' '; 16384])).unwrap()
+        }
     }
 }
 
@@ -215,4 +228,35 @@ pub fn hs256(secret: &[u8], kid: &str, payload: &str) -> String {
     let input = format!("{}.{}", B64.encode(header), B64.encode(payload));
     let signature = CoreHmacKey::new(secret).sign(&Alg::HmacSha256, input.as_bytes()).unwrap();
     format!("{input}.{}", B64.encode(signature))
+}
+
+/// Answers every request with `body` as JSON over TLS, with a certificate for 127.0.0.1 of the root in `ca.pem`.
+pub async fn over_tls(body: impl FnOnce(&str) -> String) -> String {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio_rustls::{
+        TlsAcceptor,
+        rustls::{
+            ServerConfig,
+            pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
+        },
+    };
+    let certificate = CertificateDer::from_pem_slice(include_bytes!("tls-cert.pem")).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(include_bytes!("tls-key.pem")).unwrap();
+    let config = ServerConfig::builder().with_no_client_auth().with_single_cert(vec![certificate], key).unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("https://{}", listener.local_addr().unwrap());
+    let body = body(&base);
+    let answer =
+        format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            if let Ok(mut stream) = acceptor.accept(stream).await {
+                drop(stream.read(&mut [0; 4096]).await);
+                drop(stream.write_all(answer.as_bytes()).await);
+                drop(stream.shutdown().await);
+            }
+        }
+    });
+    base
 }

@@ -52,22 +52,37 @@ mod tests {
             "sub": "1", "name": "Alice", "preferred_username": "alice", "username": "al", "nickname": "ali",
             "email": "alice@example.com", "email_verified": true, "groups": ["a", "b"], "role": "admin", "name#fr": "Alix",
         }));
-        assert_eq!(claims, Claims {
-            name: Some("Alice".into()), preferred_username: Some("alice".into()), username: Some("al".into()),
-            nickname: Some("ali".into()), email: Some("alice@example.com".into()), email_verified: Some(true),
-            groups: Some(vec!["a".into(), "b".into()]),
-        });
+        assert_eq!(
+            claims,
+            Claims {
+                name: Some("Alice".into()),
+                preferred_username: Some("alice".into()),
+                username: Some("al".into()),
+                nickname: Some("ali".into()),
+                email: Some("alice@example.com".into()),
+                email_verified: Some(true),
+                groups: Some(vec!["a".into(), "b".into()]),
+            }
+        );
     }
 
     #[test]
     fn the_wrong_type_counts_as_missing() {
-        let claims = take(json!({"name": {}, "preferred_username": 1, "username": null, "nickname": [], "email": false, "email_verified": true, "name#fr": "x"}));
+        let claims = take(
+            json!({"name": {}, "preferred_username": 1, "username": null, "nickname": [], "email": false, "email_verified": true, "name#fr": "x"}),
+        );
         assert_eq!(claims, Claims::default());
         for groups in [json!("admin"), json!(null), json!({"a": 1}), json!(["a", 1]), json!(1), json!([["a"]])] {
             assert_eq!(take(json!({"groups": groups})).groups, None);
         }
         assert_eq!(take(json!({"groups": []})).groups, Some(vec![]));
-        for (said, meant) in [(json!("true"), Some(true)), (json!("false"), Some(false)), (json!("yes"), None), (json!(1), None), (json!(null), None)] {
+        for (said, meant) in [
+            (json!("true"), Some(true)),
+            (json!("false"), Some(false)),
+            (json!("yes"), None),
+            (json!(1), None),
+            (json!(null), None),
+        ] {
             assert_eq!(take(json!({"email": "a@example.com", "email_verified": said})).email_verified, meant);
         }
     }

@@ -102,13 +102,16 @@ impl Answer {
         {
             return Err(self.endpoint.bad_answer(&format!("status {}, `{media_type}`", self.status.as_u16())));
         }
-        strict::object(&self.body).map_err(|what| self.endpoint.bad_answer(&format!("status {}, {what}", self.status.as_u16())))
+        strict::object(&self.body)
+            .map_err(|what| self.endpoint.bad_answer(&format!("status {}, {what}", self.status.as_u16())))
     }
 
     /// What a status other than 200 means where nothing more is known.
     pub(super) fn refusal(&self, now: time::OffsetDateTime) -> ProviderFault {
         match self.status {
-            StatusCode::TOO_MANY_REQUESTS => ProviderFault::Busy { retry_after: super::retry_after::read(&self.headers, now) },
+            StatusCode::TOO_MANY_REQUESTS => {
+                ProviderFault::Busy { retry_after: super::retry_after::read(&self.headers, now) }
+            }
             status if status.is_server_error() => {
                 ProviderFault::ServerError { endpoint: self.endpoint.name(), status: status.as_u16() }
             }
@@ -160,15 +163,18 @@ impl Http {
         now: time::OffsetDateTime,
     ) -> Result<Map<String, Value>, ProviderFault> {
         let request = get(url, "application/json");
-        let answer = timed(endpoint, deadline, exchange(&self.keeping, endpoint, request)).await.map_err(CallError::into_fault)?;
+        let answer = timed(endpoint, deadline, exchange(&self.keeping, endpoint, request))
+            .await
+            .map_err(CallError::into_fault)?;
         if answer.status == StatusCode::OK { answer.object() } else { Err(answer.refusal(now)) }
     }
 
     /// Asks for userinfo with `access_token`, in the header only (RFC 6750 2.1).
     pub(super) async fn userinfo(&self, url: &Url, access_token: &str, deadline: Instant) -> Result<Answer, CallError> {
         let mut request = get(url, "application/json, application/jwt");
-        let mut value = header::HeaderValue::from_str(&format!("Bearer {access_token}"))
-            .map_err(|_| CallError::NotSent(ProviderFault::TokenResponse("access_token cannot be sent in a header".into())))?;
+        let mut value = header::HeaderValue::from_str(&format!("Bearer {access_token}")).map_err(|_| {
+            CallError::NotSent(ProviderFault::TokenResponse("access_token cannot be sent in a header".into()))
+        })?;
         value.set_sensitive(true);
         request.headers_mut().insert(header::AUTHORIZATION, value);
         timed(Endpoint::Userinfo, deadline, self.in_turn(&self.keeping, Endpoint::Userinfo, request)).await
@@ -228,7 +234,13 @@ async fn exchange(client: &Client, endpoint: Endpoint, request: Request) -> Resu
         let text = value.to_str().unwrap_or("unreadable");
         text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
     });
-    Ok(Answer { status: response.status(), media_type, headers: std::mem::take(response.headers_mut()), body, endpoint })
+    Ok(Answer {
+        status: response.status(),
+        media_type,
+        headers: std::mem::take(response.headers_mut()),
+        body,
+        endpoint,
+    })
 }
 
 async fn read(response: &mut Response, endpoint: Endpoint) -> Result<Vec<u8>, ProviderFault> {

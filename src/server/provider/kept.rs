@@ -286,7 +286,8 @@ mod tests {
     use super::*;
 
     const HOUR: Duration = Duration::from_secs(3600);
-    const SCHEDULE: Schedule = Schedule { refresh: Duration::from_secs(1800), max_age: HOUR, stale: Duration::from_secs(6 * 3600) };
+    const SCHEDULE: Schedule =
+        Schedule { refresh: Duration::from_secs(1800), max_age: HOUR, stale: Duration::from_secs(6 * 3600) };
 
     /// A provider that counts: each fetch takes a second and yields its number, or fails while `down`.
     struct Source {

@@ -29,8 +29,18 @@ const ALGORITHMS: [CoreJwsSigningAlgorithm; 9] = [
 /// What we send in an authentication request, or what would change its meaning: an authorization endpoint that has it
 /// already would make the request ambiguous.
 const OURS: [&str; 12] = [
-    "response_type", "client_id", "scope", "redirect_uri", "state", "nonce", "code_challenge", "code_challenge_method",
-    "prompt", "response_mode", "request", "request_uri",
+    "response_type",
+    "client_id",
+    "scope",
+    "redirect_uri",
+    "state",
+    "nonce",
+    "code_challenge",
+    "code_challenge_method",
+    "prompt",
+    "response_mode",
+    "request",
+    "request_uri",
 ];
 
 /// Makes authentication and token requests.
@@ -146,7 +156,9 @@ fn algorithms(document: &Map<String, Value>) -> Result<Vec<CoreJwsSigningAlgorit
         .filter(|algorithm| ALGORITHMS.contains(algorithm))
         .collect();
     if accepted.is_empty() {
-        return Err("id_token_signing_alg_values_supported has no algorithm that we accept (RS256 is the usual one)".into());
+        return Err(
+            "id_token_signing_alg_values_supported has no algorithm that we accept (RS256 is the usual one)".into()
+        );
     }
     Ok(accepted)
 }

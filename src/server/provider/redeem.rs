@@ -4,8 +4,8 @@ use std::{pin::Pin, time::Duration};
 
 use http::StatusCode;
 use openidconnect::{
-    AccessToken, AsyncHttpClient, AuthorizationCode, HttpRequest, HttpResponse, OAuth2TokenResponse as _, PkceCodeVerifier,
-    RequestTokenError, TokenResponse as _, core::CoreIdToken,
+    AccessToken, AsyncHttpClient, AuthorizationCode, HttpRequest, HttpResponse, OAuth2TokenResponse as _,
+    PkceCodeVerifier, RequestTokenError, TokenResponse as _, core::CoreIdToken,
 };
 use secrecy::ExposeSecret as _;
 use serde_json::{Map, Value, json};
@@ -17,6 +17,7 @@ use super::{
     fault::clip,
     metadata::Metadata,
     registration::Registration,
+    verify,
 };
 use crate::server::ambient::Ambient;
 
@@ -57,14 +58,20 @@ pub(super) async fn redeem(
             .set_pkce_verifier(PkceCodeVerifier::new(redemption.verifier.expose_secret().to_owned()));
         let error = match request.request_async(&call).await {
             Ok(response) => {
-                let id_token = response.id_token().cloned().ok_or_else(|| ProviderFault::TokenResponse("id_token is missing".into()))?;
+                let id_token = response
+                    .id_token()
+                    .cloned()
+                    .ok_or_else(|| ProviderFault::TokenResponse("id_token is missing".into()))?;
                 return Ok(Tokens { access_token: response.access_token().clone(), id_token });
             }
             Err(RequestTokenError::Request(error)) => error,
-            // `TokenCall` lets nothing pass but three strings, so it is the ID token that does not parse. The parser's
-            // words may quote the token.
-            Err(RequestTokenError::Parse(..)) => {
-                return Err(ProviderFault::IdToken("not a signed JWT with an ID token's claims (a claim of the wrong type?)".into()));
+            // `TokenCall` lets nothing pass but three strings, so it is the ID token that does not parse. The parser's own
+            // words may quote it.
+            Err(RequestTokenError::Parse(_, body)) => {
+                let id_token = serde_json::from_slice::<Value>(&body)
+                    .ok()
+                    .and_then(|body| body.get("id_token")?.as_str().map(verify::unreadable));
+                return Err(ProviderFault::IdToken(id_token.unwrap_or_default()));
             }
             Err(RequestTokenError::ServerResponse(_) | RequestTokenError::Other(_)) => {
                 return Err(ProviderFault::TokenResponse("the answer cannot be read".into()));
@@ -134,7 +141,8 @@ impl TokenCall<'_> {
         let Some(error) = member("error") else {
             return ProviderFault::TokenResponse("neither access_token nor error".into());
         };
-        let detail = self.hush(&member("error_description").map_or_else(|| error.to_owned(), |words| format!("{error}: {words}")));
+        let detail = self
+            .hush(&member("error_description").map_or_else(|| error.to_owned(), |words| format!("{error}: {words}")));
         match error {
             "invalid_grant" => ProviderFault::CodeRefused(detail),
             "invalid_client" => self.client_refused(detail),
@@ -149,8 +157,13 @@ impl TokenCall<'_> {
     /// The provider's words without what we told it in confidence.
     fn hush(&self, words: &str) -> String {
         let secret = self.ours.secret.as_ref().map(|secret| secret.secret().as_str());
-        let confided = [Some(self.redemption.code.expose_secret()), Some(self.redemption.verifier.expose_secret()), secret];
-        let hushed = confided.into_iter().flatten().filter(|text| !text.is_empty()).fold(words.to_owned(), |words, text| words.replace(text, "[hidden]"));
+        let confided =
+            [Some(self.redemption.code.expose_secret()), Some(self.redemption.verifier.expose_secret()), secret];
+        let hushed = confided
+            .into_iter()
+            .flatten()
+            .filter(|text| !text.is_empty())
+            .fold(words.to_owned(), |words, text| words.replace(text, "[hidden]"));
         clip(&hushed)
     }
 }
@@ -172,7 +185,8 @@ fn tokens(members: &Map<String, Value>) -> Result<Value, ProviderFault> {
     if access_token.len() > ACCESS_TOKEN {
         return Err(spoilt("access_token is longer than 128 kB"));
     }
-    let id_token = text("id_token").ok_or_else(|| spoilt("id_token is missing; is `openid` among the scopes allowed to us?"))?;
+    let id_token =
+        text("id_token").ok_or_else(|| spoilt("id_token is missing; is `openid` among the scopes allowed to us?"))?;
     if id_token.len() > ID_TOKEN {
         return Err(ProviderFault::IdToken("longer than 256 kB".into()));
     }

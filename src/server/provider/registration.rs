@@ -28,12 +28,14 @@ impl Registration {
     /// # Errors
     /// What is wrong with the settings, beginning with the key.
     pub(super) fn new(settings: &ProviderSettings, public_url: &PublicUrl) -> Result<Self, String> {
-        let issuer = IssuerUrl::new(settings.issuer.as_str().to_owned()).map_err(|error| format!("issuer is not a URL ({error})"))?;
+        let issuer = IssuerUrl::new(settings.issuer.as_str().to_owned())
+            .map_err(|error| format!("issuer is not a URL ({error})"))?;
         let plain_http = issuer.url().scheme() == "http" && is_loopback(issuer.url());
         if issuer.url().scheme() != "https" && !plain_http {
             return Err("issuer must be https (http is for loopback development only)".into());
         }
-        let redirect_uri = RedirectUrl::new(public_url.join(paths::OIDC_CALLBACK)).map_err(|error| format!("public_url does not make a redirect URI ({error})"))?;
+        let redirect_uri = RedirectUrl::new(public_url.join(paths::OIDC_CALLBACK))
+            .map_err(|error| format!("public_url does not make a redirect URI ({error})"))?;
         let (auth_type, method, secret) = match &settings.client_auth {
             ClientAuth::Basic(secret) => (AuthType::BasicAuth, "client_secret_basic", Some(secret)),
             ClientAuth::Post(secret) => (AuthType::RequestBody, "client_secret_post", Some(secret)),
@@ -55,7 +57,8 @@ impl Registration {
     pub(super) fn discovery_url(&self) -> Result<Url, String> {
         let issuer = self.issuer.as_str();
         let issuer = issuer.strip_suffix('/').unwrap_or(issuer);
-        Url::parse(&format!("{issuer}/.well-known/openid-configuration")).map_err(|error| format!("issuer is not a URL ({error})"))
+        Url::parse(&format!("{issuer}/.well-known/openid-configuration"))
+            .map_err(|error| format!("issuer is not a URL ({error})"))
     }
 
     /// Hash of (issuer, client_id, redirect_uri); lengths keep neighbours apart.

@@ -94,12 +94,27 @@ mod tests {
     #[test]
     fn one_object_and_nothing_else() {
         for good in [r#"{}"#, r#" {"a":[1,-1,1.5,true,null,"x",{"b":{}}]} "#, r#"{"a":{"b":1},"b":{"b":1}}"#] {
-            assert_eq!(object(good.as_bytes()).map(serde_json::Value::Object).unwrap(), serde_json::from_str::<serde_json::Value>(good).unwrap());
+            assert_eq!(
+                object(good.as_bytes()).map(serde_json::Value::Object).unwrap(),
+                serde_json::from_str::<serde_json::Value>(good).unwrap()
+            );
         }
         let deep = format!("{}1{}", r#"{"a":"#.repeat(100_000), "}".repeat(100_000));
         for bad in [
-            "", "null", "[]", "5", r#"{"a":1}x"#, r#"{"a":1}{}"#, r#"{"a":1,"a":1}"#, r#"{"a":1,"\u0061":2}"#,
-            r#"{"a":[{"b":1,"b":2}]}"#, r#"{"a":"\ud800"}"#, r#"{"a":1e400}"#, r#"{"a":1,}"#, "\u{feff}{}", &deep,
+            "",
+            "null",
+            "[]",
+            "5",
+            r#"{"a":1}x"#,
+            r#"{"a":1}{}"#,
+            r#"{"a":1,"a":1}"#,
+            r#"{"a":1,"\u0061":2}"#,
+            r#"{"a":[{"b":1,"b":2}]}"#,
+            r#"{"a":"\ud800"}"#,
+            r#"{"a":1e400}"#,
+            r#"{"a":1,}"#,
+            "\u{feff}{}",
+            &deep,
         ] {
             assert!(object(bad.as_bytes()).is_err(), "{bad:.60}");
         }

@@ -48,7 +48,13 @@ enum Trouble {
     Lasting(ProviderFault),
 }
 
-async fn fetch(http: &Http, url: &Url, access_token: &AccessToken, deadline: Instant, expected: &Expected<'_>) -> Result<Answer, Trouble> {
+async fn fetch(
+    http: &Http,
+    url: &Url,
+    access_token: &AccessToken,
+    deadline: Instant,
+    expected: &Expected<'_>,
+) -> Result<Answer, Trouble> {
     let unavailable = |fault: &ProviderFault| ProviderFault::UserinfoUnavailable(clip(&fault.to_string()));
     match http.userinfo(url, access_token.secret(), deadline).await {
         Ok(answer) if answer.status == StatusCode::OK => Ok(answer),
