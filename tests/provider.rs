@@ -364,7 +364,8 @@ async fn id_tokens_that_fail_a_check_are_refused_before_userinfo_is_asked() {
     let other = rig.id_token(set("sub", json!("somebody-else")));
     let swapped = format!("{}.{signature}", other.rsplit_once('.').unwrap().0);
 
-    let claims: Vec<(&str, Box<dyn FnOnce(&mut Value)>)> = vec![
+    type Change = Box<dyn FnOnce(&mut Value)>;
+    let claims: Vec<(&str, Change)> = vec![
         ("iss +1", Box::new(set("iss", json!(format!("{base}/1"))))),
         ("iss /", Box::new(set("iss", json!(format!("{base}/"))))),
         ("no iss", Box::new(without("iss"))),

@@ -164,7 +164,7 @@ pub async fn cutting() -> (String, Arc<Mutex<usize>>) {
 
 /// What signs tokens.
 pub enum Key {
-    Rsa(CoreRsaPrivateSigningKey, &'static str),
+    Rsa(Box<CoreRsaPrivateSigningKey>, &'static str),
     Ec(Box<p256::ecdsa::SigningKey>, &'static str),
 }
 
@@ -178,7 +178,7 @@ impl Key {
     }
 
     pub fn pem(pem: &str, kid: &'static str) -> Self {
-        Self::Rsa(CoreRsaPrivateSigningKey::from_pem(pem, Some(JsonWebKeyId::new(kid.into()))).unwrap(), kid)
+        Self::Rsa(Box::new(CoreRsaPrivateSigningKey::from_pem(pem, Some(JsonWebKeyId::new(kid.into()))).unwrap()), kid)
     }
 
     pub fn ec() -> Self {
