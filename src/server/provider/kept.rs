@@ -20,8 +20,8 @@ use crate::server::{ambient::Ambient, ids::ProviderId};
 const BACKOFF: Duration = Duration::from_secs(1);
 /// The longest pause.
 const BACKOFF_MAX: Duration = Duration::from_secs(30);
-/// The rest of a pause that a caller had better sit out than be told "no".
-const WORTH_WAITING: Duration = Duration::from_secs(2);
+/// The rest of a pause that a caller had better sit out than be told "no": the first two, at their longest.
+const WORTH_WAITING: Duration = Duration::from_millis(2_500);
 /// A document is asked for again because it lacks something at most this often ([`Kept::newer_than`]).
 const ASK_AGAIN: Duration = Duration::from_secs(60);
 
