@@ -213,12 +213,12 @@ keys! {
         "How long a person may take at the provider.";
 }
 
-/// The known full path that is most like `path` (a key, its `_file` form, or a table), for "did you mean".
+/// The known full path that is most like `path` (a key, a table, or a `_file` if one seems meant), for "did you mean".
 pub(super) fn nearest(path: &str, index: usize) -> String {
     let tables = Table::NAMED.iter().map(|table| table.name().to_owned());
     let keys = KEYS.iter().copied().flat_map(|key| {
         let full = At { key, index }.to_string();
-        let file = key.kind.is_secret().then(|| format!("{full}_file"));
+        let file = (key.kind.is_secret() && path.contains("file")).then(|| format!("{full}_file"));
         [Some(full), file].into_iter().flatten()
     });
     let likeness = |candidate: &String| {
@@ -264,7 +264,6 @@ mod tests {
             ("patience", "sign_in.patience"),
             ("client_secret_file", "provider[0].client_secret_file"),
             ("provider[0].clientid", "provider[0].client_id"),
-            ("provider[0].client_secret_path", "provider[0].client_secret_file"),
             ("secret_key", "secret_keys"),
             ("users.admin_group", "users.admin_groups"),
             ("database_url", "database"),
