@@ -178,6 +178,7 @@ fn nothing_at_all_says_what_is_needed() {
 #[test]
 fn a_broken_file_is_named_with_its_line_and_not_quoted() {
     let found = faults(Some("public_url = \"https://a.test\"\n[[provider]]\nclient_secret = \"hunter2\" oops\n"), &[]);
+    assert_eq!(found.len(), 1, "{found:?}");
     assert!(found[0].starts_with("vestibule.toml: is not TOML") && found[0].contains("line 3"), "{found:?}");
 }
 

@@ -71,7 +71,7 @@ impl Settings {
         env: impl IntoIterator<Item = (OsString, OsString)>,
         entropy: &dyn Entropy,
     ) -> Result<Self, Vec<Fault>> {
-        let (given, faults) = source::gather(config, env);
+        let (given, faults) = source::gather(config, env).map_err(|fault| vec![fault])?;
         validate::settings(&given, faults, entropy)
     }
 

@@ -54,19 +54,19 @@ impl Given {
     }
 }
 
-/// Reads the file and then the environment over it.
+/// Reads the file and then the environment over it, with what is wrong in their form.
+///
+/// # Errors
+/// The file cannot be read at all: then nothing else can be judged, since any key might be in it.
 pub(super) fn gather(
     config: Option<&Path>,
     env: impl IntoIterator<Item = (OsString, OsString)>,
-) -> (Given, Vec<Fault>) {
+) -> Result<(Given, Vec<Fault>), Fault> {
     let mut given = Given::default();
     let mut faults = Vec::new();
-    match file(config) {
-        Ok(table) => from_file(table, &mut given, &mut faults),
-        Err(fault) => faults.push(fault),
-    }
+    from_file(file(config)?, &mut given, &mut faults);
     from_environment(env, &mut given, &mut faults);
-    (given, faults)
+    Ok((given, faults))
 }
 
 /// The text of a file, unless it is larger than any we expect.
