@@ -16,7 +16,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use super::{
     app::App,
     http::{
-        assets, guard, headers,
+        guard, headers,
         pages::{self, Arrived, Visit},
     },
     sign_in::error::SignInError,
@@ -41,12 +41,12 @@ pub fn public(app: &Arc<App>) -> Router {
         // The server function
         .route(&format!("{}/{{*function}}", paths::API), post(server_function))
         // Static files
-        .route(&format!("{}/{{*path}}", paths::ASSETS), get(assets::asset))
+        .route(&format!("{}/{{*path}}", paths::ASSETS), get(pages::asset))
         // Where Vestibule owns the host
         .route("/", get(pages::home))
         .route("/login", get(pages::login_alias))
-        .route("/favicon.ico", get(assets::asset))
-        .route("/robots.txt", get(assets::asset))
+        .route("/favicon.ico", get(pages::asset))
+        .route("/robots.txt", get(pages::asset))
         // Machines
         .route(paths::HEALTHZ, get(pages::healthz))
         .route(paths::READYZ, get(pages::readyz))
@@ -96,6 +96,6 @@ async fn server_function(State(app): State<Arc<App>>, request: Request) -> Respo
 
 /// A panic: the page says so, the log has it, the process lives.
 fn broken(app: &Arc<App>) -> Response {
-    let (parts, ()) = axum::http::Request::new(()).into_parts();
+    let (parts, ()) = Request::new(()).into_parts();
     Visit::of(app.clone(), &parts).problem(SignInError::Internal)
 }

@@ -7,7 +7,7 @@ use axum::{
     body::Bytes,
     extract::{ConnectInfo, Query, RawQuery, State},
     http::{
-        HeaderMap, HeaderValue, Method, StatusCode, Uri,
+        HeaderMap, HeaderValue, Method, StatusCode, Uri, request::Parts,
         header::{ACCEPT_LANGUAGE, CONTENT_TYPE, LOCATION, RETRY_AFTER, SET_COOKIE, VARY, WWW_AUTHENTICATE},
     },
     response::{Html, IntoResponse as _, Response},
@@ -58,7 +58,7 @@ impl axum::extract::FromRequestParts<Arc<App>> for Visit {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(
-        parts: &mut axum::http::request::Parts,
+        parts: &mut Parts,
         app: &Arc<App>,
     ) -> Result<Self, std::convert::Infallible> {
         Ok(Self::of(app.clone(), parts))
@@ -68,7 +68,7 @@ impl axum::extract::FromRequestParts<Arc<App>> for Visit {
 impl Visit {
     /// Reads a request's head.
     #[must_use]
-    pub fn of(app: Arc<App>, parts: &axum::http::request::Parts) -> Self {
+    pub fn of(app: Arc<App>, parts: &Parts) -> Self {
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
         let peer = peer.unwrap_or(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED));
         let arrived = parts.extensions.get::<Arrived>().map_or_else(Instant::now, |arrived| arrived.0);
@@ -446,6 +446,14 @@ pub async fn question(visit: &Visit, query: &str) -> (Outcome, Vec<HeaderValue>)
             let location = failure.query.as_deref().map_or_else(|| callback_path(query), callback_path);
             (Outcome::Failed { location }, Vec::new())
         }
+    }
+}
+
+/// Static files.
+pub async fn asset(visit: Visit, uri: Uri) -> Response {
+    match visit.app.assets.serve(&uri, &visit.headers) {
+        Some(response) => response,
+        None => visit.problem(SignInError::NotFound),
     }
 }
 

@@ -132,14 +132,12 @@ impl SignIn {
             return case.failed(self, SignInError::AlreadyUsed);
         }
         let over = running.progress.wait_for(|progress| matches!(progress, Progress::Over(_)));
-        let progress = match timeout_at(patience, over).await {
-            Ok(Ok(progress)) => progress.clone(),
-            // The task is gone without a word (a panic): whatever it wrote stands.
-            Ok(Err(_)) => {
-                return self.wait_elsewhere(case, answer.map(Answer::code_hash), patience, false).await;
-            }
-            Err(_) => running.progress.borrow().clone(),
-        };
+        let gone = matches!(timeout_at(patience, over).await, Ok(Err(_)));
+        if gone {
+            // The task ended without a word (a panic): whatever it wrote stands.
+            return self.wait_elsewhere(case, answer.map(Answer::code_hash), patience, false).await;
+        }
+        let progress = running.progress.borrow().clone();
         match progress {
             Progress::Over(Over::Verified(user)) => self.deliver_to(case, user).await,
             Progress::Over(Over::Failed(error, retry_at)) => self.failed_at(case, error, retry_at),
