@@ -183,10 +183,10 @@ impl SignIn {
         browser.seal(&self.keys, &self.ambient)
     }
 
-    /// A browser with a key of its own; at sign-out, so that nothing the former key began can be finished.
+    /// The browser after sign-out.
     #[must_use]
-    pub fn new_browser(&self) -> Browser {
-        Browser::new(&self.ambient)
+    pub fn signed_out_browser(&self) -> Browser {
+        Browser::signed_out(&self.ambient)
     }
 
     /// A page to return to, judged.

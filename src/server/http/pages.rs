@@ -406,7 +406,7 @@ pub async fn logout(visit: Visit) -> Response {
     let query = provider.map(|id| format!("?provider={id}")).unwrap_or_default();
     let mut response = see_other(&format!("{}{query}", paths::SIGNED_OUT));
     add_cookie(&mut response, visit.app.cookies.remove(Cookie::Session));
-    visit.set_flow(&mut response, &visit.app.sign_in.new_browser());
+    visit.set_flow(&mut response, &visit.app.sign_in.signed_out_browser());
     response
 }
 

@@ -30,6 +30,8 @@ pub struct Callback {
     sealed: Option<String>,
     /// Whether the request may be held until there is news (our own pages ask for it).
     pub hold: bool,
+    /// The request is about an answer that came too late; it is explained again, and nothing else.
+    pub spent: bool,
 }
 
 /// Why there is no `state` to go by.
@@ -112,10 +114,10 @@ impl Callback {
     #[must_use]
     pub fn parse(raw: &str) -> Self {
         if raw.len() > LONGEST {
-            return Self { state: Err(NoState::Malformed), answer: None, sealed: None, hold: false };
+            return Self { state: Err(NoState::Malformed), answer: None, sealed: None, hold: false, spent: false };
         }
         let [mut state, mut code, mut error, mut iss, mut sealed] = <[Values; 5]>::default();
-        let mut hold = false;
+        let (mut hold, mut spent) = (false, false);
         for (name, value) in form_urlencoded::parse(raw.as_bytes()) {
             match &*name {
                 "state" => state.add(&value),
@@ -124,6 +126,7 @@ impl Callback {
                 "iss" => iss.add(&value),
                 SEALED => sealed.add(&value),
                 HOLD => hold = true,
+                SPENT => spent = true,
                 _ => {}
             }
         }
@@ -134,7 +137,7 @@ impl Callback {
             Values::One(_) | Values::Many => Err(NoState::Malformed),
         };
         let sealed = if let Values::One(sealed) = sealed { Some(sealed) } else { None };
-        Self { state, answer: answer(code, error, iss), sealed, hold }
+        Self { state, answer: answer(code, error, iss), sealed, hold, spent }
     }
 
     /// The answer this request carries, plain or sealed by us for this very attempt.
@@ -151,6 +154,9 @@ impl Callback {
 pub const SEALED: &str = "answer";
 /// The parameter by which our own pages allow the answer to be held for the patience.
 pub const HOLD: &str = "wait";
+
+/// The parameter by which the page about a late answer is asked for again.
+pub const SPENT: &str = "spent";
 
 /// The callback's query with the answer sealed, so that no code stands in an address.
 #[must_use]
