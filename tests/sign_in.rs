@@ -9,9 +9,7 @@ use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
 use scene::{MOST_HEADER_BYTES, Scene, query};
-use vestibule::server::demo::{
-    Behaviour, CallbackEdit, Endpoint, Fault, Profile, ProviderConfig, RateLimit, Rule,
-};
+use vestibule::server::demo::{Behaviour, CallbackEdit, Endpoint, Fault, Profile, ProviderConfig, RateLimit, Rule};
 
 #[tokio::test]
 async fn the_quick_path_is_the_whole_sign_in() {
@@ -254,7 +252,11 @@ async fn a_spoilt_answer_spends_the_owners_attempt_and_sends_no_code() {
         (CallbackEdit::Add("code".into(), "other".into()), "answer_malformed", 400),
         (CallbackEdit::Set("code".into(), "a\u{7}b".into()), "answer_malformed", 400),
         (CallbackEdit::Set("iss".into(), "https://evil.example".into()), "issuer_mismatch", 400),
-        (CallbackEdit::Error { code: "access_denied".into(), description: Some("<b>x</b>".into()) }, "access_denied", 403),
+        (
+            CallbackEdit::Error { code: "access_denied".into(), description: Some("<b>x</b>".into()) },
+            "access_denied",
+            403,
+        ),
         (CallbackEdit::Error { code: "login_required".into(), description: None }, "provider_interaction", 400),
         (CallbackEdit::Error { code: "temporarily_unavailable".into(), description: None }, "provider_error", 503),
         (CallbackEdit::Error { code: "<svg/onload=x>".into(), description: None }, "provider_refused_request", 503),
@@ -377,12 +379,9 @@ async fn only_our_own_pages_sign_out() {
     let browser = scene.browser();
     browser.sign_in(&scene).await;
     let logout = scene.url("/auth/logout");
-    for headers in [
-        &[][..],
-        &[("sec-fetch-site", "cross-site")],
-        &[("origin", "null")],
-        &[("origin", "https://evil.example")],
-    ] {
+    for headers in
+        [&[][..], &[("sec-fetch-site", "cross-site")], &[("origin", "null")], &[("origin", "https://evil.example")]]
+    {
         let page = browser.request(Method::POST, &logout, headers, Some(String::new())).await;
         page.explains("cross_site");
         assert_eq!(page.status, StatusCode::FORBIDDEN);
@@ -626,10 +625,20 @@ async fn garbage_never_breaks_it() {
     let scene = Scene::new().await;
     let browser = scene.browser();
     for path in [
-        "/auth/oidc/callback?%", "/auth/oidc/callback?state=%zz&code=%c0%af", "/auth/oidc/callback?=&&&==",
-        "/auth/oidc/callback?state[$ne]=1", "/auth/oidc/login?return_to=%00", "/auth/oidc/login?return_to=a&return_to=b",
-        "/auth/login?return_to=//evil.example", "/auth/../auth/login", "/auth//login", "/auth/assets/../../Cargo.toml",
-        "/auth/assets/%2e%2e/%2e%2e/Cargo.toml", "/auth/api/nothing", "/%ff", "/auth/account?x=%00",
+        "/auth/oidc/callback?%",
+        "/auth/oidc/callback?state=%zz&code=%c0%af",
+        "/auth/oidc/callback?=&&&==",
+        "/auth/oidc/callback?state[$ne]=1",
+        "/auth/oidc/login?return_to=%00",
+        "/auth/oidc/login?return_to=a&return_to=b",
+        "/auth/login?return_to=//evil.example",
+        "/auth/../auth/login",
+        "/auth//login",
+        "/auth/assets/../../Cargo.toml",
+        "/auth/assets/%2e%2e/%2e%2e/Cargo.toml",
+        "/auth/api/nothing",
+        "/%ff",
+        "/auth/account?x=%00",
     ] {
         let page = browser.get(&scene.url(path)).await;
         assert!(page.status.as_u16() < 500, "{path}: {page:#?}");
@@ -638,8 +647,13 @@ async fn garbage_never_breaks_it() {
     }
     let huge = "x".repeat(20_000);
     for cookie in [
-        "a=\u{e4}; ;;;=x; $Version=1", "vestibule={\"$ne\":null}", "vestibule=../..", "vestibule=%00",
-        "vestibule=a; vestibule=b", "vestibule-flow=x; vestibule-flow=y", &format!("other={huge}"),
+        "a=\u{e4}; ;;;=x; $Version=1",
+        "vestibule={\"$ne\":null}",
+        "vestibule=../..",
+        "vestibule=%00",
+        "vestibule=a; vestibule=b",
+        "vestibule-flow=x; vestibule-flow=y",
+        &format!("other={huge}"),
     ] {
         let page = browser.get_as(&scene.url("/auth/account"), &[("cookie", cookie)]).await;
         assert_eq!(page.status, StatusCode::SEE_OTHER, "{cookie:.40}: {page:#?}");

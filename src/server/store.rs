@@ -108,8 +108,13 @@ pub trait Store: Send + Sync + 'static {
 
     /// Ends a running attempt, by compare-and-set on (running, owner). `false`: somebody else ended it.
     /// Idempotent: settling again with the same owner and the same kind of verdict answers `true`.
-    async fn settle(&self, id: AttemptId, owner: OwnerToken, verdict: &Verdict, steps: &[Step])
-    -> Result<bool, StoreError>;
+    async fn settle(
+        &self,
+        id: AttemptId,
+        owner: OwnerToken,
+        verdict: &Verdict,
+        steps: &[Step],
+    ) -> Result<bool, StoreError>;
 
     /// Marks a running attempt whose lease is older than [`LEASE`], by the store's clock, as interrupted.
     /// `false`: it is not running, or its owner lives.

@@ -21,7 +21,7 @@ pub const CONTROL_PATH: &str = "/__control";
 #[serde(rename_all = "snake_case")]
 pub enum Order {
     /// Adds a rule.
-    Behave(Rule),
+    Behave(Box<Rule>),
     /// Drops all rules and opens all gates.
     BehaveWell,
     /// As after the start.
@@ -66,29 +66,61 @@ pub fn control_router(provider: Arc<RunningProvider>) -> Router {
 
 async fn obey(State(provider): State<Arc<RunningProvider>>, Json(order): Json<Order>) -> Response {
     let answer = match order {
-        Order::Behave(rule) => done(provider.behave(rule)),
-        Order::BehaveWell => done(provider.behave_well()),
-        Order::Clear => done(provider.clear()),
-        Order::Hold(endpoint) => done(provider.hold(endpoint)),
-        Order::Release(endpoint) => done(provider.release(endpoint)),
-        Order::LogInAs(username) => done(provider.log_in_as(&username)),
-        Order::LogInByForm => done(provider.log_in_by_form()),
-        Order::ForgetSessions => done(provider.forget_sessions()),
-        Order::RotateKeys => done(provider.rotate_keys()),
+        Order::Behave(rule) => {
+            provider.behave(*rule);
+            Value::Null
+        }
+        Order::BehaveWell => {
+            provider.behave_well();
+            Value::Null
+        }
+        Order::Clear => {
+            provider.clear();
+            Value::Null
+        }
+        Order::Hold(endpoint) => {
+            provider.hold(endpoint);
+            Value::Null
+        }
+        Order::Release(endpoint) => {
+            provider.release(endpoint);
+            Value::Null
+        }
+        Order::LogInAs(username) => {
+            provider.log_in_as(&username);
+            Value::Null
+        }
+        Order::LogInByForm => {
+            provider.log_in_by_form();
+            Value::Null
+        }
+        Order::ForgetSessions => {
+            provider.forget_sessions();
+            Value::Null
+        }
+        Order::RotateKeys => {
+            provider.rotate_keys();
+            Value::Null
+        }
         Order::Requests => json!(provider.requests()),
-        Order::ForgetRequests => done(provider.forget_requests()),
+        Order::ForgetRequests => {
+            provider.forget_requests();
+            Value::Null
+        }
         Order::Redemptions => json!(provider.redemptions()),
         Order::Count(endpoint) => json!(provider.count(endpoint)),
-        Order::WaitFor { endpoint, n } => done(provider.wait_for(endpoint, n).await),
-        Order::Down => done(provider.down().await),
+        Order::WaitFor { endpoint, n } => {
+            provider.wait_for(endpoint, n).await;
+            Value::Null
+        }
+        Order::Down => {
+            provider.down().await;
+            Value::Null
+        }
         Order::Up => match provider.up().await {
             Ok(()) => Value::Null,
             Err(error) => return (StatusCode::CONFLICT, error.to_string()).into_response(),
         },
     };
     Json(answer).into_response()
-}
-
-fn done((): ()) -> Value {
-    Value::Null
 }

@@ -133,7 +133,9 @@ impl Callback {
         let state = match state {
             Values::None => Err(NoState::Missing),
             Values::One(state) if state.is_empty() => Err(NoState::Missing),
-            Values::One(state) if state.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_') => Ok(state),
+            Values::One(state) if state.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_') => {
+                Ok(state)
+            }
             Values::One(_) | Values::Many => Err(NoState::Malformed),
         };
         let sealed = if let Values::One(sealed) = sealed { Some(sealed) } else { None };
@@ -232,8 +234,20 @@ mod tests {
     #[test]
     fn a_spoilt_answer_is_malformed_and_not_somebody_elses() {
         for raw in [
-            "code=a&code=b", "code=a&code=a", "iss=a&iss=a&code=c", "error=a&error=b", "code=", "code=%00", "code=%ff",
-            "code=a%0d%0ab", "error=", "error=%1b[31m", "iss=https://op.test", "iss=", "code=a&iss=", "code=%ed%a0%80",
+            "code=a&code=b",
+            "code=a&code=a",
+            "iss=a&iss=a&code=c",
+            "error=a&error=b",
+            "code=",
+            "code=%00",
+            "code=%ff",
+            "code=a%0d%0ab",
+            "error=",
+            "error=%1b[31m",
+            "iss=https://op.test",
+            "iss=",
+            "code=a&iss=",
+            "code=%ed%a0%80",
         ] {
             let callback = Callback::parse(&format!("state=s&{raw}"));
             assert_eq!(callback.state, Ok("s".to_owned()), "{raw}");

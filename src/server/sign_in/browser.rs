@@ -119,7 +119,12 @@ impl Browser {
     #[must_use]
     pub fn seal(&self, keys: &Keyring, ambient: &Ambient) -> String {
         let circle = self.circle.map(|c| (milliseconds(c.ended), c.return_to, c.sign_ins, c.bounces));
-        keys.seal(Purpose::Flow, &[], &Wire { key: self.key.clone(), signed_out: self.signed_out.map(milliseconds), circle }, ambient)
+        keys.seal(
+            Purpose::Flow,
+            &[],
+            &Wire { key: self.key.clone(), signed_out: self.signed_out.map(milliseconds), circle },
+            ambient,
+        )
     }
 
     /// A person clicked one of our buttons: whatever happened before is no circle.
@@ -178,7 +183,8 @@ mod tests {
     #[test]
     fn survives_the_cookie_and_stays_small() {
         let ambient = Ambient::system();
-        let keys = Keyring::new(&[SecretKey::new(Box::new(vec![1; 32]))], &PublicUrl::parse("https://rp.test").unwrap());
+        let keys =
+            Keyring::new(&[SecretKey::new(Box::new(vec![1; 32]))], &PublicUrl::parse("https://rp.test").unwrap());
         let mut browser = Browser::new(&ambient);
         browser.ended(&page("/a"), NOON, NOON);
         let cookie = browser.seal(&keys, &ambient);

@@ -131,7 +131,13 @@ impl SignIn {
     }
 
     /// Waits for an exchange of this process.
-    async fn wait_here(&self, case: &Case, mut running: Running, answer: Option<&Answer>, patience: Instant) -> Completion {
+    async fn wait_here(
+        &self,
+        case: &Case,
+        mut running: Running,
+        answer: Option<&Answer>,
+        patience: Instant,
+    ) -> Completion {
         if answer.is_some_and(|answer| answer.code_hash() != running.code) {
             return case.spent(self);
         }
@@ -159,7 +165,13 @@ impl SignIn {
     }
 
     /// Looks up how an attempt stands that this process does not work on.
-    async fn wait_elsewhere(&self, case: &Case, code: Option<CodeHash>, patience: Instant, expired: bool) -> Completion {
+    async fn wait_elsewhere(
+        &self,
+        case: &Case,
+        code: Option<CodeHash>,
+        patience: Instant,
+        expired: bool,
+    ) -> Completion {
         let patience_for_store = patience.max(case.asking.arrived + self.rules.patience);
         loop {
             match timeout_at(patience_for_store, self.store.attempt(case.received.envelope.attempt)).await {
@@ -168,7 +180,9 @@ impl SignIn {
                         return completion;
                     }
                 }
-                Ok(Ok(None)) if expired => return self.over(&case.received, &case.state, &case.asking, SignInError::AttemptExpired).await,
+                Ok(Ok(None)) if expired => {
+                    return self.over(&case.received, &case.state, &case.asking, SignInError::AttemptExpired).await;
+                }
                 // Nobody has claimed it, and this request brings no answer to claim it with.
                 Ok(Ok(None)) => return case.failed(self, SignInError::AnswerMalformed),
                 Ok(Err(error)) => {
@@ -211,7 +225,9 @@ impl SignIn {
                 }
             }
             AttemptState::Verified { delivery, .. } => {
-                if delivery.is_some() && let Err(error) = self.store.close_delivery(attempt.id).await {
+                if delivery.is_some()
+                    && let Err(error) = self.store.close_delivery(attempt.id).await
+                {
                     // It is past its time whether or not that is written down.
                     tracing::warn!(code = "store_unavailable", detail = %error, "delivery");
                 }
@@ -243,12 +259,21 @@ impl SignIn {
         }
     }
 
-    pub(super) fn failed(&self, received: &Received, state: &str, error: SignInError, retry_in: Option<u32>) -> Completion {
+    pub(super) fn failed(
+        &self,
+        received: &Received,
+        state: &str,
+        error: SignInError,
+        retry_in: Option<u32>,
+    ) -> Completion {
         let envelope = &received.envelope;
         let again = Start {
             provider: envelope.provider.clone(),
             return_to: envelope.return_to.clone(),
-            other_account: matches!(error, SignInError::UserDisabled | SignInError::NotAllowed | SignInError::UserUnknown),
+            other_account: matches!(
+                error,
+                SignInError::UserDisabled | SignInError::NotAllowed | SignInError::UserUnknown
+            ),
             clicked: true,
         };
         Completion::Failed(Failure {

@@ -57,8 +57,7 @@ impl MongoStore {
         // The driver's own message would repeat parts of the string, which may carry a password.
         ConnectionString::parse(uri.expose_secret())
             .map_err(|_| StoreError::Unavailable("the MongoDB connection string cannot be read".into()))?;
-        let connection =
-            Arc::new(Connection { uri: uri.clone(), name: name.to_owned(), database: OnceCell::new() });
+        let connection = Arc::new(Connection { uri: uri.clone(), name: name.to_owned(), database: OnceCell::new() });
         let indexes = Arc::new(Indexes::default());
         let making = {
             let (connection, indexes) = (Arc::clone(&connection), Arc::clone(&indexes));
@@ -94,8 +93,7 @@ impl Connection {
         options.app_name.get_or_insert_with(|| "vestibule".into());
         options.server_selection_timeout = Some(SELECTION);
         options.connect_timeout = Some(CONNECT);
-        let majority =
-            WriteConcern::builder().w(Acknowledgment::Majority).w_timeout(MAJORITY).build();
+        let majority = WriteConcern::builder().w(Acknowledgment::Majority).w_timeout(MAJORITY).build();
         // Stated here, so that no connection string weakens it.
         let options_of_database = DatabaseOptions::builder()
             .write_concern(majority)

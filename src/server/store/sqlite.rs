@@ -10,7 +10,9 @@ use sqlx::{
 };
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Attempt, Claimed, Created, NewClaim, NewUser, Person, SessionRecord, Store, StoreError, User, Verdict, bounded};
+use super::{
+    Attempt, Claimed, Created, NewClaim, NewUser, Person, SessionRecord, Store, StoreError, User, Verdict, bounded,
+};
 use crate::server::{
     ids::{AttemptId, OwnerToken, Reference, SessionHash, UserId},
     trace::Step,
@@ -31,7 +33,6 @@ macro_rules! now {
         "CAST(unixepoch('subsec') * 1000 AS INTEGER)"
     };
 }
-use now;
 
 mod attempts;
 mod sessions;

@@ -137,8 +137,7 @@ fn kept(found: Option<AttemptDocument>) -> Result<Option<Attempt>, StoreError> {
 }
 
 pub(super) async fn renew(database: Database, id: AttemptId, owner: OwnerToken) -> Result<bool, StoreError> {
-    let renewed =
-        attempts(&database).update_one(owned(id, owner), doc! { "$currentDate": { "lease": true } }).await?;
+    let renewed = attempts(&database).update_one(owned(id, owner), doc! { "$currentDate": { "lease": true } }).await?;
     Ok(renewed.matched_count == 1)
 }
 

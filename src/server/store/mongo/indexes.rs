@@ -86,7 +86,10 @@ enum Kind {
     /// Removed by the server once the date is past.
     Expiry,
     /// Among the documents that have the field: the others are not ours. `mend` says what to do about duplicates.
-    Unique { among: &'static str, mend: &'static str },
+    Unique {
+        among: &'static str,
+        mend: &'static str,
+    },
 }
 
 fn wanted() -> [Index; 6] {

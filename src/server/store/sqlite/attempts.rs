@@ -2,7 +2,7 @@
 
 use sqlx::FromRow;
 
-use super::{Files, now};
+use super::Files;
 use crate::server::{
     ids::{AttemptId, BrowserHash, CodeHash, OwnerToken, ProviderId, Reference},
     store::{
@@ -19,8 +19,13 @@ macro_rules! select {
     ($condition:literal) => {
         concat!(
             "SELECT id, provider, browser, code, started_at, claimed_at, state, steps, verified_at, delivery, error, ",
-            "retry_at, lease < ", now!(), " - ?1 AS stale, expires_at <= ", now!(), " AS expired ",
-            "FROM login_attempts WHERE ", $condition
+            "retry_at, lease < ",
+            now!(),
+            " - ?1 AS stale, expires_at <= ",
+            now!(),
+            " AS expired ",
+            "FROM login_attempts WHERE ",
+            $condition
         )
     };
 }
@@ -86,7 +91,9 @@ pub(super) async fn claim(files: &Files, claim: &NewClaim) -> Result<Claimed, St
         let claimed = sqlx::query(concat!(
             "INSERT INTO login_attempts ",
             "(id, reference, owner, provider, browser, code, started_at, claimed_at, expires_at, state, lease) ",
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ", now!(), ") ",
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ",
+            now!(),
+            ") ",
             "ON CONFLICT (id) DO UPDATE SET lease = excluded.lease ",
             "WHERE owner = excluded.owner AND state = excluded.state",
         ))
@@ -137,14 +144,13 @@ fn kept(found: Option<AttemptRow>) -> Result<Option<Attempt>, StoreError> {
 }
 
 pub(super) async fn renew(files: &Files, id: AttemptId, owner: OwnerToken) -> Result<bool, StoreError> {
-    let renewed = sqlx::query(concat!(
-        "UPDATE login_attempts SET lease = ", now!(), " WHERE id = ? AND owner = ? AND state = ?"
-    ))
-    .bind(key(id))
-    .bind(token(owner))
-    .bind(state::RUNNING)
-    .execute(&files.writer)
-    .await?;
+    let renewed =
+        sqlx::query(concat!("UPDATE login_attempts SET lease = ", now!(), " WHERE id = ? AND owner = ? AND state = ?"))
+            .bind(key(id))
+            .bind(token(owner))
+            .bind(state::RUNNING)
+            .execute(&files.writer)
+            .await?;
     Ok(renewed.rows_affected() == 1)
 }
 
@@ -188,7 +194,9 @@ pub(super) async fn settle(
 
 pub(super) async fn interrupt(files: &Files, id: AttemptId) -> Result<bool, StoreError> {
     let interrupted = sqlx::query(concat!(
-        "UPDATE login_attempts SET state = ?4 WHERE id = ?2 AND state = ?3 AND lease < ", now!(), " - ?1"
+        "UPDATE login_attempts SET state = ?4 WHERE id = ?2 AND state = ?3 AND lease < ",
+        now!(),
+        " - ?1"
     ))
     .bind(lease())
     .bind(key(id))

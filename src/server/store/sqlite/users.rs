@@ -21,7 +21,11 @@ macro_rules! refresh {
         concat!(
             "UPDATE users SET email = coalesce(?1, email), email_verified = coalesce(?2, email_verified), ",
             "full_name = coalesce(?3, full_name), role = coalesce(?4, role), last_login = ?5, updated_at = ?5",
-            $more, " WHERE (is_active IS NULL OR is_active <> 0) AND ", $condition, " RETURNING ", columns!()
+            $more,
+            " WHERE (is_active IS NULL OR is_active <> 0) AND ",
+            $condition,
+            " RETURNING ",
+            columns!()
         )
     };
 }
@@ -74,7 +78,9 @@ pub(super) async fn sign_in(files: &Files, person: &Person) -> Result<Option<Use
     // Inactive, of an older deployment, or new: decided under one lock.
     let mut transaction = files.write().await?;
     let found: Option<UserRow> = sqlx::query_as(concat!(
-        "SELECT ", columns!(), " FROM users WHERE issuer = ?3 AND subject = ?1 ",
+        "SELECT ",
+        columns!(),
+        " FROM users WHERE issuer = ?3 AND subject = ?1 ",
         "OR issuer IS NULL AND oidc_sub = ?1 AND oidc_provider IN (?2, ?3) ",
         "ORDER BY issuer IS NULL, id LIMIT 1"
     ))
@@ -112,7 +118,8 @@ pub(super) async fn create(files: &Files, user: &NewUser) -> Result<Created, Sto
         "INSERT INTO users (email, email_verified, full_name, role, last_login, updated_at, created_at, ",
         "issuer, subject, oidc_sub, oidc_provider, id, username, username_key, is_active, auth_method) ",
         "VALUES (?1, ?2, ?3, coalesce(?12, ?4), ?5, ?5, ?5, ?6, ?7, ?7, ?8, ?9, ?10, ?11, 1, 'oidc') ",
-        "RETURNING ", columns!()
+        "RETURNING ",
+        columns!()
     ));
     let created: Vec<UserRow> = refreshed(insert, person)
         .bind(&person.discovery_url)
