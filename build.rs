@@ -7,8 +7,8 @@ const PKG: &str = "target/site/auth/assets/pkg";
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    let embeds =
-        std::env::var_os("CARGO_FEATURE_SSR").is_some() && std::env::var_os("CARGO_CFG_DEBUG_ASSERTIONS").is_none();
+    let embeds = std::env::var_os("CARGO_FEATURE_SSR").is_some()
+        && std::env::var_os("PROFILE").is_some_and(|profile| profile == "release");
     if !embeds {
         return;
     }
