@@ -6,7 +6,6 @@ use std::sync::Arc;
 use axum::{Json, Router, extract::State, response::IntoResponse as _, response::Response, routing::post};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
 use super::{
     faults::{Endpoint, Rule},
@@ -65,62 +64,27 @@ pub fn control_router(provider: Arc<RunningProvider>) -> Router {
 }
 
 async fn obey(State(provider): State<Arc<RunningProvider>>, Json(order): Json<Order>) -> Response {
-    let answer = match order {
-        Order::Behave(rule) => {
-            provider.behave(*rule);
-            Value::Null
+    match order {
+        Order::Behave(rule) => provider.behave(*rule),
+        Order::BehaveWell => provider.behave_well(),
+        Order::Clear => provider.clear(),
+        Order::Hold(endpoint) => provider.hold(endpoint),
+        Order::Release(endpoint) => provider.release(endpoint),
+        Order::LogInAs(username) => provider.log_in_as(&username),
+        Order::LogInByForm => provider.log_in_by_form(),
+        Order::ForgetSessions => provider.forget_sessions(),
+        Order::RotateKeys => provider.rotate_keys(),
+        Order::Requests => return Json(provider.requests()).into_response(),
+        Order::ForgetRequests => provider.forget_requests(),
+        Order::Redemptions => return Json(provider.redemptions()).into_response(),
+        Order::Count(endpoint) => return Json(provider.count(endpoint)).into_response(),
+        Order::WaitFor { endpoint, n } => provider.wait_for(endpoint, n).await,
+        Order::Down => provider.down().await,
+        Order::Up => {
+            if let Err(error) = provider.up().await {
+                return (StatusCode::CONFLICT, error.to_string()).into_response();
+            }
         }
-        Order::BehaveWell => {
-            provider.behave_well();
-            Value::Null
-        }
-        Order::Clear => {
-            provider.clear();
-            Value::Null
-        }
-        Order::Hold(endpoint) => {
-            provider.hold(endpoint);
-            Value::Null
-        }
-        Order::Release(endpoint) => {
-            provider.release(endpoint);
-            Value::Null
-        }
-        Order::LogInAs(username) => {
-            provider.log_in_as(&username);
-            Value::Null
-        }
-        Order::LogInByForm => {
-            provider.log_in_by_form();
-            Value::Null
-        }
-        Order::ForgetSessions => {
-            provider.forget_sessions();
-            Value::Null
-        }
-        Order::RotateKeys => {
-            provider.rotate_keys();
-            Value::Null
-        }
-        Order::Requests => json!(provider.requests()),
-        Order::ForgetRequests => {
-            provider.forget_requests();
-            Value::Null
-        }
-        Order::Redemptions => json!(provider.redemptions()),
-        Order::Count(endpoint) => json!(provider.count(endpoint)),
-        Order::WaitFor { endpoint, n } => {
-            provider.wait_for(endpoint, n).await;
-            Value::Null
-        }
-        Order::Down => {
-            provider.down().await;
-            Value::Null
-        }
-        Order::Up => match provider.up().await {
-            Ok(()) => Value::Null,
-            Err(error) => return (StatusCode::CONFLICT, error.to_string()).into_response(),
-        },
-    };
-    Json(answer).into_response()
+    }
+    Json(()).into_response()
 }
