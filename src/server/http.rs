@@ -1,1 +1,14 @@
-//! Under construction.
+//! HTTP manners: what is believed of a request, what every response carries.
+
+/// Static files.
+pub mod assets;
+/// Where a request comes from.
+pub mod client;
+/// Cookies, by their raw header.
+pub mod cookies;
+/// Only our own pages may change something.
+pub mod guard;
+/// What every response carries.
+pub mod headers;
+/// The pages: a request in, a step of the flow, a page or a redirect out.
+pub mod pages;

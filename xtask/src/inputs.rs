@@ -1,0 +1,79 @@
+//! What the site depends on, as one digest: an unchanged digest means that there is nothing to do.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use sha2::{Digest, Sha256};
+
+use crate::Result;
+
+/// Whatever can change a byte of the site. All of `src` counts, the server's half excepted.
+const INPUTS: [&str; 8] =
+    [".cargo/config.toml", "Cargo.lock", "Cargo.toml", "rust-toolchain.toml", "public", "src", "style", "xtask"];
+/// Compiled for the server only.
+const SERVER: [&str; 4] = ["src/server", "src/server.rs", "src/main.rs", "src/api.rs"];
+
+/// The digest of everything under `root` that the site is made from, and of `tools`, the versions of what makes it.
+pub(crate) fn digest(root: &Path, tools: &[&str]) -> Result<String> {
+    let mut files = Vec::new();
+    for input in INPUTS {
+        collect(&root.join(input), &mut files)?;
+    }
+    let server = SERVER.map(|path| root.join(path));
+    files.retain(|file| !server.iter().any(|path| file.starts_with(path)));
+    files.sort();
+    let mut hasher = Sha256::new();
+    for tool in tools {
+        hash_field(&mut hasher, tool.as_bytes());
+    }
+    hash_files(&mut hasher, root, &files)?;
+    Ok(hex(&hasher.finalize()))
+}
+
+/// The digest of a folder: of every file's name and content. A missing folder has one too.
+pub(crate) fn digest_folder(folder: &Path) -> Result<String> {
+    let mut files = Vec::new();
+    collect(folder, &mut files)?;
+    files.sort();
+    let mut hasher = Sha256::new();
+    hash_files(&mut hasher, folder, &files)?;
+    Ok(hex(&hasher.finalize()))
+}
+
+/// The first 64 bits of the content's SHA-256: enough to name a version of a file.
+pub(crate) fn short_hash(content: &[u8]) -> String {
+    hex(&Sha256::digest(content)[..8])
+}
+
+/// Every file at or under `path`.
+pub(crate) fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+    if path.is_dir() {
+        for entry in fs::read_dir(path).map_err(|error| format!("{}: {error}", path.display()))? {
+            collect(&entry.map_err(|error| format!("{}: {error}", path.display()))?.path(), files)?;
+        }
+    } else if path.is_file() {
+        files.push(path.to_owned());
+    }
+    Ok(())
+}
+
+fn hash_files(hasher: &mut Sha256, base: &Path, files: &[PathBuf]) -> Result<()> {
+    for file in files {
+        let name = file.strip_prefix(base).unwrap_or(file);
+        hash_field(hasher, name.to_string_lossy().as_bytes());
+        hash_field(hasher, &fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?);
+    }
+    Ok(())
+}
+
+/// With its length before it, so that no two lists of fields are the same bytes.
+fn hash_field(hasher: &mut Sha256, field: &[u8]) {
+    hasher.update((field.len() as u64).to_le_bytes());
+    hasher.update(field);
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
