@@ -49,6 +49,7 @@ export class CertifiedProvider implements IdentityProvider {
       features: { devInteractions: { enabled: false } },
       interactions: { url: (_, interaction) => `/interaction/${interaction.uid}` },
       cookies: { keys: ['only for tests'] },
+      ttl: { AccessToken: 3_600, AuthorizationCode: 60, Grant: 3_600, IdToken: 3_600, Interaction: 600, Session: 3_600 },
       // The person is never asked for consent, as with Authelia's `implicit`.
       loadExistingGrant: async ctx => {
         const { oidc } = ctx;
