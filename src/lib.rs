@@ -15,3 +15,10 @@ pub mod api;
 /// Everything that runs on the server.
 #[cfg(feature = "ssr")]
 pub mod server;
+
+/// Runs when the browser has loaded the program.
+#[cfg(feature = "hydrate")]
+#[wasm_bindgen::prelude::wasm_bindgen(start)]
+pub fn hydrate() {
+    view::panel::browser::start();
+}

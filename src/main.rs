@@ -1,1 +1,80 @@
-fn main() {}
+//! Command line -> settings -> serve or demo.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+use tokio::runtime;
+use vestibule::server::{
+    ambient::SystemEntropy,
+    app,
+    settings::{Fault, Settings},
+    telemetry,
+};
+
+/// Wrong usage or settings; `clap` ends with the same.
+const MISTAKEN: u8 = 2;
+
+/// Signs people in to web applications with OpenID Connect.
+#[derive(Parser)]
+#[command(version, about, args_conflicts_with_subcommands = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: Serve,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve sign-ins (the default).
+    Serve(Serve),
+    /// Try it: a provider and people of its own, all on loopback.
+    #[cfg(feature = "demo")]
+    Demo,
+}
+
+#[derive(clap::Args)]
+struct Serve {
+    /// The settings file [default: vestibule.toml, if it exists].
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    let Arguments { command, serve } = Arguments::parse();
+    if let Err(fault) = telemetry::init() {
+        return mistaken(&[fault]);
+    }
+    match command.unwrap_or(Command::Serve(serve)) {
+        Command::Serve(Serve { config }) => {
+            match Settings::load(config.as_deref(), std::env::vars_os(), &SystemEntropy) {
+                Ok(settings) => run(app::serve(settings)),
+                Err(faults) => mistaken(&faults),
+            }
+        }
+        #[cfg(feature = "demo")]
+        Command::Demo => run(vestibule::server::demo::demo()),
+    }
+}
+
+fn run(program: impl Future<Output = Result<(), String>>) -> ExitCode {
+    let ended = runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("cannot start: {error}"))
+        .and_then(|runtime| runtime.block_on(program));
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("vestibule: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn mistaken(faults: &[Fault]) -> ExitCode {
+    for fault in faults {
+        eprintln!("vestibule: {fault}");
+    }
+    ExitCode::from(MISTAKEN)
+}

@@ -1,1 +1,42 @@
-//! Under construction.
+//! The pages and the one panel that comes alive in the browser.
+//!
+//! Pages are rendered by the server, at once and whole: each is complete without script. Only the waiting and the
+//! problem page carry a panel that the browser takes over. Nothing in here knows the server's modules: a page gets
+//! what it shows as plain data, and treats every name in it as hostile.
+
+/// Which language a page speaks.
+pub mod lang;
+/// The part of a page that comes alive in the browser.
+pub mod panel;
+/// All wording of the pages; that of the errors stands beside their codes.
+pub mod texts;
+
+#[cfg(feature = "ssr")]
+mod account;
+#[cfg(feature = "ssr")]
+mod display;
+#[cfg(feature = "ssr")]
+mod login;
+#[cfg(feature = "ssr")]
+mod problem;
+#[cfg(feature = "ssr")]
+mod shell;
+#[cfg(feature = "ssr")]
+mod signed_out;
+#[cfg(all(test, feature = "ssr"))]
+mod tests;
+#[cfg(feature = "ssr")]
+mod waiting;
+
+pub use lang::Lang;
+
+#[cfg(feature = "ssr")]
+pub use self::{
+    account::{Account, Moment, account},
+    display::display_name,
+    login::{Choice, Login, login},
+    problem::{Action, Problem, problem},
+    shell::{AssetUrls, Shell},
+    signed_out::{SignedOut, signed_out},
+    waiting::{Waiting, waiting},
+};

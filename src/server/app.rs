@@ -1,1 +1,238 @@
-//! Under construction.
+//! Settings to running program: listeners, background work, shutdown.
+
+use std::{
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::Router;
+use axum_server::Handle;
+use ipnet::IpNet;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{
+    ambient::Ambient,
+    http::{assets::Assets, cookies::Cookies},
+    provider::Providers,
+    router,
+    seal::Keyring,
+    session::Sessions,
+    settings::{PublicUrl, Settings},
+    sign_in::{Parts, SignIn},
+    store::{self, Store},
+    telemetry::Metrics,
+};
+
+/// Running exchanges get this long to finish; containers are killed after ten seconds.
+const GRACE: Duration = Duration::from_secs(8);
+/// A peer that has not sent its request's head by then is not going to.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
+/// The most that is read of a request's head before the connection is refused; our own limit, with its page, is lower.
+const HEAD_BUFFER: usize = 128 * 1024;
+/// Metrics are tidied this often.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// What handlers share.
+pub struct App {
+    /// The only source of absolute links.
+    pub public_url: PublicUrl,
+    /// Our cookies by their names.
+    pub cookies: Cookies,
+    /// Peers whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// The static files.
+    pub assets: Assets,
+    /// The providers.
+    pub providers: Arc<Providers>,
+    /// The store.
+    pub store: Arc<dyn Store>,
+    /// The sessions.
+    pub sessions: Arc<Sessions>,
+    /// The flow.
+    pub sign_in: Arc<SignIn>,
+    /// Time and randomness.
+    pub ambient: Ambient,
+}
+
+/// A program with its sockets open, not yet serving.
+pub struct Bound {
+    app: Arc<App>,
+    metrics: Metrics,
+    public: TcpListener,
+    admin: TcpListener,
+    tasks: TaskTracker,
+}
+
+/// Opens store and sockets. Port 0 lets the system choose.
+///
+/// # Errors
+/// A sentence for the operator.
+pub async fn bind(settings: Settings, ambient: Ambient) -> Result<Bound, String> {
+    let assets = Assets::load()?;
+    let store = store::open(&settings.database).await.map_err(|error| format!("database: {error}"))?;
+    let providers = Arc::new(Providers::new(settings.providers, &settings.public_url, &ambient)?);
+    let sessions = Arc::new(Sessions::new(store.clone(), settings.session, ambient.clone()));
+    let tasks = TaskTracker::new();
+    let sign_in = Arc::new(SignIn::new(Parts {
+        public_url: settings.public_url.clone(),
+        rules: settings.sign_in,
+        users: settings.users,
+        keys: Keyring::new(&settings.secret_keys, &settings.public_url),
+        providers: providers.clone(),
+        store: store.clone(),
+        sessions: sessions.clone(),
+        tasks: tasks.clone(),
+        ambient: ambient.clone(),
+    }));
+    let app = Arc::new(App {
+        cookies: Cookies::new(&settings.public_url),
+        public_url: settings.public_url,
+        trusted_proxies: settings.trusted_proxies,
+        assets,
+        providers,
+        store,
+        sessions,
+        sign_in,
+        ambient,
+    });
+    let public = listener("listen", settings.listen)?;
+    let admin = listener("admin_listen", settings.admin_listen)?;
+    Ok(Bound { app, metrics: Metrics::install(), public, admin, tasks })
+}
+
+fn listener(key: &str, address: SocketAddr) -> Result<TcpListener, String> {
+    let listener = TcpListener::bind(address).map_err(|error| {
+        format!("{key}: cannot listen on {address} ({error}); stop what listens there, or choose another port")
+    })?;
+    listener.set_nonblocking(true).map_err(|error| format!("{key}: {error}"))?;
+    Ok(listener)
+}
+
+impl Bound {
+    /// Where pages are served.
+    ///
+    /// # Errors
+    /// The socket's.
+    pub fn address(&self) -> std::io::Result<SocketAddr> {
+        self.public.local_addr()
+    }
+
+    /// Where metrics are served.
+    ///
+    /// # Errors
+    /// The socket's.
+    pub fn admin_address(&self) -> std::io::Result<SocketAddr> {
+        self.admin.local_addr()
+    }
+
+    /// Serves until `shutdown`; then takes no new requests, and lets running exchanges finish within the grace.
+    ///
+    /// # Errors
+    /// A sentence for the operator.
+    pub async fn serve(self, shutdown: CancellationToken) -> Result<(), String> {
+        let Self { app, metrics, public, admin, tasks } = self;
+        tracing::info!(
+            code = "started",
+            listen = public.local_addr().map(tracing::field::display).ok(),
+            public_url = app.public_url.origin(),
+            "serving"
+        );
+        let handle = Handle::new();
+        let admin_router = admin_router(app.clone(), metrics.clone());
+        let serving = serve_on(public, router::public(&app), &handle)?;
+        let administering = serve_on(admin, admin_router, &handle)?;
+        let background = async {
+            let upkeep = async {
+                loop {
+                    tokio::time::sleep(UPKEEP).await;
+                    metrics.upkeep();
+                }
+            };
+            tokio::join!(app.providers.keep_fresh(), upkeep)
+        };
+        let stop = async {
+            shutdown.cancelled().await;
+            tracing::info!(code = "stopping", "finishing what runs");
+            handle.graceful_shutdown(Some(GRACE));
+            tasks.close();
+            if tokio::time::timeout(GRACE, tasks.wait()).await.is_err() {
+                tracing::warn!(code = "exchanges_cut", running = tasks.len(), "exchanges did not finish in time");
+            }
+        };
+        let served = async { tokio::try_join!(serving, administering) };
+        tokio::select! {
+            _ = background => unreachable_end(),
+            (served, ()) = async { tokio::join!(served, stop) } => served.map(drop).map_err(|error| error.to_string()),
+        }
+    }
+}
+
+fn unreachable_end() -> Result<(), String> {
+    Err("background work ended".into())
+}
+
+fn serve_on(
+    listener: TcpListener,
+    router: Router,
+    handle: &Handle<SocketAddr>,
+) -> Result<impl Future<Output = std::io::Result<()>>, String> {
+    let mut server = axum_server::from_tcp(listener).map_err(|error| error.to_string())?.handle(handle.clone());
+    let builder = server.http_builder();
+    let timer = hyper_util::rt::TokioTimer::new();
+    builder.http1().timer(timer).header_read_timeout(HEAD_TIMEOUT).max_buf_size(HEAD_BUFFER).max_headers(400);
+    Ok(server.serve(router.into_make_service_with_connect_info::<SocketAddr>()))
+}
+
+/// Metrics and readiness detail, for the operator's network only.
+fn admin_router(app: Arc<App>, metrics: Metrics) -> Router {
+    use axum::{Json, routing::get};
+    let ready = move || async move {
+        let store = match app.store.ready().await {
+            Ok(notices) => serde_json::json!({ "ready": true, "notices": notices }),
+            Err(error) => serde_json::json!({ "ready": false, "error": error.to_string() }),
+        };
+        let providers: Vec<_> = app
+            .providers
+            .iter()
+            .map(|provider| {
+                let availability = format!("{:?}", provider.availability());
+                serde_json::json!({ "id": provider.id(), "issuer": provider.issuer(), "availability": availability })
+            })
+            .collect();
+        Json(serde_json::json!({ "store": store, "providers": providers }))
+    };
+    Router::new()
+        .route("/metrics", get(move || async move { metrics.render() }))
+        .route(crate::paths::READYZ, get(ready))
+}
+
+/// `vestibule serve`: until SIGTERM or Ctrl-C.
+///
+/// # Errors
+/// A sentence for the operator.
+pub async fn serve(settings: Settings) -> Result<(), String> {
+    let bound = bind(settings, Ambient::system()).await?;
+    let shutdown = CancellationToken::new();
+    tokio::spawn({
+        let shutdown = shutdown.clone();
+        async move {
+            asked_to_stop().await;
+            shutdown.cancel();
+        }
+    });
+    bound.serve(shutdown).await
+}
+
+/// Ends when the process is asked to stop.
+pub async fn asked_to_stop() {
+    let interrupt = tokio::signal::ctrl_c();
+    let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else {
+        let _ = interrupt.await;
+        return;
+    };
+    tokio::select! {
+        _ = interrupt => {}
+        _ = terminate.recv() => {}
+    }
+}

@@ -2,3 +2,13 @@
 
 /// Static files.
 pub mod assets;
+/// Where a request comes from.
+pub mod client;
+/// Cookies, by their raw header.
+pub mod cookies;
+/// Only our own pages may change something.
+pub mod guard;
+/// What every response carries.
+pub mod headers;
+/// The pages: a request in, a step of the flow, a page or a redirect out.
+pub mod pages;

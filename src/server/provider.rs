@@ -1,14 +1,70 @@
 //! The provider side: discovery and keys, the HTTP client, the code for tokens, the tokens for a verified person.
 //! `openidconnect` stays in here; nothing here knows users, sessions or the store.
+//!
+//! A sign-in reads: [`Provider::authorization_url`], then [`Provider::check_answer_issuer`], then [`Provider::redeem`],
+//! which is token request -> ID token -> userinfo. What the crate leaves to its users is done in the files below.
+
+/// Which claims we take.
+mod claims;
+/// The HTTP client: bounded, and silent about us.
+mod client;
+/// Codes and words of faults.
+mod fault;
+/// Documents kept at hand.
+mod kept;
+/// The signing keys.
+mod keys;
+/// The discovery document and its checks.
+mod metadata;
+/// The token request.
+mod redeem;
+/// What the operator registered.
+mod registration;
+/// `Retry-After`.
+mod retry_after;
+/// JSON that says each thing once.
+mod strict;
+/// Userinfo.
+mod userinfo;
+/// The checks of signed tokens.
+mod verify;
 
 use std::{sync::Arc, time::Duration};
 
-use openidconnect::url::Url;
-use secrecy::SecretString;
+use futures_util::{FutureExt as _, future::join_all};
+use openidconnect::{
+    AuthenticationFlow, CsrfToken, Nonce, PkceCodeChallenge, PkceCodeVerifier,
+    core::{CoreAuthPrompt, CoreJsonWebKeySet, CoreResponseType},
+    url::Url,
+};
+use secrecy::{ExposeSecret as _, SecretString};
 use time::OffsetDateTime;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
-use super::{ambient::Ambient, ids::{Issuer, ProviderId, Subject}, settings::{ProviderSettings, PublicUrl}, trace::Trace};
+use self::{
+    client::{Endpoint, Http},
+    kept::{Kept, Schedule},
+    metadata::Metadata,
+    redeem::Tokens,
+    registration::Registration,
+    verify::{Expected, IdTokenClaims, Refusal},
+};
+use super::{
+    ambient::Ambient,
+    ids::{Issuer, ProviderId, Subject},
+    settings::{ProviderSettings, PublicUrl},
+    trace::Trace,
+};
+
+/// A fetch of discovery or keys may take this long.
+const FETCH: Duration = Duration::from_secs(10);
+const HOUR: Duration = Duration::from_secs(60 * 60);
+/// Endpoints move seldom; while the provider is down, yesterday's are as good as any.
+const METADATA: Schedule =
+    Schedule { refresh: Duration::from_secs(45 * 60), max_age: HOUR, stale: Duration::from_secs(24 * 60 * 60) };
+/// A key that was withdrawn is believed for an hour at most while the provider answers (JW-18), six while it does not.
+const KEYS: Schedule =
+    Schedule { refresh: Duration::from_secs(30 * 60), max_age: HOUR, stale: Duration::from_secs(6 * 60 * 60) };
 
 /// All configured providers.
 pub struct Providers(Vec<Arc<Provider>>);
@@ -18,8 +74,17 @@ impl Providers {
     ///
     /// # Errors
     /// A sentence for the operator, naming the key and the mend (an unreadable `ca_file`, say).
-    pub fn new(_settings: Vec<ProviderSettings>, _public_url: &PublicUrl, _ambient: &Ambient) -> Result<Self, String> {
-        todo!()
+    pub fn new(settings: Vec<ProviderSettings>, public_url: &PublicUrl, ambient: &Ambient) -> Result<Self, String> {
+        settings
+            .into_iter()
+            .map(|settings| {
+                let id = settings.id.clone();
+                let provider = Provider::new(settings, public_url, ambient)
+                    .map_err(|fault| format!("provider `{id}`: {fault}"))?;
+                Ok(Arc::new(provider))
+            })
+            .collect::<Result<_, _>>()
+            .map(Self)
     }
 
     /// The provider with that id.
@@ -36,13 +101,24 @@ impl Providers {
     /// Fetches discovery and keys now and keeps them fresh until the future is dropped. Never fails: what cannot be
     /// had is tried again with backoff and jitter.
     pub async fn keep_fresh(&self) {
-        todo!()
+        join_all(self.iter().map(|provider| async {
+            tokio::join!(provider.metadata.keep_fresh(), provider.keys.keep_fresh());
+        }))
+        .await;
     }
 }
 
 /// One configured provider.
 pub struct Provider {
     id: ProviderId,
+    name: String,
+    issuer: Issuer,
+    discovery_url: Url,
+    registration: Arc<Registration>,
+    http: Arc<Http>,
+    metadata: Kept<Metadata>,
+    keys: Kept<CoreJsonWebKeySet>,
+    ambient: Ambient,
 }
 
 /// Whether a sign-in could be begun now, as far as is known without asking.
@@ -203,6 +279,64 @@ pub enum ProviderFault {
 }
 
 impl Provider {
+    fn new(settings: ProviderSettings, public_url: &PublicUrl, ambient: &Ambient) -> Result<Self, String> {
+        let registration = Arc::new(Registration::new(&settings, public_url)?);
+        let discovery_url = registration.discovery_url()?;
+        let http = match &settings.ca_file {
+            None => Http::new(registration.plain_http, None),
+            Some(path) => {
+                let named = |fault: String| {
+                    format!("ca_file `{}`: {fault}; name a PEM file with the root certificate", path.display())
+                };
+                let pem = std::fs::read(path).map_err(|error| named(error.to_string()))?;
+                Http::new(registration.plain_http, Some(&pem)).map_err(named)
+            }
+        };
+        let http = Arc::new(http?);
+        let metadata = Kept::new("discovery", settings.id.clone(), METADATA, ambient.clone(), {
+            let (http, ours, url, id, ambient) = (
+                Arc::clone(&http),
+                Arc::clone(&registration),
+                discovery_url.clone(),
+                settings.id.clone(),
+                ambient.clone(),
+            );
+            move || {
+                let (http, ours, url, id, now) =
+                    (Arc::clone(&http), Arc::clone(&ours), url.clone(), id.clone(), ambient.now());
+                async move {
+                    let document = http.document(Endpoint::Discovery, &url, Instant::now() + FETCH, now).await?;
+                    let metadata = Metadata::check(&document, &ours)?;
+                    metadata::warn_about_method(&document, &ours, &id);
+                    Ok(metadata)
+                }
+                .boxed()
+            }
+        });
+        let keys = Kept::new("keys", settings.id.clone(), KEYS, ambient.clone(), {
+            let (http, metadata, ambient) = (Arc::clone(&http), metadata.clone(), ambient.clone());
+            move || {
+                let (http, metadata, now) = (Arc::clone(&http), metadata.clone(), ambient.now());
+                async move {
+                    let url = metadata.get().await?.jwks_uri.clone();
+                    keys::read(http.document(Endpoint::Keys, &url, Instant::now() + FETCH, now).await?)
+                }
+                .boxed()
+            }
+        });
+        Ok(Self {
+            id: settings.id,
+            name: settings.name,
+            issuer: settings.issuer,
+            discovery_url,
+            registration,
+            http,
+            metadata,
+            keys,
+            ambient: ambient.clone(),
+        })
+    }
+
     /// As the operator named it.
     #[must_use]
     pub const fn id(&self) -> &ProviderId {
@@ -212,39 +346,57 @@ impl Provider {
     /// As on its button.
     #[must_use]
     pub fn name(&self) -> &str {
-        todo!()
+        &self.name
     }
 
     /// Its issuer.
     #[must_use]
     pub fn issuer(&self) -> &Issuer {
-        todo!()
+        &self.issuer
     }
 
     /// `<issuer>/.well-known/openid-configuration` (Discovery 4.1).
     #[must_use]
     pub fn discovery_url(&self) -> &str {
-        todo!()
+        self.discovery_url.as_str()
     }
 
     /// Hash of (issuer, client_id, redirect_uri): a state sealed for other settings does not open for these.
     #[must_use]
     pub fn fingerprint(&self) -> [u8; 16] {
-        todo!()
+        self.registration.fingerprint()
     }
 
     /// Whether a sign-in could be begun now, as far as is known without asking.
     #[must_use]
     pub fn availability(&self) -> Availability {
-        todo!()
+        match self.metadata.availability() {
+            Availability::Available => self.keys.availability(),
+            unavailable @ Availability::Unavailable { .. } => unavailable,
+        }
     }
 
     /// The URL to send the browser to. Waits for discovery if it is not there yet; the caller bounds the wait.
     ///
     /// # Errors
     /// Why discovery cannot be had.
-    pub async fn authorization_url(&self, _request: AuthorizationRequest) -> Result<Url, ProviderFault> {
-        todo!()
+    pub async fn authorization_url(&self, request: AuthorizationRequest) -> Result<Url, ProviderFault> {
+        let metadata = self.metadata.get().await?;
+        let AuthorizationRequest { state, nonce, verifier, prompt_login } = request;
+        let verifier = PkceCodeVerifier::new(verifier.expose_secret().to_owned());
+        let mut url = metadata
+            .client
+            .authorize_url(
+                AuthenticationFlow::<CoreResponseType>::AuthorizationCode,
+                || CsrfToken::new(state),
+                || Nonce::new(nonce),
+            )
+            .add_scopes(self.registration.scopes.iter().cloned())
+            .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier));
+        if prompt_login {
+            url = url.add_prompt(CoreAuthPrompt::Login);
+        }
+        Ok(url.url().0)
     }
 
     /// Checks `iss` of the authorization response (RFC 9207 2.4): equal, byte for byte, where present; present where
@@ -252,8 +404,12 @@ impl Provider {
     ///
     /// # Errors
     /// [`ProviderFault::IssuerMismatch`], or why discovery cannot be had.
-    pub async fn check_answer_issuer(&self, _iss: Option<&str>) -> Result<(), ProviderFault> {
-        todo!()
+    pub async fn check_answer_issuer(&self, iss: Option<&str>) -> Result<(), ProviderFault> {
+        let fits = match iss {
+            Some(iss) => iss == self.issuer.as_str(),
+            None => !self.metadata.get().await?.promises_iss,
+        };
+        if fits { Ok(()) } else { Err(ProviderFault::IssuerMismatch) }
     }
 
     /// Code for tokens, tokens for a verified person: token request, ID token checks, userinfo. Sends the code at most
@@ -261,7 +417,115 @@ impl Provider {
     ///
     /// # Errors
     /// See [`ProviderFault`].
-    pub async fn redeem(&self, _redemption: Redemption, _trace: &mut Trace) -> Result<VerifiedClaims, ProviderFault> {
-        todo!()
+    pub async fn redeem(&self, redemption: Redemption, trace: &mut Trace) -> Result<VerifiedClaims, ProviderFault> {
+        let deadline = redemption.deadline;
+        let metadata = at_hand(&self.metadata, "discovery", deadline, trace).await?;
+        // Before the code is spent: without keys it would be for nothing.
+        let keys = at_hand(&self.keys, "keys", deadline, trace).await?;
+
+        let since = Instant::now();
+        let tokens =
+            redeem::redeem(&self.http, &metadata, &self.registration, &redemption, trace.began(), &self.ambient).await;
+        trace.record("token", since, result(&tokens));
+        if let Err(ProviderFault::ClientRefused { method, detail }) = &tokens {
+            tracing::error!(
+                provider = %self.id, code = "client_refused", method, detail,
+                "the provider refused us: mend client_id or client_secret of this provider, or set its client_auth to the registered method"
+            );
+        }
+        let tokens = tokens?;
+
+        let (person, keys) = self.check_id_token(&tokens, &metadata, keys, &redemption, trace).await?;
+
+        let Some(url) = &metadata.userinfo_endpoint else {
+            let claims = Claims::take(&person.members);
+            return Ok(person.with(self.issuer.clone(), claims));
+        };
+        let since = Instant::now();
+        let expected = self.expected(&metadata, &keys, &redemption);
+        let userinfo = userinfo::ask(&self.http, url, &tokens.access_token, &person.subject, &expected, deadline).await;
+        trace.record("userinfo", since, result(&userinfo));
+        let claims = Claims::take(&userinfo?);
+        Ok(person.with(self.issuer.clone(), claims))
     }
+
+    /// Checks the ID token; where no key fits, once more with the keys of now (Core 10.1.1).
+    async fn check_id_token(
+        &self,
+        tokens: &Tokens,
+        metadata: &Metadata,
+        keys: Arc<CoreJsonWebKeySet>,
+        redemption: &Redemption,
+        trace: &mut Trace,
+    ) -> Result<(IdTokenClaims, Arc<CoreJsonWebKeySet>), ProviderFault> {
+        let since = Instant::now();
+        let check = |keys: &CoreJsonWebKeySet| {
+            verify::id_token(&tokens.id_token, &tokens.access_token, &self.expected(metadata, keys, redemption))
+        };
+        let mut keys = keys;
+        let mut checked = check(&keys);
+        if matches!(checked, Err(Refusal::Keys(_))) {
+            let asked = Instant::now();
+            let newer = timeout_at(redemption.deadline, self.keys.newer_than(&keys))
+                .await
+                .unwrap_or_else(|_| Err(slow("keys")));
+            match newer {
+                Ok(Some(newer)) => {
+                    trace.record("keys", asked, "ok");
+                    keys = newer;
+                    checked = check(&keys);
+                }
+                // Asked a moment ago: the token's key is not the provider's.
+                Ok(None) => {}
+                Err(fault) => {
+                    trace.record("keys", asked, fault.code());
+                    return Err(fault);
+                }
+            }
+        }
+        let checked = checked.map_err(Refusal::into_fault);
+        trace.record("id_token", since, result(&checked));
+        Ok((checked?, keys))
+    }
+
+    fn expected<'e>(
+        &'e self,
+        metadata: &'e Metadata,
+        keys: &'e CoreJsonWebKeySet,
+        redemption: &'e Redemption,
+    ) -> Expected<'e> {
+        Expected {
+            ours: &self.registration,
+            algorithms: &metadata.algorithms,
+            keys,
+            nonce: &redemption.nonce,
+            started: redemption.started,
+            now: self.ambient.now(),
+        }
+    }
+}
+
+/// The document; waiting for it is a step of the attempt.
+async fn at_hand<T: Send + Sync + 'static>(
+    kept: &Kept<T>,
+    step: &'static str,
+    deadline: Instant,
+    trace: &mut Trace,
+) -> Result<Arc<T>, ProviderFault> {
+    if let Some(document) = kept.ready() {
+        return Ok(document);
+    }
+    let since = Instant::now();
+    let document = timeout_at(deadline, kept.get()).await.unwrap_or_else(|_| Err(slow(step)));
+    trace.record(step, since, result(&document));
+    document
+}
+
+fn slow(what: &str) -> ProviderFault {
+    ProviderFault::Slow(what.to_owned())
+}
+
+/// How a step ended, for the trace.
+fn result<T>(outcome: &Result<T, ProviderFault>) -> &'static str {
+    outcome.as_ref().map_or_else(ProviderFault::code, |_| "ok")
 }

@@ -1,1 +1,101 @@
-//! Under construction.
+//! One readable table of routes, and the layers around them in order.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, Request, State},
+    http::HeaderMap,
+    middleware::{self, Next},
+    response::Response,
+    routing::{get, post},
+};
+use tokio::time::Instant;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use super::{
+    app::App,
+    http::{
+        guard, headers,
+        pages::{self, Arrived, Visit},
+    },
+    sign_in::error::SignInError,
+};
+use crate::paths;
+
+/// The largest body that any of our routes reads: a form post of the callback, or the panel's question.
+const LARGEST_BODY: usize = 16 * 1024;
+/// The most header bytes a request may bring. Browsers hold far less for one site unless something went wrong there.
+const LARGEST_HEADERS: usize = 32 * 1024;
+
+/// Everything under the public URL.
+pub fn public(app: &Arc<App>) -> Router {
+    Router::new()
+        // Pages
+        .route(paths::LOGIN, get(pages::login))
+        .route(paths::ACCOUNT, get(pages::account))
+        .route(paths::LOGOUT, post(pages::logout))
+        .route(paths::SIGNED_OUT, get(pages::signed_out))
+        .route(paths::OIDC_LOGIN, get(pages::start))
+        .route(paths::OIDC_CALLBACK, get(pages::callback).post(pages::callback_form))
+        // The server function
+        .route(&format!("{}/{{*function}}", paths::API), post(server_function))
+        // Static files
+        .route(&format!("{}/{{*path}}", paths::ASSETS), get(pages::asset))
+        // Where Vestibule owns the host
+        .route("/", get(pages::home))
+        .route("/login", get(pages::login_alias))
+        .route("/favicon.ico", get(pages::asset))
+        .route("/robots.txt", get(pages::asset))
+        // Machines
+        .route(paths::HEALTHZ, get(pages::healthz))
+        .route(paths::READYZ, get(pages::readyz))
+        .fallback(pages::not_found)
+        .method_not_allowed_fallback(pages::method_not_allowed)
+        // Layers, inside out
+        .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .layer(middleware::from_fn_with_state(app.clone(), admit))
+        .layer(CatchPanicLayer::custom({
+            let app = app.clone();
+            move |_| broken(&app)
+        }))
+        .layer(middleware::from_fn_with_state(headers::Secure(app.public_url.is_secure()), headers::layer))
+        .layer(middleware::from_fn(arrive))
+        .with_state(app.clone())
+}
+
+async fn arrive(mut request: Request, next: Next) -> Response {
+    request.extensions_mut().insert(Arrived(Instant::now()));
+    next.run(request).await
+}
+
+/// Refuses what no page of ours sends.
+async fn admit(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let refused = |error| Visit::of(app.clone(), &parts).problem(error);
+    if header_bytes(&parts.headers) > LARGEST_HEADERS {
+        return refused(SignInError::HeadersTooLarge);
+    }
+    // A provider's form post comes from another site; it is judged by its state.
+    let is_answer = parts.uri.path() == paths::OIDC_CALLBACK;
+    if !is_answer && !guard::is_same_origin(&parts.method, &parts.headers, &app.public_url) {
+        return refused(SignInError::CrossSite);
+    }
+    next.run(Request::from_parts(parts, body)).await
+}
+
+fn header_bytes(headers: &HeaderMap) -> usize {
+    headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum()
+}
+
+async fn server_function(State(app): State<Arc<App>>, request: Request) -> Response {
+    let provide = move || leptos::prelude::provide_context(app.clone());
+    let response = leptos_axum::handle_server_fns_with_context(provide, request).await;
+    axum::response::IntoResponse::into_response(response)
+}
+
+/// A panic: the page says so, the log has it, the process lives.
+fn broken(app: &Arc<App>) -> Response {
+    let (parts, ()) = Request::new(()).into_parts();
+    Visit::of(app.clone(), &parts).problem(SignInError::Internal)
+}

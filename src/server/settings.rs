@@ -1,12 +1,38 @@
 //! Typed settings, validated before the socket opens; secrets cannot print themselves.
+//!
+//! `schema` names every key once, `source` gathers what the file and the environment say, `validate` turns it into
+//! [`Settings`] or into every fault at once, `secrets` makes the sealing key that a first start lacks.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    ffi::OsString,
+    fmt,
+    net::{Ipv4Addr, SocketAddr, SocketAddrV4},
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use ipnet::IpNet;
 use secrecy::{SecretBox, SecretString};
 use url::Url;
 
-use super::{ids::{Issuer, ProviderId}, store::Role};
+use super::{
+    ambient::Entropy,
+    ids::{Issuer, ProviderId},
+    store::Role,
+};
+
+mod schema;
+mod secrets;
+mod source;
+mod validate;
+
+/// Read when `--config` names no file, if it exists.
+pub const DEFAULT_FILE: &str = "vestibule.toml";
+
+/// Where pages are served unless `listen` says otherwise.
+const LISTEN: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 3000));
+/// Where metrics are served unless `admin_listen` says otherwise.
+const ADMIN_LISTEN: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 3002));
 
 /// Everything an operator decides.
 #[derive(Debug)]
@@ -31,6 +57,67 @@ pub struct Settings {
     pub session: SessionRules,
     /// How long sign-ins may take.
     pub sign_in: SignInRules,
+}
+
+impl Settings {
+    /// Reads the file (`config`, or [`DEFAULT_FILE`] if there is one) and the environment `env`, which overrides it.
+    ///
+    /// With SQLite and no `secret_keys`, a key is made with `entropy` at the first start and kept beside the database.
+    ///
+    /// # Errors
+    /// Every fault found, in the order of the keys; none carries a secret.
+    pub fn load(
+        config: Option<&Path>,
+        env: impl IntoIterator<Item = (OsString, OsString)>,
+        entropy: &dyn Entropy,
+    ) -> Result<Self, Vec<Fault>> {
+        let (given, faults) = source::gather(config, env).map_err(|fault| vec![fault])?;
+        validate::settings(&given, faults, entropy)
+    }
+
+    /// The demo's settings: everything on loopback, the ports of the contract, defaults otherwise.
+    #[must_use]
+    pub fn demo(provider: ProviderSettings, database: Database, secret_keys: Vec<SecretKey>) -> Self {
+        Self {
+            public_url: PublicUrl { origin: format!("http://{LISTEN}"), secure: false },
+            listen: LISTEN,
+            admin_listen: ADMIN_LISTEN,
+            database,
+            secret_keys,
+            trusted_proxies: Vec::new(),
+            providers: vec![provider],
+            users: UserRules::default(),
+            session: SessionRules::default(),
+            sign_in: SignInRules::default(),
+        }
+    }
+}
+
+/// One thing that is wrong with the settings, for the one who can mend it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The key, as `provider[0].issuer`, or the file or variable.
+    pub key: String,
+    /// What is wrong with it. Never a secret's value.
+    pub what: String,
+    /// What to do about it.
+    pub mend: String,
+}
+
+impl Fault {
+    /// `key` is wrong as `what` says, and `mend` mends it.
+    pub(crate) fn new(key: impl fmt::Display, what: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self { key: key.to_string(), what: what.into(), mend: mend.into() }
+    }
+}
+
+/// One line, whatever the texts hold.
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let line = format!("{}: {}; {}", self.key, self.what, self.mend);
+        line.chars()
+            .try_for_each(|c| if c.is_control() { write!(f, "{}", c.escape_default()) } else { write!(f, "{c}") })
+    }
 }
 
 /// 32 bytes or more.
@@ -59,7 +146,12 @@ impl PublicUrl {
         if !url.username().is_empty() || url.password().is_some() {
             return Err("must not carry a user name or password".into());
         }
-        if url.path() != "/" || url.query().is_some() || url.fragment().is_some() || text.ends_with('?') || text.ends_with('#') {
+        if url.path() != "/"
+            || url.query().is_some()
+            || url.fragment().is_some()
+            || text.ends_with('?')
+            || text.ends_with('#')
+        {
             return Err("must be an origin, without path, query or fragment".into());
         }
         Ok(Self { origin: url.origin().ascii_serialization(), secure })
@@ -159,6 +251,19 @@ pub struct UserRules {
     pub allowed_domains: Vec<String>,
 }
 
+impl Default for UserRules {
+    fn default() -> Self {
+        Self {
+            auto_create: true,
+            default_role: Role::User,
+            admin_groups: Vec::new(),
+            allowed_groups: Vec::new(),
+            allowed_emails: Vec::new(),
+            allowed_domains: Vec::new(),
+        }
+    }
+}
+
 /// `[session]`.
 #[derive(Debug, Clone, Copy)]
 pub struct SessionRules {
@@ -167,6 +272,14 @@ pub struct SessionRules {
     /// Ends after this long whatever happens (default 30 d).
     pub absolute: Duration,
 }
+
+impl Default for SessionRules {
+    fn default() -> Self {
+        Self { idle: DAY * 7, absolute: DAY * 30 }
+    }
+}
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// `[sign_in]`.
 #[derive(Debug, Clone, Copy)]
@@ -177,4 +290,14 @@ pub struct SignInRules {
     pub deadline: Duration,
     /// How long a person may take at the provider (default 10 min).
     pub attempt_ttl: Duration,
+}
+
+impl Default for SignInRules {
+    fn default() -> Self {
+        Self {
+            patience: Duration::from_millis(1500),
+            deadline: Duration::from_secs(60),
+            attempt_ttl: Duration::from_secs(10 * 60),
+        }
+    }
 }

@@ -1,1 +1,222 @@
-//! Under construction.
+//! Logs and metrics. One event is one line, whatever its values hold.
+
+use std::{
+    fmt::Write as _,
+    io::{self, IsTerminal as _},
+    panic,
+    sync::OnceLock,
+};
+
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tracing::Subscriber;
+use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
+
+use super::settings::Fault;
+
+/// Variables that hold the filter; the first that is set counts.
+const FILTERS: [&str; 2] = ["VESTIBULE_LOG", "RUST_LOG"];
+/// What is logged unless they say otherwise.
+const DEFAULT_FILTER: &str = "info";
+/// Bounds of the histograms, in seconds: from a warm check to the longest exchange.
+const BUCKETS: [f64; 12] = [0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 1.5, 3.0, 10.0, 30.0, 60.0];
+
+/// Sends events to stderr: JSON lines, or on a terminal lines for people. Panics become events, too.
+///
+/// # Errors
+/// The filter cannot be read, or logging was begun already.
+pub fn init() -> Result<(), Fault> {
+    let filter = filter(|name| std::env::var(name).ok())?;
+    let form = if io::stderr().is_terminal() { Form::People } else { Form::Json };
+    tracing::subscriber::set_global_default(subscriber(filter, form, io::stderr))
+        .map_err(|error| Fault::new("log", error.to_string(), "begin logging once"))?;
+    panic::set_hook(Box::new(log_panic));
+    Ok(())
+}
+
+fn filter(variable: impl Fn(&str) -> Option<String>) -> Result<EnvFilter, Fault> {
+    let set = FILTERS.iter().find_map(|name| variable(name).filter(|text| !text.is_empty()).map(|text| (*name, text)));
+    let (name, text) = set.unwrap_or((DEFAULT_FILTER, DEFAULT_FILTER.to_owned()));
+    EnvFilter::try_new(text).map_err(|error| {
+        Fault::new(name, format!("is not a filter ({error})"), "write a level, or as vestibule=debug,warn")
+    })
+}
+
+/// Who reads the log.
+#[derive(Clone, Copy)]
+enum Form {
+    Json,
+    People,
+}
+
+fn subscriber<W>(filter: EnvFilter, form: Form, writer: W) -> Box<dyn Subscriber + Send + Sync>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(OneLine(writer));
+    match form {
+        Form::Json => Box::new(builder.json().flatten_event(true).with_span_list(false).finish()),
+        Form::People => Box::new(builder.compact().finish()),
+    }
+}
+
+/// Where it happened. The message stays out: it may quote what was being handled.
+fn log_panic(info: &panic::PanicHookInfo<'_>) {
+    let location = info.location().map(ToString::to_string).unwrap_or_default();
+    let thread = std::thread::current();
+    tracing::error!(location, thread = thread.name().unwrap_or_default(), "panic");
+}
+
+/// Escapes what would break a line, colour a terminal or turn its text about. The escapes are JSON's, and JSON has
+/// such characters in strings only, so both forms stay what they are.
+#[derive(Clone)]
+struct OneLine<W>(W);
+
+impl<'a, W: MakeWriter<'a>> MakeWriter<'a> for OneLine<W> {
+    type Writer = OneLine<W::Writer>;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        OneLine(self.0.make_writer())
+    }
+}
+
+impl<W: io::Write> io::Write for OneLine<W> {
+    /// The formatter hands over one whole event at a time, ending in a newline.
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(event);
+        let text = text.strip_suffix('\n').unwrap_or(&text);
+        let mut line = String::with_capacity(text.len() + 1);
+        for c in text.chars() {
+            let unsafe_in_a_line = c.is_control()
+                || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+            if unsafe_in_a_line {
+                // A String takes everything.
+                let _ = write!(line, "\\u{:04x}", u32::from(c));
+            } else {
+                line.push(c);
+            }
+        }
+        line.push('\n');
+        self.0.write_all(line.as_bytes())?;
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// The process's metrics.
+#[derive(Clone)]
+pub struct Metrics(PrometheusHandle);
+
+impl Metrics {
+    /// Begins to record, the first time it is called; always the same recorder.
+    #[must_use]
+    pub fn install() -> Self {
+        static METRICS: OnceLock<Metrics> = OnceLock::new();
+        METRICS
+            .get_or_init(|| {
+                let builder = PrometheusBuilder::new();
+                let recorder = builder.set_buckets(&BUCKETS).unwrap_or_default().build_recorder();
+                let handle = recorder.handle();
+                if metrics::set_global_recorder(recorder).is_err() {
+                    tracing::warn!("metrics_recorded_elsewhere");
+                }
+                Self(handle)
+            })
+            .clone()
+    }
+
+    /// The metrics in Prometheus' text format.
+    #[must_use]
+    pub fn render(&self) -> String {
+        self.0.render()
+    }
+
+    /// Folds recorded samples into their buckets. To be called every few seconds, lest they pile up where nobody asks.
+    pub fn upkeep(&self) {
+        self.0.run_upkeep();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Memory(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Memory {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn logged(form: Form, event: impl FnOnce()) -> String {
+        let memory = Memory::default();
+        let writer = memory.clone();
+        let subscriber = subscriber(EnvFilter::new("info"), form, move || writer.clone());
+        tracing::subscriber::with_default(subscriber, event);
+        let bytes = memory.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    const HOSTILE: &str = "a\r\nb\u{1b}[31mc\u{2028}d\u{9b}e\u{202e}f\"g\\";
+
+    #[test]
+    fn an_event_is_one_line_in_both_forms() {
+        for form in [Form::Json, Form::People] {
+            let text =
+                logged(form, || tracing::info!(shown = %HOSTILE, debugged = ?HOSTILE, text = HOSTILE, "{HOSTILE}"));
+            assert!(text.ends_with('\n'));
+            let line = text.trim_end_matches('\n');
+            assert!(!line.contains(|c: char| c.is_control() || c == '\u{2028}' || c == '\u{202e}'), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn json_keeps_the_value() {
+        let text = logged(Form::Json, || tracing::info!(text = HOSTILE, "event"));
+        let event: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(event["text"], HOSTILE);
+        assert_eq!(event["message"], "event");
+    }
+
+    #[test]
+    fn our_own_variable_goes_before_the_common_one() {
+        let both = |name: &str| Some(if name == "VESTIBULE_LOG" { "warn" } else { "debug" }.to_owned());
+        assert_eq!(filter(both).unwrap().to_string(), "warn");
+        assert_eq!(filter(|name| (name == "RUST_LOG").then(|| "debug".to_owned())).unwrap().to_string(), "debug");
+        assert_eq!(filter(|_| None).unwrap().to_string(), "info");
+        assert_eq!(filter(|_| Some("a=b=c".to_owned())).unwrap_err().key, "VESTIBULE_LOG");
+    }
+
+    #[test]
+    fn a_panic_is_logged_without_its_message() {
+        let text = logged(Form::Json, || {
+            let before = panic::take_hook();
+            panic::set_hook(Box::new(log_panic));
+            let caught = panic::catch_unwind(|| panic!("the secret is hunter2"));
+            panic::set_hook(before);
+            assert!(caught.is_err());
+        });
+        assert!(text.contains("\"panic\"") && text.contains("telemetry.rs") && !text.contains("hunter2"), "{text}");
+    }
+
+    #[test]
+    fn metrics_are_rendered() {
+        let metrics = Metrics::install();
+        metrics::counter!("telemetry_test_total").increment(2);
+        metrics::histogram!("telemetry_test_seconds").record(0.2);
+        Metrics::install().upkeep();
+        let text = metrics.render();
+        assert!(text.contains("telemetry_test_total 2"), "{text}");
+        assert!(text.contains("telemetry_test_seconds_bucket{le=\"0.25\"} 1"), "{text}");
+    }
+}

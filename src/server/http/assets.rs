@@ -10,7 +10,7 @@ use axum::{
 };
 use rust_embed::{EmbeddedFile, RustEmbed};
 
-use crate::paths;
+use crate::{paths, view::AssetUrls};
 
 #[derive(RustEmbed)]
 #[folder = "target/site"]
@@ -27,21 +27,6 @@ const NAME: &str = "vestibule";
 const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 /// The URL stays when the content changes.
 const SHORT: HeaderValue = HeaderValue::from_static("public, max-age=300");
-
-/// Where the static files are, as found when the program started.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AssetUrls {
-    /// The one style sheet.
-    pub stylesheet: String,
-    /// The mark, in SVG: icon of the tab and ornament of the page.
-    pub favicon: String,
-    /// The constant loader: the content security policy allows no inline script.
-    pub boot: String,
-    /// The wasm's glue.
-    pub script: String,
-    /// The wasm.
-    pub wasm: String,
-}
 
 /// The static files of this program.
 #[derive(Debug)]

@@ -1,0 +1,137 @@
+// Everything a spec needs, as in life: browser -> nginx -> (recorder) -> program -> MongoDB, and the program as well as
+// the browser -> nginx -> two providers, on another site. Every port is free and every secret new.
+
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import type { Db } from 'mongodb';
+
+import { AutheliaProvider } from '../provider/authelia.ts';
+import { CertifiedProvider } from '../provider/certified.ts';
+import { Nginx } from '../proxies/nginx.ts';
+import { Recorder } from '../proxies/recorder.ts';
+import { makeCertificates } from './certificates.ts';
+import { Mongo } from './mongo.ts';
+import { freePort } from './ports.ts';
+import { Program } from './program.ts';
+
+type Undo = () => Promise<void> | void;
+
+export interface Parts {
+  readonly origin: string;
+  readonly program: Program;
+  readonly recorder: Recorder;
+  readonly db: Db;
+  readonly certified: CertifiedProvider;
+  readonly authelia: AutheliaProvider;
+  /** Every secret of the settings. */
+  readonly secrets: readonly string[];
+}
+
+export class House {
+  private constructor(
+    readonly parts: Parts,
+    private readonly undo: Undo[],
+  ) {}
+
+  static async open(): Promise<House> {
+    const undo: Undo[] = [];
+    try {
+      return new House(await build(undo), undo);
+    } catch (error) {
+      await close(undo);
+      throw error;
+    }
+  }
+
+  close(): Promise<void> {
+    return close(this.undo);
+  }
+}
+
+async function build(undo: Undo[]): Promise<Parts> {
+  const directory = mkdtempSync(join(tmpdir(), 'vestibule-end2end-'));
+  undo.push(() => rmSync(directory, { recursive: true, force: true }));
+  const certificates = makeCertificates(directory);
+  const [application, providers, listen, adminListen] = [
+    await freePort(), await freePort(), await freePort(), await freePort(),
+  ];
+  const origin = `https://rp.test:${application}`;
+  const redirectUri = `${origin}/auth/oidc/callback`;
+  const secretKey = randomBytes(32).toString('base64url');
+
+  const mongo = await Mongo.start(directory, `vestibule_end2end_${process.pid}`);
+  undo.push(() => mongo.stop());
+  const certified = new CertifiedProvider({
+    issuer: `https://op.test:${providers}`, client: newClient(), redirectUri,
+  });
+  const certifiedPort = await certified.listen();
+  undo.push(() => certified.stop());
+  const authelia = await AutheliaProvider.start({
+    issuer: `https://op.test:${providers}/authelia`, client: newClient(), redirectUri,
+  });
+  undo.push(() => authelia.stop());
+  const beside = await applicationBeside();
+  undo.push(() => void beside.close());
+  const recorder = await Recorder.start(listen);
+  undo.push(() => recorder.stop());
+  const nginx = await Nginx.start(directory, certificates, {
+    application: { port: application, vestibule: recorder.port, application: portOf(beside) },
+    providers: { port: providers, certified: certifiedPort, authelia: authelia.port },
+  });
+  undo.push(() => nginx.stop());
+
+  const provider = ({ id, name, issuer, client }: CertifiedProvider | AutheliaProvider): string => `
+[[provider]]
+id = "${id}"
+name = "${name}"
+issuer = "${issuer}"
+client_id = "${client.id}"
+client_secret = "${client.secret}"
+client_auth = "client_secret_basic"
+ca_file = "${certificates.authority}"
+`;
+  const program = await Program.start({ directory, port: listen }, `
+public_url = "${origin}"
+listen = "127.0.0.1:${listen}"
+admin_listen = "127.0.0.1:${adminListen}"
+database = "${mongo.uri}"
+secret_keys = ["${secretKey}"]
+trusted_proxies = ["127.0.0.1/32"]
+${provider(certified)}${provider(authelia)}`);
+  undo.push(() => program.stop());
+  return {
+    origin, program, recorder, db: mongo.db, certified, authelia,
+    secrets: [secretKey, certified.client.secret, authelia.client.secret],
+  };
+}
+
+/** What was built last goes first. */
+async function close(undo: Undo[]): Promise<void> {
+  for (let step = undo.pop(); step !== undefined; step = undo.pop()) await step();
+}
+
+function newClient(): { id: string; secret: string } {
+  // With characters that must be form-encoded in Basic (RFC 6749 2.3.1).
+  return { id: 'claudelens', secret: `${randomBytes(18).toString('base64url')}+%2F:&=` };
+}
+
+/** The application that people want to get to: it says where they are. */
+async function applicationBeside(): Promise<Server> {
+  const server = createServer((request, response) => {
+    const path = (request.url ?? '').replace(/[&<>"]/g, character => `&#${character.charCodeAt(0)};`);
+    response
+      .setHeader('content-type', 'text/html; charset=utf-8')
+      .end(`<!DOCTYPE html><html lang="en"><title>Application</title><h1>Application</h1><p>${path}</p></html>`);
+  });
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  return server;
+}
+
+function portOf(server: Server): number {
+  return (server.address() as AddressInfo).port;
+}

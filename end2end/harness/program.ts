@@ -1,0 +1,80 @@
+// The program under test, with a settings file of its own.
+
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { vestibule } from './built.ts';
+import { Process } from './process.ts';
+
+/** Makes op.test resolve for this one process (Debian package libnss-wrapper); the browser has rules of its own. */
+const NSS_WRAPPER = 'libnss_wrapper.so';
+
+export interface Place {
+  readonly directory: string;
+  readonly port: number;
+}
+
+export class Program {
+  readonly #start: () => Process;
+  readonly #ended: string[] = [];
+  #process: Process;
+
+  private constructor(
+    start: () => Process,
+    private readonly port: number,
+  ) {
+    this.#start = start;
+    this.#process = start();
+  }
+
+  /** Starts and waits for `/readyz`. */
+  static async start({ directory, port }: Place, settings: string): Promise<Program> {
+    const file = join(directory, 'vestibule.toml');
+    const hosts = join(directory, 'hosts');
+    writeFileSync(file, settings, { mode: 0o600 });
+    writeFileSync(hosts, '127.0.0.1 op.test\n');
+    const start = (): Process =>
+      new Process({
+        command: vestibule(),
+        args: ['serve', '--config', file],
+        cwd: directory,
+        env: {
+          LD_PRELOAD: NSS_WRAPPER,
+          NSS_WRAPPER_HOSTS: hosts,
+          // All that our own code can say, so that the search for secrets means something.
+          VESTIBULE_LOG: 'vestibule=trace,info',
+        },
+      });
+    const program = new Program(start, port);
+    await program.#ready();
+    return program;
+  }
+
+  /** Everything logged, earlier lives included. */
+  get log(): string {
+    return [...this.#ended, this.#process.output].join('');
+  }
+
+  async stop(): Promise<void> {
+    await this.#process.stop();
+  }
+
+  async restart(): Promise<void> {
+    this.#ended.push(this.#process.output);
+    this.#process = this.#start();
+    await this.#ready();
+  }
+
+  async #ready(): Promise<void> {
+    const answers = async (): Promise<true | undefined> => {
+      const answer = await fetch(`http://127.0.0.1:${this.port}/readyz`);
+      return answer.ok ? true : undefined;
+    };
+    try {
+      await this.#process.ready(answers);
+    } catch (error) {
+      await this.#process.stop();
+      throw error;
+    }
+  }
+}

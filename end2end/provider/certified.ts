@@ -1,0 +1,199 @@
+// The npm package oidc-provider, a certified OpenID Provider that no one here wrote, with the program registered as the
+// first adopter's is at Authelia. Whoever types a name into its login form is that person.
+
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+import type { Page } from '@playwright/test';
+import Provider from 'oidc-provider';
+
+import type { IdentityProvider, Person, Redemption } from './provider.ts';
+
+interface Settings {
+  readonly issuer: string;
+  readonly client: { readonly id: string; readonly secret: string };
+  readonly redirectUri: string;
+}
+
+export class CertifiedProvider implements IdentityProvider {
+  readonly id = 'certified';
+  readonly name = 'Example ID';
+  /** Every token and code it has given out. */
+  readonly issued = new Set<string>();
+  readonly #provider: Provider;
+  readonly #server: Server;
+  readonly #codes = new Map<string, { presented: number; redeemed: number }>();
+  #delay = 0;
+  #held: { promise: Promise<void>; release: () => void } | undefined;
+
+  constructor(private readonly settings: Settings) {
+    this.#provider = new Provider(settings.issuer, {
+      clients: [
+        {
+          client_id: settings.client.id,
+          client_secret: settings.client.secret,
+          token_endpoint_auth_method: 'client_secret_basic',
+          redirect_uris: [settings.redirectUri],
+          response_types: ['code'],
+          grant_types: ['authorization_code'],
+          scope: 'openid profile email',
+        },
+      ],
+      claims: {
+        openid: ['sub'],
+        profile: ['name', 'preferred_username', 'given_name', 'family_name'],
+        email: ['email', 'email_verified'],
+      },
+      pkce: { required: () => false },
+      findAccount: (_, login) => ({ accountId: login, claims: () => claims(login) }),
+      features: { devInteractions: { enabled: false } },
+      interactions: { url: (_, interaction) => `/interaction/${interaction.uid}` },
+      cookies: { keys: ['only for tests'] },
+      ttl: { AccessToken: 3_600, AuthorizationCode: 60, Grant: 3_600, IdToken: 3_600, Interaction: 600, Session: 3_600 },
+      // The person is never asked for consent, as with Authelia's `implicit`.
+      loadExistingGrant: async ctx => {
+        const { oidc } = ctx;
+        const { client, session } = oidc;
+        if (client === undefined || session?.accountId === undefined) return undefined;
+        const grant = new oidc.provider.Grant({ clientId: client.clientId, accountId: session.accountId });
+        grant.addOIDCScope('openid profile email');
+        await grant.save();
+        return grant;
+      },
+    });
+    // nginx ends TLS in front of it.
+    this.#provider.proxy = true;
+    this.#provider.use(async (ctx, next) => {
+      if (ctx.path === '/token') {
+        if (this.#delay > 0) await new Promise(resolve => setTimeout(resolve, this.#delay));
+        await this.#held?.promise;
+      }
+      await next();
+      if (ctx.path === '/token') this.#log(ctx.oidc?.params?.['code'], ctx.status, ctx.body);
+    });
+    const answer = this.#provider.callback();
+    this.#server = createServer((request, response) => {
+      if (request.url?.startsWith('/interaction/')) {
+        this.#interact(request, response).catch((error: unknown) => response.writeHead(500).end(String(error)));
+      } else {
+        void answer(request, response);
+      }
+    });
+  }
+
+  get issuer(): string {
+    return this.settings.issuer;
+  }
+
+  get client(): { readonly id: string; readonly secret: string } {
+    return this.settings.client;
+  }
+
+  async listen(): Promise<number> {
+    await new Promise<void>(resolve => this.#server.listen(0, '127.0.0.1', resolve));
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** Somebody whom nobody has seen yet. */
+  newcomer(): Person {
+    return person(`person-${crypto.randomUUID().slice(0, 8)}`);
+  }
+
+  async signIn(page: Page, { login }: Person): Promise<void> {
+    await page.getByLabel('Name').fill(login);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+  }
+
+  async asksForLogin(page: Page): Promise<void> {
+    await page.getByRole('button', { name: 'Sign in' }).waitFor();
+  }
+
+  /** The person changes their mind: `access_denied`. */
+  async refuse(page: Page): Promise<void> {
+    await page.getByRole('button', { name: 'Cancel' }).click();
+  }
+
+  async delayTokens(ms: number): Promise<void> {
+    this.#delay = ms;
+  }
+
+  async holdTokens(): Promise<void> {
+    this.#held = deferred();
+  }
+
+  async release(): Promise<void> {
+    this.#held?.release();
+    this.#held = undefined;
+  }
+
+  async reset(): Promise<void> {
+    await this.release();
+    this.#delay = 0;
+    this.#codes.clear();
+  }
+
+  async redemptions(): Promise<Redemption[]> {
+    return [...this.#codes.values()];
+  }
+
+  async stop(): Promise<void> {
+    await this.release();
+    this.#server.closeAllConnections();
+    await new Promise<void>(resolve => this.#server.close(() => resolve()));
+  }
+
+  #log(code: unknown, status: number, body: unknown): void {
+    if (typeof code !== 'string') return;
+    const redemption = this.#codes.get(code) ?? { presented: 0, redeemed: 0 };
+    redemption.presented += 1;
+    if (status === 200) redemption.redeemed += 1;
+    this.#codes.set(code, redemption);
+    const tokens = (typeof body === 'object' && body !== null ? body : {}) as Record<string, unknown>;
+    for (const secret of [code, tokens['access_token'], tokens['id_token']]) {
+      if (typeof secret === 'string') this.issued.add(secret);
+    }
+  }
+
+  async #interact(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (request.method !== 'POST') {
+      response.setHeader('content-type', 'text/html; charset=utf-8').end(LOGIN_FORM);
+      return;
+    }
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    const form = new URLSearchParams(Buffer.concat(chunks).toString());
+    const result = form.has('cancel')
+      ? { error: 'access_denied', error_description: 'the person changed their mind' }
+      : { login: { accountId: form.get('login') ?? '' } };
+    await this.#provider.interactionFinished(request, response, result, { mergeWithLastSubmission: false });
+  }
+}
+
+const LOGIN_FORM = `<!DOCTYPE html><html lang="en"><head><title>Example ID</title></head><body><h1>Example ID</h1>
+<form method="post"><label>Name <input name="login" autofocus></label>
+<button>Sign in</button> <button name="cancel" value="yes">Cancel</button></form></body></html>`;
+
+function person(login: string): Person {
+  return { login, password: '', subject: login, name: `${login} Example`, email: `${login}@example.com` };
+}
+
+function claims(login: string): { sub: string; [claim: string]: string | boolean } {
+  const { name, email } = person(login);
+  return {
+    sub: login,
+    name,
+    given_name: login,
+    family_name: 'Example',
+    preferred_username: login,
+    email: email ?? '',
+    email_verified: true,
+  };
+}
+
+function deferred(): { promise: Promise<void>; release: () => void } {
+  let release = (): void => undefined;
+  const promise = new Promise<void>(resolve => {
+    release = resolve;
+  });
+  return { promise, release };
+}

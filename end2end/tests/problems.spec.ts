@@ -1,0 +1,87 @@
+import { expect, test } from './fixtures.ts';
+import { ACCOUNT, CALLBACK, FLOW_COOKIE, START, expectProblem, loginFor, button, signInAt, startAt } from './steps.ts';
+
+test('an answer with a state that is not ours is explained', async ({ page }) => {
+  const response = await page.goto(`${CALLBACK}?code=abc&state=${'A'.repeat(120)}`);
+  expect(response?.status()).toBe(400);
+  await expectProblem(page, 'state_invalid');
+});
+
+test('an answer without a state is explained', async ({ page }) => {
+  const response = await page.goto(`${CALLBACK}?code=abc`);
+  expect(response?.status()).toBe(400);
+  await expectProblem(page, 'state_missing');
+});
+
+test('an answer that comes back without our cookie is explained, and its code is left alone', async ({ page, context, house }) => {
+  await page.goto(startAt(house.certified, ACCOUNT));
+  await context.clearCookies({ name: FLOW_COOKIE });
+  await house.certified.signIn(page, house.certified.newcomer());
+  await expectProblem(page, 'cookies_blocked');
+  expect(house.recorder.exchanges.at(-1)?.path).not.toBe(START);
+  expect(house.recorder.exchanges.map(({ status }) => status)).toContain(400);
+  expect(await house.certified.redemptions()).toEqual([]);
+});
+
+test('an answer that is opened in another browser is explained, and its code is left alone', async ({ page, anotherBrowser, house }) => {
+  // A browser that was here before, so that its cookie is not the one of this sign-in.
+  await page.goto(startAt(house.certified, ACCOUNT));
+  let answer = '';
+  await page.route(`**${CALLBACK}?*`, route => {
+    answer = route.request().url();
+    return route.abort();
+  });
+  await house.certified.signIn(page, house.certified.newcomer()).catch(() => undefined);
+  await expect.poll(() => answer).toContain('code=');
+  const elsewhere = await anotherBrowser();
+  await elsewhere.goto(answer);
+  await expect(elsewhere.getByText(/^(cookies_blocked|other_browser)$/)).toBeVisible();
+  expect(await house.certified.redemptions()).toEqual([]);
+});
+
+test('a person who cancels at the provider is told so, and one click begins again', async ({ page, house }) => {
+  await page.goto(loginFor('/reports/42'));
+  await button(page, house.certified).click();
+  await house.certified.refuse(page);
+  await expectProblem(page, 'access_denied');
+  expect(house.recorder.exchanges.map(({ status }) => status)).toContain(403);
+  await page.locator('main').getByRole('link').first().click();
+  await house.certified.signIn(page, house.certified.newcomer());
+  await page.waitForURL('/reports/42');
+});
+
+test('an error of the provider is explained in our words, never in its own', async ({ page, house }) => {
+  const description = '<script>alert(1)</script> call 555-0100 to get your account back';
+  await house.authelia.behave({ callback: { error: { code: 'invalid_scope', description } } }, 1);
+  await signInAt(page, house.authelia, house.authelia.alice, '/reports/42');
+  await expectProblem(page, 'provider_refused_request');
+  await expect(page.locator('body')).not.toContainText('555-0100');
+});
+
+test('a token endpoint that fails is explained, and one click begins again', async ({ page, house }) => {
+  await house.authelia.behave({ fault: { at: 'token', fault: { answer: { status: 500, body: 'Traceback (most recent call last)' } } } }, 1);
+  await signInAt(page, house.authelia, house.authelia.alice, '/reports/42');
+  await expectProblem(page, 'provider_server_error');
+  await expect(page.locator('body')).not.toContainText('Traceback');
+  await page.locator('main').getByRole('link').first().click();
+  await page.waitForURL('/reports/42');
+});
+
+for (const [target, status, code] of [
+  ['/auth/nothing-here', 404, 'not_found'],
+  ['/auth/assets/nothing-here.js', 404, 'not_found'],
+  [`${START}?provider=nobody`, 404, 'unknown_provider'],
+] as const) {
+  test(`${target} is an explained page with status ${status}`, async ({ page }) => {
+    const response = await page.goto(target);
+    expect(response?.status()).toBe(status);
+    await expectProblem(page, code);
+  });
+}
+
+test('the reference on a problem page finds it in the log', async ({ page, house }) => {
+  await page.goto(`${CALLBACK}?code=abc&state=${'A'.repeat(120)}`);
+  const reference = await page.locator('dd code').nth(1).textContent();
+  expect(reference).toBeTruthy();
+  expect(house.program.log).toContain(reference);
+});

@@ -1,0 +1,59 @@
+import { expect, test } from './fixtures.ts';
+import { ACCOUNT, CALLBACK, signInAt } from './steps.ts';
+
+test.setTimeout(90_000);
+
+for (const [which, seconds] of [['certified', 3], ['authelia', 3], ['authelia', 20]] as const) {
+  test(`signs in at ${which} although its token takes ${seconds} s; the code is redeemed once`, async ({ page, house }) => {
+    const provider = house[which];
+    const person = which === 'certified' ? house.certified.newcomer() : house.authelia.alice;
+    await provider.delayTokens(seconds * 1_000);
+    await signInAt(page, provider, person, '/reports/42');
+    await page.waitForURL('/reports/42', { timeout: 60_000 });
+    expect(await provider.redemptions()).toEqual([expect.objectContaining({ presented: 1, redeemed: 1 })]);
+    await page.goto(ACCOUNT);
+    await expect(page.getByRole('heading', { level: 1 })).toHaveText(person.name);
+  });
+}
+
+for (const which of ['certified', 'authelia'] as const) {
+  // If our first byte waited for the provider, neither would ever come.
+  test(`signs in at ${which} although it answers only once the browser holds our first byte`, async ({ page, house }) => {
+    const provider = house[which];
+    const person = which === 'certified' ? house.certified.newcomer() : house.authelia.alice;
+    await provider.holdTokens();
+    const firstByte = page.waitForResponse(response => new URL(response.url()).pathname === CALLBACK);
+    await signInAt(page, provider, person, '/reports/42');
+    const response = await firstByte;
+    expect(response.status()).toBe(303);
+    await provider.release();
+    await page.waitForURL('/reports/42');
+    expect(await provider.redemptions()).toEqual([expect.objectContaining({ presented: 1, redeemed: 1 })]);
+  });
+}
+
+test('the code leaves the address before a page is shown, and the page says what goes on', async ({ page, house }) => {
+  await house.authelia.holdTokens();
+  await signInAt(page, house.authelia, house.authelia.alice, '/reports/42');
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText('Completing Sign In');
+  const address = new URL(page.url());
+  expect(address.pathname).toBe(CALLBACK);
+  expect(address.searchParams.has('state')).toBe(true);
+  expect(address.searchParams.has('code')).toBe(false);
+  await expect(page.getByRole('link', { name: 'Continue' })).toBeVisible();
+  await house.authelia.release();
+  await page.waitForURL('/reports/42');
+});
+
+test('the waiting page can be reloaded, and left open in two tabs', async ({ page, context, house }) => {
+  await house.authelia.holdTokens();
+  await signInAt(page, house.authelia, house.authelia.alice, '/reports/42');
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText('Completing Sign In');
+  const second = await context.newPage();
+  await second.goto(page.url());
+  await page.reload();
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText('Completing Sign In');
+  await house.authelia.release();
+  await Promise.all([page.waitForURL('/reports/42'), second.waitForURL('/reports/42')]);
+  expect(await house.authelia.redemptions()).toEqual([expect.objectContaining({ presented: 1, redeemed: 1 })]);
+});

@@ -1,0 +1,63 @@
+// The steps that specs share.
+
+import { expect, type Locator, type Page } from '@playwright/test';
+import type { Document } from 'mongodb';
+
+import type { Parts } from '../harness/house.ts';
+import type { IdentityProvider, Person } from '../provider/provider.ts';
+
+export const LOGIN = '/auth/login';
+export const ACCOUNT = '/auth/account';
+export const LOGOUT = '/auth/logout';
+export const SIGNED_OUT = '/auth/signed-out';
+export const START = '/auth/oidc/login';
+export const CALLBACK = '/auth/oidc/callback';
+
+export const SESSION_COOKIE = '__Host-vestibule';
+export const FLOW_COOKIE = '__Host-vestibule-flow';
+
+/** The login page on the way to `wanted`. */
+export function loginFor(wanted: string): string {
+  return `${LOGIN}?return_to=${encodeURIComponent(wanted)}`;
+}
+
+/** The start at a provider, without the login page. */
+export function startAt(provider: IdentityProvider, wanted: string): string {
+  return `${START}?${new URLSearchParams({ provider: provider.id, return_to: wanted })}`;
+}
+
+export function button(page: Page, provider: IdentityProvider): Locator {
+  return page.getByRole('link', { name: provider.name });
+}
+
+/** From the login page to the provider and through its form; what follows is the callback. */
+export async function signInAt(page: Page, provider: IdentityProvider, person: Person, wanted: string): Promise<void> {
+  await page.goto(loginFor(wanted));
+  await button(page, provider).click();
+  await provider.signIn(page, person);
+}
+
+/** All the way. */
+export async function signIn(page: Page, provider: IdentityProvider, person: Person, wanted = ACCOUNT): Promise<void> {
+  await signInAt(page, provider, person, wanted);
+  await page.waitForURL(wanted);
+}
+
+/** That a page explains itself: status, stable code, reference, and no innards of the program. */
+export async function expectProblem(page: Page, code: string): Promise<void> {
+  await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
+  await expect(page.getByText(code, { exact: true })).toBeVisible();
+  const reference = page.locator('dt', { hasText: 'Reference' }).locator('xpath=following-sibling::dd').locator('code');
+  await expect(reference).toHaveText(/^\S{6,}$/);
+  await expect(page.locator('body')).not.toContainText(/panicked|\.rs:\d+|stack|thread '|Err\(|Error \{/);
+}
+
+/** The person's user document, of either kind. */
+export async function usersOf({ db }: Parts, { issuer }: IdentityProvider, { subject }: Person): Promise<Document[]> {
+  return db.collection('users').find({ issuer, subject }).toArray();
+}
+
+/** Forgets the person: the next sign-in is the first. */
+export async function forget({ db }: Parts, { subject }: Person): Promise<void> {
+  await db.collection('users').deleteMany({ $or: [{ subject }, { oidc_sub: subject }] });
+}

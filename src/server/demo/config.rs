@@ -1,0 +1,111 @@
+//! What a provider is started with.
+
+use std::{io, net::SocketAddr, time::Duration};
+
+use super::{clients::Client, people::DemoPerson};
+use crate::server::ambient::Ambient;
+
+/// Whose manners the provider has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    /// What the specifications lead one to expect: names in the ID token, `Bearer`, 401s with a challenge.
+    Standard,
+    /// Authelia 4.39 as measured, issuer path `/authelia`.
+    Authelia,
+}
+
+/// The settings of one provider.
+#[derive(Clone)]
+pub struct ProviderConfig {
+    /// Whose manners it has.
+    pub profile: Profile,
+    /// Loopback only; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The issuer, when it is reached through a proxy. Its path is served. `None`: `http://ADDRESS`, with the
+    /// profile's path.
+    pub issuer: Option<String>,
+    /// Who can sign in.
+    pub people: Vec<DemoPerson>,
+    /// Who may ask.
+    pub clients: Vec<Client>,
+    /// Whether the login form shows names and passwords.
+    pub show_demo_people: bool,
+    /// How long every token request takes: Authelia's default password hash costs 0.4 s.
+    pub token_delay: Duration,
+    /// Refuse an address after many failed token or userinfo requests.
+    pub rate_limit: Option<RateLimit>,
+    /// Bytes of request line and headers; more is answered 431. A bearer token does not count, so that the person of
+    /// the incident can be served.
+    pub head_limit: usize,
+    /// A connection without a request is closed after so long.
+    pub idle: Duration,
+    /// Answer 400 to any `Host` but the issuer's, as Authelia does. Off, for proxies that do not pass it on.
+    pub check_host: bool,
+    /// Time and randomness.
+    pub ambient: Ambient,
+}
+
+/// How many failures an address may cause within so long.
+#[derive(Clone, Debug)]
+pub struct RateLimit(pub Vec<(usize, Duration)>);
+
+impl RateLimit {
+    /// Authelia's defaults: 30 a minute, 40 in two, 50 in ten, 100 an hour.
+    #[must_use]
+    pub fn authelia() -> Self {
+        Self([(30, 60), (40, 120), (50, 600), (100, 3600)].map(|(n, s)| (n, Duration::from_secs(s))).to_vec())
+    }
+}
+
+impl ProviderConfig {
+    /// Alice and Bob, no client, on a free port of 127.0.0.1, with all that the profile does by default.
+    #[must_use]
+    pub fn new(profile: Profile) -> Self {
+        let authelia = profile == Profile::Authelia;
+        Self {
+            profile,
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            issuer: None,
+            people: vec![DemoPerson::alice(), DemoPerson::bob()],
+            clients: Vec::new(),
+            show_demo_people: false,
+            token_delay: if authelia { Duration::from_millis(400) } else { Duration::ZERO },
+            rate_limit: authelia.then(RateLimit::authelia),
+            head_limit: if authelia { 4096 } else { 64 * 1024 },
+            idle: Duration::from_secs(30),
+            check_host: false,
+            ambient: Ambient::system(),
+        }
+    }
+
+    /// The same, with this client too.
+    #[must_use]
+    pub fn with_client(mut self, client: Client) -> Self {
+        self.clients.push(client);
+        self
+    }
+
+    /// The same, with this person too.
+    #[must_use]
+    pub fn with_person(mut self, person: DemoPerson) -> Self {
+        self.people.push(person);
+        self
+    }
+}
+
+/// Why a provider did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ProviderError {
+    /// It serves loopback only: its keys and passwords are public.
+    #[error("the demo provider listens on loopback only, not on {0}")]
+    NotLoopback(SocketAddr),
+    /// The issuer is not a URL.
+    #[error("the issuer {0} is not an http or https URL")]
+    Issuer(String),
+    /// A fixed key cannot be read.
+    #[error("a demo key cannot be read")]
+    Key,
+    /// The address cannot be had.
+    #[error("cannot listen on {0}: {1}")]
+    Listen(SocketAddr, #[source] io::Error),
+}

@@ -1,0 +1,74 @@
+//! The userinfo endpoint (Core 5.3).
+
+use std::{net::SocketAddr, sync::Arc};
+
+use axum::{
+    Extension,
+    body::Bytes,
+    extract::State,
+    response::{IntoResponse as _, Response},
+};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use serde_json::json;
+
+use super::{
+    config::Profile,
+    edit::render,
+    faults::{Document, lock},
+    form::Form,
+    jwt,
+    keys::KeyName,
+    server::{Provider, json_text},
+};
+
+pub(super) async fn userinfo(
+    State(provider): State<Arc<Provider>>,
+    Extension(peer): Extension<SocketAddr>,
+    method: Method,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    if let Some(refusal) = provider.refuse_by_rate(peer.ip()) {
+        return refusal;
+    }
+    let now = provider.config.ambient.now();
+    let form = if method == Method::POST { Form::parse(&body) } else { Form::default() };
+    let presented = bearer(&headers).or_else(|| form.one("access_token").ok().flatten());
+    let token = presented.and_then(|text| lock(&provider.vault).token(text, now).cloned());
+    let Some((token, person)) = token.and_then(|token| provider.person(&token.username).map(|person| (token, person)))
+    else {
+        provider.failed(peer.ip());
+        return refuse(provider.config.profile, presented.is_some());
+    };
+    let mut claims = person.claims(|scope| token.heavy || token.scope.split(' ').any(|granted| granted == scope));
+    claims.insert("sub".to_owned(), json!(person.sub));
+    if provider.config.profile == Profile::Authelia {
+        claims.insert("rat".to_owned(), json!(token.issued_at.unix_timestamp()));
+    }
+    let text = render(claims, &provider.rules.edits(Document::Userinfo));
+    let registered = provider.client(&token.client_id).is_some_and(|client| client.userinfo_signed);
+    match provider.rules.signed_userinfo().or(registered.then_some(KeyName::Rsa2048)) {
+        None => json_text(StatusCode::OK, text),
+        Some(key) => {
+            let jwt = jwt::sign(&provider.keys, key, "JWT", &text);
+            ([(header::CONTENT_TYPE, "application/jwt"), (header::CACHE_CONTROL, "no-store")], jwt).into_response()
+        }
+    }
+}
+
+/// RFC 6750 3.1, or what Authelia was seen to say.
+fn refuse(profile: Profile, presented: bool) -> Response {
+    let challenge = match (profile, presented) {
+        (Profile::Authelia, _) => "Bearer error=\"request_unauthorized\"",
+        (Profile::Standard, true) => "Bearer error=\"invalid_token\"",
+        (Profile::Standard, false) => "Bearer",
+    };
+    let mut response = json_text(StatusCode::UNAUTHORIZED, "{}".to_owned());
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+    response
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}

@@ -1,0 +1,51 @@
+//! What every response carries. Kept short: a proxy's header buffer is what the incident overflowed.
+
+use axum::{
+    extract::{Request, State},
+    http::{
+        HeaderMap, HeaderName, HeaderValue,
+        header::{
+            CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
+            X_FRAME_OPTIONS,
+        },
+    },
+    middleware::Next,
+    response::Response,
+};
+
+/// Pages load nothing but our own files, run no inline script, are framed by nobody, and post to us alone. Forms never
+/// lead to a provider (Chromium checks every redirect of a form's submission against `form-action`): starts are links.
+const POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; style-src 'self'; img-src 'self'; \
+     base-uri 'none'; frame-ancestors 'none'; form-action 'self'",
+);
+const COOP: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
+
+/// Whether the public URL is https, for the layer.
+#[derive(Clone, Copy, Debug)]
+pub struct Secure(pub bool);
+
+/// Adds what a handler has not set itself.
+pub async fn layer(State(secure): State<Secure>, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let is_redirect = response.status().is_redirection();
+    let headers = response.headers_mut();
+    let policy =
+        if is_redirect { HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'") } else { POLICY };
+    default(headers, CONTENT_SECURITY_POLICY, policy);
+    default(headers, X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    default(headers, X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    // A form posted from a page under `no-referrer` has `Origin: null`; redirects have nothing to post.
+    let referrer = if is_redirect { "no-referrer" } else { "same-origin" };
+    default(headers, REFERRER_POLICY, HeaderValue::from_static(referrer));
+    default(headers, CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    default(headers, COOP, HeaderValue::from_static("same-origin"));
+    if secure.0 {
+        default(headers, STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+    }
+    response
+}
+
+fn default(headers: &mut HeaderMap, name: HeaderName, value: HeaderValue) {
+    headers.entry(name).or_insert(value);
+}

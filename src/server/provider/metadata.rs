@@ -1,0 +1,164 @@
+//! The discovery document and its checks (OpenID Connect Discovery 3 and 4.3, RFC 9207 3).
+//!
+//! Only the members used here are read; the others, and optional ones of the wrong type, are ignored (DI-17), where
+//! `openidconnect::ProviderMetadata` would refuse the document or, for RFC 9207, drop the member.
+
+use openidconnect::{
+    AuthUrl, EndpointNotSet, EndpointSet, JsonWebKeySet, TokenUrl,
+    core::{CoreClient, CoreJwsSigningAlgorithm},
+    url::Url,
+};
+use serde_json::{Map, Value};
+
+use super::{ProviderFault, fault::clip, registration::Registration};
+use crate::server::{ids::ProviderId, settings::is_loopback};
+
+/// Signature algorithms of ID tokens that we accept, where the provider lists them (docs/decisions/id-token.md).
+const ALGORITHMS: [CoreJwsSigningAlgorithm; 9] = [
+    CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
+    CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha384,
+    CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha512,
+    CoreJwsSigningAlgorithm::RsaSsaPssSha256,
+    CoreJwsSigningAlgorithm::RsaSsaPssSha384,
+    CoreJwsSigningAlgorithm::RsaSsaPssSha512,
+    CoreJwsSigningAlgorithm::EcdsaP256Sha256,
+    CoreJwsSigningAlgorithm::EcdsaP384Sha384,
+    CoreJwsSigningAlgorithm::EdDsa,
+];
+
+/// What we send in an authentication request, or what would change its meaning: an authorization endpoint that has it
+/// already would make the request ambiguous.
+const OURS: [&str; 12] = [
+    "response_type",
+    "client_id",
+    "scope",
+    "redirect_uri",
+    "state",
+    "nonce",
+    "code_challenge",
+    "code_challenge_method",
+    "prompt",
+    "response_mode",
+    "request",
+    "request_uri",
+];
+
+/// Makes authentication and token requests.
+pub(super) type Client = CoreClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet>;
+
+/// A discovery document that passed every check.
+pub(super) struct Metadata {
+    pub(super) client: Client,
+    pub(super) jwks_uri: Url,
+    pub(super) userinfo_endpoint: Option<Url>,
+    /// Of ID tokens; never empty.
+    pub(super) algorithms: Vec<CoreJwsSigningAlgorithm>,
+    /// Every authorization response carries `iss`.
+    pub(super) promises_iss: bool,
+}
+
+impl Metadata {
+    /// Checks `document`.
+    pub(super) fn check(document: &Map<String, Value>, ours: &Registration) -> Result<Self, ProviderFault> {
+        Self::read(document, ours).map_err(|what| ProviderFault::Metadata(clip(&what)))
+    }
+
+    fn read(document: &Map<String, Value>, ours: &Registration) -> Result<Self, String> {
+        let issuer = text(document, "issuer")?;
+        if issuer != ours.issuer.as_str() {
+            return Err(format!(
+                "it is of issuer `{issuer}`, settings say `{}`; they must be equal to the last character",
+                ours.issuer.as_str()
+            ));
+        }
+        let endpoint = |member| endpoint(member, text(document, member)?, ours.plain_http);
+        let authorization = endpoint("authorization_endpoint")?;
+        if let Some((name, _)) = authorization.query_pairs().find(|(name, _)| OURS.contains(&name.as_ref())) {
+            return Err(format!("authorization_endpoint has a parameter `{name}` of its own"));
+        }
+        let token = endpoint("token_endpoint")?;
+        let jwks_uri = endpoint("jwks_uri")?;
+        let userinfo_endpoint = match document.get("userinfo_endpoint") {
+            None | Some(Value::Null) => None,
+            Some(_) => Some(endpoint("userinfo_endpoint")?),
+        };
+
+        let client = CoreClient::new(ours.client_id.clone(), ours.issuer.clone(), JsonWebKeySet::default())
+            .set_auth_uri(AuthUrl::from_url(authorization))
+            .set_token_uri(TokenUrl::from_url(token))
+            .set_redirect_uri(ours.redirect_uri.clone())
+            .set_auth_type(ours.auth_type.clone());
+        let client = match &ours.secret {
+            Some(secret) => client.set_client_secret(secret.clone()),
+            None => client,
+        };
+        Ok(Self {
+            client,
+            jwks_uri,
+            userinfo_endpoint,
+            algorithms: algorithms(document)?,
+            promises_iss: document.get("authorization_response_iss_parameter_supported") == Some(&Value::Bool(true)),
+        })
+    }
+}
+
+/// Warns where the provider does not list the method with which we authenticate. It may know better than its metadata
+/// (a client's own registration decides, and Authelia lists every method), so this is not a refusal.
+pub(super) fn warn_about_method(document: &Map<String, Value>, ours: &Registration, provider: &ProviderId) {
+    // Absent means client_secret_basic (Discovery 3).
+    let Some(listed) = document.get("token_endpoint_auth_methods_supported").and_then(Value::as_array) else { return };
+    if !listed.iter().any(|method| method == ours.method) {
+        let listed: Vec<_> = listed.iter().filter_map(Value::as_str).collect();
+        tracing::warn!(
+            %provider, code = "client_auth_not_listed", method = ours.method, listed = clip(&listed.join(" ")),
+            "the provider does not list our way to authenticate; set client_auth of this provider to the registered one"
+        );
+    }
+}
+
+fn text<'d>(document: &'d Map<String, Value>, member: &str) -> Result<&'d str, String> {
+    match document.get(member) {
+        Some(Value::String(text)) => Ok(text),
+        Some(_) => Err(format!("{member} is not a string")),
+        None => Err(format!("{member} is missing")),
+    }
+}
+
+/// An absolute https URL without user or fragment; http only beside a loopback http issuer. (DI-07; the crate takes any
+/// URL. White space and control characters are refused since the parser would drop them silently.)
+fn endpoint(member: &str, text: &str, plain_http: bool) -> Result<Url, String> {
+    if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        return Err(format!("{member} is not a URL"));
+    }
+    let url = Url::parse(text).map_err(|error| format!("{member} is not an absolute URL ({error})"))?;
+    match url.scheme() {
+        "https" => {}
+        "http" if plain_http && is_loopback(&url) => {}
+        scheme => return Err(format!("{member} is {scheme}, not https")),
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(format!("{member} has a user name or password"));
+    }
+    if url.fragment().is_some() {
+        return Err(format!("{member} has a fragment"));
+    }
+    Ok(url)
+}
+
+/// What the provider says it signs with, as far as we accept it; RS256 where it says nothing (Core 3.1.3.7, 7).
+fn algorithms(document: &Map<String, Value>) -> Result<Vec<CoreJwsSigningAlgorithm>, String> {
+    let Some(listed) = document.get("id_token_signing_alg_values_supported").and_then(Value::as_array) else {
+        return Ok(vec![CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256]);
+    };
+    let accepted: Vec<_> = listed
+        .iter()
+        .filter_map(|name| serde_json::from_value(name.clone()).ok())
+        .filter(|algorithm| ALGORITHMS.contains(algorithm))
+        .collect();
+    if accepted.is_empty() {
+        return Err(
+            "id_token_signing_alg_values_supported has no algorithm that we accept (RS256 is the usual one)".into()
+        );
+    }
+    Ok(accepted)
+}

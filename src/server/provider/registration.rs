@@ -1,0 +1,77 @@
+//! What the operator registered at the provider, checked once.
+
+use openidconnect::{AuthType, ClientId, ClientSecret, IssuerUrl, RedirectUrl, Scope, url::Url};
+use secrecy::ExposeSecret as _;
+use sha2::{Digest as _, Sha256};
+
+use crate::{
+    paths,
+    server::settings::{ClientAuth, ProviderSettings, PublicUrl, is_loopback},
+};
+
+/// Issuer, client and redirect URI: the three that make a registration, with what we send along.
+pub(super) struct Registration {
+    pub(super) issuer: IssuerUrl,
+    pub(super) client_id: ClientId,
+    pub(super) secret: Option<ClientSecret>,
+    pub(super) auth_type: AuthType,
+    /// The registered name of the client authentication method (OpenID Connect Core 9).
+    pub(super) method: &'static str,
+    pub(super) redirect_uri: RedirectUrl,
+    /// Without `openid`, which is always sent.
+    pub(super) scopes: Vec<Scope>,
+    /// The issuer is http on loopback, so its endpoints may be too: development.
+    pub(super) plain_http: bool,
+}
+
+impl Registration {
+    /// # Errors
+    /// What is wrong with the settings, beginning with the key.
+    pub(super) fn new(settings: &ProviderSettings, public_url: &PublicUrl) -> Result<Self, String> {
+        let issuer = IssuerUrl::new(settings.issuer.as_str().to_owned())
+            .map_err(|error| format!("issuer is not a URL ({error})"))?;
+        let plain_http = issuer.url().scheme() == "http" && is_loopback(issuer.url());
+        if issuer.url().scheme() != "https" && !plain_http {
+            return Err("issuer must be https (http is for loopback development only)".into());
+        }
+        let redirect_uri = RedirectUrl::new(public_url.join(paths::OIDC_CALLBACK))
+            .map_err(|error| format!("public_url does not make a redirect URI ({error})"))?;
+        let (auth_type, method, secret) = match &settings.client_auth {
+            ClientAuth::Basic(secret) => (AuthType::BasicAuth, "client_secret_basic", Some(secret)),
+            ClientAuth::Post(secret) => (AuthType::RequestBody, "client_secret_post", Some(secret)),
+            ClientAuth::None => (AuthType::RequestBody, "none", None),
+        };
+        Ok(Self {
+            issuer,
+            client_id: ClientId::new(settings.client_id.clone()),
+            secret: secret.map(|secret| ClientSecret::new(secret.expose_secret().to_owned())),
+            auth_type,
+            method,
+            redirect_uri,
+            scopes: settings.scopes.iter().filter(|scope| *scope != "openid").cloned().map(Scope::new).collect(),
+            plain_http,
+        })
+    }
+
+    /// `<issuer>/.well-known/openid-configuration`; one terminating `/` of the issuer is dropped first (Discovery 4.1).
+    pub(super) fn discovery_url(&self) -> Result<Url, String> {
+        let issuer = self.issuer.as_str();
+        let issuer = issuer.strip_suffix('/').unwrap_or(issuer);
+        Url::parse(&format!("{issuer}/.well-known/openid-configuration"))
+            .map_err(|error| format!("issuer is not a URL ({error})"))
+    }
+
+    /// Hash of (issuer, client_id, redirect_uri); lengths keep neighbours apart.
+    pub(super) fn fingerprint(&self) -> [u8; 16] {
+        let mut hash = Sha256::new();
+        for part in [self.issuer.as_str(), self.client_id.as_str(), self.redirect_uri.as_str()] {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        let mut fingerprint = [0; 16];
+        for (byte, hashed) in fingerprint.iter_mut().zip(hash.finalize()) {
+            *byte = hashed;
+        }
+        fingerprint
+    }
+}

@@ -1,0 +1,137 @@
+//! Our stores as a `tower-sessions` store: ids hashed, save never inserts, expiry judged here and not left to a TTL.
+
+use std::{collections::HashMap, fmt, sync::Arc};
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use tower_sessions::{
+    SessionStore,
+    session::{self, Id, Record},
+    session_store,
+};
+
+use super::hash_of;
+use crate::server::{
+    ambient::Ambient,
+    ids::{AttemptId, Issuer, ProviderId, SessionHash, UserId},
+    settings::SessionRules,
+    store::{SessionRecord, Store, StoreError},
+};
+
+/// The one value of a record.
+pub(super) const FACTS: &str = "facts";
+
+/// A session's facts in the form that `tower-sessions` carries.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Facts {
+    user: UserId,
+    issuer: Issuer,
+    provider: ProviderId,
+    created: i64,
+    last_seen: i64,
+    expires: i64,
+    delivered_by: Option<String>,
+}
+
+impl Facts {
+    pub(super) fn of(record: &SessionRecord) -> Self {
+        Self {
+            user: record.user.clone(),
+            issuer: record.issuer.clone(),
+            provider: record.provider.clone(),
+            created: milliseconds(record.created),
+            last_seen: milliseconds(record.last_seen),
+            expires: milliseconds(record.expires),
+            delivered_by: record.delivered_by.map(|attempt| attempt.to_string()),
+        }
+    }
+
+    pub(super) fn record(self, id: SessionHash) -> Option<SessionRecord> {
+        Some(SessionRecord {
+            id,
+            user: self.user,
+            issuer: self.issuer,
+            provider: self.provider,
+            created: moment(self.created)?,
+            last_seen: moment(self.last_seen)?,
+            expires: moment(self.expires)?,
+            delivered_by: self.delivered_by.as_deref().and_then(AttemptId::parse),
+        })
+    }
+}
+
+pub(super) struct Records {
+    store: Arc<dyn Store>,
+    rules: SessionRules,
+    ambient: Ambient,
+}
+
+impl Records {
+    pub(super) fn new(store: Arc<dyn Store>, rules: SessionRules, ambient: Ambient) -> Self {
+        Self { store, rules, ambient }
+    }
+
+    fn facts(record: &Record) -> session_store::Result<SessionRecord> {
+        let facts = record.data.get(FACTS).cloned().ok_or_else(|| session_store::Error::Encode("no facts".into()))?;
+        serde_json::from_value::<Facts>(facts)
+            .ok()
+            .and_then(|facts| facts.record(hash_of(&record.id)))
+            .ok_or_else(|| session_store::Error::Encode("facts".into()))
+    }
+}
+
+impl fmt::Debug for Records {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Records")
+    }
+}
+
+#[async_trait]
+impl SessionStore for Records {
+    async fn create(&self, record: &mut Record) -> session_store::Result<()> {
+        let created = self.store.create_session(&Self::facts(record)?).await.map_err(backend)?;
+        if created { Ok(()) } else { Err(session_store::Error::Backend("the session exists".into())) }
+    }
+
+    async fn save(&self, record: &Record) -> session_store::Result<()> {
+        // `false` means that it was signed out meanwhile, which stands.
+        self.store.save_session(&Self::facts(record)?).await.map(drop).map_err(backend)
+    }
+
+    async fn load(&self, id: &Id) -> session_store::Result<Option<Record>> {
+        let Some(record) = self.store.session(hash_of(id)).await.map_err(backend)? else { return Ok(None) };
+        let expiry_date = record.expires.min(record.last_seen + self.rules.idle);
+        if self.ambient.now() >= expiry_date {
+            return Ok(None);
+        }
+        let facts = serde_json::to_value(Facts::of(&record))
+            .map_err(|error| session_store::Error::Decode(error.to_string()))?;
+        Ok(Some(Record { id: *id, data: HashMap::from([(FACTS.to_owned(), facts)]), expiry_date }))
+    }
+
+    async fn delete(&self, id: &Id) -> session_store::Result<()> {
+        self.store.delete_session(hash_of(id)).await.map_err(backend)
+    }
+}
+
+/// Back from the text that `tower-sessions` has for every failure.
+pub(super) fn failure(error: session::Error) -> StoreError {
+    match error {
+        session::Error::Store(session_store::Error::Backend(detail)) => StoreError::Unavailable(detail),
+        other => StoreError::Unreadable(other.to_string()),
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn backend(error: StoreError) -> session_store::Error {
+    session_store::Error::Backend(error.to_string())
+}
+
+fn milliseconds(moment: OffsetDateTime) -> i64 {
+    i64::try_from(moment.unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX)
+}
+
+fn moment(ms: i64) -> Option<OffsetDateTime> {
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000).ok()
+}

@@ -1,0 +1,256 @@
+use std::ffi::OsString;
+
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+use super::*;
+use crate::server::ambient::SystemEntropy;
+
+const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+
+/// Settings without a fault, with `extra` above the first table and `provider` in the provider's.
+fn file(extra: &str, provider: &str) -> String {
+    format!(
+        "public_url = \"https://auth.example.com\"\nsecret_keys = [\"{KEY}\"]\n{extra}\n\
+         [[provider]]\nid = \"op\"\nissuer = \"https://op.test\"\nclient_id = \"app\"\nclient_secret = \"s3cr3t\"\n{provider}\n"
+    )
+}
+
+fn load(text: &str, env: &[(&str, &str)]) -> Result<Settings, Vec<String>> {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("settings.toml");
+    std::fs::write(&path, text).unwrap();
+    let env = env.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
+    Settings::load(Some(&path), env, &SystemEntropy).map_err(|faults| faults.iter().map(ToString::to_string).collect())
+}
+
+/// The only fault of `text`.
+fn fault(text: &str) -> String {
+    let faults = load(text, &[]).unwrap_err();
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    faults.into_iter().next().unwrap()
+}
+
+#[test]
+fn written_defaults_are_the_typed_ones() {
+    let settings = load(&file("", ""), &[]).unwrap();
+    assert_eq!((settings.listen, settings.admin_listen), (LISTEN, ADMIN_LISTEN));
+    assert_eq!(format!("{:?}", settings.users), format!("{:?}", UserRules::default()));
+    assert_eq!(format!("{:?}", settings.session), format!("{:?}", SessionRules::default()));
+    assert_eq!(format!("{:?}", settings.sign_in), format!("{:?}", SignInRules::default()));
+    assert!(matches!(&settings.database, Database::Sqlite { path } if path.as_os_str() == "vestibule.db"));
+    let [provider] = &settings.providers[..] else { panic!("one provider") };
+    assert_eq!(provider.name, "op");
+    assert_eq!(provider.scopes, ["openid", "profile", "email"]);
+    assert!(matches!(provider.client_auth, ClientAuth::Basic(_)));
+}
+
+#[test]
+fn every_written_default_can_be_read() {
+    for key in schema::KEYS {
+        if let Unset::Default(value) = key.unset {
+            value.parse::<Value>().unwrap_or_else(|error| panic!("{}: {error}", key.name));
+        }
+    }
+}
+
+#[test]
+fn secrets_do_not_print_themselves() {
+    let settings = load(&file("database = \"mongodb://u:hunter2@db.test/v\"", ""), &[]).unwrap();
+    let text = format!("{settings:?}");
+    assert!(!text.contains("hunter2") && !text.contains("s3cr3t") && !text.contains("[0, 1, 2"), "{text}");
+}
+
+#[test]
+fn issuers() {
+    let https = |text| fault(&file("", "").replace("https://op.test", text));
+    for (text, what) in [
+        ("http://op.test", "is not https"),
+        ("http://127.0.0.1:9091", "is http, while public_url is https"),
+        ("https://op.test/?a=b", "has a query or fragment"),
+        ("https://op.test/#", "has a query or fragment"),
+        ("https://user:pw@op.test", "carries a user name or password"),
+        ("https:op.test", "is not a URL as a provider writes it"),
+        ("https://op.test/ x", "is not a URL as a provider writes it"),
+        ("https://op.test ", "begins or ends with white space"),
+        ("op.test", "is not a URL"),
+        ("https://op.test/.well-known/openid-configuration", "is the URL of the discovery document"),
+    ] {
+        let line = https(text);
+        assert!(line.starts_with(&format!("provider[0].issuer: {what}")), "{text}: {line}");
+    }
+    let development = file("", "").replace("https://auth.example.com", "http://127.0.0.1:3000");
+    for (text, good) in [("http://127.0.0.1:9091/x", true), ("http://localhost", true), ("http://op.test", false)] {
+        assert_eq!(load(&development.replace("https://op.test", text), &[]).is_ok(), good, "{text}");
+    }
+    let kept = load(&file("", "").replace("https://op.test", "https://OP.test:443/a/"), &[]).unwrap();
+    assert_eq!(kept.providers[0].issuer.as_str(), "https://OP.test:443/a/");
+}
+
+#[test]
+fn databases() {
+    for (text, what) in [
+        ("sqlite://", "names no file"),
+        ("sqlite::memory:", "begins with none of"),
+        ("sqlite://:memory:", "would be lost"),
+        ("sqlite://v.db?mode=ro", "has options"),
+        ("sqlite:///var/lib/", "names a directory"),
+        ("postgres://u:hunter2@db/v", "begins with none of"),
+        ("mongodb://u:hunter2@db.test", "names no database"),
+        ("mongodb://u:hunter2@db.test/", "names no database"),
+        ("mongodb://u:hun/ter2@db.test/v", "is not a MongoDB connection string"),
+        ("mongodb://u:hunter2@db.test/v?w=-1", "is not a MongoDB connection string"),
+    ] {
+        let line = fault(&file(&format!("database = \"{text}\""), ""));
+        assert!(line.starts_with(&format!("database: {what}")) && !line.contains("ter2"), "{text}: {line}");
+    }
+    let mongo = load(&file("database = \"mongodb://u:p@a.test:1,b.test:2/people?replicaSet=rs\"", ""), &[]).unwrap();
+    assert!(matches!(mongo.database, Database::Mongo { name, .. } if name == "people"));
+}
+
+#[test]
+fn durations_and_their_bounds() {
+    for (key, text, good) in [
+        ("sign_in.patience", "1.8s", true),
+        ("sign_in.patience", "1801ms", false),
+        ("sign_in.patience", "0s", false),
+        ("sign_in.patience", "2", false),
+        ("sign_in.deadline", "1s", true),
+        ("sign_in.deadline", "999ms", false),
+        ("sign_in.deadline", "10m", true),
+        ("sign_in.deadline", "11m", false),
+        ("sign_in.attempt_ttl", "59s", false),
+        ("sign_in.attempt_ttl", "1h", true),
+        ("sign_in.attempt_ttl", "61m", false),
+        ("session.idle", "30d", true),
+        ("session.idle", "31d", false),
+        ("session.absolute", "401d", false),
+        ("session.absolute", "18446744073709551615s 1000000000ns", false),
+    ] {
+        let (table, name) = key.split_once('.').unwrap();
+        let text = format!("{}[{table}]\n{name} = \"{text}\"\n", file("", ""));
+        match load(&text, &[]) {
+            Ok(_) => assert!(good, "{text}"),
+            Err(faults) => assert!(!good && faults.len() == 1 && faults[0].starts_with(key), "{faults:?}"),
+        }
+    }
+}
+
+#[test]
+fn scopes_lists_and_networks() {
+    for (extra, provider, begins) in [
+        ("", "scopes = [\"profile\"]", "provider[0].scopes: lacks openid"),
+        ("", "scopes = []", "provider[0].scopes: lacks openid"),
+        ("", "scopes = [\"openid profile\"]", "provider[0].scopes[0]: is \"openid profile\", which is not one scope"),
+        ("", "scopes = [\"openid\", \"email\", \"email\"]", "provider[0].scopes: has \"email\" twice"),
+        ("", "scopes = \"openid\"", "provider[0].scopes: is text, a list of texts is wanted"),
+        ("", "name = \"\"", "provider[0].name: is empty"),
+        ("", "name = \"a\\nb\"", "provider[0].name: has a control character"),
+        (
+            "",
+            "client_auth = \"private_key_jwt\"",
+            "provider[0].client_auth: is \"private_key_jwt\", which is not known",
+        ),
+        ("", "client_auth = \"none\"", "provider[0].client_secret: is given, but"),
+        ("", "ca_file = \"/nonexistent.pem\"", "provider[0].ca_file: cannot read"),
+        ("trusted_proxies = [\"10.0.0.0/33\"]", "", "trusted_proxies[0]: is \"10.0.0.0/33\", neither"),
+        ("listen = \"localhost:3000\"", "", "listen: is \"localhost:3000\", which is not an address"),
+        ("listen = \"127.0.0.1:3002\"", "", "admin_listen: is the same address as listen"),
+        ("listen = 3000", "", "listen: is a number, text is wanted"),
+    ] {
+        let line = fault(&file(extra, provider));
+        assert!(line.starts_with(begins), "{line}");
+    }
+    let settings = load(&file("trusted_proxies = [\"10.1.2.3/8\", \"::1\"]", ""), &[]).unwrap();
+    let shown: Vec<_> = settings.trusted_proxies.iter().map(ToString::to_string).collect();
+    assert_eq!(shown, ["10.0.0.0/8", "::1/128"]);
+}
+
+#[test]
+fn people_who_may_come_in() {
+    for (list, good, bad) in [("allowed_emails", "a@b.test", "b.test"), ("allowed_domains", "b.test", "@b.test")] {
+        for (value, is_good) in [(good, true), (bad, false)] {
+            let text = format!("{}[users]\n{list} = [\"{value}\"]\n", file("", ""));
+            assert_eq!(load(&text, &[]).is_ok(), is_good, "{text}");
+        }
+    }
+}
+
+#[test]
+fn variables_override_the_file_and_number_tables() {
+    let env = [
+        ("VESTIBULE_LISTEN", "127.0.0.1:4000"),
+        ("VESTIBULE_TRUSTED_PROXIES", "10.0.0.0/8, ::1"),
+        ("VESTIBULE_USERS__AUTO_CREATE", "false"),
+        ("VESTIBULE_USERS__ADMIN_GROUPS", "a,b"),
+        ("VESTIBULE_SESSION__IDLE", "1h"),
+        ("VESTIBULE_PROVIDER__0__NAME", "First"),
+        ("VESTIBULE_PROVIDER__1__ID", "second"),
+        ("VESTIBULE_PROVIDER__1__ISSUER", "https://second.test"),
+        ("VESTIBULE_PROVIDER__1__CLIENT_ID", "app"),
+        ("VESTIBULE_PROVIDER__1__CLIENT_AUTH", "none"),
+        ("VESTIBULE_SOMETHING_ELSE", "x"),
+        ("VESTIBULE_PROVIDER__9999999999999__ID", "x"),
+        ("vestibule_admin_listen", "nonsense"),
+    ];
+    let settings = load(&file("listen = \"nonsense\"", ""), &env).unwrap();
+    assert_eq!(settings.listen.port(), 4000);
+    assert_eq!(settings.trusted_proxies.len(), 2);
+    assert!(!settings.users.auto_create);
+    assert_eq!(settings.users.admin_groups, ["a", "b"]);
+    assert_eq!(settings.session.idle, Duration::from_secs(3600));
+    let names: Vec<_> = settings.providers.iter().map(|p| p.name.as_str()).collect();
+    assert_eq!(names, ["First", "second"]);
+
+    let gap = load(&file("", ""), &[("VESTIBULE_PROVIDER__5__ID", "x")]).unwrap_err();
+    assert_eq!(gap.len(), 1);
+    assert!(gap[0].starts_with("provider[5]: is given, but provider[1] is not"), "{gap:?}");
+}
+
+proptest! {
+    /// Whatever is in the file, loading ends with settings or faults, each on one line.
+    #[test]
+    fn no_text_is_too_strange(text in "[a-z_\\[\\]=\" \n.#0-9\u{0}-\u{1f}é]{0,200}") {
+        if let Err(faults) = load(&text, &[]) {
+            prop_assert!(!faults.is_empty());
+            for line in faults {
+                prop_assert!(!line.contains(char::is_control), "{line:?}");
+            }
+        }
+    }
+
+    /// No value a key may be given makes its reader panic.
+    #[test]
+    fn no_value_is_too_strange(index in 0..schema::KEYS.len(), value in "\\PC{0,60}") {
+        let key = schema::KEYS[index];
+        let table = match key.table {
+            schema::Table::Root => String::new(),
+            table if table.repeats() => format!("{}__0__", table.name().to_uppercase()),
+            table => format!("{}__", table.name().to_uppercase()),
+        };
+        let name = format!("VESTIBULE_{table}{}", key.name.to_uppercase());
+        if let Err(faults) = load(&file("", ""), &[(&name, &value)]) {
+            prop_assert!(!faults.is_empty());
+        }
+    }
+}
+
+/// The examples of docs/configuration.md are settings; only the files they name are not there.
+#[test]
+fn the_documented_examples_are_good() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/configuration.md")).unwrap();
+    let examples: Vec<_> = page.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(examples.len() >= 2);
+    for example in examples {
+        let folder = TempDir::new().unwrap();
+        let files = folder.path().to_str().unwrap();
+        for (name, text) in [("keys", KEY), ("authelia", "s3cr3t\n"), ("database", "mongodb://v:p@db.test/vestibule\n")]
+        {
+            std::fs::write(folder.path().join(name), text).unwrap();
+        }
+        let here = example.replace("/run/secrets", files).replace("sqlite://", &format!("sqlite://{files}"));
+        if let Err(faults) = load(&here, &[]) {
+            panic!("{faults:?}");
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! Which browser: one small sealed cookie that lives long. It holds the browser key that binds attempts to this
+//! browser, and remembers how the last sign-ins ended, so that a loop is noticed.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use super::{
+    envelope::{from_milliseconds, milliseconds},
+    return_to::ReturnTo,
+};
+use crate::server::{
+    ambient::Ambient,
+    ids::BrowserHash,
+    seal::{Keyring, Purpose},
+};
+
+/// How long the cookie lives; browsers allow no more.
+pub const COOKIE_LIFE: Duration = Duration::from_secs(400 * 24 * 60 * 60);
+
+/// Coming back sooner than this after a sign-in for the same page, without a click, counts as going in circles.
+const SOON: Duration = Duration::from_secs(30);
+/// Sign-ins through the provider in a row before the circle is explained: the second.
+const MOST_SIGN_INS: u8 = 2;
+/// Starts while signed in, in a row. Higher, since each of many tabs restored together may make one; a browser
+/// follows 20 redirects, and this stays below.
+const MOST_BOUNCES: u8 = 6;
+
+/// 256 random bits that one browser holds and nobody else.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct BrowserKey([u8; 32]);
+
+impl BrowserKey {
+    /// A new one.
+    #[must_use]
+    pub fn mint(ambient: &Ambient) -> Self {
+        Self(ambient.bytes())
+    }
+
+    /// What may be stored of it.
+    #[must_use]
+    pub fn hash(&self) -> BrowserHash {
+        BrowserHash::of(&self.0)
+    }
+
+    pub(super) const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for BrowserKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("BrowserKey(…)")
+    }
+}
+
+/// What the flow cookie says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Browser {
+    /// Binds attempts to this browser. Never minted anew while a valid one is presented, except at sign-out.
+    pub key: BrowserKey,
+    /// When somebody last signed out here: what was begun before is not begun anew by itself.
+    signed_out: Option<OffsetDateTime>,
+    circle: Option<Circle>,
+}
+
+/// How the last sign-ins ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Circle {
+    ended: OffsetDateTime,
+    return_to: [u8; 8],
+    /// Sign-ins for that page in a row without a click.
+    sign_ins: u8,
+    /// Starts for that page in a row that found the person signed in.
+    bounces: u8,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Wire {
+    key: BrowserKey,
+    signed_out: Option<i64>,
+    circle: Option<(i64, [u8; 8], u8, u8)>,
+}
+
+impl Browser {
+    /// A browser that has shown no key of ours.
+    #[must_use]
+    pub fn new(ambient: &Ambient) -> Self {
+        Self { key: BrowserKey::mint(ambient), signed_out: None, circle: None }
+    }
+
+    /// A browser in which somebody has just signed out: a new key, so that nothing begun before can be finished.
+    #[must_use]
+    pub fn signed_out(ambient: &Ambient) -> Self {
+        Self { signed_out: Some(ambient.now()), ..Self::new(ambient) }
+    }
+
+    /// Whether an attempt that began at `started` may be begun anew by itself: not if somebody has signed out since,
+    /// or Back would sign them in again wherever the provider still knows them.
+    #[must_use]
+    pub fn may_restart(&self, started: OffsetDateTime) -> bool {
+        self.signed_out.is_none_or(|signed_out| started > signed_out)
+    }
+
+    /// Opens the cookie's value. `None` unless it is ours.
+    #[must_use]
+    pub fn open(cookie: &str, keys: &Keyring) -> Option<Self> {
+        let wire: Wire = keys.open(Purpose::Flow, &[], cookie)?.value;
+        let circle = wire.circle.and_then(|(ended, return_to, sign_ins, bounces)| {
+            Some(Circle { ended: from_milliseconds(ended)?, return_to, sign_ins, bounces })
+        });
+        let signed_out = wire.signed_out.and_then(from_milliseconds);
+        Some(Self { key: wire.key, signed_out, circle })
+    }
+
+    /// The cookie's value.
+    #[must_use]
+    pub fn seal(&self, keys: &Keyring, ambient: &Ambient) -> String {
+        let circle = self.circle.map(|c| (milliseconds(c.ended), c.return_to, c.sign_ins, c.bounces));
+        keys.seal(
+            Purpose::Flow,
+            &[],
+            &Wire { key: self.key.clone(), signed_out: self.signed_out.map(milliseconds), circle },
+            ambient,
+        )
+    }
+
+    /// A person clicked one of our buttons: whatever happened before is no circle.
+    pub const fn clicked(&mut self) {
+        self.circle = None;
+    }
+
+    /// A sign-in that began at `started` has ended at its page.
+    pub fn ended(&mut self, return_to: &ReturnTo, started: OffsetDateTime, now: OffsetDateTime) {
+        let page = return_to.fingerprint();
+        let sign_ins = match self.circle {
+            // One begun before the last one ended is a parallel tab, not another turn.
+            Some(last) if last.return_to == page && started <= last.ended => last.sign_ins,
+            Some(last) if last.return_to == page && started <= last.ended + SOON => last.sign_ins.saturating_add(1),
+            _ => 1,
+        };
+        self.circle = Some(Circle { ended: now, return_to: page, sign_ins, bounces: 0 });
+    }
+
+    /// A start found the person signed in and sends them straight on. `false`: it has done so too often in a row.
+    pub fn may_bounce(&mut self, return_to: &ReturnTo, now: OffsetDateTime) -> bool {
+        let page = return_to.fingerprint();
+        let (sign_ins, bounces) = match self.circle {
+            Some(last) if last.return_to == page && now <= last.ended + SOON => (last.sign_ins, last.bounces + 1),
+            _ => (0, 1),
+        };
+        self.circle = Some(Circle { ended: now, return_to: page, sign_ins, bounces });
+        bounces < MOST_BOUNCES
+    }
+
+    /// Whether one may go to the provider for `return_to`, or has just done so too often without a click.
+    #[must_use]
+    pub fn may_start(&self, return_to: &ReturnTo, now: OffsetDateTime) -> bool {
+        !self.circle.is_some_and(|last| {
+            last.return_to == return_to.fingerprint() && now <= last.ended + SOON && last.sign_ins >= MOST_SIGN_INS
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::settings::{PublicUrl, SecretKey};
+    use time::macros::datetime;
+
+    const NOON: OffsetDateTime = datetime!(2026-11-23 12:00 UTC);
+
+    fn page(path: &str) -> ReturnTo {
+        ReturnTo::judge(Some(path), &PublicUrl::parse("https://rp.test").unwrap())
+    }
+
+    fn seconds(n: u64) -> Duration {
+        Duration::from_secs(n)
+    }
+
+    #[test]
+    fn survives_the_cookie_and_stays_small() {
+        let ambient = Ambient::system();
+        let keys =
+            Keyring::new(&[SecretKey::new(Box::new(vec![1; 32]))], &PublicUrl::parse("https://rp.test").unwrap());
+        let mut browser = Browser::new(&ambient);
+        browser.ended(&page("/a"), NOON, NOON);
+        let cookie = browser.seal(&keys, &ambient);
+        assert_eq!(Browser::open(&cookie, &keys), Some(browser));
+        assert!(cookie.len() <= 140, "{}", cookie.len());
+        assert_eq!(Browser::open("junk", &keys), None);
+    }
+
+    #[test]
+    fn the_second_sign_in_in_a_row_is_a_circle() {
+        let mut browser = Browser::new(&Ambient::system());
+        assert!(browser.may_start(&page("/a"), NOON));
+        browser.ended(&page("/a"), NOON, NOON + seconds(2));
+        assert!(browser.may_start(&page("/a"), NOON + seconds(3)));
+        browser.ended(&page("/a"), NOON + seconds(3), NOON + seconds(4));
+        assert!(!browser.may_start(&page("/a"), NOON + seconds(5)));
+        assert!(browser.may_start(&page("/b"), NOON + seconds(5)), "another page");
+        assert!(browser.may_start(&page("/a"), NOON + seconds(60)), "later");
+        browser.clicked();
+        assert!(browser.may_start(&page("/a"), NOON + seconds(5)), "after a click");
+    }
+
+    #[test]
+    fn tabs_side_by_side_are_no_circle() {
+        let mut browser = Browser::new(&Ambient::system());
+        for tab in 0..20 {
+            browser.ended(&page("/a"), NOON, NOON + seconds(tab));
+        }
+        assert!(browser.may_start(&page("/a"), NOON + seconds(20)));
+    }
+
+    #[test]
+    fn an_application_that_sends_a_signed_in_person_back_is_a_circle() {
+        let mut browser = Browser::new(&Ambient::system());
+        let bounces = (0..20).take_while(|n| browser.may_bounce(&page("/a"), NOON + seconds(*n))).count();
+        assert_eq!(bounces, usize::from(MOST_BOUNCES) - 1);
+    }
+}

@@ -1,0 +1,360 @@
+//! The callback. The order of its checks is the point: the state opens, the browser key matches, the attempt is
+//! claimed, and only then everything else; so a spoilt answer spends the owner's attempt and nobody else's. Any number
+//! of calls for one attempt lead to one exchange and one result.
+
+use std::{sync::Arc, time::Duration};
+
+use time::OffsetDateTime;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::{
+    Asking, Completion, Failure, MOST_RESTARTS, SignIn,
+    answer::{Answer, Callback, HOLD, NoState, SPENT, resealed},
+    browser::Browser,
+    envelope::Received,
+    error::SignInError,
+    exchange::{Job, Over, Progress, Running},
+    start::Start,
+};
+use crate::server::{
+    ids::{CodeHash, Reference, UserId},
+    provider::Provider,
+    seal::Purpose,
+    store::{Attempt, AttemptState},
+};
+
+/// How long a verified attempt can be delivered.
+const DELIVERABLE: Duration = Duration::from_secs(2 * 60);
+/// Where another process works on an attempt, its state is looked up this often while a request is held.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// The longest query that is put into a redirect; the rest of the header budget belongs to the others.
+const LONGEST_REDIRECT: usize = 1_800;
+
+/// How a request for completion wants to be answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manner {
+    /// A page: may be held for the patience, where it brings an answer or says that it can wait.
+    Page,
+    /// The panel's question: answered at once.
+    Question,
+}
+
+impl SignIn {
+    /// Completes the sign-in that `raw` (the callback's query or form) belongs to, or says how it stands.
+    pub async fn complete(self: &Arc<Self>, raw: &str, manner: Manner, asking: Asking) -> Completion {
+        let callback = Callback::parse(raw);
+        let state = match &callback.state {
+            Ok(state) => state.clone(),
+            Err(NoState::Missing) => return self.stateless(SignInError::StateMissing),
+            Err(NoState::Malformed) => return self.stateless(SignInError::AnswerMalformed),
+        };
+        let Some(received) = Received::open(&state, &self.keys) else {
+            return self.stateless(SignInError::StateInvalid);
+        };
+        let envelope = &received.envelope;
+        let Some(provider) = self.providers.get(&envelope.provider).cloned() else {
+            return self.stateless(SignInError::StateInvalid);
+        };
+        if provider.fingerprint() != envelope.fingerprint {
+            return self.stateless(SignInError::StateInvalid);
+        }
+        let expired = envelope.is_expired(self.ambient.now(), self.rules.attempt_ttl);
+        let browser = match asking.browser.clone() {
+            Some(browser) if browser.key.hash() == envelope.browser => browser,
+            other => return self.another_browser(&received, &state, &provider, other, expired, &asking).await,
+        };
+
+        let answer = callback.answer_for(&received, &self.keys);
+        let case = Case { received, state, provider, browser, asking };
+        if callback.spent {
+            return self.over(&case.received, &case.state, &case.asking, SignInError::AlreadyUsed).await;
+        }
+        let code = answer.as_ref().map(Answer::code_hash);
+        let patience = match manner {
+            Manner::Page if answer.is_some() || callback.hold => case.asking.arrived + self.rules.patience,
+            Manner::Page | Manner::Question => Instant::now(),
+        };
+        if let Some(running) = self.exchanges.find(case.received.envelope.attempt) {
+            return self.wait_here(&case, running, answer.as_ref(), patience).await;
+        }
+        match answer {
+            Some(answer) if !expired => {
+                let running = self.exchange(Job {
+                    received: case.received.clone(),
+                    provider: case.provider.clone(),
+                    browser_key: case.browser.key.clone(),
+                    answer: answer.clone(),
+                    visitor: case.asking.visitor,
+                });
+                self.wait_here(&case, running, Some(&answer), patience).await
+            }
+            _ => self.wait_elsewhere(&case, code, patience, expired).await,
+        }
+    }
+
+    /// An authentic state in a browser that does not hold its key. Nothing is consumed.
+    async fn another_browser(
+        &self,
+        received: &Received,
+        state: &str,
+        provider: &Provider,
+        browser: Option<Browser>,
+        expired: bool,
+        asking: &Asking,
+    ) -> Completion {
+        let envelope = &received.envelope;
+        let error = match browser {
+            _ if expired => SignInError::AttemptExpired,
+            Some(browser) if !browser.may_restart(envelope.started) => SignInError::AlreadyUsed,
+            // With a key of its own it is most likely one of many tabs begun before there was a cookie: begin anew
+            // once by itself, which gives nobody more power than a link to start.
+            Some(browser) if envelope.restarts < MOST_RESTARTS => {
+                if let Some(session) = asking.session
+                    && browser.key.hash() != envelope.browser
+                    && let Ok(Ok(crate::server::session::Found::SignedIn(_))) =
+                        timeout_at(asking.arrived + self.rules.patience, self.sessions.find(session)).await
+                {
+                    return Completion::GoOn(envelope.return_to.clone());
+                }
+                let until = asking.arrived + self.rules.patience;
+                match self.restart(envelope, provider, &browser, until).await {
+                    Some(started) => return Completion::Restart(started),
+                    None => SignInError::SignInUnavailable,
+                }
+            }
+            Some(_) => SignInError::OtherBrowser,
+            None if envelope.first_contact => SignInError::CookiesBlocked,
+            None => SignInError::OtherBrowser,
+        };
+        error.log_with(&envelope.attempt.reference());
+        self.failed(received, state, error, None)
+    }
+
+    /// Waits for an exchange of this process.
+    async fn wait_here(
+        &self,
+        case: &Case,
+        mut running: Running,
+        answer: Option<&Answer>,
+        patience: Instant,
+    ) -> Completion {
+        if answer.is_some_and(|answer| answer.code_hash() != running.code) {
+            return case.spent(self);
+        }
+        let over = running.progress.wait_for(|progress| matches!(progress, Progress::Over(_)));
+        let gone = matches!(timeout_at(patience, over).await, Ok(Err(_)));
+        if gone {
+            // The task ended without a word (a panic): whatever it wrote stands.
+            return self.wait_elsewhere(case, answer.map(Answer::code_hash), patience, false).await;
+        }
+        let progress = running.progress.borrow().clone();
+        match progress {
+            Progress::Over(Over::Verified(user)) => self.deliver_to(case, user).await,
+            Progress::Over(Over::Failed(error, retry_at)) => self.failed_at(case, error, retry_at),
+            Progress::Over(Over::NotClaimed(error)) => self.unclaimed_failure(case, error, answer),
+            Progress::Over(Over::Before(attempt)) => {
+                let standing = self.standing(case, answer.map(Answer::code_hash), *attempt).await;
+                match standing {
+                    Some(completion) => completion,
+                    None => self.wait_elsewhere(case, answer.map(Answer::code_hash), patience, false).await,
+                }
+            }
+            Progress::Claimed => self.pending(&case.received, case.query()),
+            Progress::Unclaimed => self.pending(&case.received, self.unclaimed_query(case, answer)),
+        }
+    }
+
+    /// Looks up how an attempt stands that this process does not work on.
+    async fn wait_elsewhere(
+        &self,
+        case: &Case,
+        code: Option<CodeHash>,
+        patience: Instant,
+        expired: bool,
+    ) -> Completion {
+        let patience_for_store = patience.max(case.asking.arrived + self.rules.patience);
+        loop {
+            match timeout_at(patience_for_store, self.store.attempt(case.received.envelope.attempt)).await {
+                Ok(Ok(Some(attempt))) => {
+                    if let Some(completion) = self.standing(case, code, attempt).await {
+                        return completion;
+                    }
+                }
+                Ok(Ok(None)) if expired => {
+                    return self.over(&case.received, &case.state, &case.asking, SignInError::AttemptExpired).await;
+                }
+                // Nobody has claimed it, and this request brings no answer to claim it with.
+                Ok(Ok(None)) => return case.failed(self, SignInError::AnswerMalformed),
+                Ok(Err(error)) => {
+                    tracing::warn!(code = "store_unavailable", detail = %error, "attempt");
+                    return self.pending(&case.received, case.query());
+                }
+                Err(_) => return self.pending(&case.received, case.query()),
+            }
+            if Instant::now() + LOOK_EVERY >= patience {
+                return self.pending(&case.received, case.query());
+            }
+            sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// What a claimed attempt means for this request; `None`: it is still under way elsewhere.
+    async fn standing(&self, case: &Case, code: Option<CodeHash>, attempt: Attempt) -> Option<Completion> {
+        if code.is_some_and(|code| code != attempt.code) {
+            return Some(case.spent(self));
+        }
+        Some(match attempt.state {
+            AttemptState::Running { stale: false } => return None,
+            AttemptState::Running { stale: true } => match self.store.interrupt(attempt.id).await {
+                Ok(true) => {
+                    SignInError::Interrupted.log_with(&attempt.id.reference());
+                    case.failed(self, SignInError::Interrupted)
+                }
+                Ok(false) | Err(_) => return None,
+            },
+            AttemptState::Interrupted => case.failed(self, SignInError::Interrupted),
+            AttemptState::Failed { code, retry_at } => {
+                let error = SignInError::from_code(&code).unwrap_or(SignInError::Interrupted);
+                self.failed_at(case, error, retry_at)
+            }
+            AttemptState::Verified { at, delivery: Some(delivery) } if self.ambient.now() <= at + DELIVERABLE => {
+                let context = case.received.envelope.attempt;
+                match self.keys.open_bytes::<UserId>(Purpose::Delivery, context.as_bytes(), &delivery) {
+                    Some(user) => self.deliver_to(case, user.value).await,
+                    None => self.over(&case.received, &case.state, &case.asking, SignInError::AlreadyUsed).await,
+                }
+            }
+            AttemptState::Verified { delivery, .. } => {
+                if delivery.is_some()
+                    && let Err(error) = self.store.close_delivery(attempt.id).await
+                {
+                    // It is past its time whether or not that is written down.
+                    tracing::warn!(code = "store_unavailable", detail = %error, "delivery");
+                }
+                self.over(&case.received, &case.state, &case.asking, SignInError::AlreadyUsed).await
+            }
+        })
+    }
+
+    async fn deliver_to(&self, case: &Case, user: UserId) -> Completion {
+        let issuer = case.provider.issuer().clone();
+        self.deliver(&case.received, &case.state, case.browser.clone(), &case.asking, user, issuer).await
+    }
+
+    pub(super) fn pending(&self, received: &Received, query: String) -> Completion {
+        let envelope = &received.envelope;
+        let waited = self.ambient.now() - envelope.started;
+        let pace = match waited.whole_seconds() {
+            ..=5 => 1000,
+            6..=15 => 2000,
+            _ => 3000,
+        };
+        let [jitter] = self.ambient.bytes::<1>();
+        let provider = self.providers.get(&envelope.provider).map_or_else(String::new, |p| p.name().to_owned());
+        Completion::Pending {
+            query,
+            reference: envelope.attempt.reference(),
+            provider,
+            ask_again_in: pace + u32::from(jitter),
+        }
+    }
+
+    pub(super) fn failed(
+        &self,
+        received: &Received,
+        state: &str,
+        error: SignInError,
+        retry_in: Option<u32>,
+    ) -> Completion {
+        let envelope = &received.envelope;
+        let again = Start {
+            provider: envelope.provider.clone(),
+            return_to: envelope.return_to.clone(),
+            other_account: matches!(
+                error,
+                SignInError::UserDisabled | SignInError::NotAllowed | SignInError::UserUnknown
+            ),
+            clicked: true,
+        };
+        Completion::Failed(Failure {
+            error,
+            reference: envelope.attempt.reference(),
+            query: Some(format!("state={state}")),
+            begin_again: Some(again.path()),
+            retry_in,
+        })
+    }
+
+    fn failed_at(&self, case: &Case, error: SignInError, retry_at: Option<OffsetDateTime>) -> Completion {
+        let left = retry_at.map(|at| (at - self.ambient.now()).whole_seconds()).filter(|seconds| *seconds > 0);
+        self.failed(&case.received, &case.state, error, left.and_then(|seconds| u32::try_from(seconds + 1).ok()))
+    }
+
+    /// Nothing was consumed: the same answer can be tried again, by a query in which no code stands.
+    fn unclaimed_failure(&self, case: &Case, error: SignInError, answer: Option<&Answer>) -> Completion {
+        let mut completion = self.failed(&case.received, &case.state, error, Some(2));
+        if let Completion::Failed(failure) = &mut completion {
+            failure.query = Some(self.unclaimed_query(case, answer));
+        }
+        completion
+    }
+
+    fn unclaimed_query(&self, case: &Case, answer: Option<&Answer>) -> String {
+        answer
+            .map(|answer| resealed(&case.state, answer, &case.received, &self.keys, &self.ambient))
+            .filter(|query| query.len() <= LONGEST_REDIRECT)
+            .unwrap_or_else(|| case.query())
+    }
+
+    /// A failure before there is any state of ours to go by: it lives in the log alone.
+    fn stateless(&self, error: SignInError) -> Completion {
+        let reference = Reference::of(&self.ambient.bytes::<16>());
+        error.log_with(&reference);
+        Completion::Failed(Failure { error, reference, query: None, begin_again: None, retry_in: None })
+    }
+
+    /// The callback's query for a form post (`response_mode=form_post`): a cross-site POST carries no cookie of ours,
+    /// so the answer is sealed and asked for again by a redirect, which does. `None`: no state of ours.
+    #[must_use]
+    pub fn requery(&self, form: &str) -> Option<String> {
+        let callback = Callback::parse(form);
+        let state = callback.state.as_deref().ok()?;
+        let received = Received::open(state, &self.keys)?;
+        let answer = callback.answer.as_ref()?;
+        Some(resealed(state, answer, &received, &self.keys, &self.ambient))
+    }
+}
+
+/// A request by the browser that owns the attempt.
+struct Case {
+    received: Received,
+    state: String,
+    provider: Arc<Provider>,
+    browser: Browser,
+    asking: Asking,
+}
+
+impl Case {
+    fn query(&self) -> String {
+        format!("state={}", self.state)
+    }
+
+    fn failed(&self, sign_in: &SignIn, error: SignInError) -> Completion {
+        sign_in.failed(&self.received, &self.state, error, None)
+    }
+
+    /// The answer is not the one that the attempt was claimed with.
+    fn spent(&self, sign_in: &SignIn) -> Completion {
+        let mut completion = self.failed(sign_in, SignInError::AlreadyUsed);
+        if let Completion::Failed(failure) = &mut completion {
+            failure.query = Some(format!("{}&{SPENT}=1", self.query()));
+        }
+        completion
+    }
+}
+
+/// The same question, held for the patience: what a page without script asks.
+#[must_use]
+pub fn held(query: &str) -> String {
+    format!("{query}&{HOLD}=1")
+}

@@ -1,0 +1,61 @@
+//! Verified to signed in. Delivering an attempt again is the same session, since its id is derived.
+
+use tokio::time::timeout_at;
+
+use super::{Asking, Completion, SignIn, browser::Browser, envelope::Received, error::SignInError};
+use crate::server::{
+    ids::{Issuer, UserId},
+    session::{Admission, Found, SessionId},
+};
+
+impl SignIn {
+    pub(super) async fn deliver(
+        &self,
+        received: &Received,
+        state: &str,
+        mut browser: Browser,
+        asking: &Asking,
+        user: UserId,
+        issuer: Issuer,
+    ) -> Completion {
+        let envelope = &received.envelope;
+        let session = SessionId::new(received.secrets(&self.keys, &browser.key).session_id());
+        let admission =
+            Admission { id: session, user, issuer, provider: envelope.provider.clone(), attempt: envelope.attempt };
+        // A little over the patience, lest a sign-in that has just succeeded be asked for again.
+        let until = tokio::time::Instant::now().max(asking.arrived + self.rules.patience)
+            + std::time::Duration::from_millis(100);
+        match timeout_at(until, self.sessions.admit(admission, asking.session)).await {
+            Ok(Ok(())) => {
+                browser.ended(&envelope.return_to, envelope.started, self.ambient.now());
+                tracing::info!(code = "delivered", reference = %envelope.attempt.reference(), "delivered");
+                Completion::Done { return_to: envelope.return_to.clone(), session, browser }
+            }
+            Ok(Err(error)) => {
+                tracing::error!(code = "store_unavailable", detail = %error, reference = %envelope.attempt.reference(), "session");
+                self.pending(received, format!("state={state}"))
+            }
+            Err(_) => self.pending(received, format!("state={state}")),
+        }
+    }
+
+    /// An attempt that is over and delivers nothing any more: a signed-in person is led on, anyone else told how to
+    /// begin.
+    pub(super) async fn over(
+        &self,
+        received: &Received,
+        state: &str,
+        asking: &Asking,
+        error: SignInError,
+    ) -> Completion {
+        if let Some(session) = asking.session {
+            match timeout_at(asking.arrived + self.rules.patience, self.sessions.find(session)).await {
+                Ok(Ok(Found::SignedIn(_))) => return Completion::GoOn(received.envelope.return_to.clone()),
+                Ok(Ok(Found::Disabled)) => return self.failed(received, state, SignInError::UserDisabled, None),
+                Ok(Ok(Found::Nobody)) => {}
+                Ok(Err(_)) | Err(_) => return self.failed(received, state, SignInError::StoreUnavailable, None),
+            }
+        }
+        self.failed(received, state, error, None)
+    }
+}

@@ -1,0 +1,63 @@
+//! The signed-in person's page.
+
+use leptos::prelude::*;
+
+use super::{
+    Shell,
+    display::{display_name, own_path},
+    shell::{Refresh, Script},
+    texts,
+};
+
+/// What the account page shows.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// The person's name.
+    pub name: String,
+    /// The user name.
+    pub username: String,
+    /// The e-mail address.
+    pub email: Option<String>,
+    /// The provider's name for people.
+    pub provider: String,
+    /// When the person signed in.
+    pub signed_in_at: Moment,
+    /// Path that signs out, by POST.
+    pub logout: String,
+}
+
+/// A point in time, formatted.
+#[derive(Clone, Debug)]
+pub struct Moment {
+    /// For machines: RFC 3339.
+    pub rfc3339: String,
+    /// For people.
+    pub human: String,
+}
+
+/// The account page.
+#[must_use]
+pub fn account(shell: &Shell<'_>, page: &Account) -> String {
+    let texts = texts::pages(shell.lang);
+    shell.document(texts.account, &Refresh::Never, &Script::None, || {
+        let fact = |label: &'static str, value: &str| {
+            view! { <div><dt>{label}</dt><dd><bdi>{display_name(value)}</bdi></dd></div> }
+        };
+        view! {
+            <p class="kicker">{texts.account}</p>
+            <h1><bdi>{display_name(&page.name)}</bdi></h1>
+            <dl class="facts">
+                {fact(texts.username, &page.username)}
+                {page.email.as_deref().map(|email| fact(texts.email, email))}
+                {fact(texts.signed_in_with, &page.provider)}
+                <div>
+                    <dt>{texts.signed_in_at}</dt>
+                    <dd><time datetime=page.signed_in_at.rfc3339.clone()>{page.signed_in_at.human.clone()}</time></dd>
+                </div>
+            </dl>
+            <form class="actions" method="post" action=own_path(&page.logout).to_owned()>
+                <button class="button">{texts.sign_out}</button>
+            </form>
+        }
+    })
+}

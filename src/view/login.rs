@@ -1,0 +1,86 @@
+//! The login page: one button per provider.
+
+use leptos::prelude::*;
+
+use super::{
+    Shell,
+    display::{naming, own_path},
+    shell::{Refresh, Script},
+    texts::{self, Pages},
+};
+use crate::paths;
+
+/// What the login page shows.
+#[derive(Clone, Debug)]
+pub struct Login {
+    /// The providers, in the operator's order.
+    pub choices: Vec<Choice>,
+    /// Whether the page asks for itself again (a provider is unavailable and may come back).
+    pub refresh: bool,
+    /// Who is signed in already.
+    pub account: Option<String>,
+}
+
+/// A provider to choose.
+#[derive(Clone, Debug)]
+pub struct Choice {
+    /// Its name for people.
+    pub name: String,
+    /// Path that starts the sign-in.
+    pub start: String,
+    /// Whether it has answered lately.
+    pub available: bool,
+}
+
+/// Seconds until a login page with an unavailable provider looks again.
+const LOOK_AGAIN: u32 = 10;
+
+/// Names that say how, not where.
+const GENERIC: &[&str] = &["", "sso", "oidc", "openid", "openid connect", "single sign-on"];
+
+/// The login page.
+#[must_use]
+pub fn login(shell: &Shell<'_>, page: &Login) -> String {
+    let texts = texts::pages(shell.lang);
+    let lead = match page.choices.len() {
+        0 => texts.login_none,
+        1 => texts.login_one,
+        _ => texts.login_many,
+    };
+    let refresh = if page.refresh { Refresh::After(LOOK_AGAIN, None) } else { Refresh::Never };
+    let only = page.choices.len() == 1;
+    shell.document(texts.login, &refresh, &Script::None, || {
+        let account = page.account.as_deref().map(|name| {
+            view! {
+                <p class="note">
+                    {naming(texts.signed_in_as, name)} " " <a href=paths::ACCOUNT>{texts.to_account}</a>
+                </p>
+            }
+        });
+        let choices = page.choices.iter().enumerate().map(|(at, it)| choice(texts, it, at, only)).collect::<Vec<_>>();
+        view! {
+            <h1>{texts.login}</h1>
+            {account}
+            <p>{lead}</p>
+            <ul class="choices">{choices}</ul>
+            {page.refresh.then(|| view! { <p class="quiet">{texts.checks_again}</p> })}
+        }
+    })
+}
+
+fn choice(texts: &'static Pages, choice: &Choice, at: usize, only: bool) -> impl IntoView {
+    let generic = only && GENERIC.iter().any(|name| choice.name.trim().eq_ignore_ascii_case(name));
+    let name = if generic { texts.provider } else { &choice.name };
+    let note = (!choice.available).then(|| {
+        let id = format!("unavailable-{at}");
+        (id.clone(), view! { <p class="note" id=id>{naming(texts.unavailable, name)}</p> })
+    });
+    let (described, note) = note.unzip();
+    let label = if generic { texts.sso.into_any() } else { naming(texts.continue_with, name).into_any() };
+    view! {
+        <li>
+            {note}
+            <a class="button" href=own_path(&choice.start).to_owned() aria-describedby=described>{label}</a>
+        </li>
+    }
+}

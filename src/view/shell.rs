@@ -1,0 +1,115 @@
+//! What every page has around it.
+
+use leptos::prelude::*;
+
+use super::{Lang, display::own_path};
+
+/// Where the static files are, as the server found them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AssetUrls {
+    /// The one style sheet.
+    pub stylesheet: String,
+    /// The mark, in SVG: icon of the tab and ornament of the page.
+    pub favicon: String,
+    /// The constant loader: the content security policy allows no inline script.
+    pub boot: String,
+    /// The wasm's glue.
+    pub script: String,
+    /// The wasm.
+    pub wasm: String,
+}
+
+/// What every page needs to know.
+#[derive(Clone, Copy, Debug)]
+pub struct Shell<'a> {
+    /// The language to speak.
+    pub lang: Lang,
+    /// The static files to link.
+    pub assets: &'a AssetUrls,
+}
+
+/// What a page loads besides its style.
+pub(super) enum Script<'a> {
+    /// None: most pages.
+    None,
+    /// The panel comes alive; where it cannot (wasm is forbidden, a file is missing), the loader goes to this path.
+    Panel { otherwise: Option<&'a str> },
+}
+
+/// When a page asks for itself, or another, again.
+pub(super) enum Refresh<'a> {
+    Never,
+    /// After so many seconds, whether script runs or not.
+    After(u32, Option<&'a str>),
+    /// At once, but only where no script runs.
+    WithoutScript(&'a str),
+}
+
+impl Shell<'_> {
+    /// The whole document: `<head>`, the doorway, and in it `content`.
+    pub(super) fn document<V: IntoView>(
+        &self,
+        title: &str,
+        refresh: &Refresh<'_>,
+        script: &Script<'_>,
+        content: impl FnOnce() -> V,
+    ) -> String {
+        let assets = self.assets;
+        let refresh = match refresh {
+            Refresh::Never => None,
+            Refresh::After(seconds, None) => Some((false, seconds.to_string())),
+            Refresh::After(seconds, Some(path)) => Some((false, format!("{seconds};url={}", own_path(path)))),
+            Refresh::WithoutScript(path) => Some((true, format!("0;url={}", own_path(path)))),
+        }
+        .map(|(in_noscript, content)| {
+            let meta = view! { <meta http-equiv="refresh" content=content /> };
+            if in_noscript { view! { <noscript>{meta}</noscript> }.into_any() } else { meta.into_any() }
+        });
+        let script = match script {
+            Script::None => None,
+            Script::Panel { otherwise } => Some(view! {
+                <link rel="modulepreload" href=assets.script.clone() />
+                <link
+                    rel="preload"
+                    r#as="fetch"
+                    r#type="application/wasm"
+                    crossorigin="anonymous"
+                    href=assets.wasm.clone()
+                />
+                <script
+                    r#type="module"
+                    src=assets.boot.clone()
+                    data-js=assets.script.clone()
+                    data-wasm=assets.wasm.clone()
+                    data-otherwise=otherwise.map(|path| own_path(path).to_owned())
+                ></script>
+            }),
+        };
+        let title = title.to_owned();
+        Owner::new_root(None).with(|| {
+            view! {
+                <!DOCTYPE html>
+                <html lang=self.lang.tag()>
+                    <head>
+                        <meta charset="utf-8" />
+                        <title>{title}</title>
+                        <meta name="viewport" content="width=device-width, initial-scale=1" />
+                        <meta name="color-scheme" content="light dark" />
+                        <meta name="robots" content="noindex" />
+                        {refresh}
+                        <link rel="icon" r#type="image/svg+xml" href=assets.favicon.clone() />
+                        <link rel="stylesheet" href=assets.stylesheet.clone() />
+                        {script}
+                    </head>
+                    <body>
+                        <main>
+                            <img class="mark" src=assets.favicon.clone() alt="" width="48" height="48" />
+                            {content()}
+                        </main>
+                    </body>
+                </html>
+            }
+            .to_html()
+        })
+    }
+}

@@ -1,0 +1,256 @@
+//! What holds for every page.
+
+use super::*;
+use crate::server::sign_in::error::SignInError;
+
+const HOSTILE: &str = "</title><script>alert(1)</script>\"'><img src=x onerror=alert(1)>&\u{202e}\u{200b}";
+
+fn assets() -> AssetUrls {
+    AssetUrls {
+        stylesheet: "/auth/assets/pkg/vestibule.1.css".into(),
+        favicon: "/auth/assets/favicon.svg".into(),
+        boot: "/auth/assets/boot.js".into(),
+        script: "/auth/assets/pkg/vestibule.1.js".into(),
+        wasm: "/auth/assets/pkg/vestibule.1.wasm".into(),
+    }
+}
+
+/// The problem page as the router makes it from the table.
+pub(crate) fn problem_of(error: SignInError, lang: Lang) -> Problem {
+    let texts = error.texts(lang);
+    Problem {
+        code: error.code().into(),
+        reference: "7Q4M-X2KD".into(),
+        kicker: error.kicker(lang).map(Into::into),
+        title: texts.title.into(),
+        happened: texts.happened.into(),
+        to_do: texts.to_do.into(),
+        who: error.who().text(lang).into(),
+        action: Some(Action {
+            label: error.way_on().label(lang).into(),
+            href: "/auth/oidc/login?provider=a&return_to=%2F".into(),
+            post: false,
+        }),
+        second: None,
+        retry_in: None,
+        refresh: None,
+        script: true,
+    }
+}
+
+/// Every page, with `name` in every place that somebody else fills, and whether it may load script.
+fn every_page(lang: Lang, name: &str) -> Vec<(&'static str, bool, String)> {
+    let assets = assets();
+    let shell = Shell { lang, assets: &assets };
+    let choice = |available| Choice { name: name.into(), start: name.into(), available };
+    let mut hostile = problem_of(SignInError::Busy, lang);
+    hostile.code = name.into();
+    hostile.reference = name.into();
+    hostile.action = Some(Action { label: name.into(), href: name.into(), post: true });
+    hostile.second = Some(Action { label: name.into(), href: name.into(), post: false });
+    hostile.retry_in = Some(30);
+    hostile.refresh = Some((5, name.into()));
+    let silent = Problem { script: false, ..hostile.clone() };
+    let page = Waiting { provider: name.into(), again: name.into(), query: name.into(), reference: name.into() };
+    vec![
+        ("login", false, {
+            let choices = vec![choice(true), choice(false)];
+            login(&shell, &Login { choices, refresh: true, account: Some(name.into()) })
+        }),
+        ("login, one", false, {
+            login(&shell, &Login { choices: vec![choice(false)], refresh: false, account: None })
+        }),
+        ("waiting", true, waiting(&shell, &page)),
+        ("problem", true, problem(&shell, &hostile)),
+        ("problem, silent", false, problem(&shell, &silent)),
+        ("account", false, {
+            account(
+                &shell,
+                &Account {
+                    name: name.into(),
+                    username: name.into(),
+                    email: Some(name.into()),
+                    provider: name.into(),
+                    signed_in_at: Moment { rfc3339: "2026-11-23T10:00:00Z".into(), human: "10:00".into() },
+                    logout: name.into(),
+                },
+            )
+        }),
+        ("signed out", false, {
+            signed_out(
+                &shell,
+                &SignedOut { provider: Some(name.into()), again: name.into(), other_account: Some(name.into()) },
+            )
+        }),
+    ]
+}
+
+#[test]
+fn hostile_names_stay_text() {
+    for (page, _, html) in every_page(Lang::En, HOSTILE) {
+        assert!(!html.contains("<script>") && !html.contains("<img src=x"), "{page}: {html}");
+        assert!(!html.contains("\"'>"), "{page}: {html}");
+        // A problem's labels are our own, and what the panel posts is not shown.
+        if !["problem", "problem, silent", "waiting"].contains(&page) {
+            assert!(!html.contains(['\u{202e}', '\u{200b}']), "{page}: {html}");
+        }
+    }
+}
+
+#[test]
+fn links_lead_to_our_own_origin() {
+    for foreign in ["https://evil.test/", "//evil.test/", "/\\evil.test", "javascript:alert(1)"] {
+        for (page, _, html) in every_page(Lang::De, foreign) {
+            for attribute in ["href", "action", "src", "data-otherwise"] {
+                for (_, rest) in
+                    html.match_indices(&format!(" {attribute}=\"")).map(|(at, m)| html.split_at(at + m.len()))
+                {
+                    assert!(rest.starts_with("/auth/"), "{page}: {attribute} {}", &rest[..30]);
+                }
+            }
+            assert!(!html.contains(&format!("url={foreign}")), "{page}: {html}");
+        }
+    }
+}
+
+#[test]
+fn no_page_needs_more_than_the_policy_allows() {
+    for lang in Lang::ALL {
+        for (page, script, html) in every_page(*lang, "Example & Söhne") {
+            assert!(html.starts_with("<!DOCTYPE html><html lang="), "{page}: {html}");
+            assert!(!html.contains("<style") && !html.contains(" style="), "{page}: {html}");
+            assert!(!html.contains(" onclick") && !html.contains("javascript:"), "{page}: {html}");
+            // The loader is the only script, and it has no text of its own.
+            let scripts: Vec<&str> = html.split("<script").skip(1).collect();
+            assert_eq!(scripts.len(), usize::from(script), "{page}: {html}");
+            assert!(scripts.iter().all(|script| script.contains(" src=\"/auth/") && script.contains("\"></script>")));
+            assert_eq!(html.contains("modulepreload"), script, "{page}");
+            assert_eq!(html.matches("<h1").count(), 1, "{page}");
+            assert_eq!(html.matches("<main").count(), 1, "{page}");
+        }
+    }
+}
+
+#[test]
+fn every_error_is_explained_in_every_language() {
+    let assets = assets();
+    for lang in Lang::ALL {
+        for error in SignInError::ALL {
+            let page = problem_of(*error, *lang);
+            let html = problem(&Shell { lang: *lang, assets: &assets }, &page);
+            let texts = error.texts(*lang);
+            for part in [error.code(), "7Q4M-X2KD", texts.title, texts.happened, texts.to_do, &page.who] {
+                assert!(html.contains(&format!(">{part}<")), "{}: {part}\n{html}", error.code());
+            }
+            assert!(html.contains(&format!("<html lang=\"{}\"", lang.tag())));
+            assert!(html.contains(" href=\"/auth/oidc/login?provider=a&amp;return_to=%2F\""), "{html}");
+        }
+    }
+}
+
+#[test]
+fn the_waiting_page_goes_on_without_script() {
+    let assets = assets();
+    let page = Waiting {
+        provider: "Example".into(),
+        again: "/auth/oidc/callback?state=abc".into(),
+        query: "state=abc".into(),
+        reference: "7Q4M-X2KD".into(),
+    };
+    let html = waiting(&Shell { lang: Lang::En, assets: &assets }, &page);
+    assert!(html.contains("<title>Completing Sign In</title>"), "{html}");
+    assert!(
+        html.contains(
+            "<noscript><meta http-equiv=\"refresh\" content=\"0;url=/auth/oidc/callback?state=abc\"></noscript>"
+        ),
+        "{html}"
+    );
+    assert!(html.contains("<a href=\"/auth/oidc/callback?state=abc\">Continue</a>"), "{html}");
+    assert!(html.contains(">Still signing you in…</p>"), "{html}");
+}
+
+#[test]
+fn an_only_provider_without_a_name_is_sso() {
+    let assets = assets();
+    let shell = Shell { lang: Lang::En, assets: &assets };
+    let page = |names: &[&str]| {
+        let choices = names
+            .iter()
+            .map(|name| Choice { name: (*name).into(), start: "/auth/oidc/login".into(), available: true })
+            .collect();
+        login(&shell, &Login { choices, refresh: false, account: None })
+    };
+    assert!(page(&["SSO"]).contains(">Login with SSO</a>"));
+    assert!(page(&["Example"]).contains(">Continue with <bdi>Example</bdi>"), "{}", page(&["Example"]));
+    assert!(!page(&["SSO", "Example"]).contains("Login with SSO"));
+}
+
+#[test]
+fn an_unavailable_provider_says_so_before_its_button_and_is_looked_after() {
+    let assets = assets();
+    let choices = vec![Choice { name: "Example".into(), start: "/auth/oidc/login".into(), available: false }];
+    let shell = Shell { lang: Lang::En, assets: &assets };
+    let html = login(&shell, &Login { choices, refresh: true, account: None });
+    let note = html.find("id=\"unavailable-0\"").unwrap();
+    let button = html.find("aria-describedby=\"unavailable-0\"").unwrap();
+    assert!(note < button, "{html}");
+    assert!(html.contains("<meta http-equiv=\"refresh\" content=\"10\">"), "{html}");
+}
+
+/// Writes every page where `make shots` or a person can look at it.
+#[test]
+#[ignore = "writes target/pages to look at: SHOTS=DIR cargo test --lib -- --ignored write_every_page"]
+fn write_every_page() {
+    let root = std::path::PathBuf::from(std::env::var_os("SHOTS").unwrap());
+    let assets = AssetUrls { stylesheet: "/auth/assets/main.css".into(), ..assets() };
+    for lang in Lang::ALL {
+        let shell = Shell { lang: *lang, assets: &assets };
+        let write = |name: &str, html: String| {
+            std::fs::write(root.join(format!("{name}-{}.html", lang.tag())), html).unwrap();
+        };
+        let choice = |name: &str, available| Choice { name: name.into(), start: "/auth/oidc/login".into(), available };
+        let one = Login { choices: vec![choice("SSO", true)], refresh: false, account: None };
+        write("login-one", login(&shell, &one));
+        let choices = vec![choice("Example", true), choice("Northwind Identity", false), choice(HOSTILE, true)];
+        write("login-many", login(&shell, &Login { choices, refresh: true, account: Some("Ada Lovelace".into()) }));
+        let page = Waiting {
+            provider: "Example".into(),
+            again: "/auth/oidc/callback?state=abc".into(),
+            query: "state=abc".into(),
+            reference: "7Q4M-X2KD".into(),
+        };
+        write("waiting", waiting(&shell, &page));
+        write(
+            "account",
+            account(
+                &shell,
+                &Account {
+                    name: "Ada Lovelace".into(),
+                    username: "ada".into(),
+                    email: Some("ada.lovelace@example.com".into()),
+                    provider: "Example".into(),
+                    signed_in_at: Moment {
+                        rfc3339: "2026-11-23T10:00:00Z".into(),
+                        human: "23 November 2026, 10:00 UTC".into(),
+                    },
+                    logout: "/auth/logout".into(),
+                },
+            ),
+        );
+        let provider = Some("Example".into());
+        let other_account = Some("/auth/oidc/login?prompt=login".into());
+        write("signed-out", signed_out(&shell, &SignedOut { provider, again: "/auth/login".into(), other_account }));
+        for error in SignInError::ALL {
+            let mut page = problem_of(*error, *lang);
+            if matches!(error, SignInError::ProviderBusy | SignInError::TooManyFailures) {
+                page.retry_in = Some(45);
+                page.second = Some(Action {
+                    label: SignInError::NotFound.way_on().label(*lang).into(),
+                    href: "/".into(),
+                    post: false,
+                });
+            }
+            write(&format!("problem-{}", error.code()), problem(&shell, &page));
+        }
+    }
+}

@@ -1,0 +1,330 @@
+//! A scene: the test provider and the program on loopback, with a browser made of a cookie jar and nothing else.
+
+use std::{
+    collections::BTreeMap,
+    net::{SocketAddr, TcpListener},
+    path::PathBuf,
+    sync::Mutex,
+    time::Duration,
+};
+
+use reqwest::{Method, StatusCode, header::HeaderMap};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use vestibule::server::{
+    ambient::Ambient,
+    app,
+    demo::{Client, DemoPerson, Profile, ProviderConfig, RunningProvider},
+    ids::{Issuer, ProviderId},
+    settings::{ClientAuth, Database, ProviderSettings, PublicUrl, SecretKey, Settings},
+};
+
+/// What no log, page or answer may ever contain.
+pub const CLIENT_SECRET: &str = "scene secret: a+b%2Fc d:e&f=g";
+pub const CLIENT_ID: &str = "scene client";
+/// The header budget of the contract.
+pub const MOST_HEADER_BYTES: usize = 1_536;
+
+pub struct Scene {
+    pub provider: RunningProvider,
+    pub origin: String,
+    pub database: PathBuf,
+    pub admin: SocketAddr,
+    address: SocketAddr,
+    keys: Vec<u8>,
+    tweak: fn(&mut Settings),
+    running: Mutex<Option<Running>>,
+    _folder: tempfile::TempDir,
+}
+
+struct Running {
+    shutdown: CancellationToken,
+    task: JoinHandle<Result<(), String>>,
+}
+
+/// A port that nobody uses now.
+pub fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+impl Scene {
+    pub async fn new() -> Self {
+        Self::with(Profile::Standard, |_| {}).await
+    }
+
+    pub async fn with(profile: Profile, tweak: fn(&mut Settings)) -> Self {
+        Self::configured(ProviderConfig { token_delay: Duration::ZERO, ..ProviderConfig::new(profile) }, tweak).await
+    }
+
+    pub async fn configured(config: ProviderConfig, tweak: fn(&mut Settings)) -> Self {
+        let address = free_address();
+        let origin = format!("http://{address}");
+        let client = Client::basic(CLIENT_ID, CLIENT_SECRET, &format!("{origin}/auth/oidc/callback"));
+        let people = vec![DemoPerson::alice(), DemoPerson::bob(), DemoPerson::incident()];
+        let provider = RunningProvider::start(ProviderConfig { people, ..config }.with_client(client)).await.unwrap();
+        provider.log_in_as("alice");
+        let folder = tempfile::tempdir().unwrap();
+        let mut scene = Self {
+            provider,
+            origin,
+            database: folder.path().join("scene.db"),
+            admin: free_address(),
+            address,
+            keys: vec![7],
+            tweak,
+            running: Mutex::new(None),
+            _folder: folder,
+        };
+        scene.start().await;
+        scene
+    }
+
+    /// Starts the program (again), with the same settings, database and keys.
+    pub async fn start(&mut self) {
+        let mut settings = Settings::demo(
+            ProviderSettings {
+                id: ProviderId::new("op"),
+                name: "Example".to_owned(),
+                issuer: Issuer::new(self.provider.issuer()),
+                client_id: CLIENT_ID.to_owned(),
+                client_auth: ClientAuth::Basic(CLIENT_SECRET.into()),
+                scopes: ["openid", "profile", "email"].map(str::to_owned).to_vec(),
+                ca_file: None,
+            },
+            Database::Sqlite { path: self.database.clone() },
+            self.keys.iter().map(|seed| SecretKey::new(Box::new(vec![*seed; 32]))).collect(),
+        );
+        settings.public_url = PublicUrl::parse(&self.origin).unwrap();
+        settings.listen = self.address;
+        settings.admin_listen = self.admin;
+        (self.tweak)(&mut settings);
+        let bound = app::bind(settings, Ambient::system()).await.unwrap();
+        let shutdown = CancellationToken::new();
+        let task = tokio::spawn(bound.serve(shutdown.clone()));
+        *self.running.lock().unwrap() = Some(Running { shutdown, task });
+    }
+
+    /// Ends the program as a kill does: nothing is finished.
+    pub async fn kill(&self) {
+        let running = self.running.lock().unwrap().take().unwrap();
+        running.task.abort();
+        let _ = running.task.await;
+    }
+
+    /// Ends the program as SIGTERM does.
+    pub async fn stop(&self) {
+        let running = self.running.lock().unwrap().take().unwrap();
+        running.shutdown.cancel();
+        running.task.await.unwrap().unwrap();
+    }
+
+    /// The secret keys of the next start, by their seeds.
+    pub fn set_keys(&mut self, seeds: &[u8]) {
+        self.keys = seeds.to_vec();
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.origin)
+    }
+
+    pub fn browser(&self) -> Browser {
+        Browser::default()
+    }
+
+    /// A number from the database.
+    pub async fn count(&self, what: &str) -> i64 {
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&self.database);
+        let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+        let count = sqlx::query_scalar(sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {what}")));
+        let count = count.fetch_one(&pool).await.unwrap();
+        pool.close().await;
+        count
+    }
+
+    /// Changes the database behind the program's back.
+    pub async fn execute(&self, sql: &str) {
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&self.database);
+        let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+        sqlx::query(sqlx::AssertSqlSafe(sql.to_owned())).execute(&pool).await.unwrap();
+        pool.close().await;
+    }
+
+    /// How often the provider's token endpoint was asked.
+    pub fn redeemed(&self) -> usize {
+        self.provider.count(vestibule::server::demo::Endpoint::Token)
+    }
+}
+
+/// An answer, with what tests ask of it.
+#[derive(Debug)]
+pub struct Page {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: String,
+}
+
+impl Page {
+    pub fn location(&self) -> &str {
+        self.headers.get("location").map_or_else(|| panic!("no redirect: {self:#?}"), |it| it.to_str().unwrap())
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|it| it.to_str().ok()).unwrap_or_default()
+    }
+
+    /// As on the wire, status line aside.
+    pub fn header_bytes(&self) -> usize {
+        self.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum()
+    }
+
+    pub fn sets_session(&self) -> bool {
+        let cookies = self.headers.get_all("set-cookie").iter().map(|it| it.to_str().unwrap());
+        cookies.into_iter().any(|it| it.starts_with("vestibule=") && !it.starts_with("vestibule=;"))
+    }
+
+    /// The explained page with this code.
+    #[track_caller]
+    pub fn explains(&self, code: &str) {
+        assert!(self.body.contains(code), "no {code}: {self:#?}");
+        assert!(self.body.contains("<h1"), "{self:#?}");
+        assert!(!matches!(self.status.as_u16(), 500 | 502 | 504), "{self:#?}");
+        assert!(!self.sets_session(), "{self:#?}");
+        assert_eq!(self.header("cache-control"), "no-store");
+        assert!(self.header("content-security-policy").contains("default-src 'none'"));
+        assert!(self.header_bytes() < MOST_HEADER_BYTES, "{}", self.header_bytes());
+    }
+}
+
+/// A cookie jar and a connection.
+#[derive(Default)]
+pub struct Browser {
+    pub cookies: Mutex<BTreeMap<(String, String), String>>,
+}
+
+impl Browser {
+    pub async fn request(&self, method: Method, url: &str, headers: &[(&str, &str)], body: Option<String>) -> Page {
+        #[allow(clippy::disallowed_methods)]
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .timeout(Duration::from_secs(90))
+            .build()
+            .unwrap();
+        let url = reqwest::Url::parse(url).unwrap();
+        let site = url.origin().ascii_serialization();
+        let jar = self.cookies.lock().unwrap().clone();
+        let cookie: Vec<_> =
+            jar.iter().filter(|((at, _), _)| *at == site).map(|((_, name), value)| format!("{name}={value}")).collect();
+        let mut request = client.request(method, url);
+        if !cookie.is_empty() {
+            request = request.header("cookie", cookie.join("; "));
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(body) = body {
+            request = request.header("content-type", "application/x-www-form-urlencoded").body(body);
+        }
+        let response = request.send().await.unwrap();
+        for cookie in response.headers().get_all("set-cookie") {
+            let (pair, attributes) = cookie.to_str().unwrap().split_once(';').unwrap_or_default();
+            let (name, value) = pair.split_once('=').unwrap();
+            let key = (site.clone(), name.to_owned());
+            let mut jar = self.cookies.lock().unwrap();
+            if attributes.contains("Max-Age=0") {
+                jar.remove(&key);
+            } else {
+                jar.insert(key, value.to_owned());
+            }
+        }
+        Page {
+            status: response.status(),
+            headers: response.headers().clone(),
+            body: String::from_utf8_lossy(&response.bytes().await.unwrap()).into_owned(),
+        }
+    }
+
+    pub async fn get(&self, url: &str) -> Page {
+        self.request(Method::GET, url, &[], None).await
+    }
+
+    pub async fn get_as(&self, url: &str, headers: &[(&str, &str)]) -> Page {
+        self.request(Method::GET, url, headers, None).await
+    }
+
+    /// A form of our own pages.
+    pub async fn post(&self, url: &str, body: &str) -> Page {
+        self.request(Method::POST, url, &[("sec-fetch-site", "same-origin")], Some(body.to_owned())).await
+    }
+
+    pub fn cookie(&self, scene: &Scene, name: &str) -> Option<String> {
+        self.cookies.lock().unwrap().get(&(scene.origin.clone(), name.to_owned())).cloned()
+    }
+
+    pub fn forget(&self, scene: &Scene, name: &str) {
+        self.cookies.lock().unwrap().remove(&(scene.origin.clone(), name.to_owned()));
+    }
+
+    /// Starts a sign-in; returns the provider's URL.
+    pub async fn start(&self, scene: &Scene, return_to: &str) -> String {
+        let page = self.get(&scene.url(&format!("/auth/oidc/login?return_to={return_to}"))).await;
+        assert_eq!(page.status, StatusCode::SEE_OTHER, "{page:#?}");
+        page.location().to_owned()
+    }
+
+    /// Starts a sign-in and lets the provider answer; returns the callback's URL.
+    pub async fn callback_url(&self, scene: &Scene, return_to: &str) -> String {
+        let provider = self.start(scene, return_to).await;
+        let page = self.get(&provider).await;
+        page.location().to_owned()
+    }
+
+    /// Signs in over the quick path and uses the session once.
+    pub async fn sign_in(&self, scene: &Scene) {
+        let callback = self.callback_url(scene, "/").await;
+        let done = self.get(&callback).await;
+        assert!(done.sets_session(), "{done:#?}");
+        assert!(self.is_signed_in(scene).await);
+    }
+
+    pub async fn is_signed_in(&self, scene: &Scene) -> bool {
+        let page = self.get(&scene.url("/auth/account")).await;
+        match page.status {
+            StatusCode::OK => true,
+            StatusCode::SEE_OTHER => false,
+            _ => panic!("{page:#?}"),
+        }
+    }
+
+    /// Follows redirects until a page comes; `Err` is a path of the application's behind.
+    pub async fn follow(&self, scene: &Scene, url: &str) -> Result<Page, String> {
+        let mut url = url.to_owned();
+        for _ in 0..20 {
+            let page = self.get(&url).await;
+            if !page.status.is_redirection() {
+                return Ok(page);
+            }
+            let base = reqwest::Url::parse(&url).unwrap();
+            let next = base.join(page.location()).unwrap();
+            if next.as_str().starts_with(&scene.origin) && !next.path().starts_with("/auth/") {
+                return Err(next.as_str()[scene.origin.len()..].to_owned());
+            }
+            url = next.to_string();
+        }
+        panic!("a redirect loop at {url}");
+    }
+
+    /// Asks the server function as the panel does.
+    pub async fn ask(&self, scene: &Scene, query: &str) -> (Page, serde_json::Value) {
+        let body = format!("query={}", url::form_urlencoded::byte_serialize(query.as_bytes()).collect::<String>());
+        let headers = [("sec-fetch-site", "same-origin"), ("accept", "application/json")];
+        let page = self.request(Method::POST, &scene.url("/auth/api/complete-sign-in"), &headers, Some(body)).await;
+        let outcome = serde_json::from_str(&page.body).unwrap_or_else(|_| panic!("{page:#?}"));
+        (page, outcome)
+    }
+}
+
+/// The query of a URL or path.
+pub fn query(url: &str) -> &str {
+    url.split_once('?').map_or("", |(_, query)| query)
+}
