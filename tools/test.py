@@ -190,7 +190,8 @@ STAGES = [
         "browser",
         cargo("test", *BROWSER, "--test", "panel"),
         count_cargo,
-        env={"CHROMEDRIVER": os.environ.get("CHROMEDRIVER", "/usr/bin/chromedriver")},
+        # Its own back-trace would hide the test's message.
+        env={"CHROMEDRIVER": os.environ.get("CHROMEDRIVER", "/usr/bin/chromedriver"), "RUST_BACKTRACE": "0"},
     ),
     Stage(
         "end2end",
