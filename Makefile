@@ -1,7 +1,5 @@
 # `make run` and `make test` are all one needs; both set up what is missing and skip what is done.
 
-include tools/versions
-
 # Installed programs, shared by all clones.
 VESTIBULE_TOOLS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/vestibule/tools
 # Where cargo builds.

@@ -175,7 +175,7 @@ STAGES = [
     Stage("site", cargo("run", "-p", "xtask", "--", "site"), preparation=True),
     # The browser tests start these.
     Stage("build", cargo("build", *DEMO, "--bins", "--examples"), preparation=True),
-    Stage("rustfmt", cargo("fmt", "--all", "--", "--check")),
+    Stage("rustfmt", cargo("fmt", "--all", "--", "--check", "--color", "never")),
     Stage("clippy-server", cargo("clippy", *SERVER, *DENY_WARNINGS)),
     Stage("clippy-demo", cargo("clippy", *DEMO, "--all-targets", *DENY_WARNINGS)),
     Stage("clippy-browser", cargo("clippy", *BROWSER, "--lib", "--test", "panel", *DENY_WARNINGS)),

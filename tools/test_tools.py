@@ -4,6 +4,7 @@ import json
 import re
 import sys
 import tempfile
+import tomllib
 import unittest
 from pathlib import Path
 from unittest import mock
@@ -77,13 +78,30 @@ class Counting(unittest.TestCase):
         self.assertEqual(str(Count(3, 2, 1)), "3 passed, 2 failed, 1 skipped")
 
 
-class Versions(unittest.TestCase):
-    def test_wasm_bindgen_is_the_same_everywhere(self):
+class Agreement(unittest.TestCase):
+    """What has to be written down twice is the same twice."""
+
+    def setUp(self):
         root = Path(__file__).parent.parent
-        pinned = re.search(r"^WASM_BINDGEN=(.*)$", (root / "tools/versions").read_text(), re.MULTILINE)[1]
-        for manifest in ["Cargo.toml", "xtask/Cargo.toml"]:
-            found = re.findall(r'^wasm-bindgen(?:-cli-support)? = .*"=([\d.]+)"', (root / manifest).read_text(), re.MULTILINE)
-            self.assertEqual(found, [pinned], manifest)
+        self.versions = (root / "tools/versions").read_text()
+        self.manifest, self.xtask, self.options, self.cargo = (
+            tomllib.loads((root / name).read_text())
+            for name in ["Cargo.toml", "xtask/Cargo.toml", "Leptos.toml", ".cargo/config.toml"]
+        )
+        self.sources = {name: (root / name).read_text() for name in ["xtask/src/site.rs", "build.rs"]}
+
+    def test_wasm_bindgen(self):
+        pinned = "=" + re.search(r"^WASM_BINDGEN=(.*)$", self.versions, re.MULTILINE)[1]
+        self.assertEqual(self.manifest["dependencies"]["wasm-bindgen"]["version"], pinned)
+        self.assertEqual(self.xtask["dependencies"]["wasm-bindgen-cli-support"], pinned)
+
+    def test_leptos_options(self):
+        build, server = (file["package"]["metadata"]["leptos"] for file in [self.manifest, self.options])
+        self.assertEqual(server, {key: build.get(key) for key in server})
+        self.assertEqual(self.cargo["env"]["LEPTOS_OUTPUT_NAME"], build["output-name"])
+        self.assertIn(f'"{build["output-name"]}"', self.sources["xtask/src/site.rs"])
+        self.assertIn(f'"{build["site-pkg-dir"]}"', self.sources["xtask/src/site.rs"])
+        self.assertIn(f'"{build["site-root"]}/{build["site-pkg-dir"]}"', self.sources["build.rs"])
 
 
 if __name__ == "__main__":
