@@ -100,17 +100,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let (eof, ended) = oneshot::channel();
-    if arguments.stop_on_eof {
+    // Without the flag the sender stays here, so that the end of input never comes.
+    let mut eof = Some(eof);
+    if let Some(eof) = eof.take_if(|_| arguments.stop_on_eof) {
         // A thread, because a read of standard input cannot be cancelled and would hold up the runtime's end.
         std::thread::spawn(move || {
-            let mut rest = std::io::stdin().lock();
+            let mut input = std::io::stdin().lock();
             let mut ignored = [0; 256];
-            while let Ok(1..) = rest.read(&mut ignored) {}
+            while let Ok(1..) = input.read(&mut ignored) {}
             let _ = eof.send(());
         });
-    } else {
-        // Never sent, and never dropped while the program runs.
-        std::mem::forget(eof);
     }
     let mut out = std::io::stdout();
     writeln!(out, "{ready}")?;

@@ -1,4 +1,5 @@
 //! The server function: extract, one step of the flow, respond.
+#![expect(missing_docs, reason = "of the struct that `#[server]` makes of the argument")]
 
 use axum::http::{HeaderValue, header::SET_COOKIE, request::Parts};
 use leptos::{

@@ -3,10 +3,10 @@
 
 /// People: provisioning rules, claims mapping, roles.
 pub mod accounts;
-/// Settings to running program: listeners, background work, shutdown.
-pub mod app;
 /// Time and randomness, handed in from outside.
 pub mod ambient;
+/// Settings to running program: listeners, background work, shutdown.
+pub mod app;
 /// `vestibule demo`: a provider and people to try the program with.
 #[cfg(feature = "demo")]
 pub mod demo;

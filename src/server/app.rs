@@ -132,7 +132,12 @@ impl Bound {
     /// A sentence for the operator.
     pub async fn serve(self, shutdown: CancellationToken) -> Result<(), String> {
         let Self { app, metrics, public, admin, tasks } = self;
-        tracing::info!(code = "started", listen = ?public.local_addr().ok(), public_url = app.public_url.origin(), "serving");
+        tracing::info!(
+            code = "started",
+            listen = public.local_addr().map(tracing::field::display).ok(),
+            public_url = app.public_url.origin(),
+            "serving"
+        );
         let handle = Handle::new();
         let admin_router = admin_router(app.clone(), metrics.clone());
         let serving = serve_on(public, router::public(&app), &handle)?;

@@ -84,16 +84,16 @@ pub async fn run_provider(listen: SocketAddr, redirect_uri: &str) -> Result<Runn
 /// # Errors
 /// A sentence for the person who tries it.
 pub async fn demo() -> Result<(), String> {
-    let provider = run_provider(DEMO_LISTEN, DEMO_REDIRECT_URI)
-        .await
-        .map_err(|error| format!("the demo provider cannot listen on {DEMO_LISTEN}: {error}; stop what listens there"))?;
+    let provider = run_provider(DEMO_LISTEN, DEMO_REDIRECT_URI).await.map_err(|error| {
+        format!("the demo provider cannot listen on {DEMO_LISTEN}: {error}; stop what listens there")
+    })?;
     let folder = std::env::temp_dir().join(format!("vestibule-demo-{}", std::process::id()));
     std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let ambient = Ambient::system();
     let settings = Settings::demo(
         ProviderSettings {
             id: ProviderId::new("demo"),
-            name: "the demo provider".to_owned(),
+            name: "Demo Provider".to_owned(),
             issuer: Issuer::new(DEMO_ISSUER),
             client_id: DEMO_CLIENT_ID.to_owned(),
             client_auth: ClientAuth::Basic(DEMO_CLIENT_SECRET.into()),

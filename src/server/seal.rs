@@ -133,7 +133,12 @@ impl Keyring {
 
     /// [`open`](Self::open), from bytes.
     #[must_use]
-    pub fn open_bytes<T: DeserializeOwned>(&self, purpose: Purpose, context: &[u8], sealed: &[u8]) -> Option<Opened<T>> {
+    pub fn open_bytes<T: DeserializeOwned>(
+        &self,
+        purpose: Purpose,
+        context: &[u8],
+        sealed: &[u8],
+    ) -> Option<Opened<T>> {
         let (version, rest) = sealed.split_first()?;
         if *version != VERSION {
             return None;

@@ -7,9 +7,7 @@ use secrecy::ExposeSecret as _;
 use tokio::{sync::Semaphore, time::Instant};
 use tokio_util::task::TaskTracker;
 
-use self::{
-    browser::Browser, error::SignInError, exchange::Exchanges, return_to::ReturnTo, visitor::Failures,
-};
+use self::{browser::Browser, error::SignInError, exchange::Exchanges, return_to::ReturnTo, visitor::Failures};
 use super::{
     ambient::Ambient,
     http::client::Visitor,
@@ -148,7 +146,8 @@ impl SignIn {
     /// Ready to sign people in.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let caps = parts.providers.iter().map(|provider| (provider.id().clone(), Semaphore::new(EXCHANGES_PER_PROVIDER)));
+        let caps =
+            parts.providers.iter().map(|provider| (provider.id().clone(), Semaphore::new(EXCHANGES_PER_PROVIDER)));
         let exchanges = Exchanges::new(caps.map(|(id, cap)| (id, Arc::new(cap))).collect());
         Self {
             public_url: parts.public_url,
@@ -183,10 +182,10 @@ impl SignIn {
         browser.seal(&self.keys, &self.ambient)
     }
 
-    /// A browser with a key of its own; at sign-out, so that nothing the former key began can be finished.
+    /// The browser after sign-out.
     #[must_use]
-    pub fn new_browser(&self) -> Browser {
-        Browser::new(&self.ambient)
+    pub fn signed_out_browser(&self) -> Browser {
+        Browser::signed_out(&self.ambient)
     }
 
     /// A page to return to, judged.

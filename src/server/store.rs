@@ -5,13 +5,16 @@
 //! than waiting for ever. "The store's clock" is the database server's (MongoDB) or the host's (SQLite): leases are
 //! compared by it alone, so that processes with clocks apart agree.
 
-use std::time::Duration;
+use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use super::ids::{AttemptId, BrowserHash, CodeHash, Issuer, OwnerToken, ProviderId, Reference, SessionHash, Subject, UserId};
+use super::ids::{
+    AttemptId, BrowserHash, CodeHash, Issuer, OwnerToken, ProviderId, Reference, SessionHash, Subject, UserId,
+};
+use super::settings::Database;
 use super::trace::Step;
 
 /// MongoDB: replica sets and sharding are how it grows past one machine.
@@ -24,6 +27,23 @@ pub const LEASE: Duration = Duration::from_secs(6);
 /// How long an attempt's record is kept (it is also the trace an administrator reads).
 pub const ATTEMPT_KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
+/// No method of a store takes longer than this.
+const BOUND: Duration = Duration::from_secs(5);
+/// Lost races with other processes are run again this often before the store is held to be unavailable.
+const ROUNDS: usize = 4;
+
+/// Opens the store that the operator chose. MongoDB is not waited for: its methods answer
+/// [`StoreError::Unavailable`] until it is there. An SQLite file is opened, and made if it is missing.
+///
+/// # Errors
+/// The SQLite file cannot be opened, or the MongoDB connection string cannot be read.
+pub async fn open(database: &Database) -> Result<Arc<dyn Store>, StoreError> {
+    Ok(match database {
+        Database::Sqlite { path } => Arc::new(sqlite::SqliteStore::open(path).await?),
+        Database::Mongo { uri, name } => Arc::new(mongo::MongoStore::open(uri, name).await?),
+    })
+}
+
 /// Why the store could not answer. Never means "not found".
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -35,8 +55,34 @@ pub enum StoreError {
     Unreadable(String),
 }
 
-/// Temporary.
-pub async fn open(_database: &super::settings::Database) -> Result<std::sync::Arc<dyn Store>, StoreError> { Err(StoreError::Unavailable(String::new())) }
+impl StoreError {
+    fn unreadable(what: impl fmt::Display) -> Self {
+        Self::Unreadable(capped(what))
+    }
+
+    fn unavailable(what: impl fmt::Display) -> Self {
+        Self::Unavailable(capped(what))
+    }
+
+    /// Other processes changed the same thing again and again.
+    fn contended() -> Self {
+        Self::Unavailable("lost every race for the same record".into())
+    }
+}
+
+/// A line for the log, not a topology description.
+fn capped(what: impl fmt::Display) -> String {
+    let mut text = what.to_string();
+    text.truncate(text.floor_char_boundary(300));
+    text
+}
+
+/// Runs one method of a store, for [`BOUND`] at most.
+async fn bounded<T>(method: impl Future<Output = Result<T, StoreError>> + Send) -> Result<T, StoreError> {
+    tokio::time::timeout(BOUND, method)
+        .await
+        .unwrap_or_else(|_| Err(StoreError::Unavailable(format!("no answer within {} s", BOUND.as_secs()))))
+}
 
 /// What both stores do.
 #[async_trait]
@@ -62,8 +108,13 @@ pub trait Store: Send + Sync + 'static {
 
     /// Ends a running attempt, by compare-and-set on (running, owner). `false`: somebody else ended it.
     /// Idempotent: settling again with the same owner and the same kind of verdict answers `true`.
-    async fn settle(&self, id: AttemptId, owner: OwnerToken, verdict: &Verdict, steps: &[Step])
-    -> Result<bool, StoreError>;
+    async fn settle(
+        &self,
+        id: AttemptId,
+        owner: OwnerToken,
+        verdict: &Verdict,
+        steps: &[Step],
+    ) -> Result<bool, StoreError>;
 
     /// Marks a running attempt whose lease is older than [`LEASE`], by the store's clock, as interrupted.
     /// `false`: it is not running, or its owner lives.
@@ -80,7 +131,8 @@ pub trait Store: Send + Sync + 'static {
     /// untouched. Fields we do not know are never dropped. One round trip for a known, active user.
     async fn sign_in_user(&self, person: &Person) -> Result<Option<User>, StoreError>;
 
-    /// Creates the user unless (issuer, subject) or the username is taken.
+    /// Creates the user unless (issuer, subject) or the username is taken. Where both are, the answer is
+    /// [`Created::Exists`].
     async fn create_user(&self, user: &NewUser) -> Result<Created, StoreError>;
 
     /// The user with that id.
@@ -261,7 +313,7 @@ pub enum Created {
 pub struct User {
     /// Its id.
     pub id: UserId,
-    /// Unique name.
+    /// Unique name; empty where an older document has none.
     pub username: String,
     /// E-mail address.
     pub email: Option<String>,
@@ -292,4 +344,84 @@ pub struct SessionRecord {
     pub expires: OffsetDateTime,
     /// The attempt that delivered it, until first used.
     pub delivered_by: Option<AttemptId>,
+}
+
+// How both stores write it: one spelling, so that both read the same.
+
+/// The states of an attempt, as stored.
+mod state {
+    pub(super) const RUNNING: &str = "running";
+    pub(super) const VERIFIED: &str = "verified";
+    pub(super) const FAILED: &str = "failed";
+    pub(super) const INTERRUPTED: &str = "interrupted";
+}
+
+impl Verdict {
+    /// The state that this verdict leads to, as stored.
+    const fn state(&self) -> &'static str {
+        match self {
+            Self::Verified { .. } => state::VERIFIED,
+            Self::Failed { .. } => state::FAILED,
+        }
+    }
+}
+
+/// The stored fields that say how an attempt stands.
+struct Standing {
+    state: String,
+    stale: bool,
+    verified_at: Option<OffsetDateTime>,
+    delivery: Option<Vec<u8>>,
+    error: Option<String>,
+    retry_at: Option<OffsetDateTime>,
+}
+
+impl TryFrom<Standing> for AttemptState {
+    type Error = StoreError;
+
+    fn try_from(stored: Standing) -> Result<Self, StoreError> {
+        match (stored.state.as_str(), stored.verified_at, stored.error) {
+            (state::RUNNING, ..) => Ok(Self::Running { stale: stored.stale }),
+            (state::VERIFIED, Some(at), _) => Ok(Self::Verified { at, delivery: stored.delivery }),
+            (state::FAILED, _, Some(code)) => Ok(Self::Failed { code, retry_at: stored.retry_at }),
+            (state::INTERRUPTED, ..) => Ok(Self::Interrupted),
+            (other, ..) => Err(StoreError::unreadable(format_args!("an attempt whose state is {other:?}"))),
+        }
+    }
+}
+
+impl Role {
+    /// As stored.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Admin => "admin",
+            Self::User => "user",
+        }
+    }
+
+    /// What is missing or unknown gives no power.
+    fn of_stored(text: Option<&str>) -> Self {
+        if text == Some(Self::Admin.as_str()) { Self::Admin } else { Self::User }
+    }
+}
+
+/// Usernames that have the same key are the same name.
+fn username_key(username: &str) -> String {
+    username.to_lowercase()
+}
+
+/// Milliseconds since 1970, as stored.
+fn to_millis(moment: OffsetDateTime) -> i64 {
+    // A year has at most four digits in `time`, so the quotient always fits.
+    i64::try_from(moment.unix_timestamp_nanos().div_euclid(1_000_000)).unwrap_or(i64::MAX)
+}
+
+fn from_millis(millis: i64) -> Result<OffsetDateTime, StoreError> {
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000)
+        .map_err(|_| StoreError::unreadable(format_args!("a time that is none: {millis} ms")))
+}
+
+/// A stored hash or id of a fixed length.
+fn array<const N: usize>(bytes: &[u8]) -> Result<[u8; N], StoreError> {
+    bytes.try_into().map_err(|_| StoreError::unreadable(format_args!("{} bytes where {N} belong", bytes.len())))
 }

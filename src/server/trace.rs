@@ -44,7 +44,13 @@ impl Trace {
             took_ms: millis(since.elapsed()),
             result: result.to_owned(),
         };
-        tracing::info!(step = step.name, after_ms = step.after_ms, took_ms = step.took_ms, result = step.result, "step");
+        tracing::info!(
+            step = step.name,
+            after_ms = step.after_ms,
+            took_ms = step.took_ms,
+            result = step.result,
+            "step"
+        );
         self.steps.push(step);
     }
 

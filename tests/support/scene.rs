@@ -296,7 +296,7 @@ impl Browser {
         }
     }
 
-    /// Follows redirects on our own origin until a page comes, or a path that is not ours.
+    /// Follows redirects until a page comes; `Err` is a path of the application's behind.
     pub async fn follow(&self, scene: &Scene, url: &str) -> Result<Page, String> {
         let mut url = url.to_owned();
         for _ in 0..20 {
@@ -307,7 +307,7 @@ impl Browser {
             let base = reqwest::Url::parse(&url).unwrap();
             let next = base.join(page.location()).unwrap();
             if next.as_str().starts_with(&scene.origin) && !next.path().starts_with("/auth/") {
-                return Err(next[reqwest::Url::parse(&scene.origin).unwrap().origin().ascii_serialization().len()..].to_owned());
+                return Err(next.as_str()[scene.origin.len()..].to_owned());
             }
             url = next.to_string();
         }

@@ -1,40 +1,42 @@
 //! The compressed forms of a file, made once here so that the server never compresses.
 
-use std::{fs, io::Write, path::Path};
+use std::{
+    ffi::OsString,
+    fs,
+    io::{self, Write},
+    path::Path,
+};
 
 use flate2::{Compression, write::GzEncoder};
 
 use crate::Result;
 
-/// Writes `file.br` and `file.gz` where they are smaller than `file`.
+/// Writes `file.br` and `file.gz`, for the smallest file too: `cargo leptos build --precompress` does the same.
 pub(crate) fn compress(file: &Path) -> Result<()> {
-    let content = fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
-    write_if_smaller(file, "br", &content, brotli(&content))?;
-    write_if_smaller(file, "gz", &content, gzip(&content))
+    let forms = || {
+        let content = fs::read(file)?;
+        fs::write(beside(file, "br"), brotli(&content)?)?;
+        fs::write(beside(file, "gz"), gzip(&content)?)
+    };
+    forms().map_err(|error: io::Error| format!("{}: {error}", file.display()))
 }
 
-fn write_if_smaller(file: &Path, extension: &str, content: &[u8], packed: std::io::Result<Vec<u8>>) -> Result<()> {
+/// The name of `file`'s form with this extension.
+pub(crate) fn beside(file: &Path, extension: &str) -> OsString {
     let mut name = file.as_os_str().to_owned();
     name.push(".");
     name.push(extension);
-    let packed = packed.map_err(|error| format!("{}: {error}", name.display()))?;
-    if packed.len() < content.len() {
-        fs::write(&name, packed).map_err(|error| format!("{}: {error}", name.display()))?;
-    }
-    Ok(())
+    name
 }
 
-fn brotli(content: &[u8]) -> std::io::Result<Vec<u8>> {
+fn brotli(content: &[u8]) -> io::Result<Vec<u8>> {
     let mut packed = Vec::new();
     let (buffer, quality, window) = (64 * 1024, 11, 22);
-    let mut writer = brotli::CompressorWriter::new(&mut packed, buffer, quality, window);
-    writer.write_all(content)?;
-    writer.flush()?;
-    drop(writer);
+    brotli::CompressorWriter::new(&mut packed, buffer, quality, window).write_all(content)?;
     Ok(packed)
 }
 
-fn gzip(content: &[u8]) -> std::io::Result<Vec<u8>> {
+fn gzip(content: &[u8]) -> io::Result<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(content)?;
     encoder.finish()

@@ -77,3 +77,40 @@ fn hash_field(hasher: &mut Sha256, field: &[u8]) {
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_digest_changes_with_what_the_browser_gets_and_with_nothing_else() {
+        let root = std::env::temp_dir().join(format!("vestibule-xtask-{}", std::process::id()));
+        let write = |path: &str, content: &str| {
+            let file = root.join(path);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, content).unwrap();
+        };
+        let now = |tools: &[&str]| digest(&root, tools).unwrap();
+        write("src/view.rs", "a");
+        write("src/server/app.rs", "a");
+        let first = now(&["rustc 1"]);
+        write("src/server/app.rs", "b");
+        write("README.md", "b");
+        assert_eq!(now(&["rustc 1"]), first);
+        assert_ne!(now(&["rustc 2"]), first);
+        for (path, content) in
+            [("src/view.rs", "b"), ("public/new.svg", ""), ("style/main.css", "b"), ("Cargo.lock", "b")]
+        {
+            let before = now(&[]);
+            write(path, content);
+            assert_ne!(now(&[]), before, "{path}");
+        }
+        fs::remove_dir_all(&root).unwrap();
+    }
+
+    #[test]
+    fn neighbouring_fields_do_not_run_together() {
+        let nowhere = Path::new("/nonexistent");
+        assert_ne!(digest(nowhere, &["a", "bc"]).unwrap(), digest(nowhere, &["ab", "c"]).unwrap());
+    }
+}

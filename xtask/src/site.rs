@@ -10,7 +10,7 @@ use wasm_bindgen_cli_support::Bindgen;
 
 use crate::{
     Result,
-    compress::compress,
+    compress::{beside, compress},
     inputs::{collect, digest, digest_folder, short_hash},
 };
 
@@ -169,9 +169,8 @@ fn report(site: &Path) -> Result<()> {
     let size = |path: &Path| fs::metadata(path).map(|metadata| metadata.len()).ok();
     println!("{:>9} {:>9}  target/site", "bytes", "brotli");
     for file in files.iter().filter(|file| !file.extension().is_some_and(|it| it == "br" || it == "gz")) {
-        let mut packed = file.as_os_str().to_owned();
-        packed.push(".br");
         let bytes = size(file).unwrap_or_default();
+        let packed = beside(file, "br");
         let name = file.strip_prefix(site).unwrap_or(file).display();
         println!("{bytes:>9} {:>9}  {name}", size(Path::new(&packed)).unwrap_or(bytes));
     }

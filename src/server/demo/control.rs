@@ -6,7 +6,6 @@ use std::sync::Arc;
 use axum::{Json, Router, extract::State, response::IntoResponse as _, response::Response, routing::post};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
 use super::{
     faults::{Endpoint, Rule},
@@ -21,7 +20,7 @@ pub const CONTROL_PATH: &str = "/__control";
 #[serde(rename_all = "snake_case")]
 pub enum Order {
     /// Adds a rule.
-    Behave(Rule),
+    Behave(Box<Rule>),
     /// Drops all rules and opens all gates.
     BehaveWell,
     /// As after the start.
@@ -65,30 +64,27 @@ pub fn control_router(provider: Arc<RunningProvider>) -> Router {
 }
 
 async fn obey(State(provider): State<Arc<RunningProvider>>, Json(order): Json<Order>) -> Response {
-    let answer = match order {
-        Order::Behave(rule) => done(provider.behave(rule)),
-        Order::BehaveWell => done(provider.behave_well()),
-        Order::Clear => done(provider.clear()),
-        Order::Hold(endpoint) => done(provider.hold(endpoint)),
-        Order::Release(endpoint) => done(provider.release(endpoint)),
-        Order::LogInAs(username) => done(provider.log_in_as(&username)),
-        Order::LogInByForm => done(provider.log_in_by_form()),
-        Order::ForgetSessions => done(provider.forget_sessions()),
-        Order::RotateKeys => done(provider.rotate_keys()),
-        Order::Requests => json!(provider.requests()),
-        Order::ForgetRequests => done(provider.forget_requests()),
-        Order::Redemptions => json!(provider.redemptions()),
-        Order::Count(endpoint) => json!(provider.count(endpoint)),
-        Order::WaitFor { endpoint, n } => done(provider.wait_for(endpoint, n).await),
-        Order::Down => done(provider.down().await),
-        Order::Up => match provider.up().await {
-            Ok(()) => Value::Null,
-            Err(error) => return (StatusCode::CONFLICT, error.to_string()).into_response(),
-        },
-    };
-    Json(answer).into_response()
-}
-
-fn done((): ()) -> Value {
-    Value::Null
+    match order {
+        Order::Behave(rule) => provider.behave(*rule),
+        Order::BehaveWell => provider.behave_well(),
+        Order::Clear => provider.clear(),
+        Order::Hold(endpoint) => provider.hold(endpoint),
+        Order::Release(endpoint) => provider.release(endpoint),
+        Order::LogInAs(username) => provider.log_in_as(&username),
+        Order::LogInByForm => provider.log_in_by_form(),
+        Order::ForgetSessions => provider.forget_sessions(),
+        Order::RotateKeys => provider.rotate_keys(),
+        Order::Requests => return Json(provider.requests()).into_response(),
+        Order::ForgetRequests => provider.forget_requests(),
+        Order::Redemptions => return Json(provider.redemptions()).into_response(),
+        Order::Count(endpoint) => return Json(provider.count(endpoint)).into_response(),
+        Order::WaitFor { endpoint, n } => provider.wait_for(endpoint, n).await,
+        Order::Down => provider.down().await,
+        Order::Up => {
+            if let Err(error) = provider.up().await {
+                return (StatusCode::CONFLICT, error.to_string()).into_response();
+            }
+        }
+    }
+    Json(()).into_response()
 }

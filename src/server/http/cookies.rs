@@ -121,9 +121,6 @@ mod tests {
             "__Host-vestibule=v; Path=/; Max-Age=60; HttpOnly; SameSite=Lax; Secure"
         );
         let plain = Cookies::new(&PublicUrl::parse("http://127.0.0.1:3000").unwrap());
-        assert_eq!(
-            plain.remove(Cookie::Flow).unwrap(),
-            "vestibule-flow=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"
-        );
+        assert_eq!(plain.remove(Cookie::Flow).unwrap(), "vestibule-flow=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax");
     }
 }

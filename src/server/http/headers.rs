@@ -30,7 +30,8 @@ pub async fn layer(State(secure): State<Secure>, request: Request, next: Next) -
     let mut response = next.run(request).await;
     let is_redirect = response.status().is_redirection();
     let headers = response.headers_mut();
-    let policy = if is_redirect { HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'") } else { POLICY };
+    let policy =
+        if is_redirect { HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'") } else { POLICY };
     default(headers, CONTENT_SECURITY_POLICY, policy);
     default(headers, X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     default(headers, X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));

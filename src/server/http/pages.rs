@@ -7,8 +7,9 @@ use axum::{
     body::Bytes,
     extract::{ConnectInfo, Query, RawQuery, State},
     http::{
-        HeaderMap, HeaderValue, Method, StatusCode, Uri, request::Parts,
+        HeaderMap, HeaderValue, Method, StatusCode, Uri,
         header::{ACCEPT_LANGUAGE, CONTENT_TYPE, LOCATION, RETRY_AFTER, SET_COOKIE, VARY, WWW_AUTHENTICATE},
+        request::Parts,
     },
     response::{Html, IntoResponse as _, Response},
 };
@@ -57,10 +58,7 @@ pub struct Visit {
 impl axum::extract::FromRequestParts<Arc<App>> for Visit {
     type Rejection = std::convert::Infallible;
 
-    async fn from_request_parts(
-        parts: &mut Parts,
-        app: &Arc<App>,
-    ) -> Result<Self, std::convert::Infallible> {
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, std::convert::Infallible> {
         Ok(Self::of(app.clone(), parts))
     }
 }
@@ -133,10 +131,8 @@ impl Visit {
             WayOn::Home => "/".to_owned(),
         };
         // It passes by itself: the page looks again until it has.
-        let passes = matches!(
-            error,
-            SignInError::StoreUnavailable | SignInError::SignInUnavailable | SignInError::Busy
-        );
+        let passes =
+            matches!(error, SignInError::StoreUnavailable | SignInError::SignInUnavailable | SignInError::Busy);
         let refresh = same.filter(|_| passes).map(|path| (failure.retry_in.unwrap_or(3), path));
         let script = matches!(way_on, WayOn::BeginAgain | WayOn::UseAnotherAccount) && failure.query.is_some();
         let html = view::problem(
@@ -170,8 +166,13 @@ impl Visit {
         tracing::error!(code = "store_unavailable", detail = %error, "session");
         let reference = Reference::of(&self.app.ambient.bytes::<16>());
         SignInError::StoreUnavailable.log_with(&reference);
-        let failure =
-            Failure { error: SignInError::StoreUnavailable, reference, query: None, begin_again: None, retry_in: Some(3) };
+        let failure = Failure {
+            error: SignInError::StoreUnavailable,
+            reference,
+            query: None,
+            begin_again: None,
+            retry_in: Some(3),
+        };
         self.failure(&failure, Some(same.to_owned()))
     }
 
@@ -296,8 +297,10 @@ fn for_script(visit: &Visit, return_to: &ReturnTo) -> Response {
 /// `GET /auth/oidc/callback`
 pub async fn callback(visit: Visit, method: Method, RawQuery(query): RawQuery) -> Response {
     // Looking ahead consumes nothing: a link scanner or a prefetch must not spend a person's code.
-    if method == Method::HEAD || guard::fetch(&method, &visit.headers) == Fetch::Other {
-        return StatusCode::NO_CONTENT.into_response();
+    match guard::fetch(&method, &visit.headers) {
+        Fetch::Navigation => {}
+        Fetch::Script => return for_script(&visit, &ReturnTo::default()),
+        Fetch::Other => return StatusCode::NO_CONTENT.into_response(),
     }
     let query = query.unwrap_or_default();
     let brings_answer = has_answer(&query);
@@ -399,14 +402,16 @@ pub async fn logout(visit: Visit) -> Response {
         match timeout_at(until, visit.app.sessions.end(session)).await {
             Ok(Ok(ended)) => provider = ended,
             Ok(Err(error)) => return visit.store_unavailable(&error, paths::ACCOUNT),
-            Err(_) => return visit.store_unavailable(&StoreError::Unavailable("no answer in time".into()), paths::ACCOUNT),
+            Err(_) => {
+                return visit.store_unavailable(&StoreError::Unavailable("no answer in time".into()), paths::ACCOUNT);
+            }
         }
     }
     tracing::info!(code = "signed_out", "signed out");
     let query = provider.map(|id| format!("?provider={id}")).unwrap_or_default();
     let mut response = see_other(&format!("{}{query}", paths::SIGNED_OUT));
     add_cookie(&mut response, visit.app.cookies.remove(Cookie::Session));
-    visit.set_flow(&mut response, &visit.app.sign_in.new_browser());
+    visit.set_flow(&mut response, &visit.app.sign_in.signed_out_browser());
     response
 }
 
@@ -417,7 +422,10 @@ pub async fn signed_out(visit: Visit, RawQuery(query): RawQuery) -> Response {
     let provider = named.or_else(|| visit.app.providers.iter().next());
     let start = |other_account| {
         let provider = provider?;
-        Some(Start { provider: provider.id().clone(), return_to: ReturnTo::default(), other_account, clicked: true }.path())
+        Some(
+            Start { provider: provider.id().clone(), return_to: ReturnTo::default(), other_account, clicked: true }
+                .path(),
+        )
     };
     let page = view::SignedOut {
         provider: named.map(|provider| provider.name().to_owned()),
@@ -486,6 +494,8 @@ pub async fn healthz() -> &'static str {
 pub async fn readyz(State(app): State<Arc<App>>) -> Response {
     match timeout_at(Instant::now() + app.sign_in.patience(), app.store.ready()).await {
         Ok(Ok(_)) => (StatusCode::OK, "ready\n").into_response(),
-        Ok(Err(_)) | Err(_) => (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "5")], "store unavailable\n").into_response(),
+        Ok(Err(_)) | Err(_) => {
+            (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "5")], "store unavailable\n").into_response()
+        }
     }
 }

@@ -116,7 +116,6 @@ impl SessionStore for Records {
 }
 
 /// Back from the text that `tower-sessions` has for every failure.
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 pub(super) fn failure(error: session::Error) -> StoreError {
     match error {
         session::Error::Store(session_store::Error::Backend(detail)) => StoreError::Unavailable(detail),

@@ -30,6 +30,8 @@ pub struct Callback {
     sealed: Option<String>,
     /// Whether the request may be held until there is news (our own pages ask for it).
     pub hold: bool,
+    /// The request is about an answer that came too late; it is explained again, and nothing else.
+    pub spent: bool,
 }
 
 /// Why there is no `state` to go by.
@@ -112,10 +114,10 @@ impl Callback {
     #[must_use]
     pub fn parse(raw: &str) -> Self {
         if raw.len() > LONGEST {
-            return Self { state: Err(NoState::Malformed), answer: None, sealed: None, hold: false };
+            return Self { state: Err(NoState::Malformed), answer: None, sealed: None, hold: false, spent: false };
         }
         let [mut state, mut code, mut error, mut iss, mut sealed] = <[Values; 5]>::default();
-        let mut hold = false;
+        let (mut hold, mut spent) = (false, false);
         for (name, value) in form_urlencoded::parse(raw.as_bytes()) {
             match &*name {
                 "state" => state.add(&value),
@@ -124,17 +126,20 @@ impl Callback {
                 "iss" => iss.add(&value),
                 SEALED => sealed.add(&value),
                 HOLD => hold = true,
+                SPENT => spent = true,
                 _ => {}
             }
         }
         let state = match state {
             Values::None => Err(NoState::Missing),
             Values::One(state) if state.is_empty() => Err(NoState::Missing),
-            Values::One(state) if state.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_') => Ok(state),
+            Values::One(state) if state.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_') => {
+                Ok(state)
+            }
             Values::One(_) | Values::Many => Err(NoState::Malformed),
         };
         let sealed = if let Values::One(sealed) = sealed { Some(sealed) } else { None };
-        Self { state, answer: answer(code, error, iss), sealed, hold }
+        Self { state, answer: answer(code, error, iss), sealed, hold, spent }
     }
 
     /// The answer this request carries, plain or sealed by us for this very attempt.
@@ -151,6 +156,9 @@ impl Callback {
 pub const SEALED: &str = "answer";
 /// The parameter by which our own pages allow the answer to be held for the patience.
 pub const HOLD: &str = "wait";
+
+/// The parameter by which the page about a late answer is asked for again.
+pub const SPENT: &str = "spent";
 
 /// The callback's query with the answer sealed, so that no code stands in an address.
 #[must_use]
@@ -226,8 +234,20 @@ mod tests {
     #[test]
     fn a_spoilt_answer_is_malformed_and_not_somebody_elses() {
         for raw in [
-            "code=a&code=b", "code=a&code=a", "iss=a&iss=a&code=c", "error=a&error=b", "code=", "code=%00", "code=%ff",
-            "code=a%0d%0ab", "error=", "error=%1b[31m", "iss=https://op.test", "iss=", "code=a&iss=", "code=%ed%a0%80",
+            "code=a&code=b",
+            "code=a&code=a",
+            "iss=a&iss=a&code=c",
+            "error=a&error=b",
+            "code=",
+            "code=%00",
+            "code=%ff",
+            "code=a%0d%0ab",
+            "error=",
+            "error=%1b[31m",
+            "iss=https://op.test",
+            "iss=",
+            "code=a&iss=",
+            "code=%ed%a0%80",
         ] {
             let callback = Callback::parse(&format!("state=s&{raw}"));
             assert_eq!(callback.state, Ok("s".to_owned()), "{raw}");

@@ -61,6 +61,8 @@ impl std::fmt::Debug for BrowserKey {
 pub struct Browser {
     /// Binds attempts to this browser. Never minted anew while a valid one is presented, except at sign-out.
     pub key: BrowserKey,
+    /// When somebody last signed out here: what was begun before is not begun anew by itself.
+    signed_out: Option<OffsetDateTime>,
     circle: Option<Circle>,
 }
 
@@ -78,6 +80,7 @@ struct Circle {
 #[derive(Serialize, Deserialize)]
 struct Wire {
     key: BrowserKey,
+    signed_out: Option<i64>,
     circle: Option<(i64, [u8; 8], u8, u8)>,
 }
 
@@ -85,7 +88,20 @@ impl Browser {
     /// A browser that has shown no key of ours.
     #[must_use]
     pub fn new(ambient: &Ambient) -> Self {
-        Self { key: BrowserKey::mint(ambient), circle: None }
+        Self { key: BrowserKey::mint(ambient), signed_out: None, circle: None }
+    }
+
+    /// A browser in which somebody has just signed out: a new key, so that nothing begun before can be finished.
+    #[must_use]
+    pub fn signed_out(ambient: &Ambient) -> Self {
+        Self { signed_out: Some(ambient.now()), ..Self::new(ambient) }
+    }
+
+    /// Whether an attempt that began at `started` may be begun anew by itself: not if somebody has signed out since,
+    /// or Back would sign them in again wherever the provider still knows them.
+    #[must_use]
+    pub fn may_restart(&self, started: OffsetDateTime) -> bool {
+        self.signed_out.is_none_or(|signed_out| started > signed_out)
     }
 
     /// Opens the cookie's value. `None` unless it is ours.
@@ -95,14 +111,20 @@ impl Browser {
         let circle = wire.circle.and_then(|(ended, return_to, sign_ins, bounces)| {
             Some(Circle { ended: from_milliseconds(ended)?, return_to, sign_ins, bounces })
         });
-        Some(Self { key: wire.key, circle })
+        let signed_out = wire.signed_out.and_then(from_milliseconds);
+        Some(Self { key: wire.key, signed_out, circle })
     }
 
     /// The cookie's value.
     #[must_use]
     pub fn seal(&self, keys: &Keyring, ambient: &Ambient) -> String {
         let circle = self.circle.map(|c| (milliseconds(c.ended), c.return_to, c.sign_ins, c.bounces));
-        keys.seal(Purpose::Flow, &[], &Wire { key: self.key.clone(), circle }, ambient)
+        keys.seal(
+            Purpose::Flow,
+            &[],
+            &Wire { key: self.key.clone(), signed_out: self.signed_out.map(milliseconds), circle },
+            ambient,
+        )
     }
 
     /// A person clicked one of our buttons: whatever happened before is no circle.
@@ -161,12 +183,13 @@ mod tests {
     #[test]
     fn survives_the_cookie_and_stays_small() {
         let ambient = Ambient::system();
-        let keys = Keyring::new(&[SecretKey::new(Box::new(vec![1; 32]))], &PublicUrl::parse("https://rp.test").unwrap());
+        let keys =
+            Keyring::new(&[SecretKey::new(Box::new(vec![1; 32]))], &PublicUrl::parse("https://rp.test").unwrap());
         let mut browser = Browser::new(&ambient);
         browser.ended(&page("/a"), NOON, NOON);
         let cookie = browser.seal(&keys, &ambient);
         assert_eq!(Browser::open(&cookie, &keys), Some(browser));
-        assert!(cookie.len() <= 128, "{}", cookie.len());
+        assert!(cookie.len() <= 140, "{}", cookie.len());
         assert_eq!(Browser::open("junk", &keys), None);
     }
 

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{
     Asking, Completion, Failure, MOST_RESTARTS, SignIn,
-    answer::{Answer, Callback, HOLD, NoState, resealed},
+    answer::{Answer, Callback, HOLD, NoState, SPENT, resealed},
     browser::Browser,
     envelope::Received,
     error::SignInError,
@@ -66,6 +66,9 @@ impl SignIn {
 
         let answer = callback.answer_for(&received, &self.keys);
         let case = Case { received, state, provider, browser, asking };
+        if callback.spent {
+            return self.over(&case.received, &case.state, &case.asking, SignInError::AlreadyUsed).await;
+        }
         let code = answer.as_ref().map(Answer::code_hash);
         let patience = match manner {
             Manner::Page if answer.is_some() || callback.hold => case.asking.arrived + self.rules.patience,
@@ -102,6 +105,7 @@ impl SignIn {
         let envelope = &received.envelope;
         let error = match browser {
             _ if expired => SignInError::AttemptExpired,
+            Some(browser) if !browser.may_restart(envelope.started) => SignInError::AlreadyUsed,
             // With a key of its own it is most likely one of many tabs begun before there was a cookie: begin anew
             // once by itself, which gives nobody more power than a link to start.
             Some(browser) if envelope.restarts < MOST_RESTARTS => {
@@ -127,9 +131,15 @@ impl SignIn {
     }
 
     /// Waits for an exchange of this process.
-    async fn wait_here(&self, case: &Case, mut running: Running, answer: Option<&Answer>, patience: Instant) -> Completion {
+    async fn wait_here(
+        &self,
+        case: &Case,
+        mut running: Running,
+        answer: Option<&Answer>,
+        patience: Instant,
+    ) -> Completion {
         if answer.is_some_and(|answer| answer.code_hash() != running.code) {
-            return case.failed(self, SignInError::AlreadyUsed);
+            return case.spent(self);
         }
         let over = running.progress.wait_for(|progress| matches!(progress, Progress::Over(_)));
         let gone = matches!(timeout_at(patience, over).await, Ok(Err(_)));
@@ -155,7 +165,13 @@ impl SignIn {
     }
 
     /// Looks up how an attempt stands that this process does not work on.
-    async fn wait_elsewhere(&self, case: &Case, code: Option<CodeHash>, patience: Instant, expired: bool) -> Completion {
+    async fn wait_elsewhere(
+        &self,
+        case: &Case,
+        code: Option<CodeHash>,
+        patience: Instant,
+        expired: bool,
+    ) -> Completion {
         let patience_for_store = patience.max(case.asking.arrived + self.rules.patience);
         loop {
             match timeout_at(patience_for_store, self.store.attempt(case.received.envelope.attempt)).await {
@@ -164,7 +180,9 @@ impl SignIn {
                         return completion;
                     }
                 }
-                Ok(Ok(None)) if expired => return self.over(&case.received, &case.state, &case.asking, SignInError::AttemptExpired).await,
+                Ok(Ok(None)) if expired => {
+                    return self.over(&case.received, &case.state, &case.asking, SignInError::AttemptExpired).await;
+                }
                 // Nobody has claimed it, and this request brings no answer to claim it with.
                 Ok(Ok(None)) => return case.failed(self, SignInError::AnswerMalformed),
                 Ok(Err(error)) => {
@@ -183,7 +201,7 @@ impl SignIn {
     /// What a claimed attempt means for this request; `None`: it is still under way elsewhere.
     async fn standing(&self, case: &Case, code: Option<CodeHash>, attempt: Attempt) -> Option<Completion> {
         if code.is_some_and(|code| code != attempt.code) {
-            return Some(case.failed(self, SignInError::AlreadyUsed));
+            return Some(case.spent(self));
         }
         Some(match attempt.state {
             AttemptState::Running { stale: false } => return None,
@@ -207,7 +225,9 @@ impl SignIn {
                 }
             }
             AttemptState::Verified { delivery, .. } => {
-                if delivery.is_some() && let Err(error) = self.store.close_delivery(attempt.id).await {
+                if delivery.is_some()
+                    && let Err(error) = self.store.close_delivery(attempt.id).await
+                {
                     // It is past its time whether or not that is written down.
                     tracing::warn!(code = "store_unavailable", detail = %error, "delivery");
                 }
@@ -239,12 +259,21 @@ impl SignIn {
         }
     }
 
-    pub(super) fn failed(&self, received: &Received, state: &str, error: SignInError, retry_in: Option<u32>) -> Completion {
+    pub(super) fn failed(
+        &self,
+        received: &Received,
+        state: &str,
+        error: SignInError,
+        retry_in: Option<u32>,
+    ) -> Completion {
         let envelope = &received.envelope;
         let again = Start {
             provider: envelope.provider.clone(),
             return_to: envelope.return_to.clone(),
-            other_account: matches!(error, SignInError::UserDisabled | SignInError::NotAllowed | SignInError::UserUnknown),
+            other_account: matches!(
+                error,
+                SignInError::UserDisabled | SignInError::NotAllowed | SignInError::UserUnknown
+            ),
             clicked: true,
         };
         Completion::Failed(Failure {
@@ -312,6 +341,15 @@ impl Case {
 
     fn failed(&self, sign_in: &SignIn, error: SignInError) -> Completion {
         sign_in.failed(&self.received, &self.state, error, None)
+    }
+
+    /// The answer is not the one that the attempt was claimed with.
+    fn spent(&self, sign_in: &SignIn) -> Completion {
+        let mut completion = self.failed(sign_in, SignInError::AlreadyUsed);
+        if let Completion::Failed(failure) = &mut completion {
+            failure.query = Some(format!("{}&{SPENT}=1", self.query()));
+        }
+        completion
     }
 }
 

@@ -20,15 +20,11 @@ impl SignIn {
     ) -> Completion {
         let envelope = &received.envelope;
         let session = SessionId::new(received.secrets(&self.keys, &browser.key).session_id());
-        let admission = Admission {
-            id: session,
-            user,
-            issuer,
-            provider: envelope.provider.clone(),
-            attempt: envelope.attempt,
-        };
+        let admission =
+            Admission { id: session, user, issuer, provider: envelope.provider.clone(), attempt: envelope.attempt };
         // A little over the patience, lest a sign-in that has just succeeded be asked for again.
-        let until = tokio::time::Instant::now().max(asking.arrived + self.rules.patience) + std::time::Duration::from_millis(200);
+        let until = tokio::time::Instant::now().max(asking.arrived + self.rules.patience)
+            + std::time::Duration::from_millis(100);
         match timeout_at(until, self.sessions.admit(admission, asking.session)).await {
             Ok(Ok(())) => {
                 browser.ended(&envelope.return_to, envelope.started, self.ambient.now());
@@ -45,7 +41,13 @@ impl SignIn {
 
     /// An attempt that is over and delivers nothing any more: a signed-in person is led on, anyone else told how to
     /// begin.
-    pub(super) async fn over(&self, received: &Received, state: &str, asking: &Asking, error: SignInError) -> Completion {
+    pub(super) async fn over(
+        &self,
+        received: &Received,
+        state: &str,
+        asking: &Asking,
+        error: SignInError,
+    ) -> Completion {
         if let Some(session) = asking.session {
             match timeout_at(asking.arrived + self.rules.patience, self.sessions.find(session)).await {
                 Ok(Ok(Found::SignedIn(_))) => return Completion::GoOn(received.envelope.return_to.clone()),

@@ -35,8 +35,7 @@ use crate::server::{
 /// The lease of a running attempt is renewed this often ([`crate::server::store::LEASE`] is three times as long).
 const RENEW_EVERY: Duration = Duration::from_secs(2);
 /// Pauses between tries of a store that does not answer.
-const STORE_PAUSES: [Duration; 3] =
-    [Duration::from_millis(100), Duration::from_millis(400), Duration::from_secs(1)];
+const STORE_PAUSES: [Duration; 3] = [Duration::from_millis(100), Duration::from_millis(400), Duration::from_secs(1)];
 
 /// How far an exchange has come.
 #[derive(Clone, Debug)]

@@ -1,0 +1,55 @@
+# `make run` and `make test` are all one needs; both set up what is missing and skip what is done.
+
+include tools/versions
+
+# Installed programs, shared by all clones.
+VESTIBULE_TOOLS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/vestibule/tools
+# Where cargo builds.
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+
+export VESTIBULE_TOOLS
+export PATH := $(VESTIBULE_TOOLS)/bin:$(VESTIBULE_TOOLS)/node_modules/.bin:$(PATH)
+
+.PHONY: help run build test dev site lint fmt clean clean-tools
+
+help: ## Show this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
+
+run: ## Build and start the demo: a provider with two people, and Vestibule in front of it
+	@tools/setup run
+	@echo "make: the browser's half (about 2 min the first time)"
+	@cargo run -q -p xtask -- site
+	@echo "make: the server, in a quick profile (about 4 min the first time)"
+	@cargo run -q -p vestibule --features ssr,demo -- demo
+
+build: ## Make the program to ship: target/release/vestibule (about 10 min the first time)
+	@tools/setup run
+	@cargo run -q -p xtask -- site
+	@cargo build --release -p vestibule --features ssr --bin vestibule
+	@mkdir -p target/release
+	@[ $(TARGET)/release/vestibule -ef target/release/vestibule ] || cp $(TARGET)/release/vestibule target/release/
+	@ls -sh target/release/vestibule
+
+test: ## Run every check and test; the last line counts them
+	@python3 tools/test.py $(TESTS)
+
+dev: ## Rebuild and reload on every change (cargo-leptos takes minutes to install the first time)
+	@tools/setup dev
+	@cargo leptos watch -- demo
+
+site: ## Make target/site alone
+	@tools/setup run
+	@cargo run -q -p xtask -- site
+
+lint: ## Formatting and lints alone
+	@tools/setup test
+	@python3 tools/test.py rustfmt clippy-server clippy-demo clippy-browser clippy-xtask deny
+
+fmt: ## Format all Rust code
+	@cargo fmt --all
+
+clean: ## Remove what was built here
+	@rm -rf target
+
+clean-tools: ## Remove what setup installed (not Debian's packages)
+	@rm -rf $(VESTIBULE_TOOLS) .tools end2end/node_modules

@@ -1,0 +1,142 @@
+//! Table `users`.
+
+use bson::oid::ObjectId;
+use sqlx::FromRow;
+
+use super::Files;
+use crate::server::{
+    ids::UserId,
+    store::{Created, NewUser, Person, Role, StoreError, User, to_millis, username_key},
+};
+
+macro_rules! columns {
+    () => {
+        "id, username, email, full_name, role, is_active IS NULL OR is_active <> 0 AS active"
+    };
+}
+
+/// With `?1` to `?7` as [`refreshed`] binds them; `None` leaves what is stored.
+macro_rules! refresh {
+    ($more:literal, $condition:literal) => {
+        concat!(
+            "UPDATE users SET email = coalesce(?1, email), email_verified = coalesce(?2, email_verified), ",
+            "full_name = coalesce(?3, full_name), role = coalesce(?4, role), last_login = ?5, updated_at = ?5",
+            $more,
+            " WHERE (is_active IS NULL OR is_active <> 0) AND ",
+            $condition,
+            " RETURNING ",
+            columns!()
+        )
+    };
+}
+
+#[derive(FromRow)]
+struct UserRow {
+    id: String,
+    username: String,
+    email: Option<String>,
+    full_name: Option<String>,
+    role: Option<String>,
+    active: bool,
+}
+
+impl From<UserRow> for User {
+    fn from(row: UserRow) -> Self {
+        Self {
+            id: UserId::new(row.id),
+            username: row.username,
+            email: row.email,
+            full_name: row.full_name,
+            role: Role::of_stored(row.role.as_deref()),
+            active: row.active,
+        }
+    }
+}
+
+/// A query whose parameters are bound in order.
+type Query<'q> = sqlx::query::QueryAs<'q, sqlx::Sqlite, UserRow, sqlx::sqlite::SqliteArguments>;
+
+/// Binds `?1` to `?7`: what each sign-in refreshes, and who it is.
+fn refreshed<'q>(query: Query<'q>, person: &'q Person) -> Query<'q> {
+    query
+        .bind(person.profile.email.as_deref())
+        .bind(person.profile.email_verified)
+        .bind(person.profile.full_name.as_deref())
+        .bind(person.role.map(Role::as_str))
+        .bind(to_millis(person.now))
+        .bind(person.issuer.as_str())
+        .bind(person.subject.as_str())
+}
+
+pub(super) async fn sign_in(files: &Files, person: &Person) -> Result<Option<User>, StoreError> {
+    let known = refreshed(sqlx::query_as(refresh!("", "issuer = ?6 AND subject = ?7")), person)
+        .fetch_all(&files.writer)
+        .await?;
+    if let Some(user) = known.into_iter().next() {
+        return Ok(Some(user.into()));
+    }
+    // Inactive, of an older deployment, or new: decided under one lock.
+    let mut transaction = files.write().await?;
+    let found: Option<UserRow> = sqlx::query_as(concat!(
+        "SELECT ",
+        columns!(),
+        " FROM users WHERE issuer = ?3 AND subject = ?1 ",
+        "OR issuer IS NULL AND oidc_sub = ?1 AND oidc_provider IN (?2, ?3) ",
+        "ORDER BY issuer IS NULL, id LIMIT 1"
+    ))
+    .bind(person.subject.as_str())
+    .bind(&person.discovery_url)
+    .bind(person.issuer.as_str())
+    .fetch_optional(&mut *transaction)
+    .await?;
+    let Some(found) = found else { return Ok(None) };
+    if !found.active {
+        return Ok(Some(found.into()));
+    }
+    let adopt = sqlx::query_as(refresh!(", issuer = ?6, subject = ?7", "id = ?8"));
+    let adopted = refreshed(adopt, person).bind(found.id).fetch_all(&mut *transaction).await?;
+    transaction.commit().await?;
+    Ok(adopted.into_iter().next().map(User::from))
+}
+
+pub(super) async fn create(files: &Files, user: &NewUser) -> Result<Created, StoreError> {
+    let person = &user.person;
+    let key = username_key(&user.username);
+    let mut transaction = files.write().await?;
+    let known = sqlx::query("SELECT 1 FROM users WHERE issuer = ? AND subject = ?")
+        .bind(person.issuer.as_str())
+        .bind(person.subject.as_str());
+    if known.fetch_optional(&mut *transaction).await?.is_some() {
+        return Ok(Created::Exists);
+    }
+    let taken = sqlx::query("SELECT 1 FROM users WHERE username_key = ?").bind(&key);
+    if taken.fetch_optional(&mut *transaction).await?.is_some() {
+        return Ok(Created::UsernameTaken);
+    }
+    let id = ObjectId::new().to_hex();
+    let insert = sqlx::query_as(concat!(
+        "INSERT INTO users (email, email_verified, full_name, role, last_login, updated_at, created_at, ",
+        "issuer, subject, oidc_sub, oidc_provider, id, username, username_key, is_active, auth_method) ",
+        "VALUES (?1, ?2, ?3, coalesce(?12, ?4), ?5, ?5, ?5, ?6, ?7, ?7, ?8, ?9, ?10, ?11, 1, 'oidc') ",
+        "RETURNING ",
+        columns!()
+    ));
+    let created: Vec<UserRow> = refreshed(insert, person)
+        .bind(&person.discovery_url)
+        .bind(id)
+        .bind(&user.username)
+        .bind(key)
+        .bind(user.role.as_str())
+        .fetch_all(&mut *transaction)
+        .await?;
+    transaction.commit().await?;
+    created.into_iter().next().map(|row| Created::New(row.into())).ok_or_else(StoreError::contended)
+}
+
+pub(super) async fn by_id(files: &Files, id: &UserId) -> Result<Option<User>, StoreError> {
+    let row: Option<UserRow> = sqlx::query_as(concat!("SELECT ", columns!(), " FROM users WHERE id = ?"))
+        .bind(id.as_str())
+        .fetch_optional(&files.readers)
+        .await?;
+    Ok(row.map(User::from))
+}
