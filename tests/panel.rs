@@ -191,12 +191,16 @@ mod browser {
             assert!(button.has_attribute("hidden"));
             assert!(find(&panel, ".retry").has_attribute("hidden"));
             take_over(panel.clone());
-            assert_eq!(text(&panel, "div:first-child code"), "provider_busy");
-            assert_eq!(text(&panel, "div:last-child code"), "7Q4M-X2KD");
+            assert_eq!(text(&panel, ".facts > div:first-child code"), "provider_busy");
+            assert_eq!(text(&panel, ".facts > div:last-child code"), "7Q4M-X2KD");
             assert_eq!(text(&panel, "button"), copy);
-            while button.has_attribute("hidden") {
+            for _ in 0..400 {
+                if !button.has_attribute("hidden") {
+                    break;
+                }
                 tick().await;
             }
+            assert!(!button.has_attribute("hidden"));
             assert!(button.is_same_node(Some(&find(&panel, "button"))));
             assert!(find(&panel, ".retry").has_attribute("hidden"));
             panel.remove();

@@ -9,6 +9,8 @@ interface WorkerFixtures {
 }
 
 interface TestFixtures {
+  /** What the browser itself may say in a test that makes requests fail. */
+  readonly noise: RegExp | undefined;
   /** Fails a test in which any page of ours said something on the console, CSP violations included. */
   readonly quiet: (context: BrowserContext) => void;
   /** A page in a browser of its own, which knows nothing of the first. */
@@ -25,14 +27,15 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
     { scope: 'worker', timeout: 120_000 },
   ],
   baseURL: async ({ house }, use) => use(house.origin),
+  noise: [undefined, { option: true }],
   quiet: [
-    async ({ context, house }, use, testInfo) => {
+    async ({ context, house, noise }, use, testInfo) => {
       await Promise.all([house.certified.reset(), house.authelia.reset()]);
       house.recorder.clear();
       const said: string[] = [];
       const listen = (to: BrowserContext): void => {
         to.on('console', message => {
-          if (isOurs(message, house.origin)) said.push(`${message.location().url}: ${message.text()}`);
+          if (isOurs(message, house.origin) && !noise?.test(message.text())) said.push(`${message.location().url}: ${message.text()}`);
         });
         to.on('weberror', error => said.push(error.error().stack ?? error.error().message));
       };

@@ -1,7 +1,7 @@
 //! The provider side: discovery and keys, the HTTP client, the code for tokens, the tokens for a verified person.
 //! `openidconnect` stays in here; nothing here knows users, sessions or the store.
 //!
-//! A sign-in reads: [`Provider::authorization_url`], then [`Provider::check_answer_issuer`], then [`Provider::redeem`],
+//! A sign-in reads: `Provider::authorization_url`, then `Provider::check_answer_issuer`, then `Provider::redeem`,
 //! which is token request -> ID token -> userinfo. What the crate leaves to its users is done in the files below.
 
 /// Which claims we take.

@@ -1,7 +1,7 @@
 //! Typed settings, validated before the socket opens; secrets cannot print themselves.
 //!
 //! `schema` names every key once, `source` gathers what the file and the environment say, `validate` turns it into
-//! [`Settings`] or into every fault at once, `secrets` makes the sealing key that a first start lacks.
+//! `Settings` or into every fault at once, `secrets` makes the sealing key that a first start lacks.
 
 use std::{
     ffi::OsString,

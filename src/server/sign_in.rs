@@ -1,5 +1,5 @@
 //! The flow, a file per step. It knows no axum and no Leptos: a query, a browser and a moment go in, a
-//! [`Completion`] comes out.
+//! `Completion` comes out.
 
 use std::{sync::Arc, time::Duration};
 

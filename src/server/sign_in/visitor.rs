@@ -24,7 +24,7 @@ struct Count {
     since: OffsetDateTime,
 }
 
-/// The failures of all visitors, in memory bounded by [`VISITORS`].
+/// The failures of all visitors, in memory bounded by `VISITORS`.
 pub struct Failures {
     counts: Cache<Visitor, Count>,
     running: Cache<Visitor, Arc<Semaphore>>,

@@ -1,0 +1,63 @@
+import { expect, test } from './fixtures.ts';
+import { SIGHTS } from './pages.ts';
+
+for (const { name, status, script, open } of SIGHTS) {
+  test(`${name}: status, headers and what it loads`, async ({ page, house, javaScriptEnabled }) => {
+    const loaded: string[] = [];
+    page.on('request', request => {
+      if (['script', 'fetch', 'xhr'].includes(request.resourceType())) loaded.push(new URL(request.url()).pathname);
+    });
+    const response = await open(page, house);
+    await page.waitForLoadState('load');
+    expect(response?.status()).toBe(status);
+    const headers = (await response?.allHeaders()) ?? {};
+    expect(headers['content-security-policy']).toContain("default-src 'none'");
+    expect(headers['content-security-policy']).toContain("frame-ancestors 'none'");
+    expect(headers['content-security-policy']).not.toContain('unsafe-inline');
+    expect(headers).toMatchObject({
+      'x-content-type-options': 'nosniff',
+      'x-frame-options': 'DENY',
+      'referrer-policy': 'same-origin',
+      'cache-control': 'no-store',
+      'strict-transport-security': expect.stringMatching(/^max-age=\d{7,}/) as unknown,
+      'content-type': 'text/html; charset=utf-8',
+    });
+    // As sent: the browser may have gone on already.
+    const sent = house.recorder.exchanges.find(({ target }) => response?.url() === `${house.origin}${target}`);
+    const html = sent?.body.toString() ?? '';
+    expect(html).toContain('</html>');
+    expect(html).not.toMatch(/<script(?![^>]* src=)|\son[a-z]+=|\sstyle=|<style/);
+    expect(html.includes('<script')).toBe(script);
+    if (!script || javaScriptEnabled === false) expect(loaded).toEqual([]);
+    await expect(page.getByRole('heading', { level: 1 })).toHaveCount(1);
+    await expect(page.getByRole('main')).toHaveCount(1);
+    expect(await page.title()).not.toBe('');
+  });
+}
+
+test('every redirect keeps to itself: never stored, no referrer, a policy of its own', async ({ page, house }) => {
+  const sight = SIGHTS.find(({ name }) => name === 'account');
+  await sight?.open(page, house);
+  const redirects = house.recorder.exchanges.filter(({ status }) => status >= 300 && status < 400);
+  expect(redirects.length).toBeGreaterThan(1);
+  for (const redirect of redirects) {
+    expect(redirect.status).toBe(303);
+    expect(redirect.header('cache-control')).toBe('no-store');
+    expect(redirect.header('referrer-policy')).toBe('no-referrer');
+    expect(redirect.header('content-security-policy')).toContain("default-src 'none'");
+  }
+});
+
+test('assets are named by their content, kept for ever and served compressed', async ({ page, house }) => {
+  await SIGHTS.find(({ name }) => name === 'waiting')?.open(page, house);
+  await page.waitForLoadState('load');
+  const assets = house.recorder.exchanges.filter(({ path }) => path.startsWith('/auth/assets/pkg/'));
+  expect(assets.length).toBeGreaterThan(0);
+  for (const asset of assets) {
+    expect(asset.path).toMatch(/\.[0-9a-f]{12,}\.(js|wasm|css)$/);
+    expect(asset.header('cache-control')).toBe('public, max-age=31536000, immutable');
+    expect(asset.header('content-encoding')).toBe('br');
+    expect(asset.header('vary')).toMatch(/accept-encoding/i);
+    expect(asset.header('x-content-type-options')).toBe('nosniff');
+  }
+});
