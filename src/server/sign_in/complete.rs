@@ -27,8 +27,8 @@ use crate::server::{
 const DELIVERABLE: Duration = Duration::from_secs(2 * 60);
 /// Where another process works on an attempt, its state is looked up this often while a request is held.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
-/// The longest query that is put into a redirect; the rest of the header budget belongs to the others.
-const LONGEST_REDIRECT: usize = 1_800;
+/// The longest query that is put into a redirect: the budget of 1,536 bytes less what other headers take.
+const LONGEST_REDIRECT: usize = 1_150;
 
 /// How a request for completion wants to be answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
