@@ -134,6 +134,12 @@ impl Visit {
         let passes =
             matches!(error, SignInError::StoreUnavailable | SignInError::SignInUnavailable | SignInError::Busy);
         let refresh = same.filter(|_| passes).map(|path| (failure.retry_in.unwrap_or(3), path));
+        let another = (error == SignInError::AccessDenied).then(|| failure.begin_again.as_ref()).flatten();
+        let second = another.map(|again| view::Action {
+            label: WayOn::UseAnotherAccount.label(self.lang).to_owned(),
+            href: format!("{again}&prompt=login"),
+            post: false,
+        });
         let script = matches!(way_on, WayOn::BeginAgain | WayOn::UseAnotherAccount) && failure.query.is_some();
         let html = view::problem(
             &self.shell(),
@@ -146,7 +152,7 @@ impl Visit {
                 to_do: texts.to_do.to_owned(),
                 who: error.who().text(self.lang).to_owned(),
                 action: Some(view::Action { label: way_on.label(self.lang).to_owned(), href, post: false }),
-                second: None,
+                second,
                 retry_in: failure.retry_in.filter(|_| refresh.is_none()),
                 refresh,
                 script,
