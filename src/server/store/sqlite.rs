@@ -31,7 +31,6 @@ macro_rules! now {
         "CAST(unixepoch('subsec') * 1000 AS INTEGER)"
     };
 }
-use now;
 
 mod attempts;
 mod sessions;

@@ -2,7 +2,7 @@
 
 use sqlx::FromRow;
 
-use super::{Files, now};
+use super::Files;
 use crate::server::{
     ids::{AttemptId, BrowserHash, CodeHash, OwnerToken, ProviderId, Reference},
     store::{

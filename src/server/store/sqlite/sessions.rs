@@ -2,7 +2,7 @@
 
 use sqlx::FromRow;
 
-use super::{Files, now};
+use super::Files;
 use crate::server::{
     ids::{AttemptId, Issuer, ProviderId, SessionHash, UserId},
     store::{SessionRecord, StoreError, array, from_millis, to_millis},
