@@ -6,7 +6,7 @@
 
 use std::{
     env,
-    io::{BufRead as _, BufReader},
+    io::{BufRead as _, BufReader, Write as _},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -17,13 +17,15 @@ use std::{
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
-/// `$1` is the log, the rest the server's command line. Says the server's process id, then waits for our end.
-const KEEPER: &str = r#"log=$1; shift
-"$@" </dev/null >>"$log" 2>&1 & server=$!
+/// `$1` is the folder, the rest the server's command line. Says the server's process id, then waits: for the word
+/// `stop`, after which the data stay, or for our end, after which nothing is left.
+const KEEPER: &str = r#"trap '' INT
+folder=$1; shift
+"$@" </dev/null >>"$folder/log" 2>&1 & server=$!
 echo $server
-cat >/dev/null
+read -r word
 kill -CONT $server 2>/dev/null; kill $server 2>/dev/null; wait $server
-[ -z "$SCRATCH" ] || rm -rf "$SCRATCH""#;
+[ "$word" = stop ] || rm -rf "$folder""#;
 
 /// How long a server may take to listen.
 const START: Duration = Duration::from_secs(60);
@@ -61,7 +63,7 @@ pub async fn server() -> &'static Server {
 
 /// A name that no other test uses.
 pub fn database_name() -> String {
-    format!("vestibule_test_{}", mongodb::bson::oid::ObjectId::new().to_hex())
+    format!("vestibule_test_{}", bson::oid::ObjectId::new().to_hex())
 }
 
 impl Server {
@@ -149,12 +151,10 @@ impl Keeper {
         };
         let mut shell = Command::new("sh")
             .args(["-c", KEEPER, "sh"])
-            .arg(files.join("log"))
+            .arg(files)
             .arg(program)
             .args(arguments)
             .arg(data)
-            // The shared server is never dropped: then the shell tidies up.
-            .env("SCRATCH", files)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -167,7 +167,7 @@ impl Keeper {
 
 impl Drop for Keeper {
     fn drop(&mut self) {
-        drop(self.shell.stdin.take());
+        let _ = self.shell.stdin.take().map(|mut shell| shell.write_all(b"stop\n"));
         let _ = self.shell.wait();
     }
 }
