@@ -82,7 +82,7 @@ impl Row {
             }
             (Ends::Explained(codes), Stop::Explained(page)) => {
                 let code = page.data("code").unwrap().to_owned();
-                assert!(codes.contains(&&*code), "{code}, not {codes:?}: {}", page.body);
+                assert!(codes.contains(&&*code), "{code}, not {codes:?}");
                 page.explains(&code);
                 let (at, clicks) = person.go_on(page).await;
                 // Without a state of ours nobody knows where the person wanted to go.
@@ -280,8 +280,9 @@ impl Page {
     /// Where the first button leads.
     #[track_caller]
     fn button(&self) -> String {
-        let link = self.body.split("<a ").find(|link| link.starts_with("class=\"button\""));
-        let href = link.and_then(|link| link.split_once("href=\"")?.1.split_once('"'));
+        let links = self.body.split("<a ").filter_map(|link| link.split_once('>'));
+        let button = links.map(|(link, _)| link).find(|link| link.contains("class=\"button\""));
+        let href = button.and_then(|link| link.split_once("href=\"")?.1.split_once('"'));
         href.unwrap_or_else(|| panic!("no way on: {}", self.body)).0.replace("&amp;", "&")
     }
 }

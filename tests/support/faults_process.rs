@@ -27,8 +27,7 @@ enum Step {
 }
 
 impl Step {
-    const ALL: [Self; 6] =
-        [Self::Started, Self::Keys, Self::Token, Self::Userinfo, Self::Verified, Self::Delivered];
+    const ALL: [Self; 6] = [Self::Started, Self::Keys, Self::Token, Self::Userinfo, Self::Verified, Self::Delivered];
 
     const fn name(self) -> &'static str {
         match self {

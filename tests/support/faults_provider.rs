@@ -21,6 +21,8 @@ const UNREACHABLE: Ends = Ends::Explained(&["provider_unreachable"]);
 const SLOW: Ends = Ends::Explained(&["provider_slow"]);
 const SERVER_ERROR: Ends = Ends::Explained(&["provider_server_error"]);
 const BAD_ANSWER: Ends = Ends::Explained(&["provider_bad_answer"]);
+/// Whichever comes first, the limit of bytes or the deadline.
+const TOO_LONG: Ends = Ends::Explained(&["provider_bad_answer", "provider_slow"]);
 const BUSY: Ends = Ends::Explained(&["provider_busy"]);
 const CLIENT_REFUSED: Ends = Ends::Explained(&["client_refused"]);
 const CODE_REFUSED: Ends = Ends::Explained(&["code_refused"]);
@@ -67,11 +69,7 @@ macro_rules! wire {
 }
 
 fn answer(status: u16, content_type: &str, body: &str) -> Fault {
-    Fault::Answer {
-        status,
-        headers: vec![("content-type".to_owned(), content_type.to_owned())],
-        body: body.to_owned(),
-    }
+    Fault::Answer { status, headers: vec![("content-type".to_owned(), content_type.to_owned())], body: body.to_owned() }
 }
 
 fn wire() -> Vec<Wire> {
@@ -83,7 +81,7 @@ fn wire() -> Vec<Wire> {
         wire!("never answers", Fault::NeverAnswer, SLOW, NO_USERINFO, SLOW, true),
         wire!("a head without end", Fault::SlowHead { ms: 300 }, SLOW, NO_USERINFO, SLOW, true),
         wire!("a body that trickles", Fault::SlowBody { ms: 300 }, SLOW, NO_USERINFO, SLOW, true),
-        wire!("a body without end", Fault::EndlessBody, BAD_ANSWER, BAD_ANSWER, BAD_ANSWER),
+        wire!("a body without end", Fault::EndlessBody, TOO_LONG, BAD_ANSWER, TOO_LONG),
         wire!("a body cut short", Fault::Truncated { keep: 20 }, UNREACHABLE, NO_USERINFO, UNREACHABLE),
         wire!("two megabytes", Fault::Oversized { bytes: 2_000_000 }, BAD_ANSWER, BAD_ANSWER, BAD_ANSWER),
         wire!("64 MB, packed (gzip)", Fault::GzipBomb { megabytes: 64 }, BAD_ANSWER, BAD_ANSWER, BAD_ANSWER),
@@ -239,12 +237,17 @@ pub fn userinfo() -> Vec<Row> {
         warm_row("`sub` twice", "userinfo", BAD_ANSWER, edit(Edit::duplicate("sub", "somebody-else"))),
         warm_row("signed (a JWT)", "userinfo", SignedIn, signed(KeyName::Rsa2048)),
         warm_row("signed by a stranger", "userinfo", BAD_USERINFO, signed(KeyName::Stranger)),
-        warm_row("only `sub`", "userinfo", SignedIn, edit(Edit {
-            remove: ["name", "preferred_username", "nickname", "email", "email_verified", "groups"]
-                .map(str::to_owned)
-                .to_vec(),
-            ..Edit::default()
-        })),
+        warm_row(
+            "only `sub`",
+            "userinfo",
+            SignedIn,
+            edit(Edit {
+                remove: ["name", "preferred_username", "nickname", "email", "email_verified", "groups"]
+                    .map(str::to_owned)
+                    .to_vec(),
+                ..Edit::default()
+            }),
+        ),
     ]);
     rows
 }
@@ -254,7 +257,13 @@ pub fn discovery() -> Vec<Row> {
     let mut rows: Vec<_> = wire()
         .into_iter()
         .map(|wire| {
-            cold_row(wire.name, "discovery, at the start", UNAVAILABLE, usual, Rule::standing((wire.of)(Endpoint::Discovery)))
+            cold_row(
+                wire.name,
+                "discovery, at the start",
+                UNAVAILABLE,
+                usual,
+                Rule::standing((wire.of)(Endpoint::Discovery)),
+            )
         })
         .collect();
     for (name, edit) in [
@@ -288,9 +297,13 @@ pub fn keys() -> Vec<Row> {
         cold_row("thousands of keys", step, BAD_ANSWER, usual, set(JwksFault::Huge)),
         cold_row("unknown keys beside the right ones", step, SignedIn, usual, set(JwksFault::Extra)),
         // What is believed for up to an hour is asked for again at most once a minute.
-        cold_row("rotated since the program started", "keys, later", SignedIn, usual, Rule::once(Behaviour::IdToken(
-            IdTokenEdit { rotate_first: true, ..IdTokenEdit::default() },
-        ))),
+        cold_row(
+            "rotated since the program started",
+            "keys, later",
+            SignedIn,
+            usual,
+            Rule::once(Behaviour::IdToken(IdTokenEdit { rotate_first: true, ..IdTokenEdit::default() })),
+        ),
     ]);
     rows
 }
@@ -354,7 +367,10 @@ pub fn id_token() -> Vec<Row> {
     let signature = IdTokenEdit::signature;
     [
         ("another `iss`", claim("iss", json!("https://evil.example"))),
-        ("`iss` with a slash more", IdTokenEdit::claims(Edit::replace("\"iss\":\"http://127", "\"iss\":\"http:///127"))),
+        (
+            "`iss` with a slash more",
+            IdTokenEdit::claims(Edit::replace("\"iss\":\"http://127", "\"iss\":\"http:///127")),
+        ),
         ("no `iss`", without("iss")),
         ("`aud` is another client", claim("aud", json!("another"))),
         ("`aud` names another client too", claim("aud", json!([crate::scene::CLIENT_ID, "another"]))),

@@ -92,7 +92,9 @@ impl Caused {
             }
             Trouble::Refused => {
                 let when = step.refused();
-                scene.execute(&format!("CREATE TRIGGER fault {when} BEGIN SELECT RAISE(ABORT, 'disk full'); END")).await;
+                scene
+                    .execute(&format!("CREATE TRIGGER fault {when} BEGIN SELECT RAISE(ABORT, 'disk full'); END"))
+                    .await;
                 Self::Undo("DROP TRIGGER fault".to_owned())
             }
             Trouble::Gone => {
@@ -130,8 +132,9 @@ pub fn rows() -> Vec<Row> {
                 // Whoever asks after the process has given up learns it from the lease.
                 let ends: &[&str] =
                     if step == Step::Claim { &["store_unavailable"] } else { &["store_unavailable", "interrupted"] };
-                rows.push(Row::new(&name, step.name(), Ends::Explained(ends), move |script| {
-                    play(trouble, step, Lasts::Long, script)
+                // Without a script: see `somebody_with_a_script_is_told_that_the_store_is_down` for the other.
+                rows.push(Row::new(&name, step.name(), Ends::Explained(ends), move |_| {
+                    play(trouble, step, Lasts::Long, false)
                 }));
             }
         }
@@ -145,6 +148,11 @@ pub fn rows() -> Vec<Row> {
         }));
     }
     rows
+}
+
+/// While the store refuses all claims, beyond the deadline.
+pub async fn somebody_with_a_script() -> Played {
+    play(Trouble::Refused, Step::Claim, Lasts::Long, true).await
 }
 
 fn short(settings: &mut Settings) {
