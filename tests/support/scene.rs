@@ -4,12 +4,15 @@ use std::{
     collections::BTreeMap,
     net::{SocketAddr, TcpListener},
     path::PathBuf,
-    sync::Mutex,
+    sync::{
+        Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
 use reqwest::{Method, StatusCode, header::HeaderMap};
-use tokio::task::JoinHandle;
+use tokio::{runtime::Runtime, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use vestibule::server::{
     ambient::Ambient,
@@ -34,17 +37,55 @@ pub struct Scene {
     keys: Vec<u8>,
     tweak: fn(&mut Settings),
     running: Mutex<Option<Running>>,
+    second: Mutex<Option<Running>>,
     _folder: tempfile::TempDir,
 }
 
+/// A program, in a runtime of its own: killing it ends whatever it has spawned.
 struct Running {
     shutdown: CancellationToken,
     task: JoinHandle<Result<(), String>>,
+    runtime: Option<Runtime>,
 }
 
-/// A port that nobody uses now.
+impl Running {
+    async fn start(settings: Settings) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let bound = runtime.spawn(async { app::bind(settings, Ambient::system()).await });
+        let bound = bound.await.unwrap().unwrap();
+        let shutdown = CancellationToken::new();
+        let task = runtime.spawn(bound.serve(shutdown.clone()));
+        Self { shutdown, task, runtime: Some(runtime) }
+    }
+
+    /// Returns when nothing of it runs any more.
+    async fn kill(mut self) {
+        let runtime = self.runtime.take().unwrap();
+        tokio::task::spawn_blocking(move || runtime.shutdown_timeout(Duration::from_secs(10))).await.unwrap();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// A port that nobody uses now, and that no outgoing connection is given: a killed program must find it free again.
 pub fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    const FIRST: u32 = 10_000;
+    const PORTS: u32 = 20_000;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        // Test programs that run at the same time begin at different places.
+        let place = (std::process::id() * 613 + NEXT.fetch_add(1, Ordering::Relaxed)) % PORTS;
+        let address = SocketAddr::from(([127, 0, 0, 1], u16::try_from(FIRST + place).unwrap()));
+        if TcpListener::bind(address).is_ok() {
+            return address;
+        }
+    }
 }
 
 impl Scene {
@@ -73,6 +114,7 @@ impl Scene {
             keys: vec![7],
             tweak,
             running: Mutex::new(None),
+            second: Mutex::new(None),
             _folder: folder,
         };
         scene.start().await;
@@ -81,6 +123,19 @@ impl Scene {
 
     /// Starts the program (again), with the same settings, database and keys.
     pub async fn start(&mut self) {
+        let running = Running::start(self.settings(self.address, self.admin)).await;
+        *self.running.lock().unwrap() = Some(running);
+    }
+
+    /// Starts a second program on the same database; returns its origin. Browsers go there by [`Browser::go_through`].
+    pub async fn start_second(&self) -> String {
+        let address = free_address();
+        let running = Running::start(self.settings(address, free_address())).await;
+        *self.second.lock().unwrap() = Some(running);
+        format!("http://{address}")
+    }
+
+    fn settings(&self, listen: SocketAddr, admin: SocketAddr) -> Settings {
         let mut settings = Settings::demo(
             ProviderSettings {
                 id: ProviderId::new("op"),
@@ -95,27 +150,25 @@ impl Scene {
             self.keys.iter().map(|seed| SecretKey::new(Box::new(vec![*seed; 32]))).collect(),
         );
         settings.public_url = PublicUrl::parse(&self.origin).unwrap();
-        settings.listen = self.address;
-        settings.admin_listen = self.admin;
+        settings.listen = listen;
+        settings.admin_listen = admin;
         (self.tweak)(&mut settings);
-        let bound = app::bind(settings, Ambient::system()).await.unwrap();
-        let shutdown = CancellationToken::new();
-        let task = tokio::spawn(bound.serve(shutdown.clone()));
-        *self.running.lock().unwrap() = Some(Running { shutdown, task });
+        settings
     }
 
     /// Ends the program as a kill does: nothing is finished.
     pub async fn kill(&self) {
         let running = self.running.lock().unwrap().take().unwrap();
-        running.task.abort();
-        let _ = running.task.await;
+        running.kill().await;
     }
 
     /// Ends the program as SIGTERM does.
     pub async fn stop(&self) {
-        let running = self.running.lock().unwrap().take().unwrap();
+        let mut running = self.running.lock().unwrap().take().unwrap();
         running.shutdown.cancel();
-        running.task.await.unwrap().unwrap();
+        (&mut running.task).await.unwrap().unwrap();
+        // The process ends with it.
+        running.kill().await;
     }
 
     /// The secret keys of the next start, by their seeds.
@@ -199,6 +252,7 @@ impl Page {
 #[derive(Default)]
 pub struct Browser {
     pub cookies: Mutex<BTreeMap<(String, String), String>>,
+    detour: Mutex<Option<(String, String)>>,
 }
 
 impl Browser {
@@ -212,6 +266,10 @@ impl Browser {
             .unwrap();
         let url = reqwest::Url::parse(url).unwrap();
         let site = url.origin().ascii_serialization();
+        let url = match &*self.detour.lock().unwrap() {
+            Some((from, to)) if *from == site => reqwest::Url::parse(&url.as_str().replacen(from, to, 1)).unwrap(),
+            _ => url,
+        };
         let jar = self.cookies.lock().unwrap().clone();
         let cookie: Vec<_> =
             jar.iter().filter(|((at, _), _)| *at == site).map(|((_, name), value)| format!("{name}={value}")).collect();
@@ -242,6 +300,11 @@ impl Browser {
             headers: response.headers().clone(),
             body: String::from_utf8_lossy(&response.bytes().await.unwrap()).into_owned(),
         }
+    }
+
+    /// From now on requests to the scene are answered by the program at `origin`, as a balancer would have it.
+    pub fn go_through(&self, scene: &Scene, origin: &str) {
+        *self.detour.lock().unwrap() = Some((scene.origin.clone(), origin.to_owned()));
     }
 
     pub async fn get(&self, url: &str) -> Page {

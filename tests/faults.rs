@@ -1,0 +1,92 @@
+//! Every fault at every step: each run ends signed in or on an explained page with a way on (`docs/reliability.md`).
+#![cfg(feature = "ssr")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+#![allow(dead_code, unreachable_pub, reason = "the scene serves several test programs")]
+
+#[path = "support/faults.rs"]
+mod faults;
+#[path = "support/faults_process.rs"]
+mod faults_process;
+#[path = "support/faults_provider.rs"]
+mod faults_provider;
+#[path = "support/faults_store.rs"]
+mod faults_store;
+#[path = "support/scene.rs"]
+mod scene;
+
+use std::{fmt::Write as _, fs, path::Path};
+
+use faults::{Row, play};
+
+/// A section of the documentation's table.
+type Section = (&'static str, fn() -> Vec<Row>);
+
+const SECTIONS: [Section; 9] = [
+    ("The provider is down", faults_provider::down),
+    ("The provider's discovery document", faults_provider::discovery),
+    ("The provider's keys", faults_provider::keys),
+    ("The authorization response", faults_provider::response),
+    ("The token endpoint", faults_provider::token),
+    ("The ID token", faults_provider::id_token),
+    ("Userinfo", faults_provider::userinfo),
+    ("The program", faults_process::rows),
+    ("The store (SQLite)", faults_store::rows),
+];
+
+macro_rules! sections {
+    ($($name:ident: $rows:expr;)*) => {
+        $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $name() {
+            play($rows).await;
+        })*
+    };
+}
+
+sections! {
+    provider_down: faults_provider::down();
+    discovery: faults_provider::discovery();
+    keys: faults_provider::keys();
+    authorization_response: faults_provider::response();
+    token: faults_provider::token();
+    id_token: faults_provider::id_token();
+    userinfo: faults_provider::userinfo();
+    program: faults_process::rows();
+    store: faults_store::rows();
+}
+
+/// Found by this suite: the panel's question never waits, so it never sees that an exchange could not be claimed, and
+/// each question begins another exchange (`SignIn::wait_here`, `Over::NotClaimed`). The page waits for ever.
+#[tokio::test]
+#[ignore = "a known fault: with a script the waiting page does not say that the store is down"]
+async fn somebody_with_a_script_is_told_that_the_store_is_down() {
+    let played = tokio::time::timeout(std::time::Duration::from_secs(60), faults_store::somebody_with_a_script()).await;
+    assert!(matches!(played.expect("still waiting").stop, faults::Stop::Explained(_)));
+}
+
+#[test]
+fn the_documentation_lists_these_rows() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reliability.md");
+    let expected = documentation();
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(&path, &expected).unwrap();
+    }
+    let found = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        found == expected,
+        "docs/reliability.md is stale: UPDATE_DOCS=1 cargo test --features ssr,demo --test faults documentation"
+    );
+}
+
+fn documentation() -> String {
+    let sections = SECTIONS.map(|(title, rows)| (title, rows()));
+    let all: usize = sections.iter().map(|(_, rows)| rows.len()).sum();
+    assert!(all >= 120, "{all} rows");
+    let mut out = include_str!("support/reliability.md").replace("{all}", &all.to_string());
+    for (title, rows) in sections {
+        write!(out, "\n## {title}\n\n| fault | at | how it ends |\n|---|---|---|\n").unwrap();
+        for row in rows {
+            writeln!(out, "{}", row.line()).unwrap();
+        }
+    }
+    out
+}
