@@ -134,12 +134,12 @@ impl Files {
 
     async fn keep_purging(&self) {
         loop {
-            tokio::time::sleep(PURGE).await;
             for purge in [attempts::PURGE, sessions::PURGE] {
                 if let Err(error) = sqlx::query(purge).execute(&self.writer).await {
                     tracing::warn!(%error, "expired records not removed");
                 }
             }
+            tokio::time::sleep(PURGE).await;
         }
     }
 }
