@@ -2,7 +2,7 @@ import { expect, test } from './fixtures.ts';
 import { SIGHTS } from './pages.ts';
 
 for (const { name, status, script, open } of SIGHTS) {
-  test(`${name}: status, headers and what it loads`, async ({ page, house, javaScriptEnabled }) => {
+  test(`${name}: status, headers and what it loads`, async ({ page, house }) => {
     const loaded: string[] = [];
     page.on('request', request => {
       if (['script', 'fetch', 'xhr'].includes(request.resourceType())) loaded.push(new URL(request.url()).pathname);
@@ -28,10 +28,10 @@ for (const { name, status, script, open } of SIGHTS) {
     expect(html).toContain('</html>');
     expect(html).not.toMatch(/<script(?![^>]* src=)|\son[a-z]+=|\sstyle=|<style/);
     expect(html.includes('<script')).toBe(script);
-    if (!script || javaScriptEnabled === false) expect(loaded).toEqual([]);
-    await expect(page.getByRole('heading', { level: 1 })).toHaveCount(1);
-    await expect(page.getByRole('main')).toHaveCount(1);
-    expect(await page.title()).not.toBe('');
+    if (!script) expect(loaded).toEqual([]);
+    for (const once of [/<title>[^<]+<\/title>/g, /<h1[\s>]/g, /<main[\s>]/g, /<html lang="en"/g]) {
+      expect(html.match(once), String(once)).toHaveLength(1);
+    }
   });
 }
 
