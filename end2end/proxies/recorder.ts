@@ -10,6 +10,8 @@ const HEAD_END = '\r\n\r\n';
 export class Exchange {
   readonly #sent: Buffer[] = [];
   readonly #received: Buffer[] = [];
+  /** Whether the program said all it had to say (a browser that goes away early cuts an answer short). */
+  complete = false;
 
   request(chunk: Buffer): void {
     this.#sent.push(chunk);
@@ -130,6 +132,11 @@ export class Recorder {
     this.exchanges.length = 0;
   }
 
+  /** Those whose answer is there in full. */
+  get answered(): Exchange[] {
+    return this.exchanges.filter(({ complete }) => complete);
+  }
+
   /** The answers to requests of this path. */
   of(path: string): Exchange[] {
     return this.exchanges.filter(exchange => exchange.path === path);
@@ -171,7 +178,10 @@ export class Recorder {
       exchange.response(chunk);
       client.write(chunk);
     });
-    upstream.on('end', () => client.end());
+    upstream.on('end', () => {
+      exchange.complete = exchange.headBytes > 0;
+      client.end();
+    });
   }
 
   #isCut(exchange: Exchange): boolean {

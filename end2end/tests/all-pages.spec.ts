@@ -23,7 +23,7 @@ for (const { name, status, script, open } of SIGHTS) {
       'content-type': 'text/html; charset=utf-8',
     });
     // As sent: the browser may have gone on already.
-    const sent = house.recorder.exchanges.find(({ target }) => response?.url() === `${house.origin}${target}`);
+    const sent = house.recorder.answered.find(({ target }) => response?.url() === `${house.origin}${target}`);
     const html = sent?.body.toString() ?? '';
     expect(html).toContain('</html>');
     expect(html).not.toMatch(/<script(?![^>]* src=)|\son[a-z]+=|\sstyle=|<style/);
@@ -51,7 +51,7 @@ test('every redirect keeps to itself: never stored, no referrer, a policy of its
 test('assets are named by their content, kept for ever and served compressed', async ({ page, house }) => {
   await SIGHTS.find(({ name }) => name === 'waiting')?.open(page, house);
   await page.waitForLoadState('load');
-  const assets = house.recorder.exchanges.filter(({ path }) => path.startsWith('/auth/assets/pkg/'));
+  const assets = house.recorder.answered.filter(({ path }) => path.startsWith('/auth/assets/pkg/'));
   expect(assets.length).toBeGreaterThan(0);
   for (const asset of assets) {
     expect(asset.path).toMatch(/\.[0-9a-f]{12,}\.(js|wasm|css)$/);

@@ -27,8 +27,8 @@ test('no secret is in a log, a page, the script or the wasm', async ({ page, con
 
   const found = (where: string, secrets: readonly string[]): string[] => secrets.filter(secret => where.includes(secret));
   expect(found(program.log, [...settings, ...ofPeople]), 'in the log').toEqual([]);
-  expect(recorder.exchanges.length).toBeGreaterThan(10);
-  for (const exchange of recorder.exchanges) {
+  expect(recorder.answered.length).toBeGreaterThan(10);
+  for (const exchange of recorder.answered) {
     const body = exchange.body.toString('latin1');
     expect(found(body, [...settings, ...ofPeople]), exchange.requestLine).toEqual([]);
   }
