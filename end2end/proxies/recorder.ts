@@ -10,9 +10,6 @@ const HEAD_END = '\r\n\r\n';
 export class Exchange {
   readonly #sent: Buffer[] = [];
   readonly #received: Buffer[] = [];
-  /** Whether the program said all it had to say (a browser that goes away early cuts an answer short). */
-  complete = false;
-
   request(chunk: Buffer): void {
     this.#sent.push(chunk);
   }
@@ -45,6 +42,13 @@ export class Exchange {
   /** Bytes of the answer's status line and headers, with the empty line: what nginx's buffer must hold. */
   get headBytes(): number {
     return Buffer.byteLength(headOf(this.#received), 'latin1');
+  }
+
+  /** Whether the answer is there in full (a browser that goes away early cuts it short). */
+  get complete(): boolean {
+    if (!headOf(this.#received).endsWith(HEAD_END)) return false;
+    if (this.header('transfer-encoding') === 'chunked') return this.#received.at(-1)?.toString('latin1').endsWith('0\r\n\r\n') ?? false;
+    return this.bytes >= this.headBytes + Number(this.header('content-length') ?? 0);
   }
 
   /** Bytes of the whole answer as sent. */
@@ -178,10 +182,7 @@ export class Recorder {
       exchange.response(chunk);
       client.write(chunk);
     });
-    upstream.on('end', () => {
-      exchange.complete = exchange.headBytes > 0;
-      client.end();
-    });
+    upstream.on('end', () => client.end());
   }
 
   #isCut(exchange: Exchange): boolean {
