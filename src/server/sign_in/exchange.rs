@@ -211,7 +211,8 @@ impl SignIn {
             Ok(Admitted::Disabled) => Err(SignInError::UserDisabled),
             Err(error) => {
                 tracing::error!(code = "store_unavailable", detail = %error, "user");
-                Err(SignInError::StoreUnavailable)
+                // The code is spent: "try again, nothing is lost" would bring this same verdict for ever.
+                Err(SignInError::Interrupted)
             }
         };
         trace.record("user", since, result.as_ref().map_or_else(|error| error.code(), |_| "ok"));
