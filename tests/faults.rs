@@ -54,8 +54,9 @@ sections! {
     store: faults_store::rows();
 }
 
-/// Found by this suite: the panel's question never waits, so it never sees that an exchange could not be claimed, and
-/// each question begins another exchange (`SignIn::wait_here`, `Over::NotClaimed`). The page waits for ever.
+/// The panel's question never waits, so it never sees that an exchange could not be claimed, and each question begins
+/// another one (`SignIn::wait_here`, `Over::NotClaimed`): the page waits, goes on once the store is back, and never says
+/// why. Without a script the same person is told.
 #[tokio::test]
 #[ignore = "a known fault: with a script the waiting page does not say that the store is down"]
 async fn somebody_with_a_script_is_told_that_the_store_is_down() {

@@ -129,9 +129,13 @@ pub fn rows() -> Vec<Row> {
             // A verified attempt is not given up: it can be delivered as long as anybody asks.
             if step != Step::Delivery {
                 let name = format!("{}, beyond the deadline", trouble.name());
-                // Whoever asks after the process has given up learns it from the lease.
-                let ends: &[&str] =
-                    if step == Step::Claim { &["store_unavailable"] } else { &["store_unavailable", "interrupted"] };
+                let ends: &[&str] = match (step, trouble) {
+                    (Step::Claim, _) => &["store_unavailable"],
+                    // The verdict on the attempt can still be written.
+                    (Step::User, Trouble::Refused | Trouble::Gone) => &["interrupted"],
+                    // Whoever asks after the process has given up learns it from the lease.
+                    _ => &["store_unavailable", "interrupted"],
+                };
                 // Without a script: see `somebody_with_a_script_is_told_that_the_store_is_down` for the other.
                 rows.push(Row::new(&name, step.name(), Ends::Explained(ends), move |_| {
                     play(trouble, step, Lasts::Long, false)
