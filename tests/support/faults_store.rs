@@ -204,7 +204,7 @@ async fn play(trouble: Trouble, step: Step, lasts: Lasts, script: bool) -> Playe
             stop
         }
     };
-    Played { stop, scene, browser, script }
+    Played::on_file(stop, scene, browser, script)
 }
 
 /// Somebody who is signed in, while the sessions cannot be read: never "not signed in".
@@ -224,5 +224,5 @@ async fn signed_in(path: &'static str, script: bool) -> Played {
     assert_eq!(browser.cookie(&scene, "vestibule"), session, "the cookie is kept");
     caused.over(&scene).await;
     assert!(browser.is_signed_in(&scene).await);
-    Played { stop, scene, browser, script }
+    Played::on_file(stop, scene, browser, script)
 }

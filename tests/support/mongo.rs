@@ -176,8 +176,9 @@ fn secantus() -> Option<PathBuf> {
     const PROGRAM: &str = "secantusd-py";
     let root = env::var_os("VESTIBULE_TOOLS").map(PathBuf::from);
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join(".tools");
-    on_path(PROGRAM)
-        .or_else(|| root.into_iter().chain([own]).map(|tools| tools.join("venv/bin").join(PROGRAM)).find(|p| p.is_file()))
+    on_path(PROGRAM).or_else(|| {
+        root.into_iter().chain([own]).map(|tools| tools.join("venv/bin").join(PROGRAM)).find(|p| p.is_file())
+    })
 }
 
 fn on_path(program: &str) -> Option<PathBuf> {
