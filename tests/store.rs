@@ -16,9 +16,7 @@ use sqlx::{Row as _, SqlitePool, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 use time::{OffsetDateTime, macros::datetime};
 use vestibule::server::{
-    ids::{
-        AttemptId, BrowserHash, CodeHash, Issuer, OwnerToken, ProviderId, Reference, SessionHash, Subject, UserId,
-    },
+    ids::{AttemptId, BrowserHash, CodeHash, Issuer, OwnerToken, ProviderId, Reference, SessionHash, Subject, UserId},
     settings::Database,
     store::{
         self, Attempt, AttemptState, Claimed, Created, NewClaim, NewUser, Person, Profile, Role, SessionRecord, Store,
@@ -165,7 +163,8 @@ impl Raw {
                 self.users().find_one(doc! { "_id": id }).await.unwrap().unwrap().into_iter().collect()
             }
             Self::Sqlite { pool, .. } => {
-                let row = sqlx::query("SELECT * FROM users WHERE id = ?").bind(id.as_str()).fetch_one(pool).await.unwrap();
+                let row =
+                    sqlx::query("SELECT * FROM users WHERE id = ?").bind(id.as_str()).fetch_one(pool).await.unwrap();
                 let mut fields = BTreeMap::new();
                 for column in row.columns() {
                     let name = sqlx::Column::name(column);
@@ -632,7 +631,9 @@ async fn username_is_taken_without_regard_to_case(bench: &Bench) {
 async fn same_subject_at_two_issuers_is_two_users(bench: &Bench) {
     let store = &*bench.store;
     let first = created(store, &new_user("s-1", "ada")).await;
-    for (number, issuer) in ["https://other.example.com", "https://id.example.com/", "https://ID.example.com"].iter().enumerate() {
+    for (number, issuer) in
+        ["https://other.example.com", "https://id.example.com/", "https://ID.example.com"].iter().enumerate()
+    {
         let mut elsewhere = new_user("s-1", &format!("other-{number}"));
         elsewhere.person.issuer = Issuer::new(*issuer);
         elsewhere.person.discovery_url = format!("{issuer}#{number}");
@@ -710,7 +711,8 @@ async fn older_user_of_another_provider_is_not_adopted(bench: &Bench) {
 
 async fn of_two_older_users_the_first_is_adopted(bench: &Bench) {
     let first = bench.raw.insert_user(older_user(DISCOVERY)).await;
-    let second = bench.raw.insert_user(doc! { "username": "ada-2", "oidc_sub": "s-1", "oidc_provider": DISCOVERY }).await;
+    let second =
+        bench.raw.insert_user(doc! { "username": "ada-2", "oidc_sub": "s-1", "oidc_provider": DISCOVERY }).await;
     let users = together((0..10).map(|_| {
         let store = Arc::clone(&bench.store);
         async move { signed_in(&*store, &person("s-1")).await }
@@ -872,11 +874,8 @@ async fn hostile_text_is_text(bench: &Bench) {
         let mut user = new_user(&subject, &format!("{text}#{number}"));
         user.person.issuer = Issuer::new(format!("{ISSUER}/{text}"));
         user.person.discovery_url = text.to_owned();
-        user.person.profile = Profile {
-            email: Some(text.to_owned()),
-            email_verified: Some(false),
-            full_name: Some(text.to_owned()),
-        };
+        user.person.profile =
+            Profile { email: Some(text.to_owned()), email_verified: Some(false), full_name: Some(text.to_owned()) };
         assert!(store.sign_in_user(&user.person).await.unwrap().is_none(), "{number}");
         let made = created(store, &user).await;
         let found = signed_in(store, &user.person).await;
@@ -950,7 +949,9 @@ async fn healthy_store_has_nothing_to_tell(bench: &Bench) {
 }
 
 /// Runs them all at once.
-async fn together<T: Send + 'static>(tasks: impl IntoIterator<Item = impl Future<Output = T> + Send + 'static>) -> Vec<T> {
+async fn together<T: Send + 'static>(
+    tasks: impl IntoIterator<Item = impl Future<Output = T> + Send + 'static>,
+) -> Vec<T> {
     let running: Vec<_> = tasks.into_iter().map(tokio::spawn).collect();
     let mut outcomes = Vec::new();
     for task in running {
@@ -991,7 +992,10 @@ async fn mongo_makes_its_indexes_and_leaves_sessions_alone() {
     let bench = Bench::mongo().await;
     let database = bench.raw.database();
     let conversations = database.collection::<Document>("sessions");
-    conversations.insert_one(doc! { "_id": 1, "expires_at": bson::DateTime::from_millis(0), "issuer": 1 }).await.unwrap();
+    conversations
+        .insert_one(doc! { "_id": 1, "expires_at": bson::DateTime::from_millis(0), "issuer": 1 })
+        .await
+        .unwrap();
     eventually("indexes", async || has_all_indexes(database).await.then_some(())).await;
     for collection in ["login_attempts", "login_sessions"] {
         let mut indexes = database.collection::<Document>(collection).list_indexes().await.unwrap();
@@ -1075,8 +1079,7 @@ async fn mongo_ill_typed_fields_keep_nobody_out() {
     };
     let id = bench.raw.insert_user(odd).await;
     let user = signed_in(&*bench.store, &person("s-1")).await;
-    let expected =
-        User { id, username: String::new(), email: None, full_name: None, role: Role::User, active: true };
+    let expected = User { id, username: String::new(), email: None, full_name: None, role: Role::User, active: true };
     assert_eq!(user, expected);
     bench.raw.database().drop().await.unwrap();
 }
@@ -1091,7 +1094,7 @@ mod wiretap {
     };
 
     /// Connects; notes every command but those by which the driver watches the server.
-    pub fn to(server: SocketAddr) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
+    pub(super) fn to(server: SocketAddr) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let noted = Arc::new(Mutex::new(Vec::new()));
@@ -1251,11 +1254,16 @@ async fn sqlite_opened_by_many_at_once() {
         async move { store::open(&Database::Sqlite { path }).await.unwrap() }
     }))
     .await;
-    let outcomes = together((0..48).map(|number| {
-        let store = Arc::clone(&stores[number % 8]);
-        async move { matches!(store.claim(&claim_of(1, u8::try_from(number).unwrap())).await.unwrap(), Claimed::Ours) }
-    }))
-    .await;
+    let outcomes =
+        together(
+            (0..48).map(|number| {
+                let store = Arc::clone(&stores[number % 8]);
+                async move {
+                    matches!(store.claim(&claim_of(1, u8::try_from(number).unwrap())).await.unwrap(), Claimed::Ours)
+                }
+            }),
+        )
+        .await;
     assert_eq!(outcomes.into_iter().filter(|ours| *ours).count(), 1);
 }
 
@@ -1283,8 +1291,10 @@ async fn sqlite_locked_by_another_is_unavailable_in_time() {
     let bench = Bench::sqlite().await;
     let lock = bench.raw.pool().begin_with("BEGIN EXCLUSIVE").await.unwrap();
     let began = Instant::now();
-    let answer = bench.store.claim(&claim_of(1, 1)).await;
+    let (claim, ready) = (claim_of(1, 1), bench.store.ready());
+    let (answer, ready) = tokio::join!(bench.store.claim(&claim), ready);
     assert!(matches!(answer, Err(StoreError::Unavailable(_))), "{answer:?}");
+    assert!(matches!(ready, Err(StoreError::Unavailable(_))), "{ready:?}");
     assert!(began.elapsed() < Duration::from_secs(7));
     lock.rollback().await.unwrap();
     claimed(&*bench.store, &claim_of(1, 1)).await;
