@@ -24,7 +24,7 @@ use crate::{
 /// The request could not be understood or served; the panel asks again.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum QuestionError {
-    /// Whatever it was: details are in the log.
+    /// Whatever it was.
     Unanswered,
 }
 

@@ -31,19 +31,24 @@ export class Mongo {
   }
 
   static async #connect(uri: string, name: string, server: Process | undefined): Promise<Mongo> {
-    const client = new MongoClient(uri, { serverSelectionTimeoutMS: 1_000, connectTimeoutMS: 1_000 });
-    const ping = async (): Promise<true> => {
-      await client.db(name).command({ ping: 1 });
-      return true;
+    // A client for each try: one that has met a server on its way up may not look again for long.
+    const connected = async (): Promise<MongoClient> => {
+      const client = new MongoClient(uri, { serverSelectionTimeoutMS: 3_000 });
+      try {
+        await client.db(name).command({ ping: 1 });
+        return client;
+      } catch (error) {
+        await client.close();
+        throw error;
+      }
     };
     try {
-      await (server === undefined ? ping() : server.ready(ping, 60_000));
+      const client = await (server === undefined ? connected() : server.ready(connected, 60_000));
+      return new Mongo(uri, client.db(name), client, server, server !== undefined);
     } catch (error) {
-      await client.close();
       await server?.stop();
       throw error;
     }
-    return new Mongo(uri, client.db(name), client, server, server !== undefined);
   }
 
   async stop(): Promise<void> {

@@ -43,11 +43,17 @@ export class Process {
   /** Waits until `check` answers something, and gives that; fails at once if the process ends first. */
   async ready<T>(check: () => Promise<T | undefined>, timeoutMs = 30_000): Promise<T> {
     const end = Date.now() + timeoutMs;
-    for (;;) {
-      const answer = await check().catch(() => undefined);
+    for (let reason: unknown = 'it gives no answer'; ; ) {
+      const answer = await check().catch((error: unknown) => {
+        reason = error;
+        return undefined;
+      });
       if (answer !== undefined) return answer;
-      if (!this.running) throw new Error(`${this.#name} ended before it was ready:\n${this.output}`);
-      if (Date.now() > end) throw new Error(`${this.#name} is not ready after ${timeoutMs} ms:\n${this.output}`);
+      const late = Date.now() > end;
+      if (late || !this.running) {
+        const what = late ? `is not ready after ${timeoutMs} ms` : 'ended before it was ready';
+        throw new Error(`${this.#name} ${what} (${String(reason)}):\n${this.output}`);
+      }
       await pause(50);
     }
   }

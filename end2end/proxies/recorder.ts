@@ -10,7 +10,6 @@ const HEAD_END = '\r\n\r\n';
 export class Exchange {
   readonly #sent: Buffer[] = [];
   readonly #received: Buffer[] = [];
-
   request(chunk: Buffer): void {
     this.#sent.push(chunk);
   }
@@ -43,6 +42,13 @@ export class Exchange {
   /** Bytes of the answer's status line and headers, with the empty line: what nginx's buffer must hold. */
   get headBytes(): number {
     return Buffer.byteLength(headOf(this.#received), 'latin1');
+  }
+
+  /** Whether the answer is there in full (a browser that goes away early cuts it short). */
+  get complete(): boolean {
+    if (!headOf(this.#received).endsWith(HEAD_END)) return false;
+    if (this.header('transfer-encoding') === 'chunked') return this.#received.at(-1)?.toString('latin1').endsWith('0\r\n\r\n') ?? false;
+    return this.bytes >= this.headBytes + Number(this.header('content-length') ?? 0);
   }
 
   /** Bytes of the whole answer as sent. */
@@ -128,6 +134,11 @@ export class Recorder {
   /** Forgets what was recorded. */
   clear(): void {
     this.exchanges.length = 0;
+  }
+
+  /** Those whose answer is there in full. */
+  get answered(): Exchange[] {
+    return this.exchanges.filter(({ complete }) => complete);
   }
 
   /** The answers to requests of this path. */

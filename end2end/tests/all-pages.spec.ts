@@ -2,7 +2,7 @@ import { expect, test } from './fixtures.ts';
 import { SIGHTS } from './pages.ts';
 
 for (const { name, status, script, open } of SIGHTS) {
-  test(`${name}: status, headers and what it loads`, async ({ page, house, javaScriptEnabled }) => {
+  test(`${name}: status, headers and what it loads`, async ({ page, house }) => {
     const loaded: string[] = [];
     page.on('request', request => {
       if (['script', 'fetch', 'xhr'].includes(request.resourceType())) loaded.push(new URL(request.url()).pathname);
@@ -23,15 +23,15 @@ for (const { name, status, script, open } of SIGHTS) {
       'content-type': 'text/html; charset=utf-8',
     });
     // As sent: the browser may have gone on already.
-    const sent = house.recorder.exchanges.find(({ target }) => response?.url() === `${house.origin}${target}`);
+    const sent = house.recorder.answered.find(({ target }) => response?.url() === `${house.origin}${target}`);
     const html = sent?.body.toString() ?? '';
     expect(html).toContain('</html>');
     expect(html).not.toMatch(/<script(?![^>]* src=)|\son[a-z]+=|\sstyle=|<style/);
     expect(html.includes('<script')).toBe(script);
-    if (!script || javaScriptEnabled === false) expect(loaded).toEqual([]);
-    await expect(page.getByRole('heading', { level: 1 })).toHaveCount(1);
-    await expect(page.getByRole('main')).toHaveCount(1);
-    expect(await page.title()).not.toBe('');
+    if (!script) expect(loaded).toEqual([]);
+    for (const once of [/<title>[^<]+<\/title>/g, /<h1[\s>]/g, /<main[\s>]/g, /<html lang="en"/g]) {
+      expect(html.match(once), String(once)).toHaveLength(1);
+    }
   });
 }
 
@@ -51,7 +51,7 @@ test('every redirect keeps to itself: never stored, no referrer, a policy of its
 test('assets are named by their content, kept for ever and served compressed', async ({ page, house }) => {
   await SIGHTS.find(({ name }) => name === 'waiting')?.open(page, house);
   await page.waitForLoadState('load');
-  const assets = house.recorder.exchanges.filter(({ path }) => path.startsWith('/auth/assets/pkg/'));
+  const assets = house.recorder.answered.filter(({ path }) => path.startsWith('/auth/assets/pkg/'));
   expect(assets.length).toBeGreaterThan(0);
   for (const asset of assets) {
     expect(asset.path).toMatch(/\.[0-9a-f]{12,}\.(js|wasm|css)$/);

@@ -3,7 +3,9 @@
 import type { Page, Response } from '@playwright/test';
 
 import type { Parts } from '../harness/house.ts';
-import { ACCOUNT, CALLBACK, LOGIN, LOGOUT, SIGNED_OUT, START, button, loginFor, signIn, signInAt } from './steps.ts';
+import {
+  ACCOUNT, CALLBACK, LOGIN, LOGOUT, SIGNED_OUT, START, atCallback, button, loginFor, signIn, signInAt, waitAt,
+} from './steps.ts';
 
 export interface Sight {
   readonly name: string;
@@ -12,15 +14,6 @@ export interface Sight {
   readonly script: boolean;
   /** Shows it and gives the answer it came with. */
   readonly open: (page: Page, house: Parts) => Promise<Response | null>;
-}
-
-/** The callback's answer with that status, after clicks that lead to it. */
-async function atCallback(page: Page, status: number, clicks: () => Promise<unknown>): Promise<Response> {
-  const answer = page.waitForResponse(
-    response => new URL(response.url()).pathname === CALLBACK && response.status() === status,
-  );
-  await clicks();
-  return answer;
 }
 
 export const SIGHTS: readonly Sight[] = [
@@ -53,7 +46,7 @@ export const SIGHTS: readonly Sight[] = [
     name: 'waiting', status: 200, script: true,
     open: async (page, house) => {
       await house.authelia.holdTokens();
-      return atCallback(page, 200, () => signInAt(page, house.authelia, house.authelia.alice, '/reports/42'));
+      return waitAt(page, house.authelia, house.authelia.alice, '/reports/42');
     },
   },
   { name: 'problem-state_invalid', status: 400, script: false, open: page => page.goto(`${CALLBACK}?code=x&state=${'A'.repeat(99)}`) },

@@ -1,17 +1,14 @@
 import { ObjectId } from 'mongodb';
 
 import { expect, test } from './fixtures.ts';
-import { ACCOUNT, LOGIN, expectProblem, forget, signIn, signInAt, usersOf } from './steps.ts';
+import { ACCOUNT, LOGIN, expectProblem, forget, signIn, usersOf, waitAt } from './steps.ts';
 
 test('two first sign-ins at the same time make one user, and both succeed', async ({ anotherBrowser, house }) => {
   const { certified } = house;
   const person = certified.newcomer();
   await certified.holdTokens();
   const pages = [await anotherBrowser(), await anotherBrowser()];
-  for (const page of pages) {
-    await signInAt(page, certified, person, '/reports/42');
-    await expect(page.getByRole('heading', { level: 1 })).toHaveText('Completing Sign In');
-  }
+  for (const page of pages) await waitAt(page, certified, person, '/reports/42');
   await certified.release();
   await Promise.all(pages.map(page => page.waitForURL('/reports/42')));
   expect(await usersOf(house, certified, person)).toHaveLength(1);

@@ -1,6 +1,6 @@
 import { ask } from '../harness/ask.ts';
 import { expect, test } from './fixtures.ts';
-import { CALLBACK, FLOW_COOKIE, SESSION_COOKIE, expectProblem, forget, signIn, signInAt } from './steps.ts';
+import { CALLBACK, FLOW_COOKIE, SESSION_COOKIE, expectProblem, forget, signIn, signInAt, waitAt } from './steps.ts';
 
 test('no secret is in a log, a page, the script or the wasm', async ({ page, context, house }) => {
   const { certified, authelia, recorder, program } = house;
@@ -27,8 +27,8 @@ test('no secret is in a log, a page, the script or the wasm', async ({ page, con
 
   const found = (where: string, secrets: readonly string[]): string[] => secrets.filter(secret => where.includes(secret));
   expect(found(program.log, [...settings, ...ofPeople]), 'in the log').toEqual([]);
-  expect(recorder.exchanges.length).toBeGreaterThan(10);
-  for (const exchange of recorder.exchanges) {
+  expect(recorder.answered.length).toBeGreaterThan(10);
+  for (const exchange of recorder.answered) {
     const body = exchange.body.toString('latin1');
     expect(found(body, [...settings, ...ofPeople]), exchange.requestLine).toEqual([]);
   }
@@ -36,8 +36,8 @@ test('no secret is in a log, a page, the script or the wasm', async ({ page, con
 
 test('script and wasm hold no secret of the settings', async ({ page, house }) => {
   await house.authelia.holdTokens();
-  await signInAt(page, house.authelia, house.authelia.alice, '/reports/42');
-  const html = await page.content();
+  await waitAt(page, house.authelia, house.authelia.alice, '/reports/42');
+  const html = house.recorder.of(CALLBACK).find(({ status }) => status === 200)?.body.toString() ?? '';
   const files = [...html.matchAll(/(?:href|src|data-js|data-wasm)="(\/auth\/assets\/[^"]+)"/g)].map(([, path]) => path ?? '');
   expect(files.filter(path => /\.(js|wasm)$/.test(path)).length).toBeGreaterThan(1);
   for (const path of new Set(files)) {

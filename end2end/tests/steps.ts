@@ -1,6 +1,6 @@
 // The steps that specs share.
 
-import { expect, type Locator, type Page } from '@playwright/test';
+import { expect, type Locator, type Page, type Response } from '@playwright/test';
 import type { Document } from 'mongodb';
 
 import type { Parts } from '../harness/house.ts';
@@ -35,6 +35,20 @@ export async function signInAt(page: Page, provider: IdentityProvider, person: P
   await page.goto(loginFor(wanted));
   await button(page, provider).click();
   await provider.signIn(page, person);
+}
+
+/** The callback's answer with that status, after `clicks` that lead to it. */
+export async function atCallback(page: Page, status: number, clicks: () => Promise<unknown>): Promise<Response> {
+  const answer = page.waitForResponse(
+    response => new URL(response.url()).pathname === CALLBACK && response.status() === status,
+  );
+  await clicks();
+  return answer;
+}
+
+/** As far as the waiting page. Without script it asks for itself all the time, so that the heading is no sign. */
+export function waitAt(page: Page, provider: IdentityProvider, person: Person, wanted: string): Promise<Response> {
+  return atCallback(page, 200, () => signInAt(page, provider, person, wanted));
 }
 
 /** All the way. */

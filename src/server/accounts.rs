@@ -72,7 +72,7 @@ pub async fn admit(
             Created::Exists | Created::UsernameTaken => {}
         }
     }
-    Err(StoreError::Unavailable("no free username found".into()))
+    Err(StoreError::Unreadable("no username is free, not even with random digits".into()))
 }
 
 /// No list at all admits everyone; else one match is enough. A missing or ill-typed claim matches nothing.

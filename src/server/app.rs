@@ -1,14 +1,18 @@
 //! Settings to running program: listeners, background work, shutdown.
 
 use std::{
-    net::{SocketAddr, TcpListener},
-    sync::Arc,
+    net::{IpAddr, SocketAddr, TcpListener},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
-use axum::Router;
+use axum::{Router, http::HeaderMap};
 use axum_server::Handle;
 use ipnet::IpNet;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
@@ -53,6 +57,22 @@ pub struct App {
     pub sign_in: Arc<SignIn>,
     /// Time and randomness.
     pub ambient: Ambient,
+    proxy_noticed: AtomicBool,
+}
+
+impl App {
+    /// Warns, once, that a proxy stands in front which is not configured: then all visitors look like one, and share
+    /// one visitor's bound on failed sign-ins.
+    pub fn notice_proxy(&self, peer: IpAddr, headers: &HeaderMap) {
+        let trusted = self.trusted_proxies.iter().any(|net| net.contains(&peer.to_canonical()));
+        if !trusted && headers.contains_key("x-forwarded-for") && !self.proxy_noticed.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                code = "proxy_not_trusted", %peer,
+                "X-Forwarded-For from a peer that is not in trusted_proxies: all visitors behind it count as one; \
+                 if it is your proxy, add its address to trusted_proxies"
+            );
+        }
+    }
 }
 
 /// A program with its sockets open, not yet serving.
@@ -95,6 +115,7 @@ pub async fn bind(settings: Settings, ambient: Ambient) -> Result<Bound, String>
         sessions,
         sign_in,
         ambient,
+        proxy_noticed: AtomicBool::new(false),
     });
     let public = listener("listen", settings.listen)?;
     let admin = listener("admin_listen", settings.admin_listen)?;
@@ -155,21 +176,28 @@ impl Bound {
             shutdown.cancelled().await;
             tracing::info!(code = "stopping", "finishing what runs");
             handle.graceful_shutdown(Some(GRACE));
+            Instant::now() + GRACE
+        };
+        let served = async {
+            let served = tokio::try_join!(serving, administering);
+            // Also where a listener failed: what runs is finished, and the process ends rather than live on deaf.
+            shutdown.cancel();
+            served
+        };
+        let ended = async {
+            let (served, until) = tokio::join!(served, stop);
+            // Only now: until the last connection is closed, a request may still have begun an exchange.
             tasks.close();
-            if tokio::time::timeout(GRACE, tasks.wait()).await.is_err() {
+            if timeout_at(until, tasks.wait()).await.is_err() {
                 tracing::warn!(code = "exchanges_cut", running = tasks.len(), "exchanges did not finish in time");
             }
+            served.map(drop).map_err(|error| error.to_string())
         };
-        let served = async { tokio::try_join!(serving, administering) };
         tokio::select! {
-            _ = background => unreachable_end(),
-            (served, ()) = async { tokio::join!(served, stop) } => served.map(drop).map_err(|error| error.to_string()),
+            ended = ended => ended,
+            _ = background => Err("background work ended".into()),
         }
     }
-}
-
-fn unreachable_end() -> Result<(), String> {
-    Err("background work ended".into())
 }
 
 fn serve_on(

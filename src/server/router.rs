@@ -1,6 +1,6 @@
 //! One readable table of routes, and the layers around them in order.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -11,7 +11,7 @@ use axum::{
     routing::{get, post},
 };
 use tokio::time::Instant;
-use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::{catch_panic::CatchPanicLayer, timeout::RequestBodyTimeoutLayer};
 
 use super::{
     app::App,
@@ -25,6 +25,8 @@ use crate::paths;
 
 /// The largest body that any of our routes reads: a form post of the callback, or the panel's question.
 const LARGEST_BODY: usize = 16 * 1024;
+/// A peer that pauses this long within a body is not going to finish it.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// The most header bytes a request may bring. Browsers hold far less for one site unless something went wrong there.
 const LARGEST_HEADERS: usize = 32 * 1024;
 
@@ -54,6 +56,7 @@ pub fn public(app: &Arc<App>) -> Router {
         .method_not_allowed_fallback(pages::method_not_allowed)
         // Layers, inside out
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .layer(RequestBodyTimeoutLayer::new(BODY_TIMEOUT))
         .layer(middleware::from_fn_with_state(app.clone(), admit))
         .layer(CatchPanicLayer::custom({
             let app = app.clone();

@@ -126,19 +126,23 @@ impl Sessions {
     /// The store cannot tell, which never means "nobody".
     pub async fn find(&self, id: SessionId) -> Result<Found, StoreError> {
         let session = self.open(id);
-        let Some(mut facts) = self.facts(&session).await? else { return Ok(Found::Nobody) };
+        let Some(mut facts) = self.readable(&session).await? else { return Ok(Found::Nobody) };
         let Some(user) = self.store.user(&facts.user).await? else { return Ok(Found::Nobody) };
-        if let Some(attempt) = facts.delivered_by {
+        let first_use = facts.delivered_by.take();
+        if let Some(attempt) = first_use {
             self.store.close_delivery(attempt).await?;
         }
         if !user.active {
-            self.store.delete_session(id.hash()).await?;
+            self.bury(&session, facts).await?;
             return Ok(Found::Disabled);
         }
         let now = self.ambient.now();
-        if facts.delivered_by.take().is_some() || now >= facts.last_seen + TOUCH_EVERY.min(self.rules.idle / 10) {
+        if first_use.is_some() || now >= facts.last_seen + TOUCH_EVERY.min(self.rules.idle / 10) {
             facts.last_seen = now;
-            self.save(&session, &facts).await?;
+            // Who is signed in is known; that it cannot be noted (a store that can only be read) is no reason to deny it.
+            if let Err(error) = self.save(&session, &facts).await {
+                tracing::warn!(code = "store_unavailable", detail = %error, "last seen");
+            }
         }
         Ok(Found::SignedIn(Box::new(SignedIn { user, provider: facts.provider, since: facts.created })))
     }
@@ -146,9 +150,11 @@ impl Sessions {
     /// Begins the session that an attempt delivers; delivering it again changes nothing. The browser's former session,
     /// if it is another, ends: soon if it is the same person's, at once otherwise.
     ///
+    /// `false`: it was delivered before and has ended since; it does not begin again.
+    ///
     /// # Errors
     /// The store; then nothing was delivered and it can be tried again.
-    pub async fn admit(&self, admission: Admission, former: Option<SessionId>) -> Result<(), StoreError> {
+    pub async fn admit(&self, admission: Admission, former: Option<SessionId>) -> Result<bool, StoreError> {
         if let Some(former) = former.filter(|former| *former != admission.id) {
             self.retire(former, &admission.user).await?;
         }
@@ -163,7 +169,12 @@ impl Sessions {
             expires: now + self.rules.absolute,
             delivered_by: Some(admission.attempt),
         };
-        self.store.create_session(&record).await.map(drop)
+        if self.store.create_session(&record).await? {
+            return Ok(true);
+        }
+        // Delivered before: the same session, unless it has ended since.
+        let standing = self.readable(&self.open(admission.id)).await?;
+        Ok(standing.is_some_and(|standing| standing.user == record.user))
     }
 
     /// Signs out: the session is dead at once, and what had delivered it delivers nothing any more. Returns the
@@ -173,17 +184,29 @@ impl Sessions {
     /// The store; then the person is still signed in.
     pub async fn end(&self, id: SessionId) -> Result<Option<ProviderId>, StoreError> {
         let session = self.open(id);
-        let facts = self.facts(&session).await?;
-        if let Some(attempt) = facts.as_ref().and_then(|facts| facts.delivered_by) {
+        let Some(facts) = self.readable(&session).await? else {
+            self.store.delete_session(id.hash()).await?;
+            return Ok(None);
+        };
+        if let Some(attempt) = facts.delivered_by {
             self.store.close_delivery(attempt).await?;
         }
-        self.store.delete_session(id.hash()).await?;
-        Ok(facts.map(|facts| facts.provider))
+        let provider = facts.provider.clone();
+        self.bury(&session, facts).await?;
+        Ok(Some(provider))
+    }
+
+    /// Ends a session but leaves its record for the store to remove: a delivery under way at this moment finds the id
+    /// taken, and cannot insert it anew.
+    async fn bury(&self, session: &Session, mut facts: SessionRecord) -> Result<(), StoreError> {
+        facts.expires = facts.expires.min(self.ambient.now());
+        facts.delivered_by = None;
+        self.save(session, &facts).await
     }
 
     async fn retire(&self, former: SessionId, next: &UserId) -> Result<(), StoreError> {
         let session = self.open(former);
-        let Some(mut facts) = self.facts(&session).await? else { return Ok(()) };
+        let Some(mut facts) = self.readable(&session).await? else { return Ok(()) };
         if let Some(attempt) = facts.delivered_by.take() {
             self.store.close_delivery(attempt).await?;
         }
@@ -191,7 +214,19 @@ impl Sessions {
             facts.expires = facts.expires.min(self.ambient.now() + FORMER_SESSION);
             self.save(&session, &facts).await
         } else {
-            self.store.delete_session(former.hash()).await
+            self.bury(&session, facts).await
+        }
+    }
+
+    /// The facts of a session that lives. One that cannot be read (a newer version wrote it) is nobody's: the person
+    /// signs in again rather than being held up until they delete a cookie.
+    async fn readable(&self, session: &Session) -> Result<Option<SessionRecord>, StoreError> {
+        match self.facts(session).await {
+            Err(StoreError::Unreadable(detail)) => {
+                tracing::error!(code = "session_unreadable", detail, "session");
+                Ok(None)
+            }
+            other => other,
         }
     }
 

@@ -40,8 +40,8 @@ pub mod start;
 /// How much failure one visitor may cause.
 pub mod visitor;
 
-/// Exchanges that may run at once at one provider.
-const EXCHANGES_PER_PROVIDER: usize = 64;
+/// Exchanges that may run at once at one provider, as many as its client has slots.
+const EXCHANGES_PER_PROVIDER: usize = 32;
 /// Automatic restarts of one attempt: each tab of a browser that began without a cookie may need one, and one more
 /// where cookies and answers cross.
 const MOST_RESTARTS: u8 = 3;

@@ -4,7 +4,10 @@ use std::{panic::AssertUnwindSafe, time::Duration};
 
 use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream};
 
-use crate::scene::{Browser, MOST_HEADER_BYTES, Page, Scene};
+use crate::{
+    mongo::Server,
+    scene::{Browser, MOST_HEADER_BYTES, Page, Scene},
+};
 
 /// Where every person wants to go.
 pub const RETURN_TO: &str = "/reports?year=2026";
@@ -43,6 +46,15 @@ pub struct Played {
     pub browser: Browser,
     pub stop: Stop,
     pub script: bool,
+    /// Ends when the row is over.
+    pub server: Option<Server>,
+}
+
+impl Played {
+    /// With SQLite as the store.
+    pub fn on_file(stop: Stop, scene: Scene, browser: Browser, script: bool) -> Self {
+        Self { scene, browser, stop, script, server: None }
+    }
 }
 
 impl Row {
@@ -70,7 +82,7 @@ impl Row {
     }
 
     async fn play(self, script: bool) {
-        let Played { scene, browser, stop, script } = (self.run)(script).await;
+        let Played { scene, browser, stop, script, server } = (self.run)(script).await;
         let person = Person { scene: &scene, browser: &browser, script };
         assert!(scene.count("users").await <= 1);
         match (self.ends, stop) {
@@ -99,6 +111,7 @@ impl Row {
             assert!(code.presented <= self.sent, "sent {} times", code.presented);
             assert!(code.redeemed <= 1, "redeemed {} times", code.redeemed);
         }
+        tokio::task::block_in_place(|| drop(server));
     }
 
     /// The row in the documentation's table.

@@ -167,7 +167,7 @@ async fn play(what: What, step: Step, script: bool) -> Played {
     if what == What::KilledOfTwo {
         scene.start().await;
     }
-    Played { stop, scene, browser, script }
+    Played::on_file(stop, scene, browser, script)
 }
 
 /// Returns once the one attempt is verified.

@@ -146,7 +146,7 @@ async fn play(scene: Scene, script: bool) -> Played {
     let browser = scene.browser();
     let stop = Person { scene: &scene, browser: &browser, script }.begin().await;
     scene.provider.behave_well();
-    Played { stop, scene, browser, script }
+    Played::on_file(stop, scene, browser, script)
 }
 
 /// The program is started while the provider misbehaves.
@@ -433,7 +433,7 @@ pub fn down() -> Vec<Row> {
             let stop = person.go(&scene.url(pending.location())).await;
             scene.provider.release(at);
             scene.provider.up().await.unwrap();
-            Played { stop, scene, browser, script }
+            Played::on_file(stop, scene, browser, script)
         }
     };
     vec![
@@ -445,7 +445,7 @@ pub fn down() -> Vec<Row> {
             let browser = scene.browser();
             let stop = Person { scene: &scene, browser: &browser, script }.begin().await;
             scene.provider.up().await.unwrap();
-            Played { stop, scene, browser, script }
+            Played::on_file(stop, scene, browser, script)
         })
         .with_pauses(),
         Row::new("goes down", "keys, at the start", UNREACHABLE, held(Endpoint::Jwks, true)).with_pauses(),
@@ -472,5 +472,5 @@ async fn down_at_the_token(script: bool, back: bool) -> Played {
     };
     let (stop, ()) = tokio::join!(person.go(&callback), up);
     scene.provider.up().await.unwrap();
-    Played { stop, scene, browser, script }
+    Played::on_file(stop, scene, browser, script)
 }

@@ -129,9 +129,13 @@ pub fn rows() -> Vec<Row> {
             // A verified attempt is not given up: it can be delivered as long as anybody asks.
             if step != Step::Delivery {
                 let name = format!("{}, beyond the deadline", trouble.name());
-                // Whoever asks after the process has given up learns it from the lease.
-                let ends: &[&str] =
-                    if step == Step::Claim { &["store_unavailable"] } else { &["store_unavailable", "interrupted"] };
+                let ends: &[&str] = match (step, trouble) {
+                    (Step::Claim, _) => &["store_unavailable"],
+                    // The verdict on the attempt can still be written.
+                    (Step::User, Trouble::Refused | Trouble::Gone) => &["interrupted"],
+                    // Whoever asks after the process has given up learns it from the lease.
+                    _ => &["store_unavailable", "interrupted"],
+                };
                 // Without a script: see `somebody_with_a_script_is_told_that_the_store_is_down` for the other.
                 rows.push(Row::new(&name, step.name(), Ends::Explained(ends), move |_| {
                     play(trouble, step, Lasts::Long, false)
@@ -200,7 +204,7 @@ async fn play(trouble: Trouble, step: Step, lasts: Lasts, script: bool) -> Playe
             stop
         }
     };
-    Played { stop, scene, browser, script }
+    Played::on_file(stop, scene, browser, script)
 }
 
 /// Somebody who is signed in, while the sessions cannot be read: never "not signed in".
@@ -220,5 +224,5 @@ async fn signed_in(path: &'static str, script: bool) -> Played {
     assert_eq!(browser.cookie(&scene, "vestibule"), session, "the cookie is kept");
     caused.over(&scene).await;
     assert!(browser.is_signed_in(&scene).await);
-    Played { stop, scene, browser, script }
+    Played::on_file(stop, scene, browser, script)
 }

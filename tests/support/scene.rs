@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use mongodb::bson::doc;
 use reqwest::{Method, StatusCode, header::HeaderMap};
 use tokio::{runtime::Runtime, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -25,6 +26,7 @@ use vestibule::server::{
 /// What no log, page or answer may ever contain.
 pub const CLIENT_SECRET: &str = "scene secret: a+b%2Fc d:e&f=g";
 pub const CLIENT_ID: &str = "scene client";
+const MONGO_NAME: &str = "scene";
 /// The header budget of the contract.
 pub const MOST_HEADER_BYTES: usize = 1_536;
 
@@ -32,6 +34,8 @@ pub struct Scene {
     pub provider: RunningProvider,
     pub origin: String,
     pub database: PathBuf,
+    /// In place of the file: the connection string, without a database name.
+    mongo: Option<String>,
     pub admin: SocketAddr,
     address: SocketAddr,
     keys: Vec<u8>,
@@ -98,6 +102,15 @@ impl Scene {
     }
 
     pub async fn configured(config: ProviderConfig, tweak: fn(&mut Settings)) -> Self {
+        Self::on(config, tweak, None).await
+    }
+
+    /// On the MongoDB server at `uri`, which nobody else uses.
+    pub async fn on_mongo(uri: &str, tweak: fn(&mut Settings)) -> Self {
+        Self::on(ProviderConfig::new(Profile::Standard), tweak, Some(uri.to_owned())).await
+    }
+
+    async fn on(config: ProviderConfig, tweak: fn(&mut Settings), mongo: Option<String>) -> Self {
         let address = free_address();
         let origin = format!("http://{address}");
         let client = Client::basic(CLIENT_ID, CLIENT_SECRET, &format!("{origin}/auth/oidc/callback"));
@@ -109,6 +122,7 @@ impl Scene {
             provider,
             origin,
             database: folder.path().join("scene.db"),
+            mongo,
             admin: free_address(),
             address,
             keys: vec![7],
@@ -146,7 +160,10 @@ impl Scene {
                 scopes: ["openid", "profile", "email"].map(str::to_owned).to_vec(),
                 ca_file: None,
             },
-            Database::Sqlite { path: self.database.clone() },
+            match &self.mongo {
+                None => Database::Sqlite { path: self.database.clone() },
+                Some(uri) => Database::Mongo { uri: format!("{uri}{MONGO_NAME}").into(), name: MONGO_NAME.to_owned() },
+            },
             self.keys.iter().map(|seed| SecretKey::new(Box::new(vec![*seed; 32]))).collect(),
         );
         settings.public_url = PublicUrl::parse(&self.origin).unwrap();
@@ -184,8 +201,20 @@ impl Scene {
         Browser::default()
     }
 
-    /// A number from the database.
+    /// A number from the database: of a table, or of its rows in one state.
     pub async fn count(&self, what: &str) -> i64 {
+        if let Some(uri) = &self.mongo {
+            let (table, state) = what.split_once(" WHERE state = ").unwrap_or((what, ""));
+            let client = mongodb::Client::with_uri_str(uri).await.unwrap();
+            let table = client.database(MONGO_NAME).collection::<mongodb::bson::Document>(table);
+            let state = state.trim_matches('\'');
+            let filter = if state.is_empty() {
+                doc! {}
+            } else {
+                doc! { "state": state }
+            };
+            return table.count_documents(filter).await.unwrap().try_into().unwrap();
+        }
         let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&self.database);
         let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
         let count = sqlx::query_scalar(sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {what}")));

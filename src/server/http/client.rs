@@ -1,6 +1,9 @@
 //! Where a request comes from. Nothing from a header is believed unless the peer is a configured proxy.
 
-use std::{fmt, net::IpAddr};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+};
 
 use axum::http::HeaderMap;
 use ipnet::IpNet;
@@ -31,11 +34,17 @@ impl Visitor {
             if !is_trusted(client) {
                 break;
             }
-            let Ok(address) = hop.parse() else { break };
+            let Some(address) = address(hop) else { break };
             client = address;
         }
         Self::of(client)
     }
+}
+
+/// An address as proxies write it: alone, with a port, or in brackets.
+fn address(hop: &str) -> Option<IpAddr> {
+    let bare = hop.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(hop);
+    bare.parse().ok().or_else(|| hop.parse::<SocketAddr>().ok().map(|socket| socket.ip()))
 }
 
 impl fmt::Display for Visitor {
@@ -67,6 +76,9 @@ mod tests {
         assert_eq!(visitor("10.0.0.1", &["127.0.0.1, 203.0.113.9"], &["10.0.0.0/8"]), "203.0.113.9");
         assert_eq!(visitor("10.0.0.1", &["203.0.113.9, 10.2.3.4"], &["10.0.0.0/8"]), "203.0.113.9");
         assert_eq!(visitor("10.0.0.1", &["203.0.113.9", "10.2.3.4"], &["10.0.0.0/8"]), "203.0.113.9");
+        assert_eq!(visitor("10.0.0.1", &["203.0.113.9:4711"], &["10.0.0.0/8"]), "203.0.113.9");
+        assert_eq!(visitor("10.0.0.1", &["[2001:db8::1]:443"], &["10.0.0.0/8"]), "2001:db8::/64");
+        assert_eq!(visitor("10.0.0.1", &["[2001:db8::1]"], &["10.0.0.0/8"]), "2001:db8::/64");
         assert_eq!(visitor("10.0.0.1", &["junk"], &["10.0.0.0/8"]), "10.0.0.1");
         assert_eq!(visitor("10.0.0.1", &[], &["10.0.0.0/8"]), "10.0.0.1");
         assert_eq!(visitor("::ffff:198.51.100.7", &[], &[]), "198.51.100.7");

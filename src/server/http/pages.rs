@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc};
 use axum::{
     Json,
     body::Bytes,
-    extract::{ConnectInfo, Query, RawQuery, State},
+    extract::{ConnectInfo, RawQuery, State},
     http::{
         HeaderMap, HeaderValue, Method, StatusCode, Uri,
         header::{ACCEPT_LANGUAGE, CONTENT_TYPE, LOCATION, RETRY_AFTER, SET_COOKIE, VARY, WWW_AUTHENTICATE},
@@ -13,7 +13,6 @@ use axum::{
     },
     response::{Html, IntoResponse as _, Response},
 };
-use serde::Deserialize;
 use time::format_description::well_known::Rfc3339;
 use tokio::time::{Instant, timeout_at};
 
@@ -68,6 +67,9 @@ impl Visit {
     #[must_use]
     pub fn of(app: Arc<App>, parts: &Parts) -> Self {
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
+        if let Some(peer) = peer {
+            app.notice_proxy(peer, &parts.headers);
+        }
         let peer = peer.unwrap_or(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED));
         let arrived = parts.extensions.get::<Arrived>().map_or_else(Instant::now, |arrived| arrived.0);
         let cookies = app.cookies;
@@ -115,6 +117,19 @@ impl Visit {
         let reference = Reference::of(&self.app.ambient.bytes::<16>());
         error.log_with(&reference);
         self.failure(&Failure { error, reference, query: None, begin_again: None, retry_in: None }, None)
+    }
+
+    /// The account was switched off since the person signed in. The way on asks the provider who one is.
+    fn disabled(&self) -> Response {
+        let reference = Reference::of(&self.app.ambient.bytes::<16>());
+        SignInError::UserDisabled.log_with(&reference);
+        let only = self.app.providers.iter().next().filter(|_| self.app.providers.iter().count() == 1);
+        let begin_again = only.map(|provider| {
+            let provider = provider.id().clone();
+            Start { provider, return_to: ReturnTo::default(), other_account: true, clicked: true }.path()
+        });
+        let error = SignInError::UserDisabled;
+        self.failure(&Failure { error, reference, query: None, begin_again, retry_in: None }, None)
     }
 
     /// The explained page. `same` is the path that asks the same again, where asking again may help.
@@ -182,6 +197,13 @@ impl Visit {
         self.failure(&failure, Some(same.to_owned()))
     }
 
+    fn waiting(&self, query: String, reference: &Reference, provider: String) -> Response {
+        let again = callback_path(&held(&query));
+        let reference = reference.to_string();
+        let html = view::waiting(&self.shell(), &view::Waiting { provider, again, query, reference });
+        self.page(StatusCode::OK, html)
+    }
+
     fn off_to_the_provider(&self, started: &Started) -> Response {
         let mut response = see_other(started.location.as_str());
         if let Some(browser) = &started.browser {
@@ -212,8 +234,8 @@ fn see_other(location: &str) -> Response {
     }
 }
 
-/// A query parameter that is decoded once and used only if it stands there once.
-#[derive(Default, Deserialize)]
+/// Our own query parameters, decoded once; of duplicates the first counts.
+#[derive(Default)]
 struct Asked {
     provider: Option<String>,
     return_to: Option<String>,
@@ -223,8 +245,18 @@ struct Asked {
 
 impl Asked {
     fn parse(query: Option<&str>) -> Self {
-        let uri = query.and_then(|query| format!("/?{query}").parse::<Uri>().ok()).unwrap_or_default();
-        Query::<Self>::try_from_uri(&uri).map(|query| query.0).unwrap_or_default()
+        let mut asked = Self::default();
+        for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+            let place = match &*name {
+                "provider" => &mut asked.provider,
+                "return_to" => &mut asked.return_to,
+                "prompt" => &mut asked.prompt,
+                "again" => &mut asked.again,
+                _ => continue,
+            };
+            place.get_or_insert_with(|| value.into_owned());
+        }
+        asked
     }
 }
 
@@ -319,25 +351,22 @@ pub async fn callback(visit: Visit, method: Method, RawQuery(query): RawQuery) -
         Completion::GoOn(return_to) => see_other(return_to.as_str()),
         Completion::Restart(started) => visit.off_to_the_provider(&started),
         // The code leaves the address before any page is shown.
-        Completion::Pending { query, .. } if brings_answer => see_other(&callback_path(&query)),
-        Completion::Pending { query, reference, provider, .. } => {
-            let html = view::waiting(
-                &visit.shell(),
-                &view::Waiting {
-                    provider,
-                    again: callback_path(&held(&query)),
-                    query,
-                    reference: reference.to_string(),
-                },
-            );
-            visit.page(StatusCode::OK, html)
+        Completion::Pending { query, .. } if brings_answer && fits_a_redirect(&query) => {
+            see_other(&callback_path(&query))
         }
+        Completion::Pending { query, reference, provider, .. } => visit.waiting(query, &reference, provider),
         Completion::Failed(failure) => match &failure.query {
-            Some(explained) if brings_answer => see_other(&callback_path(explained)),
+            Some(explained) if brings_answer && fits_a_redirect(explained) => see_other(&callback_path(explained)),
             Some(query) => visit.failure(&failure, Some(callback_path(query))),
             None => visit.failure(&failure, None),
         },
     }
+}
+
+/// The budget of 1,536 bytes less what other headers take. What is longer (a long code that could not be claimed yet)
+/// goes into the page instead.
+const fn fits_a_redirect(query: &str) -> bool {
+    query.len() <= 1_150
 }
 
 fn callback_path(query: &str) -> String {
@@ -359,7 +388,8 @@ pub async fn callback_form(visit: Visit, body: Bytes) -> Response {
     }
     let Ok(form) = std::str::from_utf8(&body) else { return visit.problem(SignInError::BadRequest) };
     match visit.app.sign_in.requery(form) {
-        Some(query) => see_other(&callback_path(&query)),
+        Some((query, ..)) if fits_a_redirect(&query) => see_other(&callback_path(&query)),
+        Some((query, reference, provider)) => visit.waiting(query, &reference, provider),
         None => visit.problem(SignInError::StateInvalid),
     }
 }
@@ -384,7 +414,7 @@ pub async fn account(visit: Visit) -> Response {
             );
             visit.page(StatusCode::OK, html)
         }
-        Ok(Found::Disabled) => visit.problem(SignInError::UserDisabled),
+        Ok(Found::Disabled) => visit.disabled(),
         Ok(Found::Nobody) => see_other(&format!("{}?return_to={}", paths::LOGIN, paths::ACCOUNT)),
         Err(error) => visit.store_unavailable(&error, paths::ACCOUNT),
     }
@@ -487,8 +517,9 @@ pub async fn home() -> Response {
 }
 
 /// `GET /login`, where Vestibule owns the host.
-pub async fn login_alias(RawQuery(query): RawQuery) -> Response {
-    see_other(&query.map_or_else(|| paths::LOGIN.to_owned(), |query| format!("{}?{query}", paths::LOGIN)))
+pub async fn login_alias(visit: Visit, RawQuery(query): RawQuery) -> Response {
+    let return_to = visit.app.sign_in.return_to(Asked::parse(query.as_deref()).return_to.as_deref());
+    see_other(&format!("{}?return_to={}", paths::LOGIN, return_to.encoded()))
 }
 
 /// `GET /healthz`: the process lives.
@@ -496,7 +527,7 @@ pub async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// `GET /readyz`: store and keys are in order. A provider that is down is a detail, on `admin_listen`.
+/// `GET /readyz`: the store answers (keys were in order, or the program would not run). A provider that is down is a detail, on `admin_listen`.
 pub async fn readyz(State(app): State<Arc<App>>) -> Response {
     match timeout_at(Instant::now() + app.sign_in.patience(), app.store.ready()).await {
         Ok(Ok(_)) => (StatusCode::OK, "ready\n").into_response(),

@@ -119,13 +119,16 @@ impl SessionStore for Records {
 pub(super) fn failure(error: session::Error) -> StoreError {
     match error {
         session::Error::Store(session_store::Error::Backend(detail)) => StoreError::Unavailable(detail),
+        session::Error::Store(session_store::Error::Decode(detail)) => StoreError::Unreadable(detail),
         other => StoreError::Unreadable(other.to_string()),
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn backend(error: StoreError) -> session_store::Error {
-    session_store::Error::Backend(error.to_string())
+    match error {
+        StoreError::Unavailable(detail) => session_store::Error::Backend(detail),
+        StoreError::Unreadable(detail) => session_store::Error::Decode(detail),
+    }
 }
 
 fn milliseconds(moment: OffsetDateTime) -> i64 {

@@ -20,15 +20,14 @@ use crate::server::{
     ids::{CodeHash, Reference, UserId},
     provider::Provider,
     seal::Purpose,
-    store::{Attempt, AttemptState},
+    session::Found,
+    store::{Attempt, AttemptState, StoreError},
 };
 
 /// How long a verified attempt can be delivered.
 const DELIVERABLE: Duration = Duration::from_secs(2 * 60);
 /// Where another process works on an attempt, its state is looked up this often while a request is held.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
-/// The longest query that is put into a redirect: the budget of 1,536 bytes less what other headers take.
-const LONGEST_REDIRECT: usize = 1_150;
 
 /// How a request for completion wants to be answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,16 +106,21 @@ impl SignIn {
             _ if expired => SignInError::AttemptExpired,
             Some(browser) if !browser.may_restart(envelope.started) => SignInError::AlreadyUsed,
             // With a key of its own it is most likely one of many tabs begun before there was a cookie: begin anew
-            // once by itself, which gives nobody more power than a link to start.
+            // by itself, which gives nobody more power than a link to start.
             Some(browser) if envelope.restarts < MOST_RESTARTS => {
-                if let Some(session) = asking.session
-                    && browser.key.hash() != envelope.browser
-                    && let Ok(Ok(crate::server::session::Found::SignedIn(_))) =
-                        timeout_at(asking.arrived + self.rules.patience, self.sessions.find(session)).await
-                {
-                    return Completion::GoOn(envelope.return_to.clone());
-                }
                 let until = asking.arrived + self.rules.patience;
+                if let Some(session) = asking.session {
+                    match timeout_at(until, self.sessions.find(session)).await {
+                        Ok(Ok(Found::SignedIn(_))) => return Completion::GoOn(envelope.return_to.clone()),
+                        Ok(Ok(Found::Disabled)) => {
+                            return self.failed(received, state, SignInError::UserDisabled, None);
+                        }
+                        Ok(Ok(Found::Nobody)) => {}
+                        Ok(Err(_)) | Err(_) => {
+                            return self.failed(received, state, SignInError::StoreUnavailable, None);
+                        }
+                    }
+                }
                 match self.restart(envelope, provider, &browser, until).await {
                     Some(started) => return Completion::Restart(started),
                     None => SignInError::SignInUnavailable,
@@ -185,10 +189,12 @@ impl SignIn {
                 }
                 // Nobody has claimed it, and this request brings no answer to claim it with.
                 Ok(Ok(None)) => return case.failed(self, SignInError::AnswerMalformed),
-                Ok(Err(error)) => {
-                    tracing::warn!(code = "store_unavailable", detail = %error, "attempt");
-                    return self.pending(&case.received, case.query());
+                Ok(Err(StoreError::Unreadable(detail))) => {
+                    tracing::error!(code = "store_unavailable", detail, "attempt");
+                    return case.failed(self, SignInError::Interrupted);
                 }
+                // A page without script asks again at once, so it is held even where the answer is known.
+                Ok(Err(error)) => tracing::warn!(code = "store_unavailable", detail = %error, "attempt"),
                 Err(_) => return self.pending(&case.received, case.query()),
             }
             if Instant::now() + LOOK_EVERY >= patience {
@@ -203,14 +209,15 @@ impl SignIn {
         if code.is_some_and(|code| code != attempt.code) {
             return Some(case.spent(self));
         }
+        let until = (case.asking.arrived + self.rules.patience).max(Instant::now() + LOOK_EVERY);
         Some(match attempt.state {
             AttemptState::Running { stale: false } => return None,
-            AttemptState::Running { stale: true } => match self.store.interrupt(attempt.id).await {
-                Ok(true) => {
+            AttemptState::Running { stale: true } => match timeout_at(until, self.store.interrupt(attempt.id)).await {
+                Ok(Ok(true)) => {
                     SignInError::Interrupted.log_with(&attempt.id.reference());
                     case.failed(self, SignInError::Interrupted)
                 }
-                Ok(false) | Err(_) => return None,
+                Ok(Ok(false) | Err(_)) | Err(_) => return None,
             },
             AttemptState::Interrupted => case.failed(self, SignInError::Interrupted),
             AttemptState::Failed { code, retry_at } => {
@@ -225,11 +232,9 @@ impl SignIn {
                 }
             }
             AttemptState::Verified { delivery, .. } => {
-                if delivery.is_some()
-                    && let Err(error) = self.store.close_delivery(attempt.id).await
-                {
-                    // It is past its time whether or not that is written down.
-                    tracing::warn!(code = "store_unavailable", detail = %error, "delivery");
+                // It is past its time whether or not that is written down.
+                if delivery.is_some() {
+                    let _ = timeout_at(until, self.store.close_delivery(attempt.id)).await;
                 }
                 self.over(&case.received, &case.state, &case.asking, SignInError::AlreadyUsed).await
             }
@@ -300,10 +305,10 @@ impl SignIn {
     }
 
     fn unclaimed_query(&self, case: &Case, answer: Option<&Answer>) -> String {
-        answer
-            .map(|answer| resealed(&case.state, answer, &case.received, &self.keys, &self.ambient))
-            .filter(|query| query.len() <= LONGEST_REDIRECT)
-            .unwrap_or_else(|| case.query())
+        answer.map_or_else(
+            || case.query(),
+            |answer| resealed(&case.state, answer, &case.received, &self.keys, &self.ambient),
+        )
     }
 
     /// A failure before there is any state of ours to go by: it lives in the log alone.
@@ -316,12 +321,15 @@ impl SignIn {
     /// The callback's query for a form post (`response_mode=form_post`): a cross-site POST carries no cookie of ours,
     /// so the answer is sealed and asked for again by a redirect, which does. `None`: no state of ours.
     #[must_use]
-    pub fn requery(&self, form: &str) -> Option<String> {
+    pub fn requery(&self, form: &str) -> Option<(String, Reference, String)> {
         let callback = Callback::parse(form);
         let state = callback.state.as_deref().ok()?;
         let received = Received::open(state, &self.keys)?;
         let answer = callback.answer.as_ref()?;
-        Some(resealed(state, answer, &received, &self.keys, &self.ambient))
+        let query = resealed(state, answer, &received, &self.keys, &self.ambient);
+        let envelope = &received.envelope;
+        let provider = self.providers.get(&envelope.provider)?.name().to_owned();
+        Some((query, envelope.attempt.reference(), provider))
     }
 }
 

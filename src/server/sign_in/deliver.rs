@@ -6,6 +6,7 @@ use super::{Asking, Completion, SignIn, browser::Browser, envelope::Received, er
 use crate::server::{
     ids::{Issuer, UserId},
     session::{Admission, Found, SessionId},
+    store::StoreError,
 };
 
 impl SignIn {
@@ -26,10 +27,15 @@ impl SignIn {
         let until = tokio::time::Instant::now().max(asking.arrived + self.rules.patience)
             + std::time::Duration::from_millis(100);
         match timeout_at(until, self.sessions.admit(admission, asking.session)).await {
-            Ok(Ok(())) => {
+            Ok(Ok(true)) => {
                 browser.ended(&envelope.return_to, envelope.started, self.ambient.now());
                 tracing::info!(code = "delivered", reference = %envelope.attempt.reference(), "delivered");
                 Completion::Done { return_to: envelope.return_to.clone(), session, browser }
+            }
+            Ok(Ok(false)) => self.failed(received, state, SignInError::AlreadyUsed, None),
+            Ok(Err(StoreError::Unreadable(detail))) => {
+                tracing::error!(code = "store_unavailable", detail, reference = %envelope.attempt.reference(), "session");
+                self.failed(received, state, SignInError::Interrupted, None)
             }
             Ok(Err(error)) => {
                 tracing::error!(code = "store_unavailable", detail = %error, reference = %envelope.attempt.reference(), "session");

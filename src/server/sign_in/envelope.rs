@@ -34,6 +34,8 @@ pub struct Envelope {
     pub browser: BrowserHash,
     /// Whether that browser showed no key of ours at the start: it may be one that keeps no cookies.
     pub first_contact: bool,
+    /// Whether the person wanted another account (`prompt=login`).
+    pub other_account: bool,
     /// How often it has been begun anew by itself.
     pub restarts: u8,
 }
@@ -55,6 +57,7 @@ struct Wire {
     started_ms: i64,
     browser: [u8; 32],
     first_contact: bool,
+    other_account: bool,
     restarts: u8,
 }
 
@@ -70,6 +73,7 @@ impl Envelope {
             started_ms: milliseconds(self.started),
             browser: *self.browser.as_bytes(),
             first_contact: self.first_contact,
+            other_account: self.other_account,
             restarts: self.restarts,
         };
         keys.seal(Purpose::State, &[], &wire, ambient)
@@ -97,6 +101,7 @@ impl Received {
                 started: from_milliseconds(wire.started_ms)?,
                 browser: BrowserHash::from_bytes(wire.browser),
                 first_contact: wire.first_contact,
+                other_account: wire.other_account,
                 restarts: wire.restarts,
             },
             key: opened.key,

@@ -10,7 +10,7 @@ use std::{
 use time::OffsetDateTime;
 use tokio::{
     sync::{Semaphore, watch},
-    time::{Instant, sleep, timeout_at},
+    time::{Instant, sleep, timeout, timeout_at},
 };
 use tracing::Instrument as _;
 
@@ -34,6 +34,10 @@ use crate::server::{
 
 /// The lease of a running attempt is renewed this often ([`crate::server::store::LEASE`] is three times as long).
 const RENEW_EVERY: Duration = Duration::from_secs(2);
+/// Exchanges that run or wait for their turn, of everybody: each may hold a code of some kilobytes for the deadline.
+const MOST_WAITING: usize = 4_096;
+/// The same, of one visitor. Many people may share an address.
+const MOST_WAITING_OF_A_VISITOR: usize = 512;
 /// Pauses between tries of a store that does not answer.
 const STORE_PAUSES: [Duration; 3] = [Duration::from_millis(100), Duration::from_millis(400), Duration::from_secs(1)];
 
@@ -71,6 +75,7 @@ pub(super) struct Exchanges {
 #[derive(Clone)]
 pub(super) struct Running {
     pub(super) code: CodeHash,
+    visitor: Visitor,
     pub(super) progress: watch::Receiver<Progress>,
 }
 
@@ -117,8 +122,15 @@ impl SignIn {
         if let Some(running) = running.get(&attempt) {
             return running.clone();
         }
+        let code = job.answer.code_hash();
+        let theirs = running.values().filter(|running| running.visitor == job.visitor).count();
+        if running.len() >= MOST_WAITING || theirs >= MOST_WAITING_OF_A_VISITOR {
+            SignInError::Busy.log_with(&attempt.reference());
+            let (_, progress) = watch::channel(Progress::Over(Over::NotClaimed(SignInError::Busy)));
+            return Running { code, visitor: job.visitor, progress };
+        }
         let (sender, progress) = watch::channel(Progress::Unclaimed);
-        let entry = Running { code: job.answer.code_hash(), progress };
+        let entry = Running { code, visitor: job.visitor, progress };
         running.insert(attempt, entry.clone());
         drop(running);
         let listed = Listed { sign_in: self.clone(), attempt };
@@ -172,12 +184,15 @@ impl SignIn {
         }
         progress.send_replace(Progress::Claimed);
 
-        let work = self.work(job, deadline, &mut trace);
-        let result = tokio::select! {
-            result = work => result,
+        tokio::select! {
+            over = self.work_and_settle(job, owner, deadline, &mut trace) => over,
             never = self.keep_lease(envelope.attempt, owner) => match never {},
-        };
-        let (verdict, over) = match result {
+        }
+    }
+
+    async fn work_and_settle(&self, job: &Job, owner: OwnerToken, deadline: Instant, trace: &mut Trace) -> Over {
+        let envelope = &job.received.envelope;
+        let (verdict, over) = match self.work(job, deadline, trace).await {
             Ok(user) => {
                 let context = envelope.attempt;
                 let delivery = self.keys.seal_bytes(Purpose::Delivery, context.as_bytes(), &user, &self.ambient);
@@ -194,7 +209,7 @@ impl SignIn {
             Ok(false) => Over::Failed(SignInError::Interrupted, None),
             Err(error) => {
                 tracing::error!(code = "store_unavailable", detail = %error, "verdict");
-                Over::Failed(SignInError::StoreUnavailable, None)
+                Over::Failed(SignInError::Interrupted, None)
             }
         }
     }
@@ -209,9 +224,10 @@ impl SignIn {
             Ok(Admitted::NotAllowed) => Err(SignInError::NotAllowed),
             Ok(Admitted::Unknown) => Err(SignInError::UserUnknown),
             Ok(Admitted::Disabled) => Err(SignInError::UserDisabled),
+            // The code is spent, so asking again would help nobody: the person begins anew.
             Err(error) => {
                 tracing::error!(code = "store_unavailable", detail = %error, "user");
-                Err(SignInError::StoreUnavailable)
+                Err(SignInError::Interrupted)
             }
         };
         trace.record("user", since, result.as_ref().map_or_else(|error| error.code(), |_| "ok"));
@@ -254,10 +270,8 @@ impl SignIn {
 
     fn fault(&self, job: &Job, fault: &ProviderFault) -> Failed {
         let now = self.ambient.now();
-        if matches!(
-            fault,
-            ProviderFault::CodeRefused(_) | ProviderFault::ClientRefused { .. } | ProviderFault::TokenRefused(_)
-        ) {
+        // A refused client is the operator's fault and not the visitor's.
+        if matches!(fault, ProviderFault::CodeRefused(_) | ProviderFault::TokenRefused(_)) {
             self.failures.count(job.visitor, now);
         }
         let error = SignInError::from_code(fault.code()).unwrap_or(SignInError::ProviderBadAnswer);
@@ -273,8 +287,10 @@ impl SignIn {
         loop {
             sleep(RENEW_EVERY).await;
             // A lease that cannot be renewed is no reason to give up: the verdict is compared and set.
-            if let Err(error) = self.store.renew(attempt, owner).await {
-                tracing::warn!(code = "store_unavailable", detail = %error, "lease");
+            match timeout(RENEW_EVERY, self.store.renew(attempt, owner)).await {
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) => tracing::warn!(code = "store_unavailable", detail = %error, "lease"),
+                Err(_) => tracing::warn!(code = "store_unavailable", detail = "no answer in time", "lease"),
             }
         }
     }

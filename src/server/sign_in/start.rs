@@ -58,12 +58,13 @@ pub struct Started {
 }
 
 impl Start {
-    /// The path that starts this sign-in by a click on one of our own buttons.
+    /// The path that starts this sign-in.
     #[must_use]
     pub fn path(&self) -> String {
         let other_account = if self.other_account { "&prompt=login" } else { "" };
+        let clicked = if self.clicked { "&again=1" } else { "" };
         format!(
-            "{}?provider={}&return_to={}{other_account}&again=1",
+            "{}?provider={}&return_to={}{other_account}{clicked}",
             paths::OIDC_LOGIN,
             self.provider,
             self.return_to.encoded()
@@ -84,7 +85,8 @@ impl SignIn {
         }
         let failed = |error, retry_in| {
             let reference = Reference::of(&self.ambient.bytes::<16>());
-            let again = Start { clicked: true, ..start.clone() };
+            let other_account = start.other_account || error == SignInError::UserDisabled;
+            let again = Start { clicked: true, other_account, ..start.clone() };
             StartOutcome::Failed(Failure { error, reference, query: None, begin_again: Some(again.path()), retry_in })
         };
         let Some(provider) = self.providers.get(&start.provider) else {
@@ -116,10 +118,11 @@ impl SignIn {
             started: now,
             browser: browser.key.hash(),
             first_contact: !known,
+            other_account: start.other_account,
             restarts: 0,
         };
         let until = asking.arrived + self.rules.patience;
-        match self.authorization_url(provider, &envelope, &browser, start.other_account, until).await {
+        match self.authorization_url(provider, &envelope, &browser, until).await {
             Some(location) => {
                 tracing::info!(code = "start", reference = %envelope.attempt.reference(), provider = %provider.id(), "start");
                 StartOutcome::Started(Started { location, browser: changed.then_some(browser) })
@@ -144,7 +147,7 @@ impl SignIn {
             restarts: old.restarts + 1,
             ..old.clone()
         };
-        let location = self.authorization_url(provider, &envelope, browser, false, until).await?;
+        let location = self.authorization_url(provider, &envelope, browser, until).await?;
         Some(Started { location, browser: None })
     }
 
@@ -153,7 +156,6 @@ impl SignIn {
         provider: &Provider,
         envelope: &Envelope,
         browser: &Browser,
-        prompt_login: bool,
         until: tokio::time::Instant,
     ) -> Option<Url> {
         let secrets = Secrets::new(&self.keys, envelope.attempt, &browser.key);
@@ -161,7 +163,7 @@ impl SignIn {
             state: envelope.seal(&self.keys, &self.ambient),
             nonce: secrets.nonce(),
             verifier: secrets.verifier(),
-            prompt_login,
+            prompt_login: envelope.other_account,
         };
         match timeout_at(until, provider.authorization_url(request)).await {
             Ok(Ok(url)) => Some(url),

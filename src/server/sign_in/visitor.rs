@@ -11,10 +11,11 @@ use crate::server::http::client::Visitor;
 
 /// Failed token requests within [`WINDOW`] before a visitor has to wait.
 const MOST_FAILURES: u32 = 5;
-/// Counted from the first failure; a moment over the ten minutes in which Authelia allows 50 to all of us together.
+/// Counted from the first failure: the ten minutes in which Authelia allows 50 to all of us together.
 const WINDOW: Duration = Duration::from_secs(10 * 60);
-/// Exchanges that one visitor may have running at once. Many people may share an address, and twenty tabs one browser.
-const MOST_AT_ONCE: usize = 32;
+/// Exchanges that one visitor may have running at once; the others wait their turn. As many may fail at once before
+/// the first failure is counted, so this and [`MOST_FAILURES`] together stay well below what a provider allows.
+const MOST_AT_ONCE: usize = 8;
 /// Visitors remembered; past that the least busy are forgotten.
 const VISITORS: u64 = 100_000;
 
