@@ -1094,7 +1094,7 @@ mod wiretap {
     };
 
     /// Connects; notes every command but those by which the driver watches the server.
-    pub(crate) fn to(server: SocketAddr) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
+    pub(super) fn to(server: SocketAddr) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let noted = Arc::new(Mutex::new(Vec::new()));
@@ -1291,8 +1291,10 @@ async fn sqlite_locked_by_another_is_unavailable_in_time() {
     let bench = Bench::sqlite().await;
     let lock = bench.raw.pool().begin_with("BEGIN EXCLUSIVE").await.unwrap();
     let began = Instant::now();
-    let answer = bench.store.claim(&claim_of(1, 1)).await;
+    let (claim, ready) = (claim_of(1, 1), bench.store.ready());
+    let (answer, ready) = tokio::join!(bench.store.claim(&claim), ready);
     assert!(matches!(answer, Err(StoreError::Unavailable(_))), "{answer:?}");
+    assert!(matches!(ready, Err(StoreError::Unavailable(_))), "{ready:?}");
     assert!(began.elapsed() < Duration::from_secs(7));
     lock.rollback().await.unwrap();
     claimed(&*bench.store, &claim_of(1, 1)).await;

@@ -10,7 +10,10 @@ use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -18,14 +21,22 @@ use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
 /// `$1` is the folder, the rest the server's command line. Says the server's process id, then waits: for the word
-/// `stop`, after which the data stay, or for our end, after which nothing is left.
+/// `stop`, after which the data stay, or for our end, after which nothing is left. SecantusDB sometimes hangs when it
+/// is asked to end while it is busy, so it is not asked for long.
 const KEEPER: &str = r#"trap '' INT
 folder=$1; shift
 "$@" </dev/null >>"$folder/log" 2>&1 & server=$!
 echo $server
 read -r word
-kill -CONT $server 2>/dev/null; kill $server 2>/dev/null; wait $server
-[ "$word" = stop ] || rm -rf "$folder""#;
+if [ "$word" = stop ]; then
+  kill -CONT $server; kill $server
+  (sleep 3; kill -KILL $server) & watchdog=$!
+  wait $server
+  kill $watchdog
+else
+  kill -KILL $server; wait $server
+  rm -rf "$folder"
+fi >/dev/null 2>&1"#;
 
 /// How long a server may take to listen.
 const START: Duration = Duration::from_secs(60);
@@ -102,7 +113,10 @@ impl Server {
 
     /// Freezes the process: connections stay open and nothing answers.
     pub fn pause(&self) {
-        self.signal("-STOP");
+        let process = self.signal("-STOP");
+        while !is_stopped(&process) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// Lets it go on.
@@ -110,10 +124,11 @@ impl Server {
         self.signal("-CONT");
     }
 
-    fn signal(&self, signal: &str) {
-        let keeper = self.own().keeper();
-        let server = &keeper.as_ref().expect("the server runs").server;
-        assert!(Command::new("kill").args([signal, server]).status().expect("kill").success());
+    /// Answers the process that got it.
+    fn signal(&self, signal: &str) -> String {
+        let process = self.own().keeper().as_ref().expect("the server runs").server.clone();
+        assert!(Command::new("kill").args([signal, &process]).status().expect("kill").success());
+        process
     }
 
     fn own(&self) -> &Own {
@@ -185,6 +200,26 @@ fn on_path(program: &str) -> Option<PathBuf> {
     env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(program)).find(|path| path.is_file())
 }
 
+/// A port that nobody uses now, and that no outgoing connection is given: a stopped server must find it free again.
 fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|socket| socket.local_addr()).expect("a free port").port()
+    // Below the ephemeral range; test programs that run at the same time begin at different places.
+    const PORTS: std::ops::Range<u16> = 30_000..32_000;
+    static TAKEN: AtomicUsize = AtomicUsize::new(0);
+    let begin = usize::try_from(std::process::id()).expect("a process id") * 7 % PORTS.len();
+    PORTS
+        .cycle()
+        .skip(begin + TAKEN.fetch_add(1, Ordering::Relaxed))
+        .find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())
+        .expect("a free port")
+}
+
+/// Whether every thread of the process has stopped (a signal takes its time). Where there is no `/proc`, hoped for.
+fn is_stopped(process: &str) -> bool {
+    std::fs::read_dir(format!("/proc/{process}/task")).map_or(true, |mut threads| {
+        threads.all(|thread| {
+            let status = thread.and_then(|thread| std::fs::read_to_string(thread.path().join("stat")));
+            // `pid (name) state …`
+            status.is_ok_and(|status| status.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T')))
+        })
+    })
 }

@@ -147,9 +147,9 @@ impl Files {
 #[async_trait]
 impl Store for SqliteStore {
     async fn ready(&self) -> Result<Vec<String>, StoreError> {
-        // Through the writer: a file that can only be read does not sign anybody in.
+        // The lock to write: a file that can only be read signs nobody in.
         self.with(|files| async {
-            sqlx::query("SELECT 1").execute(&files.writer).await?;
+            files.write().await?.rollback().await?;
             Ok(Vec::new())
         })
         .await
