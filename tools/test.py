@@ -230,6 +230,9 @@ def main(arguments: list[str]) -> int:
             print(f"there are: {' '.join(stage.name for stage in everything)}", file=sys.stderr)
             return 2
     os.environ.update(environment(dict(os.environ)))
+    # So that a stage does not outlive us (`run` ends what it has started).
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: sys.exit(1))
     total = run_all(chosen)
     print(total)
     return 1 if total.failed else 0
