@@ -47,7 +47,9 @@ export class Exchange {
   /** Whether the answer is there in full (a browser that goes away early cuts it short). */
   get complete(): boolean {
     if (!headOf(this.#received).endsWith(HEAD_END)) return false;
-    if (this.header('transfer-encoding') === 'chunked') return this.#received.at(-1)?.toString('latin1').endsWith('0\r\n\r\n') ?? false;
+    if (this.header('transfer-encoding') === 'chunked') {
+      return Buffer.concat(this.#received).toString('latin1').endsWith('\r\n0\r\n\r\n');
+    }
     return this.bytes >= this.headBytes + Number(this.header('content-length') ?? 0);
   }
 
