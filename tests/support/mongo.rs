@@ -6,7 +6,7 @@
 
 use std::{
     env,
-    io::{BufRead as _, BufReader},
+    io::{BufRead as _, BufReader, Write as _},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -17,13 +17,14 @@ use std::{
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
-/// `$1` is the log, the rest the server's command line. Says the server's process id, then waits for our end.
+/// `$1` is the log, the rest the server's command line. Says the server's process id, then waits for our end, and tidies
+/// up unless the last word was to keep the data.
 const KEEPER: &str = r#"log=$1; shift
 "$@" </dev/null >>"$log" 2>&1 & server=$!
 echo $server
-cat >/dev/null
+last=$(cat)
 kill -CONT $server 2>/dev/null; kill $server 2>/dev/null; wait $server
-[ -z "$SCRATCH" ] || rm -rf "$SCRATCH""#;
+[ "$last" = keep ] || rm -rf "$SCRATCH""#;
 
 /// How long a server may take to listen.
 const START: Duration = Duration::from_secs(60);
@@ -95,7 +96,11 @@ impl Server {
 
     /// Ends the process; returns when it is gone.
     pub fn stop(&self) {
-        drop(self.own().keeper().take());
+        let mut keeper = self.own().keeper().take();
+        if let Some(stdin) = keeper.as_mut().and_then(|keeper| keeper.shell.stdin.as_mut()) {
+            stdin.write_all(b"keep").expect("the shell listens");
+        }
+        drop(keeper);
     }
 
     /// Freezes the process: connections stay open and nothing answers.
