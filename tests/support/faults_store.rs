@@ -6,7 +6,7 @@ use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
 use vestibule::server::{demo::Endpoint, demo::Profile, settings::Settings};
 
 use crate::{
-    faults::{Ends, Ends::SignedIn, Person, Played, RETURN_TO, Row, encoded},
+    faults::{BEYOND, Ends, Ends::SignedIn, Person, Played, RETURN_TO, Row, Stop, encoded},
     faults_process::verified,
     scene::Scene,
 };
@@ -198,10 +198,19 @@ async fn play(trouble: Trouble, step: Step, lasts: Lasts, script: bool) -> Playe
             caused.over(&scene).await;
             person.go(&scene.url(&format!("/auth/oidc/callback?{waiting}"))).await
         }
-        Lasts::Long => {
+        Lasts::Long if step == Step::Claim => {
             let stop = person.go(&next).await;
             caused.over(&scene).await;
             stop
+        }
+        // Who asked just before and just after the process gave up waits until the lease can be looked at.
+        Lasts::Long => {
+            let stop = person.go_for(&next, BEYOND).await;
+            caused.over(&scene).await;
+            match stop {
+                Stop::Waiting(query) => person.go(&scene.url(&format!("/auth/oidc/callback?{query}"))).await,
+                stop => stop,
+            }
         }
     };
     Played::on_file(stop, scene, browser, script)
