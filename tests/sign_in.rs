@@ -14,7 +14,7 @@ use vestibule::server::demo::{Behaviour, CallbackEdit, Endpoint, Fault, Profile,
 #[tokio::test]
 async fn the_quick_path_is_the_whole_sign_in() {
     for profile in [Profile::Standard, Profile::Authelia] {
-        let scene = Scene::with(profile, |_| {}).await;
+        let scene = Scene::with(profile, |settings| settings.sign_in.patience = Duration::from_secs(20)).await;
         let browser = scene.browser();
         let start = browser.get(&scene.url("/auth/oidc/login?return_to=/reports%3Fyear%3D2026")).await;
         assert_eq!(start.status, StatusCode::SEE_OTHER);
@@ -46,7 +46,7 @@ async fn a_warm_sign_in_asks_the_provider_twice() {
 
 #[tokio::test]
 async fn the_incident_stays_under_the_header_budget() {
-    let scene = Scene::with(Profile::Standard, |_| {}).await;
+    let scene = Scene::new().await;
     scene.provider.log_in_as("incident");
     let browser = scene.browser();
     let callback = browser.callback_url(&scene, "/reports").await;
@@ -71,7 +71,7 @@ async fn the_longest_return_to_fits() {
 
 #[tokio::test]
 async fn a_slow_provider_means_a_waiting_page_and_one_redemption() {
-    let scene = Scene::new().await;
+    let scene = Scene::hasty().await;
     scene.provider.hold(Endpoint::Token);
     let browser = scene.browser();
     let callback = browser.callback_url(&scene, "/reports").await;
@@ -89,7 +89,10 @@ async fn a_slow_provider_means_a_waiting_page_and_one_redemption() {
     scene.provider.release(Endpoint::Token);
     // Held for the patience until there is news, and then the redirect itself.
     let held = format!("{}&wait=1", pending.location());
-    let done = browser.get(&scene.url(&held)).await;
+    let mut done = browser.get(&scene.url(&held)).await;
+    while done.status == StatusCode::OK {
+        done = browser.get(&scene.url(&held)).await;
+    }
     assert_eq!(done.location(), "/reports", "{done:#?}");
     assert!(done.sets_session());
     let (page, outcome) = browser.ask(&scene, query(pending.location())).await;
@@ -262,7 +265,8 @@ async fn a_spoilt_answer_spends_the_owners_attempt_and_sends_no_code() {
         (CallbackEdit::Error { code: "<svg/onload=x>".into(), description: None }, "provider_refused_request", 503),
         (CallbackEdit::Add("error".into(), "server_error".into()), "provider_error", 503),
     ] {
-        let scene = Scene::with(Profile::Authelia, |_| {}).await;
+        let scene =
+            Scene::with(Profile::Authelia, |settings| settings.sign_in.patience = Duration::from_secs(20)).await;
         let browser = scene.browser();
         scene.provider.behave(Rule::once(Behaviour::Callback(edit.clone())));
         let callback = browser.callback_url(&scene, "/").await;
@@ -487,7 +491,7 @@ async fn a_restart_between_start_and_callback_loses_nothing() {
 
 #[tokio::test]
 async fn shutdown_finishes_the_exchange_that_runs() {
-    let mut scene = Scene::new().await;
+    let mut scene = Scene::hasty().await;
     let browser = scene.browser();
     let callback = browser.callback_url(&scene, "/reports").await;
     scene.provider.hold(Endpoint::Token);
@@ -525,7 +529,7 @@ async fn the_answer_of_a_peer_that_went_away_is_not_lost() {
 
 #[tokio::test]
 async fn a_provider_that_is_down_is_explained_and_recovers() {
-    let mut scene = Scene::new().await;
+    let mut scene = Scene::hasty().await;
     scene.kill().await;
     scene.provider.down().await;
     scene.start().await;
@@ -586,6 +590,7 @@ async fn one_visitors_junk_does_not_use_up_the_providers_patience() {
     };
     let scene = Scene::configured(config, |settings| {
         settings.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()];
+        settings.sign_in.patience = Duration::from_secs(20);
     })
     .await;
     let vandal = scene.browser();
