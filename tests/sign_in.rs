@@ -34,7 +34,7 @@ async fn the_quick_path_is_the_whole_sign_in() {
 
 #[tokio::test]
 async fn a_warm_sign_in_asks_the_provider_twice() {
-    let scene = Scene::new().await;
+    let scene = Scene::patient().await;
     scene.browser().sign_in(&scene).await;
     scene.provider.forget_requests();
     let browser = scene.browser();
@@ -46,7 +46,7 @@ async fn a_warm_sign_in_asks_the_provider_twice() {
 
 #[tokio::test]
 async fn the_incident_stays_under_the_header_budget() {
-    let scene = Scene::new().await;
+    let scene = Scene::patient().await;
     scene.provider.log_in_as("incident");
     let browser = scene.browser();
     let callback = browser.callback_url(&scene, "/reports").await;
@@ -60,7 +60,7 @@ async fn the_incident_stays_under_the_header_budget() {
 
 #[tokio::test]
 async fn the_longest_return_to_fits() {
-    let scene = Scene::new().await;
+    let scene = Scene::patient().await;
     let path = format!("/{}", "x".repeat(511));
     let start = scene.browser().get(&scene.url(&format!("/auth/oidc/login?return_to={path}"))).await;
     assert!(start.header_bytes() < 2_048, "{}", start.header_bytes());
@@ -104,7 +104,7 @@ async fn a_slow_provider_means_a_waiting_page_and_one_redemption() {
 
 #[tokio::test]
 async fn any_number_of_callbacks_are_one_exchange_and_one_session() {
-    let scene = Scene::new().await;
+    let scene = Scene::patient().await;
     let browser = scene.browser();
     let callback = browser.callback_url(&scene, "/reports").await;
     scene.provider.hold(Endpoint::Token);
@@ -126,7 +126,7 @@ async fn any_number_of_callbacks_are_one_exchange_and_one_session() {
 
 #[tokio::test]
 async fn a_callback_opened_again_leads_on_and_after_sign_out_admits_nobody() {
-    let scene = Scene::new().await;
+    let scene = Scene::patient().await;
     let browser = scene.browser();
     let callback = browser.callback_url(&scene, "/reports").await;
     assert!(browser.get(&callback).await.sets_session());
@@ -149,7 +149,7 @@ async fn a_callback_opened_again_leads_on_and_after_sign_out_admits_nobody() {
 
 #[tokio::test]
 async fn sign_out_before_the_session_was_used_closes_delivery_too() {
-    let scene = Scene::new().await;
+    let scene = Scene::patient().await;
     let browser = scene.browser();
     let callback = browser.callback_url(&scene, "/").await;
     let flow = browser.cookie(&scene, "vestibule-flow").unwrap();
@@ -163,7 +163,7 @@ async fn sign_out_before_the_session_was_used_closes_delivery_too() {
 
 #[tokio::test]
 async fn twenty_tabs_each_land_on_their_own_page() {
-    let scene = Scene::new().await;
+    let scene = Scene::patient().await;
     // Restored at the same moment in a browser without a cookie: every tab is given a key of its own.
     let browser = scene.browser();
     let tabs = (0..20).map(|_| scene.browser());
@@ -185,7 +185,7 @@ async fn twenty_tabs_each_land_on_their_own_page() {
 
 #[tokio::test]
 async fn twenty_tabs_of_a_known_browser_need_one_exchange_each() {
-    let scene = Scene::new().await;
+    let scene = Scene::patient().await;
     let browser = scene.browser();
     browser.get(&scene.url("/auth/oidc/login")).await;
     let mut callbacks = Vec::new();
@@ -200,7 +200,7 @@ async fn twenty_tabs_of_a_known_browser_need_one_exchange_each() {
 
 #[tokio::test]
 async fn a_callback_in_another_browser_consumes_nothing() {
-    let scene = Scene::new().await;
+    let scene = Scene::patient().await;
     let owner = scene.browser();
     owner.get(&scene.url("/auth/oidc/login")).await;
     let callback = owner.callback_url(&scene, "/reports").await;
@@ -218,7 +218,7 @@ async fn a_callback_in_another_browser_consumes_nothing() {
 
 #[tokio::test]
 async fn what_is_no_state_of_ours_is_explained_and_touches_nothing() {
-    let scene = Scene::new().await;
+    let scene = Scene::patient().await;
     let browser = scene.browser();
     let callback = browser.callback_url(&scene, "/").await;
     let (head, state) = callback.split_once("state=").unwrap();
@@ -285,7 +285,7 @@ async fn a_spoilt_answer_spends_the_owners_attempt_and_sends_no_code() {
 
 #[tokio::test]
 async fn the_same_state_with_another_code_is_already_used() {
-    let scene = Scene::new().await;
+    let scene = Scene::patient().await;
     let browser = scene.browser();
     let callback = browser.callback_url(&scene, "/").await;
     assert!(browser.get(&callback).await.sets_session());
@@ -301,7 +301,7 @@ async fn the_same_state_with_another_code_is_already_used() {
 
 #[tokio::test]
 async fn a_form_post_answer_works_though_it_carries_no_cookie() {
-    let scene = Scene::new().await;
+    let scene = Scene::patient().await;
     let browser = scene.browser();
     let callback = browser.callback_url(&scene, "/reports").await;
     let (url, form) = callback.split_once('?').unwrap();
@@ -317,7 +317,7 @@ async fn a_form_post_answer_works_though_it_carries_no_cookie() {
 
 #[tokio::test]
 async fn two_first_sign_ins_at_once_make_one_user() {
-    let scene = Scene::new().await;
+    let scene = Scene::patient().await;
     let (one, other) = (scene.browser(), scene.browser());
     let (first, second) = (one.callback_url(&scene, "/").await, other.callback_url(&scene, "/").await);
     scene.provider.hold(Endpoint::Userinfo);
@@ -333,7 +333,7 @@ async fn two_first_sign_ins_at_once_make_one_user() {
 
 #[tokio::test]
 async fn a_disabled_user_is_refused_at_once_and_at_sign_in() {
-    let scene = Scene::new().await;
+    let scene = Scene::patient().await;
     let browser = scene.browser();
     browser.sign_in(&scene).await;
     scene.execute("UPDATE users SET is_active = 0").await;
@@ -351,7 +351,7 @@ async fn a_disabled_user_is_refused_at_once_and_at_sign_in() {
 
 #[tokio::test]
 async fn nothing_but_a_navigation_begins_or_consumes() {
-    let scene = Scene::new().await;
+    let scene = Scene::patient().await;
     let browser = scene.browser();
     let callback = browser.callback_url(&scene, "/").await;
     let start = scene.url("/auth/oidc/login?return_to=/a");
@@ -379,7 +379,7 @@ async fn nothing_but_a_navigation_begins_or_consumes() {
 
 #[tokio::test]
 async fn only_our_own_pages_sign_out() {
-    let scene = Scene::new().await;
+    let scene = Scene::patient().await;
     let browser = scene.browser();
     browser.sign_in(&scene).await;
     let logout = scene.url("/auth/logout");
@@ -403,7 +403,7 @@ async fn only_our_own_pages_sign_out() {
 
 #[tokio::test]
 async fn going_in_circles_is_explained() {
-    let scene = Scene::new().await;
+    let scene = Scene::patient().await;
     let browser = scene.browser();
     let start = scene.url("/auth/oidc/login?return_to=/app");
     // The application does not accept the session and sends the person back each time.
@@ -426,7 +426,7 @@ async fn going_in_circles_is_explained() {
 
 #[tokio::test]
 async fn a_signed_in_person_is_sent_on_but_not_for_ever() {
-    let scene = Scene::new().await;
+    let scene = Scene::patient().await;
     let browser = scene.browser();
     browser.sign_in(&scene).await;
     let start = scene.url("/auth/oidc/login?return_to=/app");
@@ -444,7 +444,7 @@ async fn a_signed_in_person_is_sent_on_but_not_for_ever() {
 
 #[tokio::test]
 async fn another_sign_in_keeps_the_former_session_for_a_moment_and_another_person_ends_it() {
-    let scene = Scene::new().await;
+    let scene = Scene::patient().await;
     let browser = scene.browser();
     browser.sign_in(&scene).await;
     let former = browser.cookie(&scene, "vestibule").unwrap();
@@ -471,7 +471,7 @@ impl scene::Browser {
 
 #[tokio::test]
 async fn a_restart_between_start_and_callback_loses_nothing() {
-    let mut scene = Scene::new().await;
+    let mut scene = Scene::patient().await;
     let browser = scene.browser();
     let callback = browser.callback_url(&scene, "/reports").await;
     scene.kill().await;
@@ -509,7 +509,7 @@ async fn shutdown_finishes_the_exchange_that_runs() {
 
 #[tokio::test]
 async fn the_answer_of_a_peer_that_went_away_is_not_lost() {
-    let scene = Scene::new().await;
+    let scene = Scene::patient().await;
     let browser = scene.browser();
     let callback = browser.callback_url(&scene, "/reports").await;
     scene.provider.hold(Endpoint::Token);
@@ -566,7 +566,7 @@ async fn a_provider_fault_is_named_and_a_new_sign_in_succeeds() {
         (Fault::json(400, &serde_json::json!({ "error": "invalid_grant" })), "code_refused"),
         (Fault::json(401, &serde_json::json!({ "error": "invalid_client" })), "client_refused"),
     ] {
-        let scene = Scene::new().await;
+        let scene = Scene::patient().await;
         let browser = scene.browser();
         browser.sign_in(&scene).await;
         scene.provider.forget_requests();
@@ -618,7 +618,7 @@ async fn one_visitors_junk_does_not_use_up_the_providers_patience() {
 
 #[tokio::test]
 async fn starting_costs_the_store_nothing() {
-    let scene = Scene::new().await;
+    let scene = Scene::patient().await;
     let browser = scene.browser();
     for _ in 0..300 {
         browser.start(&scene, "/a").await;
@@ -629,7 +629,7 @@ async fn starting_costs_the_store_nothing() {
 
 #[tokio::test]
 async fn garbage_never_breaks_it() {
-    let scene = Scene::new().await;
+    let scene = Scene::patient().await;
     let browser = scene.browser();
     for path in [
         "/auth/oidc/callback?%",
@@ -674,7 +674,7 @@ async fn garbage_never_breaks_it() {
 
 #[tokio::test]
 async fn every_page_carries_the_security_headers_and_no_script_unless_it_waits() {
-    let scene = Scene::new().await;
+    let scene = Scene::patient().await;
     let browser = scene.browser();
     browser.sign_in(&scene).await;
     for path in ["/auth/login", "/auth/account", "/auth/signed-out", "/nowhere"] {

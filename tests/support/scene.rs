@@ -93,8 +93,12 @@ pub fn free_address() -> SocketAddr {
 }
 
 impl Scene {
-    /// With a program so patient that a busy machine does not turn its quick path into the slow one.
     pub async fn new() -> Self {
+        Self::with(Profile::Standard, |_| {}).await
+    }
+
+    /// With a program so patient that a busy machine does not turn its quick path into the slow one.
+    pub async fn patient() -> Self {
         Self::with(Profile::Standard, |settings| settings.sign_in.patience = Duration::from_secs(20)).await
     }
 
