@@ -590,8 +590,8 @@ async fn one_visitors_junk_does_not_use_up_the_providers_patience() {
     .await;
     let vandal = scene.browser();
     vandal.get(&scene.url("/auth/oidc/login")).await;
-    let mut refused = 0;
-    for n in 0..60 {
+    // As fast as possible: side by side, so that none waits for another's failure to be counted.
+    let junk = futures_util::future::join_all((0..60).map(async |n| {
         let start = vandal.get_as(&scene.url("/auth/oidc/login?again=1"), &[("x-forwarded-for", "203.0.113.66")]).await;
         let location = reqwest::Url::parse(start.location()).unwrap();
         let state = location.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
@@ -599,10 +599,12 @@ async fn one_visitors_junk_does_not_use_up_the_providers_patience() {
         let junk = scene.url(&format!("/auth/oidc/callback?code=junk{n}&iss={issuer}&state={state}"));
         let page = vandal.get_as(&junk, &[("x-forwarded-for", "203.0.113.66")]).await;
         let page = vandal.get_as(&scene.url(page.location()), &[("x-forwarded-for", "203.0.113.66")]).await;
-        refused += usize::from(page.body.contains("too_many_failures"));
-    }
-    assert!(refused >= 50, "{refused}");
-    assert!(scene.redeemed() <= 10, "{}", scene.redeemed());
+        page.body.contains("too_many_failures")
+    }));
+    let refused = junk.await.into_iter().filter(|refused| *refused).count();
+    assert!(refused >= 45, "{refused}");
+    // What may fail at once and what may fail before the others wait, together.
+    assert!(scene.redeemed() <= 13, "{}", scene.redeemed());
     let honest = scene.browser();
     let callback = honest.callback_url(&scene, "/").await;
     let done = honest.get_as(&callback, &[("x-forwarded-for", "198.51.100.1")]).await;

@@ -197,11 +197,11 @@ fn an_unavailable_provider_says_so_before_its_button_and_is_looked_after() {
     assert!(html.contains("<meta http-equiv=\"refresh\" content=\"10\">"), "{html}");
 }
 
-/// Writes every page where `make shots` or a person can look at it.
+/// Writes every page to `target/pages`, where a person can look at it.
 #[test]
-#[ignore = "writes target/pages to look at: SHOTS=DIR cargo test --lib -- --ignored write_every_page"]
 fn write_every_page() {
-    let root = std::path::PathBuf::from(std::env::var_os("SHOTS").unwrap());
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("target/pages");
+    std::fs::create_dir_all(&root).unwrap();
     let assets = AssetUrls { stylesheet: "/auth/assets/main.css".into(), ..assets() };
     for lang in Lang::ALL {
         let shell = Shell { lang: *lang, assets: &assets };

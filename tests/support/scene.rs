@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use mongodb::bson::doc;
+use mongodb::bson::{Document, doc};
 use reqwest::{Method, StatusCode, header::HeaderMap};
 use tokio::{runtime::Runtime, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -206,7 +206,7 @@ impl Scene {
         if let Some(uri) = &self.mongo {
             let (table, state) = what.split_once(" WHERE state = ").unwrap_or((what, ""));
             let client = mongodb::Client::with_uri_str(uri).await.unwrap();
-            let table = client.database(MONGO_NAME).collection::<mongodb::bson::Document>(table);
+            let table = client.database(MONGO_NAME).collection::<Document>(table);
             let state = state.trim_matches('\'');
             let filter = if state.is_empty() {
                 doc! {}

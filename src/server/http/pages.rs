@@ -149,7 +149,7 @@ impl Visit {
         let passes =
             matches!(error, SignInError::StoreUnavailable | SignInError::SignInUnavailable | SignInError::Busy);
         let refresh = same.filter(|_| passes).map(|path| (failure.retry_in.unwrap_or(3), path));
-        let another = (error == SignInError::AccessDenied).then(|| failure.begin_again.as_ref()).flatten();
+        let another = failure.begin_again.as_ref().filter(|_| error == SignInError::AccessDenied);
         let second = another.map(|again| view::Action {
             label: WayOn::UseAnotherAccount.label(self.lang).to_owned(),
             href: format!("{again}&prompt=login"),

@@ -38,6 +38,8 @@ const RENEW_EVERY: Duration = Duration::from_secs(2);
 const MOST_WAITING: usize = 4_096;
 /// The same, of one visitor. Many people may share an address.
 const MOST_WAITING_OF_A_VISITOR: usize = 512;
+/// An exchange that could not be claimed is remembered this long, a little over the longest pause between questions.
+const LINGER: Duration = Duration::from_secs(4);
 /// Pauses between tries of a store that does not answer.
 const STORE_PAUSES: [Duration; 3] = [Duration::from_millis(100), Duration::from_millis(400), Duration::from_secs(1)];
 
@@ -145,7 +147,12 @@ impl SignIn {
                 Over::Before(_) => {}
             }
             metrics::counter!("vestibule_sign_ins_total", "outcome" => over.label()).increment(1);
+            let not_claimed = matches!(over, Over::NotClaimed(_));
             sender.send_replace(Progress::Over(over));
+            if not_claimed {
+                // The store knows nothing of it, so whoever asks next has to find it here; then it may be tried again.
+                sleep(LINGER).await;
+            }
         };
         self.tasks.spawn(work.instrument(span));
         entry
