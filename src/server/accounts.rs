@@ -47,7 +47,8 @@ pub async fn admit(
         discovery_url: discovery_url.to_owned(),
         profile: Profile {
             email: claims.email.clone(),
-            email_verified: claims.email_verified,
+            // With a new address the old one's verification must not stay.
+            email_verified: claims.email.as_ref().map(|_| claims.email_verified.unwrap_or(false)),
             full_name: claims.name.clone(),
         },
         role,

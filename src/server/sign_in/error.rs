@@ -212,14 +212,14 @@ table! {
     operator "Back, a restored tab, or Back after sign-out. Nothing to mend. Two different codes for one attempt (see the log) mean that somebody tries to replay answers, or a provider that answers twice."
 
     Interrupted = "interrupted", 503, WARN, Failed, Nobody, BeginAgain;
-    when "The process that worked on the attempt has died; a code that may have been sent is never sent again."
+    when "The process that worked on the attempt has died, or the database was lost after the code had been sent; a code that may have been sent is never sent again."
     en "This sign-in was interrupted",
-        "While you were being signed in, this site was restarted. To be safe, a sign-in that was cut off is not repeated behind your back. No account was changed.",
+        "While you were being signed in, this site was restarted or lost its database for a while. To be safe, a sign-in that was cut off is not repeated behind your back. No account was changed.",
         "Begin again. If the provider still knows you, that takes only a moment."
     de "Diese Anmeldung wurde unterbrochen",
-        "Während Ihrer Anmeldung wurde diese Website neu gestartet. Sicherheitshalber wird eine abgebrochene Anmeldung nicht stillschweigend wiederholt. An Ihrem Konto wurde nichts verändert.",
+        "Während Ihrer Anmeldung wurde diese Website neu gestartet oder hatte vorübergehend keine Datenbank. Sicherheitshalber wird eine abgebrochene Anmeldung nicht stillschweigend wiederholt. An Ihrem Konto wurde nichts verändert.",
         "Beginnen Sie neu. Wenn der Anmeldedienst Sie noch erkennt, dauert das nur einen Augenblick."
-    operator "A process ended in the middle of an exchange: killed, out of memory, or not given its grace period (8 s) at shutdown. Look for restarts at the time of the attempt; a container must allow at least 10 s between SIGTERM and SIGKILL."
+    operator "The store failed after the code had been sent (the log has `store_unavailable` under the same reference), or a process ended in the middle of an exchange: killed, out of memory, or not given its grace period (8 s) at shutdown. Look for restarts at the time of the attempt; a container must allow at least 10 s between SIGTERM and SIGKILL."
 
     AnswerMalformed = "answer_malformed", 400, INFO, Failed, You, BeginAgain;
     when "The answer has duplicates, forbidden characters or too many of them, or neither `code` nor `error`."
