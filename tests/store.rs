@@ -1094,11 +1094,7 @@ mod wiretap {
     };
 
     /// Connects; notes every command but those by which the driver watches the server.
-<<<<<<< HEAD
-    pub(super) fn to(server: SocketAddr) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
-=======
     pub(crate) fn to(server: SocketAddr) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
->>>>>>> store
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let noted = Arc::new(Mutex::new(Vec::new()));
