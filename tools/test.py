@@ -190,8 +190,7 @@ STAGES = [
         "browser",
         cargo("test", *BROWSER, "--test", "panel"),
         count_cargo,
-        # Its own back-trace would hide the test's message.
-        env={"CHROMEDRIVER": os.environ.get("CHROMEDRIVER", "/usr/bin/chromedriver"), "RUST_BACKTRACE": "0"},
+        env={"CHROMEDRIVER": os.environ.get("CHROMEDRIVER", "/usr/bin/chromedriver")},
     ),
     Stage(
         "end2end",
@@ -215,7 +214,14 @@ def environment(found: dict[str, str]) -> dict[str, str]:
     cache = found.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     tools = found.get("VESTIBULE_TOOLS") or f"{cache}/vestibule/tools"
     path = os.pathsep.join([f"{tools}/bin", f"{tools}/node_modules/.bin", found.get("PATH", "")])
-    return {"VESTIBULE_TOOLS": tools, "PATH": path, "CARGO_TERM_COLOR": "never", "NO_COLOR": "1"}
+    return {
+        "VESTIBULE_TOOLS": tools,
+        "PATH": path,
+        # A log holds what happened, not colours and the inside of the tools.
+        "CARGO_TERM_COLOR": "never",
+        "NO_COLOR": "1",
+        "RUST_BACKTRACE": "0",
+    }
 
 
 def main(arguments: list[str]) -> int:

@@ -96,7 +96,7 @@ impl Assets {
 /// crawlers look for at the root.
 fn file_name(path: &str) -> Option<&str> {
     match path {
-        "/favicon.ico" => Some("auth/assets/favicon.svg"),
+        "/favicon.ico" => Some("favicon.ico"),
         "/robots.txt" => Some("robots.txt"),
         _ => {
             let name = path.strip_prefix('/')?;
@@ -116,6 +116,7 @@ fn file_name(path: &str) -> Option<&str> {
 fn content_type(name: &str) -> Option<&'static str> {
     Some(match name.rsplit_once('.')?.1 {
         "css" => "text/css; charset=utf-8",
+        "ico" => "image/x-icon",
         "js" => "text/javascript; charset=utf-8",
         "svg" => "image/svg+xml",
         "txt" => "text/plain; charset=utf-8",
@@ -244,7 +245,7 @@ mod tests {
         for url in ["/auth/assets/boot.js", "/auth/assets/boot.js?0000000000000000", "/robots.txt", "/favicon.ico"] {
             assert_eq!(value(&get(url, &[]).unwrap(), header::CACHE_CONTROL), SHORT.to_str().unwrap(), "{url}");
         }
-        assert_eq!(value(&get("/favicon.ico", &[]).unwrap(), header::CONTENT_TYPE), "image/svg+xml");
+        assert_eq!(value(&get("/favicon.ico", &[]).unwrap(), header::CONTENT_TYPE), "image/x-icon");
     }
 
     #[test]
