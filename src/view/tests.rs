@@ -197,11 +197,11 @@ fn an_unavailable_provider_says_so_before_its_button_and_is_looked_after() {
     assert!(html.contains("<meta http-equiv=\"refresh\" content=\"10\">"), "{html}");
 }
 
-/// Writes every page where `make shots` or a person can look at it.
+/// Writes every page as a file; `SHOTS=DIR` keeps them, for a person to look at.
 #[test]
-#[ignore = "writes target/pages to look at: SHOTS=DIR cargo test --lib -- --ignored write_every_page"]
 fn write_every_page() {
-    let root = std::path::PathBuf::from(std::env::var_os("SHOTS").unwrap());
+    let scratch = tempfile::tempdir().unwrap();
+    let root = std::env::var_os("SHOTS").map_or(scratch.path().to_owned(), std::path::PathBuf::from);
     let assets = AssetUrls { stylesheet: "/auth/assets/main.css".into(), ..assets() };
     for lang in Lang::ALL {
         let shell = Shell { lang: *lang, assets: &assets };
@@ -253,4 +253,5 @@ fn write_every_page() {
             write(&format!("problem-{}", error.code()), problem(&shell, &page));
         }
     }
+    assert!(std::fs::read_dir(root).unwrap().count() >= Lang::ALL.len() * (SignInError::ALL.len() + 5));
 }
