@@ -668,6 +668,7 @@ async fn garbage_never_breaks_it() {
     let page = browser.get_as(&scene.url("/auth/login"), &[("cookie", &"x".repeat(40_000))]).await;
     page.explains("headers_too_large");
     let page = browser.post(&scene.url("/auth/oidc/callback"), &"x=y&".repeat(20_000)).await;
+    page.explains("too_large");
     assert_eq!(page.status, StatusCode::PAYLOAD_TOO_LARGE);
     assert!(browser.callback_url(&scene, "/").await.contains("code="));
 }

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc};
 use axum::{
     Json,
     body::Bytes,
-    extract::{ConnectInfo, RawQuery, State},
+    extract::{ConnectInfo, RawQuery, State, rejection::BytesRejection},
     http::{
         HeaderMap, HeaderValue, Method, StatusCode, Uri,
         header::{ACCEPT_LANGUAGE, CONTENT_TYPE, LOCATION, RETRY_AFTER, SET_COOKIE, VARY, WWW_AUTHENTICATE},
@@ -380,7 +380,8 @@ fn has_answer(query: &str) -> bool {
 
 /// `POST /auth/oidc/callback` (`response_mode=form_post`): a cross-site post carries no cookie of ours, so the answer
 /// is asked for again by a redirect, which does.
-pub async fn callback_form(visit: Visit, body: Bytes) -> Response {
+pub async fn callback_form(visit: Visit, body: Result<Bytes, BytesRejection>) -> Response {
+    let Ok(body) = body else { return visit.problem(SignInError::TooLarge) };
     let form = visit.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media_type = form.split(';').next().unwrap_or_default().trim();
     if !media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") {

@@ -361,16 +361,6 @@ table! {
         "Bitte warten Sie, bis die unten genannte Zeit vergangen ist, und beginnen Sie dann neu."
     operator "The provider limits requests per address, and all sign-ins reach it from this server's one. Raise its limit for this server (at Authelia: `server.endpoints.rate_limits`), and look in the log for a visitor who causes many failures."
 
-    ProviderPaused = "provider_paused", 503, WARN, Pause, Provider, BeginAgain;
-    when "The circuit breaker is open: the provider has failed repeatedly and is left alone for a while."
-    en "The sign-in provider is having trouble",
-        "The last sign-ins failed because the provider did not work, so it is being left alone for a short while to recover.",
-        "Please wait until the time below has passed, then begin again."
-    de "Der Anmeldedienst hat Schwierigkeiten",
-        "Die letzten Anmeldungen sind gescheitert, weil der Anmeldedienst nicht funktionierte. Er wird deshalb kurz in Ruhe gelassen, damit er sich erholen kann.",
-        "Bitte warten Sie, bis die unten genannte Zeit vergangen ist, und beginnen Sie dann neu."
-    operator "A consequence: the cause is in the codes logged just before, such as `provider_unreachable` or `provider_slow`. The breaker closes by itself after the first success."
-
     CodeRefused = "code_refused", 400, WARN, Failed, You, BeginAgain;
     when "The token endpoint says `invalid_grant`."
     en "The sign-in provider no longer accepts this sign-in",
