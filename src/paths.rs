@@ -19,6 +19,10 @@ pub const API: &str = "/auth/api";
 pub const COMPLETE_SIGN_IN: &str = "/auth/api/complete-sign-in";
 /// Prefix of the static files.
 pub const ASSETS: &str = "/auth/assets";
+/// On `admin_listen`: Prometheus' text.
+pub const METRICS: &str = "/metrics";
+/// On `admin_listen`: prefix of the traces by reference.
+pub const ATTEMPTS: &str = "/attempts";
 /// `200` while the process lives.
 pub const HEALTHZ: &str = "/healthz";
 /// `200` while store and keys are in order.

@@ -7,6 +7,8 @@ pub mod accounts;
 pub mod ambient;
 /// Settings to running program: listeners, background work, shutdown.
 pub mod app;
+/// The attempt as a state machine.
+pub mod attempt;
 /// `vestibule demo`: a provider and people to try the program with.
 #[cfg(feature = "demo")]
 pub mod demo;

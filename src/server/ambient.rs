@@ -67,6 +67,19 @@ impl Entropy for SystemEntropy {
     }
 }
 
+/// Milliseconds since 1970, as stored and sealed.
+#[must_use]
+pub fn to_millis(moment: OffsetDateTime) -> i64 {
+    // A year has at most four digits in `time`, so the quotient always fits.
+    i64::try_from(moment.unix_timestamp_nanos().div_euclid(1_000_000)).unwrap_or(i64::MAX)
+}
+
+/// Reads what [`to_millis`] wrote. `None` where it is no time.
+#[must_use]
+pub fn from_millis(millis: i64) -> Option<OffsetDateTime> {
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000).ok()
+}
+
 /// `moment` without what is finer than a millisecond.
 #[must_use]
 pub fn whole_milliseconds(moment: OffsetDateTime) -> OffsetDateTime {

@@ -17,7 +17,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     ambient::Ambient,
-    http::{assets::Assets, cookies::Cookies},
+    http::{admin, assets::Assets, cookies::Cookies},
     provider::Providers,
     router,
     seal::Keyring,
@@ -160,7 +160,7 @@ impl Bound {
             "serving"
         );
         let handle = Handle::new();
-        let admin_router = admin_router(app.clone(), metrics.clone());
+        let admin_router = admin::router(app.clone(), metrics.clone());
         let serving = serve_on(public, router::public(&app), &handle)?;
         let administering = serve_on(admin, admin_router, &handle)?;
         let background = async {
@@ -210,29 +210,6 @@ fn serve_on(
     let timer = hyper_util::rt::TokioTimer::new();
     builder.http1().timer(timer).header_read_timeout(HEAD_TIMEOUT).max_buf_size(HEAD_BUFFER).max_headers(400);
     Ok(server.serve(router.into_make_service_with_connect_info::<SocketAddr>()))
-}
-
-/// Metrics and readiness detail, for the operator's network only.
-fn admin_router(app: Arc<App>, metrics: Metrics) -> Router {
-    use axum::{Json, routing::get};
-    let ready = move || async move {
-        let store = match app.store.ready().await {
-            Ok(notices) => serde_json::json!({ "ready": true, "notices": notices }),
-            Err(error) => serde_json::json!({ "ready": false, "error": error.to_string() }),
-        };
-        let providers: Vec<_> = app
-            .providers
-            .iter()
-            .map(|provider| {
-                let availability = format!("{:?}", provider.availability());
-                serde_json::json!({ "id": provider.id(), "issuer": provider.issuer(), "availability": availability })
-            })
-            .collect();
-        Json(serde_json::json!({ "store": store, "providers": providers }))
-    };
-    Router::new()
-        .route("/metrics", get(move || async move { metrics.render() }))
-        .route(crate::paths::READYZ, get(ready))
 }
 
 /// `vestibule serve`: until SIGTERM or Ctrl-C.

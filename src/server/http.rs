@@ -1,5 +1,7 @@
 //! HTTP manners: what is believed of a request, what every response carries.
 
+/// What `admin_listen` serves.
+pub mod admin;
 /// Static files.
 pub mod assets;
 /// Where a request comes from.

@@ -4,6 +4,8 @@
 //! A sign-in reads: `Provider::authorization_url`, then `Provider::check_answer_issuer`, then `Provider::redeem`,
 //! which is token request -> ID token -> userinfo. What the crate leaves to its users is done in the files below.
 
+/// Leaves a provider alone that does not answer.
+mod breaker;
 /// Which claims we take.
 mod claims;
 /// The HTTP client: bounded, and silent about us.
@@ -41,7 +43,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 use time::OffsetDateTime;
 use tokio::time::{Instant, timeout_at};
 
+pub use self::breaker::{Held, Pass};
 use self::{
+    breaker::Breaker,
     client::{Endpoint, Http},
     kept::{Kept, Schedule},
     metadata::Metadata,
@@ -118,6 +122,7 @@ pub struct Provider {
     http: Arc<Http>,
     metadata: Kept<Metadata>,
     keys: Kept<CoreJsonWebKeySet>,
+    breaker: Arc<Breaker>,
     ambient: Ambient,
 }
 
@@ -325,6 +330,7 @@ impl Provider {
             }
         });
         Ok(Self {
+            breaker: Breaker::new(settings.id.clone()),
             id: settings.id,
             name: settings.name,
             issuer: settings.issuer,
@@ -370,9 +376,28 @@ impl Provider {
     /// Whether a sign-in could be begun now, as far as is known without asking.
     #[must_use]
     pub fn availability(&self) -> Availability {
-        match self.metadata.availability() {
-            Availability::Available => self.keys.availability(),
-            unavailable @ Availability::Unavailable { .. } => unavailable,
+        [self.metadata.availability(), self.keys.availability(), self.breaker.availability()]
+            .into_iter()
+            .find(|availability| *availability != Availability::Available)
+            .unwrap_or(Availability::Available)
+    }
+
+    /// Asks for leave to redeem a code.
+    ///
+    /// # Errors
+    /// Several token requests in a row have failed: from when on it makes sense to ask again.
+    pub fn pass(&self) -> Result<Pass, Held> {
+        self.breaker.pass()
+    }
+
+    /// How a redemption has ended: [`Pass`] and the provider's [`availability`](Self::availability) learn from it.
+    pub fn settle(&self, pass: Pass, fault: Option<&ProviderFault>) {
+        match fault.filter(|fault| fault.is_trouble()) {
+            None => pass.answered(),
+            Some(fault) => {
+                pass.failed(fault, self.ambient.now());
+                self.metadata.doubt();
+            }
         }
     }
 

@@ -11,6 +11,7 @@ use axum::{
     routing::{get, post},
 };
 use tokio::time::Instant;
+use tower::util::MapRequest;
 use tower_http::{catch_panic::CatchPanicLayer, timeout::RequestBodyTimeoutLayer};
 
 use super::{
@@ -32,6 +33,27 @@ const LARGEST_HEADERS: usize = 32 * 1024;
 
 /// Everything under the public URL.
 pub fn public(app: &Arc<App>) -> Router {
+    // Around the routes, since what a path means has to be settled before one is chosen.
+    let routes = routes(app);
+    Router::new().fallback_service(MapRequest::new(routes, single_slashes))
+}
+
+/// Proxies that join two paths double their slashes. Here, and not by a redirect, which such a proxy would double anew.
+fn single_slashes(mut request: Request) -> Request {
+    let path = request.uri().path();
+    if !path.contains("//") {
+        return request;
+    }
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    let slash = if path.ends_with('/') && !parts.is_empty() { "/" } else { "" };
+    let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
+    if let Ok(uri) = format!("/{}{slash}{query}", parts.join("/")).parse() {
+        *request.uri_mut() = uri;
+    }
+    request
+}
+
+fn routes(app: &Arc<App>) -> Router {
     Router::new()
         // Pages
         .route(paths::LOGIN, get(pages::login))
@@ -101,4 +123,26 @@ async fn server_function(State(app): State<Arc<App>>, request: Request) -> Respo
 fn broken(app: &Arc<App>) -> Response {
     let (parts, ()) = Request::new(()).into_parts();
     Visit::of(app.clone(), &parts).problem(SignInError::Internal)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+
+    use super::*;
+
+    #[test]
+    fn doubled_slashes_are_one() {
+        for (asked, meant) in [
+            ("//auth//login", "/auth/login"),
+            ("/auth/oidc///callback?state=a//b&code=c", "/auth/oidc/callback?state=a//b&code=c"),
+            ("//", "/"),
+            ("/auth//", "/auth/"),
+            ("/auth/login?return_to=//x", "/auth/login?return_to=//x"),
+        ] {
+            let mut request = Request::new(Body::empty());
+            *request.uri_mut() = asked.parse().unwrap();
+            assert_eq!(single_slashes(request).uri(), meant, "{asked}");
+        }
+    }
 }

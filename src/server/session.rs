@@ -9,7 +9,7 @@ use tower_sessions::{Session, session::Id};
 use self::records::{Facts, Records};
 use super::{
     ambient::Ambient,
-    ids::{AttemptId, Issuer, ProviderId, SessionHash, UserId},
+    ids::{AttemptId, BrowserHash, Issuer, ProviderId, SessionHash, UserId},
     settings::SessionRules,
     store::{SessionRecord, Store, StoreError, User},
 };
@@ -87,6 +87,8 @@ pub struct SignedIn {
 pub struct Admission {
     /// Derived from the attempt, so that delivering it again is the same session.
     pub id: SessionId,
+    /// The browser it is given to.
+    pub browser: BrowserHash,
     /// Whose.
     pub user: UserId,
     /// Who vouches for them.
@@ -161,6 +163,7 @@ impl Sessions {
         let now = self.ambient.now();
         let record = SessionRecord {
             id: admission.id.hash(),
+            browser: Some(admission.browser),
             user: admission.user,
             issuer: admission.issuer,
             provider: admission.provider,
@@ -177,12 +180,28 @@ impl Sessions {
         Ok(standing.is_some_and(|standing| standing.user == record.user))
     }
 
-    /// Signs out: the session is dead at once, and what had delivered it delivers nothing any more. Returns the
-    /// provider the person had come through.
+    /// Signs out: the session is dead at once, and so is every other that this browser was given and its cookie no
+    /// longer names (of callbacks in parallel, or the former one's last minute). What had delivered them delivers
+    /// nothing any more. Returns the provider the person had come through.
     ///
     /// # Errors
     /// The store; then the person is still signed in.
-    pub async fn end(&self, id: SessionId) -> Result<Option<ProviderId>, StoreError> {
+    pub async fn sign_out(
+        &self,
+        id: Option<SessionId>,
+        browser: Option<BrowserHash>,
+    ) -> Result<Option<ProviderId>, StoreError> {
+        let provider = match id {
+            Some(id) => self.end(id).await?,
+            None => None,
+        };
+        if let Some(browser) = browser {
+            self.store.end_browser(browser, self.ambient.now()).await?;
+        }
+        Ok(provider)
+    }
+
+    async fn end(&self, id: SessionId) -> Result<Option<ProviderId>, StoreError> {
         let session = self.open(id);
         let Some(facts) = self.readable(&session).await? else {
             self.store.delete_session(id.hash()).await?;

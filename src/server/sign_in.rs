@@ -3,7 +3,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use secrecy::ExposeSecret as _;
 use tokio::{sync::Semaphore, time::Instant};
 use tokio_util::task::TaskTracker;
 
@@ -212,9 +211,4 @@ impl SignInError {
         let _entered = tracing::info_span!("request", reference = %reference).entered();
         self.log("problem");
     }
-}
-
-/// The secret itself, where it has to be sealed or hashed.
-fn exposed(secret: &secrecy::SecretString) -> &str {
-    secret.expose_secret()
 }

@@ -11,6 +11,8 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
+use super::ambient::to_millis;
+use super::attempt::{AttemptState, Phase, Verdict};
 use super::ids::{
     AttemptId, BrowserHash, CodeHash, Issuer, OwnerToken, ProviderId, Reference, SessionHash, Subject, UserId,
 };
@@ -21,11 +23,6 @@ use super::trace::Step;
 pub mod mongo;
 /// An embedded SQLite file: runs with nothing installed.
 pub mod sqlite;
-
-/// After this long without a renewal, by the store's clock, an attempt's owner is held to be dead.
-pub const LEASE: Duration = Duration::from_secs(6);
-/// How long an attempt's record is kept (it is also the trace an administrator reads).
-pub const ATTEMPT_KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// No method of a store takes longer than this.
 const BOUND: Duration = Duration::from_secs(5);
@@ -97,7 +94,7 @@ pub trait Store: Send + Sync + 'static {
     /// answer was lost is recognised as ours by the owner token. The lease starts at the store's now.
     async fn claim(&self, claim: &NewClaim) -> Result<Claimed, StoreError>;
 
-    /// The attempt, if it was claimed and is not older than [`ATTEMPT_KEPT`].
+    /// The attempt, if it was claimed and is not older than [`KEPT`](super::attempt::KEPT).
     async fn attempt(&self, id: AttemptId) -> Result<Option<Attempt>, StoreError>;
 
     /// The attempt that a person's reference id names.
@@ -116,7 +113,7 @@ pub trait Store: Send + Sync + 'static {
         steps: &[Step],
     ) -> Result<bool, StoreError>;
 
-    /// Marks a running attempt whose lease is older than [`LEASE`], by the store's clock, as interrupted.
+    /// Marks a running attempt whose lease is older than [`LEASE`](super::attempt::LEASE), by the store's clock, as interrupted.
     /// `false`: it is not running, or its owner lives.
     async fn interrupt(&self, id: AttemptId) -> Result<bool, StoreError>;
 
@@ -152,6 +149,10 @@ pub trait Store: Send + Sync + 'static {
 
     /// Deletes a session. Idempotent.
     async fn delete_session(&self, id: SessionHash) -> Result<(), StoreError>;
+
+    /// Ends, as of `now`, every session of a browser, and closes what its verified attempts could still deliver: those
+    /// too that no cookie names any more. Idempotent.
+    async fn end_browser(&self, browser: BrowserHash, now: OffsetDateTime) -> Result<(), StoreError>;
 }
 
 /// What a claim inserts.
@@ -201,51 +202,6 @@ pub struct Attempt {
     pub state: AttemptState,
     /// What happened, in order (complete once settled).
     pub steps: Vec<Step>,
-}
-
-/// How a claimed attempt stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AttemptState {
-    /// An owner works on it.
-    Running {
-        /// Whether the lease is older than [`LEASE`] by the store's clock.
-        stale: bool,
-    },
-    /// The person is verified and the user exists.
-    Verified {
-        /// When, by our clock.
-        at: OffsetDateTime,
-        /// Sealed; `None` once delivery is closed.
-        delivery: Option<Vec<u8>>,
-    },
-    /// It failed for good.
-    Failed {
-        /// The stable code (`docs/errors.md`).
-        code: String,
-        /// From when it makes sense to begin again, where the provider named a time.
-        retry_at: Option<OffsetDateTime>,
-    },
-    /// Its owner died; the code may have been sent, so it is never sent again.
-    Interrupted,
-}
-
-/// How a running attempt ends.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// The person is verified and the user exists.
-    Verified {
-        /// When, by our clock.
-        at: OffsetDateTime,
-        /// What delivery needs, sealed by the flow; opaque to the store.
-        delivery: Vec<u8>,
-    },
-    /// It failed for good.
-    Failed {
-        /// The stable code.
-        code: String,
-        /// From when it makes sense to begin again.
-        retry_at: Option<OffsetDateTime>,
-    },
 }
 
 /// A verified person, as `accounts` maps the claims.
@@ -330,6 +286,8 @@ pub struct User {
 pub struct SessionRecord {
     /// SHA-256 of the id in the cookie.
     pub id: SessionHash,
+    /// The browser it was given to; `None` in records of an earlier version.
+    pub browser: Option<BrowserHash>,
     /// Whose.
     pub user: UserId,
     /// Who vouched for them.
@@ -348,24 +306,6 @@ pub struct SessionRecord {
 
 // How both stores write it: one spelling, so that both read the same.
 
-/// The states of an attempt, as stored.
-mod state {
-    pub(super) const RUNNING: &str = "running";
-    pub(super) const VERIFIED: &str = "verified";
-    pub(super) const FAILED: &str = "failed";
-    pub(super) const INTERRUPTED: &str = "interrupted";
-}
-
-impl Verdict {
-    /// The state that this verdict leads to, as stored.
-    const fn state(&self) -> &'static str {
-        match self {
-            Self::Verified { .. } => state::VERIFIED,
-            Self::Failed { .. } => state::FAILED,
-        }
-    }
-}
-
 /// The stored fields that say how an attempt stands.
 struct Standing {
     state: String,
@@ -380,12 +320,12 @@ impl TryFrom<Standing> for AttemptState {
     type Error = StoreError;
 
     fn try_from(stored: Standing) -> Result<Self, StoreError> {
-        match (stored.state.as_str(), stored.verified_at, stored.error) {
-            (state::RUNNING, ..) => Ok(Self::Running { stale: stored.stale }),
-            (state::VERIFIED, Some(at), _) => Ok(Self::Verified { at, delivery: stored.delivery }),
-            (state::FAILED, _, Some(code)) => Ok(Self::Failed { code, retry_at: stored.retry_at }),
-            (state::INTERRUPTED, ..) => Ok(Self::Interrupted),
-            (other, ..) => Err(StoreError::unreadable(format_args!("an attempt whose state is {other:?}"))),
+        match (Phase::parse(&stored.state), stored.verified_at, stored.error) {
+            (Some(Phase::Running), ..) => Ok(Self::Running { stale: stored.stale }),
+            (Some(Phase::Verified), Some(at), _) => Ok(Self::Verified { at, delivery: stored.delivery }),
+            (Some(Phase::Failed), _, Some(code)) => Ok(Self::Failed { code, retry_at: stored.retry_at }),
+            (Some(Phase::Interrupted), ..) => Ok(Self::Interrupted),
+            _ => Err(StoreError::unreadable(format_args!("an attempt whose state is {:?}", stored.state))),
         }
     }
 }
@@ -410,15 +350,9 @@ fn username_key(username: &str) -> String {
     username.to_lowercase()
 }
 
-/// Milliseconds since 1970, as stored.
-fn to_millis(moment: OffsetDateTime) -> i64 {
-    // A year has at most four digits in `time`, so the quotient always fits.
-    i64::try_from(moment.unix_timestamp_nanos().div_euclid(1_000_000)).unwrap_or(i64::MAX)
-}
-
 fn from_millis(millis: i64) -> Result<OffsetDateTime, StoreError> {
-    OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000)
-        .map_err(|_| StoreError::unreadable(format_args!("a time that is none: {millis} ms")))
+    super::ambient::from_millis(millis)
+        .ok_or_else(|| StoreError::unreadable(format_args!("a time that is none: {millis} ms")))
 }
 
 /// A stored hash or id of a fixed length.

@@ -24,7 +24,9 @@ pub enum Fetch {
     Navigation,
     /// A script asks; it cannot be sent to another site and wants to be told where to send the person.
     Script,
-    /// A browser looks ahead, or a page embeds it: nothing may begin.
+    /// A browser looks ahead. It has to hear that this failed, or it may take the answer for the click's.
+    Ahead,
+    /// A page embeds it, or somebody asks for its head: nothing may begin.
     Other,
 }
 
@@ -35,7 +37,7 @@ pub fn fetch(method: &Method, headers: &HeaderMap) -> Fetch {
         headers.get(name).and_then(|header| header.to_str().ok()).is_some_and(|header| header.contains(value))
     };
     if says("sec-purpose", "prefetch") || says("purpose", "prefetch") || says("x-moz", "prefetch") {
-        return Fetch::Other;
+        return Fetch::Ahead;
     }
     let wants = |kind: &str| says("accept", kind);
     if says("x-requested-with", "XMLHttpRequest") || (wants("application/json") && !wants("text/html")) {
@@ -97,7 +99,12 @@ mod tests {
         for pairs in [
             &[("sec-purpose", "prefetch;prerender"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")][..],
             &[("purpose", "prefetch")],
-            &[("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "iframe")],
+            &[("x-moz", "prefetch")],
+        ] {
+            assert_eq!(get(pairs), Fetch::Ahead, "{pairs:?}");
+        }
+        for pairs in [
+            &[("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "iframe")][..],
             &[("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "image")],
         ] {
             assert_eq!(get(pairs), Fetch::Other, "{pairs:?}");

@@ -146,9 +146,7 @@ impl Visit {
             WayOn::Home => "/".to_owned(),
         };
         // It passes by itself: the page looks again until it has.
-        let passes =
-            matches!(error, SignInError::StoreUnavailable | SignInError::SignInUnavailable | SignInError::Busy);
-        let refresh = same.filter(|_| passes).map(|path| (failure.retry_in.unwrap_or(3), path));
+        let refresh = same.filter(|_| error.passes()).map(|path| (failure.retry_in.unwrap_or(3), path));
         let another = failure.begin_again.as_ref().filter(|_| error == SignInError::AccessDenied);
         let second = another.map(|again| view::Action {
             label: WayOn::UseAnotherAccount.label(self.lang).to_owned(),
@@ -297,6 +295,7 @@ pub async fn start(visit: Visit, method: Method, RawQuery(query): RawQuery) -> R
     match guard::fetch(&method, &visit.headers) {
         Fetch::Navigation => {}
         Fetch::Script => return for_script(&visit, &return_to),
+        Fetch::Ahead => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
         Fetch::Other => return StatusCode::NO_CONTENT.into_response(),
     }
     let provider = match (asked.provider.as_deref(), visit.app.providers.iter().collect::<Vec<_>>().as_slice()) {
@@ -338,6 +337,7 @@ pub async fn callback(visit: Visit, method: Method, RawQuery(query): RawQuery) -
     match guard::fetch(&method, &visit.headers) {
         Fetch::Navigation => {}
         Fetch::Script => return for_script(&visit, &ReturnTo::default()),
+        Fetch::Ahead => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
         Fetch::Other => return StatusCode::NO_CONTENT.into_response(),
     }
     let query = query.unwrap_or_default();
@@ -433,17 +433,15 @@ fn human_time(person: &SignedIn) -> String {
 /// `POST /auth/logout`: the session is dead before anything else; the browser key changes, so that nothing it had
 /// begun can be finished by whoever uses the browser next.
 pub async fn logout(visit: Visit) -> Response {
-    let mut provider = None;
-    if let Some(session) = visit.asking.session {
-        let until = visit.asking.arrived + visit.app.sign_in.patience();
-        match timeout_at(until, visit.app.sessions.end(session)).await {
-            Ok(Ok(ended)) => provider = ended,
-            Ok(Err(error)) => return visit.store_unavailable(&error, paths::ACCOUNT),
-            Err(_) => {
-                return visit.store_unavailable(&StoreError::Unavailable("no answer in time".into()), paths::ACCOUNT);
-            }
+    let browser = visit.asking.browser.as_ref().map(|browser| browser.key.hash());
+    let until = visit.asking.arrived + visit.app.sign_in.patience();
+    let provider = match timeout_at(until, visit.app.sessions.sign_out(visit.asking.session, browser)).await {
+        Ok(Ok(provider)) => provider,
+        Ok(Err(error)) => return visit.store_unavailable(&error, paths::ACCOUNT),
+        Err(_) => {
+            return visit.store_unavailable(&StoreError::Unavailable("no answer in time".into()), paths::ACCOUNT);
         }
-    }
+    };
     tracing::info!(code = "signed_out", "signed out");
     let query = provider.map(|id| format!("?provider={id}")).unwrap_or_default();
     let mut response = see_other(&format!("{}{query}", paths::SIGNED_OUT));

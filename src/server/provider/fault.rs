@@ -28,6 +28,19 @@ impl ProviderFault {
             Self::IssuerMismatch => "issuer_mismatch",
         }
     }
+
+    /// Whether it says that the provider does not work, rather than what it thinks of a sign-in.
+    pub(super) const fn is_trouble(&self) -> bool {
+        matches!(
+            self,
+            Self::Unreachable(_)
+                | Self::Tls(_)
+                | Self::Slow(_)
+                | Self::ServerError { .. }
+                | Self::BadAnswer { .. }
+                | Self::Busy { .. }
+        )
+    }
 }
 
 /// Foreign text as one short line of printable ASCII: it may end up in a log (ASVS 16.4.1).

@@ -11,7 +11,10 @@ use futures_util::{
     future::{BoxFuture, Shared},
 };
 use time::OffsetDateTime;
-use tokio::time::{Instant, sleep_until};
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep_until},
+};
 
 use super::{Availability, ProviderFault};
 use crate::server::{ambient::Ambient, ids::ProviderId};
@@ -24,6 +27,8 @@ const BACKOFF_MAX: Duration = Duration::from_secs(30);
 const WORTH_WAITING: Duration = Duration::from_millis(2_500);
 /// A document is asked for again because it lacks something at most this often ([`Kept::newer_than`]).
 const ASK_AGAIN: Duration = Duration::from_secs(60);
+/// A document is asked for because sign-ins fail at most this often ([`Kept::doubt`]).
+const DOUBT: Duration = Duration::from_secs(10);
 
 /// For how long a document is good.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +60,8 @@ struct Inner<T> {
     ambient: Ambient,
     fetch: Fetch<T>,
     state: Mutex<State<T>>,
+    /// When the next fetch is due may have changed.
+    changed: Notify,
 }
 
 struct State<T> {
@@ -62,6 +69,7 @@ struct State<T> {
     trouble: Option<Trouble>,
     flight: Option<Flight<T>>,
     asked_again: Option<Instant>,
+    doubted: Option<Instant>,
 }
 
 struct Good<T> {
@@ -94,8 +102,16 @@ impl<T: Send + Sync + 'static> Kept<T> {
         ambient: Ambient,
         fetch: impl Fn() -> BoxFuture<'static, Result<T, ProviderFault>> + Send + Sync + 'static,
     ) -> Self {
-        let state = State { good: None, trouble: None, flight: None, asked_again: None };
-        Self(Arc::new(Inner { what, provider, schedule, ambient, fetch: Box::new(fetch), state: Mutex::new(state) }))
+        let state = State { good: None, trouble: None, flight: None, asked_again: None, doubted: None };
+        Self(Arc::new(Inner {
+            what,
+            provider,
+            schedule,
+            ambient,
+            fetch: Box::new(fetch),
+            state: Mutex::new(state),
+            changed: Notify::new(),
+        }))
     }
 
     /// The document, if it is at hand; a refresh that is due begins in the background.
@@ -158,7 +174,10 @@ impl<T: Send + Sync + 'static> Kept<T> {
                     (None, None) => Instant::now(),
                 }
             };
-            sleep_until(due).await;
+            tokio::select! {
+                () = sleep_until(due) => {}
+                () = self.0.changed.notified() => continue,
+            }
             let flight = {
                 let mut state = self.lock();
                 self.join(&mut state)
@@ -166,6 +185,20 @@ impl<T: Send + Sync + 'static> Kept<T> {
             // Its outcome is in the state and in the log.
             drop(flight.await);
         }
+    }
+
+    /// The provider does not seem well: looks in the background whether this still comes, so that everybody knows and
+    /// its recovery is noticed without anybody having to try.
+    pub(super) fn doubt(&self) {
+        let now = Instant::now();
+        let mut state = self.lock();
+        let lately = state.doubted.is_some_and(|doubted| now < doubted + DOUBT);
+        if lately || state.trouble.is_some() || state.flight.is_some() {
+            return;
+        }
+        state.doubted = Some(now);
+        // It has a task of its own.
+        drop(self.join(&mut state));
     }
 
     /// What the last fetch says about the provider; one that was never asked is presumed well.
@@ -232,6 +265,7 @@ impl<T: Send + Sync + 'static> Kept<T> {
 
     fn settle(&self, outcome: Result<T, ProviderFault>) -> Result<Arc<T>, ProviderFault> {
         let now = Instant::now();
+        self.0.changed.notify_one();
         let mut state = self.lock();
         state.flight = None;
         match outcome {
@@ -417,5 +451,34 @@ mod tests {
         source.set_down(false);
         tokio::time::advance(Duration::from_secs(2)).await;
         assert_eq!(*source.kept.newer_than(&first).await.unwrap().unwrap(), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn doubt_looks_at_once_and_the_recovery_is_noticed_by_itself() {
+        let source = source();
+        let background = tokio::spawn({
+            let kept = source.kept.clone();
+            async move { kept.keep_fresh().await }
+        });
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        assert_eq!(source.asked(), 1);
+        source.set_down(true);
+        for _ in 0..100 {
+            source.kept.doubt();
+        }
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        assert!(matches!(source.kept.availability(), Availability::Unavailable { .. }));
+        assert_eq!(*source.kept.ready().unwrap(), 1, "served all the same");
+        source.set_down(false);
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        assert_eq!(source.kept.availability(), Availability::Available);
+        // A provider that is well is not asked for every failure.
+        let asked = source.asked();
+        for _ in 0..100 {
+            source.kept.doubt();
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert!(source.asked() <= asked + 1);
+        background.abort();
     }
 }

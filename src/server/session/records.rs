@@ -4,7 +4,6 @@ use std::{collections::HashMap, fmt, sync::Arc};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
-use time::OffsetDateTime;
 use tower_sessions::{
     SessionStore,
     session::{self, Id, Record},
@@ -13,8 +12,8 @@ use tower_sessions::{
 
 use super::hash_of;
 use crate::server::{
-    ambient::Ambient,
-    ids::{AttemptId, Issuer, ProviderId, SessionHash, UserId},
+    ambient::{Ambient, from_millis, to_millis},
+    ids::{AttemptId, BrowserHash, Issuer, ProviderId, SessionHash, UserId},
     settings::SessionRules,
     store::{SessionRecord, Store, StoreError},
 };
@@ -25,6 +24,7 @@ pub(super) const FACTS: &str = "facts";
 /// A session's facts in the form that `tower-sessions` carries.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Facts {
+    browser: Option<[u8; 32]>,
     user: UserId,
     issuer: Issuer,
     provider: ProviderId,
@@ -37,12 +37,13 @@ pub(super) struct Facts {
 impl Facts {
     pub(super) fn of(record: &SessionRecord) -> Self {
         Self {
+            browser: record.browser.map(|browser| *browser.as_bytes()),
             user: record.user.clone(),
             issuer: record.issuer.clone(),
             provider: record.provider.clone(),
-            created: milliseconds(record.created),
-            last_seen: milliseconds(record.last_seen),
-            expires: milliseconds(record.expires),
+            created: to_millis(record.created),
+            last_seen: to_millis(record.last_seen),
+            expires: to_millis(record.expires),
             delivered_by: record.delivered_by.map(|attempt| attempt.to_string()),
         }
     }
@@ -50,12 +51,13 @@ impl Facts {
     pub(super) fn record(self, id: SessionHash) -> Option<SessionRecord> {
         Some(SessionRecord {
             id,
+            browser: self.browser.map(BrowserHash::from_bytes),
             user: self.user,
             issuer: self.issuer,
             provider: self.provider,
-            created: moment(self.created)?,
-            last_seen: moment(self.last_seen)?,
-            expires: moment(self.expires)?,
+            created: from_millis(self.created)?,
+            last_seen: from_millis(self.last_seen)?,
+            expires: from_millis(self.expires)?,
             delivered_by: self.delivered_by.as_deref().and_then(AttemptId::parse),
         })
     }
@@ -129,12 +131,4 @@ fn backend(error: StoreError) -> session_store::Error {
         StoreError::Unavailable(detail) => session_store::Error::Backend(detail),
         StoreError::Unreadable(detail) => session_store::Error::Decode(detail),
     }
-}
-
-fn milliseconds(moment: OffsetDateTime) -> i64 {
-    i64::try_from(moment.unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX)
-}
-
-fn moment(ms: i64) -> Option<OffsetDateTime> {
-    OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000).ok()
 }

@@ -3,7 +3,6 @@
 
 use std::fmt;
 
-use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use url::form_urlencoded;
 
@@ -83,12 +82,6 @@ impl fmt::Debug for Answer {
             Self::Malformed => "Answer::Malformed",
         })
     }
-}
-
-/// The code of an answer, once it is to be redeemed.
-#[must_use]
-pub fn redeemable(code: &str) -> SecretString {
-    SecretString::from(code)
 }
 
 /// Every value of one parameter: all that matters is whether there is none, one or more.
@@ -196,8 +189,6 @@ fn code_of(answer: &Answer) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use secrecy::ExposeSecret as _;
-
     use super::*;
 
     #[test]
@@ -207,7 +198,6 @@ mod tests {
         let answer = callback.answer.unwrap();
         assert_eq!(code_of(&answer), Some("a/b"));
         assert!(!format!("{answer:?}").contains("a/b"), "a code never prints itself");
-        assert_eq!(redeemable("x").expose_secret(), "x");
     }
 
     #[test]

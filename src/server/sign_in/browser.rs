@@ -6,12 +6,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use super::{
-    envelope::{from_milliseconds, milliseconds},
-    return_to::ReturnTo,
-};
+use super::return_to::ReturnTo;
 use crate::server::{
-    ambient::Ambient,
+    ambient::{Ambient, from_millis, to_millis},
     ids::BrowserHash,
     seal::{Keyring, Purpose},
 };
@@ -109,20 +106,20 @@ impl Browser {
     pub fn open(cookie: &str, keys: &Keyring) -> Option<Self> {
         let wire: Wire = keys.open(Purpose::Flow, &[], cookie)?.value;
         let circle = wire.circle.and_then(|(ended, return_to, sign_ins, bounces)| {
-            Some(Circle { ended: from_milliseconds(ended)?, return_to, sign_ins, bounces })
+            Some(Circle { ended: from_millis(ended)?, return_to, sign_ins, bounces })
         });
-        let signed_out = wire.signed_out.and_then(from_milliseconds);
+        let signed_out = wire.signed_out.and_then(from_millis);
         Some(Self { key: wire.key, signed_out, circle })
     }
 
     /// The cookie's value.
     #[must_use]
     pub fn seal(&self, keys: &Keyring, ambient: &Ambient) -> String {
-        let circle = self.circle.map(|c| (milliseconds(c.ended), c.return_to, c.sign_ins, c.bounces));
+        let circle = self.circle.map(|c| (to_millis(c.ended), c.return_to, c.sign_ins, c.bounces));
         keys.seal(
             Purpose::Flow,
             &[],
-            &Wire { key: self.key.clone(), signed_out: self.signed_out.map(milliseconds), circle },
+            &Wire { key: self.key.clone(), signed_out: self.signed_out.map(to_millis), circle },
             ambient,
         )
     }

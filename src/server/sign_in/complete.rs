@@ -17,15 +17,14 @@ use super::{
     start::Start,
 };
 use crate::server::{
+    attempt::Next,
     ids::{CodeHash, Reference, UserId},
     provider::Provider,
     seal::Purpose,
     session::Found,
-    store::{Attempt, AttemptState, StoreError},
+    store::{Attempt, StoreError},
 };
 
-/// How long a verified attempt can be delivered.
-const DELIVERABLE: Duration = Duration::from_secs(2 * 60);
 /// Where another process works on an attempt, its state is looked up this often while a request is held.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
@@ -76,8 +75,17 @@ impl SignIn {
         if let Some(running) = self.exchanges.find(case.received.envelope.attempt) {
             return self.wait_here(&case, running, answer.as_ref(), patience).await;
         }
+        let now = self.ambient.now();
         match answer {
-            Some(answer) if !expired => {
+            _ if expired => self.wait_elsewhere(&case, code, patience, Unclaimed::Expired).await,
+            None => self.wait_elsewhere(&case, None, patience, Unclaimed::NoAnswer).await,
+            // Told without a task of its own, however many of these come.
+            Some(answer @ Answer::Code { .. })
+                if let Some(until) = self.failures.wait_until(case.asking.visitor, now) =>
+            {
+                self.wait_elsewhere(&case, code, patience, Unclaimed::Held(answer, until)).await
+            }
+            Some(answer) => {
                 let running = self.exchange(Job {
                     received: case.received.clone(),
                     provider: case.provider.clone(),
@@ -87,7 +95,6 @@ impl SignIn {
                 });
                 self.wait_here(&case, running, Some(&answer), patience).await
             }
-            _ => self.wait_elsewhere(&case, code, patience, expired).await,
         }
     }
 
@@ -149,18 +156,18 @@ impl SignIn {
         let gone = matches!(timeout_at(patience, over).await, Ok(Err(_)));
         if gone {
             // The task ended without a word (a panic): whatever it wrote stands.
-            return self.wait_elsewhere(case, answer.map(Answer::code_hash), patience, false).await;
+            return self.wait_elsewhere(case, answer.map(Answer::code_hash), patience, Unclaimed::NoAnswer).await;
         }
         let progress = running.progress.borrow().clone();
         match progress {
             Progress::Over(Over::Verified(user)) => self.deliver_to(case, user).await,
             Progress::Over(Over::Failed(error, retry_at)) => self.failed_at(case, error, retry_at),
-            Progress::Over(Over::NotClaimed(error)) => self.unclaimed_failure(case, error, answer),
+            Progress::Over(Over::NotClaimed(error, retry_at)) => self.unclaimed_failure(case, error, retry_at, answer),
             Progress::Over(Over::Before(attempt)) => {
-                let standing = self.standing(case, answer.map(Answer::code_hash), *attempt).await;
-                match standing {
+                let code = answer.map(Answer::code_hash);
+                match self.standing(case, code, *attempt).await {
                     Some(completion) => completion,
-                    None => self.wait_elsewhere(case, answer.map(Answer::code_hash), patience, false).await,
+                    None => self.wait_elsewhere(case, code, patience, Unclaimed::NoAnswer).await,
                 }
             }
             Progress::Claimed => self.pending(&case.received, case.query()),
@@ -174,7 +181,7 @@ impl SignIn {
         case: &Case,
         code: Option<CodeHash>,
         patience: Instant,
-        expired: bool,
+        unclaimed: Unclaimed,
     ) -> Completion {
         let patience_for_store = patience.max(case.asking.arrived + self.rules.patience);
         loop {
@@ -184,11 +191,7 @@ impl SignIn {
                         return completion;
                     }
                 }
-                Ok(Ok(None)) if expired => {
-                    return self.over(&case.received, &case.state, &case.asking, SignInError::AttemptExpired).await;
-                }
-                // Nobody has claimed it, and this request brings no answer to claim it with.
-                Ok(Ok(None)) => return case.failed(self, SignInError::AnswerMalformed),
+                Ok(Ok(None)) => return self.never_claimed(case, unclaimed).await,
                 Ok(Err(StoreError::Unreadable(detail))) => {
                     tracing::error!(code = "store_unavailable", detail, "attempt");
                     return case.failed(self, SignInError::Interrupted);
@@ -204,36 +207,55 @@ impl SignIn {
         }
     }
 
+    async fn never_claimed(&self, case: &Case, unclaimed: Unclaimed) -> Completion {
+        match unclaimed {
+            Unclaimed::NoAnswer => case.failed(self, SignInError::AnswerMalformed),
+            Unclaimed::Expired => {
+                self.over(&case.received, &case.state, &case.asking, SignInError::AttemptExpired).await
+            }
+            Unclaimed::Held(answer, until) => {
+                let error = SignInError::TooManyFailures;
+                error.log_with(&case.received.envelope.attempt.reference());
+                self.unclaimed_failure(case, error, Some(until), Some(&answer))
+            }
+        }
+    }
+
     /// What a claimed attempt means for this request; `None`: it is still under way elsewhere.
     async fn standing(&self, case: &Case, code: Option<CodeHash>, attempt: Attempt) -> Option<Completion> {
         if code.is_some_and(|code| code != attempt.code) {
             return Some(case.spent(self));
         }
         let until = (case.asking.arrived + self.rules.patience).max(Instant::now() + LOOK_EVERY);
-        Some(match attempt.state {
-            AttemptState::Running { stale: false } => return None,
-            AttemptState::Running { stale: true } => match timeout_at(until, self.store.interrupt(attempt.id)).await {
+        Some(match attempt.state.next(self.ambient.now()) {
+            Next::Wait => return None,
+            Next::Interrupt => match timeout_at(until, self.store.interrupt(attempt.id)).await {
                 Ok(Ok(true)) => {
                     SignInError::Interrupted.log_with(&attempt.id.reference());
                     case.failed(self, SignInError::Interrupted)
                 }
-                Ok(Ok(false) | Err(_)) | Err(_) => return None,
+                Ok(Ok(false)) => return None,
+                // A store that can only be read: the owner is dead, and nobody can say so yet.
+                Ok(Err(_)) | Err(_) => {
+                    SignInError::StoreUnavailable.log_with(&attempt.id.reference());
+                    self.unclaimed_failure(case, SignInError::StoreUnavailable, None, None)
+                }
             },
-            AttemptState::Interrupted => case.failed(self, SignInError::Interrupted),
-            AttemptState::Failed { code, retry_at } => {
-                let error = SignInError::from_code(&code).unwrap_or(SignInError::Interrupted);
+            Next::ExplainInterrupted => case.failed(self, SignInError::Interrupted),
+            Next::Explain { code, retry_at } => {
+                let error = SignInError::from_code(code).unwrap_or(SignInError::Interrupted);
                 self.failed_at(case, error, retry_at)
             }
-            AttemptState::Verified { at, delivery: Some(delivery) } if self.ambient.now() <= at + DELIVERABLE => {
+            Next::Deliver(delivery) => {
                 let context = case.received.envelope.attempt;
-                match self.keys.open_bytes::<UserId>(Purpose::Delivery, context.as_bytes(), &delivery) {
+                match self.keys.open_bytes::<UserId>(Purpose::Delivery, context.as_bytes(), delivery) {
                     Some(user) => self.deliver_to(case, user.value).await,
                     None => self.over(&case.received, &case.state, &case.asking, SignInError::AlreadyUsed).await,
                 }
             }
-            AttemptState::Verified { delivery, .. } => {
+            next @ (Next::Close | Next::Over) => {
                 // It is past its time whether or not that is written down.
-                if delivery.is_some() {
+                if next == Next::Close {
                     let _ = timeout_at(until, self.store.close_delivery(attempt.id)).await;
                 }
                 self.over(&case.received, &case.state, &case.asking, SignInError::AlreadyUsed).await
@@ -291,13 +313,25 @@ impl SignIn {
     }
 
     fn failed_at(&self, case: &Case, error: SignInError, retry_at: Option<OffsetDateTime>) -> Completion {
-        let left = retry_at.map(|at| (at - self.ambient.now()).whole_seconds()).filter(|seconds| *seconds > 0);
-        self.failed(&case.received, &case.state, error, left.and_then(|seconds| u32::try_from(seconds + 1).ok()))
+        self.failed(&case.received, &case.state, error, self.seconds_until(retry_at))
+    }
+
+    /// Whole seconds, rounded up; `None` where that has passed.
+    fn seconds_until(&self, moment: Option<OffsetDateTime>) -> Option<u32> {
+        let left = (moment? - self.ambient.now()).whole_seconds();
+        u32::try_from(left + 1).ok().filter(|_| left > 0)
     }
 
     /// Nothing was consumed: the same answer can be tried again, by a query in which no code stands.
-    fn unclaimed_failure(&self, case: &Case, error: SignInError, answer: Option<&Answer>) -> Completion {
-        let mut completion = self.failed(&case.received, &case.state, error, Some(2));
+    fn unclaimed_failure(
+        &self,
+        case: &Case,
+        error: SignInError,
+        retry_at: Option<OffsetDateTime>,
+        answer: Option<&Answer>,
+    ) -> Completion {
+        let retry_in = if error.passes() { Some(self.seconds_until(retry_at).unwrap_or(2)) } else { self.seconds_until(retry_at) };
+        let mut completion = self.failed(&case.received, &case.state, error, retry_in);
         if let Completion::Failed(failure) = &mut completion {
             failure.query = Some(self.unclaimed_query(case, answer));
         }
@@ -331,6 +365,16 @@ impl SignIn {
         let provider = self.providers.get(&envelope.provider)?.name().to_owned();
         Some((query, envelope.attempt.reference(), provider))
     }
+}
+
+/// What to say of an attempt that nobody has claimed, and that this request does not claim either.
+enum Unclaimed {
+    /// The request brings no answer to claim it with.
+    NoAnswer,
+    /// It is too late for an answer.
+    Expired,
+    /// The visitor has to wait with this answer until then.
+    Held(Answer, OffsetDateTime),
 }
 
 /// A request by the browser that owns the attempt.

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 
 use super::{browser::BrowserKey, return_to::ReturnTo};
 use crate::server::{
-    ambient::Ambient,
+    ambient::{Ambient, from_millis, to_millis},
     ids::{AttemptId, BrowserHash, ProviderId},
     seal::{Derived, KeyIndex, Keyring, Purpose},
 };
@@ -70,7 +70,7 @@ impl Envelope {
             provider: self.provider.as_str().to_owned(),
             fingerprint: self.fingerprint,
             return_to: self.return_to.clone(),
-            started_ms: milliseconds(self.started),
+            started_ms: to_millis(self.started),
             browser: *self.browser.as_bytes(),
             first_contact: self.first_contact,
             other_account: self.other_account,
@@ -98,7 +98,7 @@ impl Received {
                 provider: ProviderId::new(wire.provider),
                 fingerprint: wire.fingerprint,
                 return_to: wire.return_to,
-                started: from_milliseconds(wire.started_ms)?,
+                started: from_millis(wire.started_ms)?,
                 browser: BrowserHash::from_bytes(wire.browser),
                 first_contact: wire.first_contact,
                 other_account: wire.other_account,
@@ -153,12 +153,4 @@ impl<'a> Secrets<'a> {
     fn derive(&self, what: Derived) -> [u8; 32] {
         self.keys.derive(self.key, what, [self.attempt.as_bytes(), self.browser_key.as_bytes()])
     }
-}
-
-pub(super) fn milliseconds(moment: OffsetDateTime) -> i64 {
-    i64::try_from(moment.unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX)
-}
-
-pub(super) fn from_milliseconds(ms: i64) -> Option<OffsetDateTime> {
-    OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000).ok()
 }

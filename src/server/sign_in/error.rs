@@ -361,6 +361,16 @@ table! {
         "Bitte warten Sie, bis die unten genannte Zeit vergangen ist, und beginnen Sie dann neu."
     operator "The provider limits requests per address, and all sign-ins reach it from this server's one. Raise its limit for this server (at Authelia: `server.endpoints.rate_limits`), and look in the log for a visitor who causes many failures."
 
+    ProviderDown = "provider_down", 503, WARN, Pause, Provider, TryAgain;
+    when "Several token requests in a row have failed, so this one is not sent for now; nothing is consumed."
+    en "The sign-in provider does not answer",
+        "The sign-in provider has not answered several sign-ins in a row, so yours is being held back for a moment. Nothing is lost: what you brought back from there has not been used.",
+        "You do not have to do anything: this page tries again by itself."
+    de "Der Anmeldedienst antwortet nicht",
+        "Der Anmeldedienst hat auf mehrere Anmeldungen nacheinander nicht geantwortet, deshalb wird Ihre einen Augenblick zurückgehalten. Es ist nichts verloren: Was Sie von dort mitgebracht haben, wurde nicht verwendet.",
+        "Sie müssen nichts tun: Diese Seite versucht es von selbst erneut."
+    operator "Five token requests in a row failed; the log has why under the provider's own codes (`provider_unreachable`, `provider_slow`, `provider_server_error` …), and `/readyz` on `admin_listen` says since when. One request is tried after 2 s, then after 4, 8 … 30 s; the first that is answered ends it."
+
     CodeRefused = "code_refused", 400, WARN, Failed, You, BeginAgain;
     when "The token endpoint says `invalid_grant`."
     en "The sign-in provider no longer accepts this sign-in",
@@ -627,6 +637,12 @@ impl SignInError {
     #[must_use]
     pub const fn way_on(self) -> WayOn {
         self.row().way_on
+    }
+
+    /// Whether it passes by itself: the page looks again until it has.
+    #[must_use]
+    pub const fn passes(self) -> bool {
+        matches!(self, Self::StoreUnavailable | Self::SignInUnavailable | Self::ProviderDown | Self::Busy)
     }
 
     /// What kind of problem it is.

@@ -7,39 +7,44 @@ use std::{
     time::Duration,
 };
 
+use secrecy::SecretString;
 use time::OffsetDateTime;
 use tokio::{
-    sync::{Semaphore, watch},
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
     time::{Instant, sleep, timeout, timeout_at},
 };
 use tracing::Instrument as _;
 
 use super::{
     SignIn,
-    answer::{Answer, redeemable},
+    answer::Answer,
     browser::BrowserKey,
     envelope::Received,
     error::SignInError,
-    exposed,
 };
 use crate::server::{
     accounts::{self, Admitted},
+    attempt::{LEASE, Verdict},
     http::client::Visitor,
     ids::{AttemptId, CodeHash, OwnerToken, ProviderId, UserId},
-    provider::{Provider, ProviderFault, Redemption, VerifiedClaims},
+    provider::{Held, Pass, Provider, ProviderFault, Redemption, VerifiedClaims},
     seal::Purpose,
-    store::{Attempt, Claimed, NewClaim, StoreError, Verdict},
+    store::{Attempt, Claimed, NewClaim, StoreError},
     trace::Trace,
 };
 
-/// The lease of a running attempt is renewed this often ([`crate::server::store::LEASE`] is three times as long).
+/// The lease of a running attempt is renewed this often ([`LEASE`] is three times as long).
 const RENEW_EVERY: Duration = Duration::from_secs(2);
 /// Exchanges that run or wait for their turn, of everybody: each may hold a code of some kilobytes for the deadline.
 const MOST_WAITING: usize = 4_096;
+/// The same, at one provider: one that does not answer must not take the places of the others.
+const MOST_WAITING_AT_A_PROVIDER: usize = 1_024;
 /// The same, of one visitor. Many people may share an address.
 const MOST_WAITING_OF_A_VISITOR: usize = 512;
 /// An exchange that could not be claimed is remembered this long, a little over the longest pause between questions.
 const LINGER: Duration = Duration::from_secs(4);
+/// A code lives about a minute; what cannot be sent by then need not be waited for.
+const CODE_LIFE: Duration = Duration::from_secs(55);
 /// Pauses between tries of a store that does not answer.
 const STORE_PAUSES: [Duration; 3] = [Duration::from_millis(100), Duration::from_millis(400), Duration::from_secs(1)];
 
@@ -61,8 +66,8 @@ pub(super) enum Over {
     Verified(UserId),
     /// It failed, and the store knows.
     Failed(SignInError, Option<OffsetDateTime>),
-    /// It could not even be claimed; nothing is consumed and the same answer may be tried again.
-    NotClaimed(SignInError),
+    /// It was not even claimed; nothing is consumed, and the same answer may be tried again, from then on.
+    NotClaimed(SignInError, Option<OffsetDateTime>),
     /// It had been claimed before.
     Before(Box<Attempt>),
 }
@@ -77,6 +82,7 @@ pub(super) struct Exchanges {
 #[derive(Clone)]
 pub(super) struct Running {
     pub(super) code: CodeHash,
+    provider: ProviderId,
     visitor: Visitor,
     pub(super) progress: watch::Receiver<Progress>,
 }
@@ -88,6 +94,18 @@ pub(super) struct Job {
     pub(super) browser_key: BrowserKey,
     pub(super) answer: Answer,
     pub(super) visitor: Visitor,
+}
+
+/// Leave to claim an attempt, for as long as it is held.
+struct Leave {
+    _turn: Turn,
+    pass: Option<Pass>,
+}
+
+/// A place among the exchanges of the visitor and of the provider.
+struct Turn {
+    _visitors: Option<OwnedSemaphorePermit>,
+    _providers: Option<OwnedSemaphorePermit>,
 }
 
 impl Exchanges {
@@ -125,14 +143,17 @@ impl SignIn {
             return running.clone();
         }
         let code = job.answer.code_hash();
-        let theirs = running.values().filter(|running| running.visitor == job.visitor).count();
-        if running.len() >= MOST_WAITING || theirs >= MOST_WAITING_OF_A_VISITOR {
-            SignInError::Busy.log_with(&attempt.reference());
-            let (_, progress) = watch::channel(Progress::Over(Over::NotClaimed(SignInError::Busy)));
-            return Running { code, visitor: job.visitor, progress };
-        }
         let (sender, progress) = watch::channel(Progress::Unclaimed);
-        let entry = Running { code, visitor: job.visitor, progress };
+        let entry = Running { code, provider: job.provider.id().clone(), visitor: job.visitor, progress };
+        let count = |same: fn(&Running, &Running) -> bool| running.values().filter(|other| same(other, &entry)).count();
+        if running.len() >= MOST_WAITING
+            || count(|one, other| one.provider == other.provider) >= MOST_WAITING_AT_A_PROVIDER
+            || count(|one, other| one.visitor == other.visitor) >= MOST_WAITING_OF_A_VISITOR
+        {
+            SignInError::Busy.log_with(&attempt.reference());
+            sender.send_replace(Progress::Over(Over::NotClaimed(SignInError::Busy, None)));
+            return entry;
+        }
         running.insert(attempt, entry.clone());
         drop(running);
         let listed = Listed { sign_in: self.clone(), attempt };
@@ -142,12 +163,12 @@ impl SignIn {
         let work = async move {
             let over = listed.sign_in.run(&job, &sender).await;
             match &over {
-                Over::Failed(error, _) | Over::NotClaimed(error) => error.log("sign-in failed"),
+                Over::Failed(error, _) | Over::NotClaimed(error, _) => error.log("sign-in failed"),
                 Over::Verified(_) => tracing::info!(code = "signed_in", "sign-in verified"),
                 Over::Before(_) => {}
             }
             metrics::counter!("vestibule_sign_ins_total", "outcome" => over.label()).increment(1);
-            let not_claimed = matches!(over, Over::NotClaimed(_));
+            let not_claimed = matches!(over, Over::NotClaimed(..));
             sender.send_replace(Progress::Over(over));
             if not_claimed {
                 // The store knows nothing of it, so whoever asks next has to find it here; then it may be tried again.
@@ -161,13 +182,10 @@ impl SignIn {
     async fn run(&self, job: &Job, progress: &watch::Sender<Progress>) -> Over {
         let mut trace = Trace::begin();
         let deadline = trace.began() + self.rules.deadline;
-        let places = async {
-            let visitors = self.failures.place(job.visitor).await;
-            let provider = self.exchanges.caps.get(job.provider.id()).cloned();
-            let providers = if let Some(cap) = provider { cap.acquire_owned().await.ok() } else { None };
-            (visitors, providers)
+        let leave = match self.leave(job, deadline).await {
+            Ok(leave) => leave,
+            Err((error, retry_at)) => return Over::NotClaimed(error, retry_at),
         };
-        let Ok(_places) = timeout_at(deadline, places).await else { return Over::NotClaimed(SignInError::Busy) };
 
         let envelope = &job.received.envelope;
         let owner = OwnerToken::new(self.ambient.bytes());
@@ -186,20 +204,66 @@ impl SignIn {
             Ok(Claimed::Before(attempt)) => return Over::Before(attempt),
             Err(error) => {
                 tracing::error!(code = "store_unavailable", detail = %error, "claim");
-                return Over::NotClaimed(SignInError::StoreUnavailable);
+                return Over::NotClaimed(SignInError::StoreUnavailable, None);
             }
         }
         progress.send_replace(Progress::Claimed);
 
         tokio::select! {
-            over = self.work_and_settle(job, owner, deadline, &mut trace) => over,
+            over = self.work_and_settle(job, leave, owner, deadline, &mut trace) => over,
             never = self.keep_lease(envelope.attempt, owner) => match never {},
         }
     }
 
-    async fn work_and_settle(&self, job: &Job, owner: OwnerToken, deadline: Instant, trace: &mut Trace) -> Over {
+    /// Leave to claim the attempt: a turn, and where a code is to be sent, the provider's pass and the visitor's credit.
+    /// Nothing is consumed while it is waited for.
+    async fn leave(&self, job: &Job, deadline: Instant) -> Result<Leave, Failed> {
+        let by_then = deadline.min(Instant::now() + CODE_LIFE);
+        loop {
+            let Ok(turn) = timeout_at(deadline, self.turn(job)).await else { return Err((SignInError::Busy, None)) };
+            let now = self.ambient.now();
+            if !self.failures.may_record(job.visitor, now) {
+                // What fails without a code being sent is explained without a record.
+                self.judge(job, deadline).await?;
+            }
+            if !matches!(job.answer, Answer::Code { .. }) {
+                return Ok(Leave { _turn: turn, pass: None });
+            }
+            if let Some(until) = self.failures.wait_until(job.visitor, now) {
+                return Err((SignInError::TooManyFailures, Some(until)));
+            }
+            match job.provider.pass() {
+                Ok(pass) => return Ok(Leave { _turn: turn, pass: Some(pass) }),
+                // The provider has asked for a moment, and the code lives longer than that.
+                Err(Held { until, asked: true }) if until < by_then => {
+                    drop(turn);
+                    tokio::time::sleep_until(until).await;
+                }
+                Err(Held { until, asked }) => {
+                    let error = if asked { SignInError::ProviderBusy } else { SignInError::ProviderDown };
+                    return Err((error, Some(now + until.saturating_duration_since(Instant::now()))));
+                }
+            }
+        }
+    }
+
+    async fn turn(&self, job: &Job) -> Turn {
+        let visitors = self.failures.place(job.visitor).await;
+        let provider = self.exchanges.caps.get(job.provider.id()).cloned();
+        let providers = if let Some(cap) = provider { cap.acquire_owned().await.ok() } else { None };
+        Turn { _visitors: visitors, _providers: providers }
+    }
+
+    async fn work_and_settle(
+        &self,
+        job: &Job,
+        leave: Leave,
+        owner: OwnerToken,
+        deadline: Instant,
+        trace: &mut Trace,
+    ) -> Over {
         let envelope = &job.received.envelope;
-        let (verdict, over) = match self.work(job, deadline, trace).await {
+        let (verdict, over) = match self.work(job, leave.pass, deadline, trace).await {
             Ok(user) => {
                 let context = envelope.attempt;
                 let delivery = self.keys.seal_bytes(Purpose::Delivery, context.as_bytes(), &user, &self.ambient);
@@ -210,9 +274,14 @@ impl SignIn {
             }
         };
         // The verdict is worth some time more than the exchange had: what is lost here has to be begun anew.
-        let until = deadline.max(Instant::now() + crate::server::store::LEASE);
+        let until = deadline.max(Instant::now() + LEASE);
         match patiently(until, || self.store.settle(envelope.attempt, owner, &verdict, trace.steps())).await {
-            Ok(true) => over,
+            Ok(true) => {
+                if matches!(over, Over::Failed(..)) {
+                    self.failures.recorded(job.visitor, self.ambient.now());
+                }
+                over
+            }
             Ok(false) => Over::Failed(SignInError::Interrupted, None),
             Err(error) => {
                 tracing::error!(code = "store_unavailable", detail = %error, "verdict");
@@ -221,8 +290,15 @@ impl SignIn {
         }
     }
 
-    async fn work(&self, job: &Job, deadline: Instant, trace: &mut Trace) -> Result<UserId, Failed> {
-        let claims = self.verified(job, deadline, trace).await?;
+    async fn work(
+        &self,
+        job: &Job,
+        pass: Option<Pass>,
+        deadline: Instant,
+        trace: &mut Trace,
+    ) -> Result<UserId, Failed> {
+        let code = self.judge(job, deadline).await?;
+        let claims = self.verified(job, code, pass, deadline, trace).await?;
         let since = Instant::now();
         let discovery_url = job.provider.discovery_url();
         let admit = || accounts::admit(&*self.store, &self.users, &claims, discovery_url, &self.ambient);
@@ -241,8 +317,8 @@ impl SignIn {
         result.map_err(|error| (error, None))
     }
 
-    /// From the answer to a verified person. The claim stands, so whatever is wrong spends this attempt and no other.
-    async fn verified(&self, job: &Job, deadline: Instant, trace: &mut Trace) -> Result<VerifiedClaims, Failed> {
+    /// The code that the answer brings, or what is wrong with the answer.
+    async fn judge<'j>(&self, job: &'j Job, deadline: Instant) -> Result<&'j str, Failed> {
         let (Answer::Code { iss, .. } | Answer::Error { iss, .. }) = &job.answer else {
             return Err((SignInError::AnswerMalformed, None));
         };
@@ -250,36 +326,45 @@ impl SignIn {
             Ok(checked) => checked.map_err(|fault| self.fault(job, &fault))?,
             Err(_) => return Err((SignInError::ProviderSlow, None)),
         }
-        let code = match &job.answer {
-            Answer::Code { code, .. } => redeemable(code),
-            Answer::Error { error, .. } => return Err((refused(error), None)),
-            Answer::Malformed => return Err((SignInError::AnswerMalformed, None)),
-        };
-        debug_assert_eq!(CodeHash::of(exposed(&code).as_bytes()), job.answer.code_hash());
-        let now = self.ambient.now();
-        if let Some(until) = self.failures.wait_until(job.visitor, now) {
-            return Err((SignInError::TooManyFailures, Some(until)));
+        match &job.answer {
+            Answer::Code { code, .. } => Ok(code),
+            Answer::Error { error, .. } => Err((refused(error), None)),
+            Answer::Malformed => Err((SignInError::AnswerMalformed, None)),
         }
+    }
+
+    /// From the code to a verified person. The claim stands, so whatever is wrong spends this attempt and no other.
+    async fn verified(
+        &self,
+        job: &Job,
+        code: &str,
+        pass: Option<Pass>,
+        deadline: Instant,
+        trace: &mut Trace,
+    ) -> Result<VerifiedClaims, Failed> {
         let secrets = job.received.secrets(&self.keys, &job.browser_key);
         let redemption = Redemption {
-            code,
+            code: SecretString::from(code),
             verifier: secrets.verifier(),
             nonce: secrets.nonce(),
             started: job.received.envelope.started,
             deadline,
         };
-        match timeout_at(deadline, job.provider.redeem(redemption, trace)).await {
-            Ok(Ok(claims)) => Ok(claims),
-            Ok(Err(fault)) => Err(self.fault(job, &fault)),
-            Err(_) => Err((SignInError::ProviderSlow, None)),
+        let redeemed = match timeout_at(deadline, job.provider.redeem(redemption, trace)).await {
+            Ok(redeemed) => redeemed,
+            Err(_) => Err(ProviderFault::Slow("the whole exchange".into())),
+        };
+        if let Some(pass) = pass {
+            job.provider.settle(pass, redeemed.as_ref().err());
         }
+        redeemed.map_err(|fault| self.fault(job, &fault))
     }
 
     fn fault(&self, job: &Job, fault: &ProviderFault) -> Failed {
         let now = self.ambient.now();
         // A refused client is the operator's fault and not the visitor's.
         if matches!(fault, ProviderFault::CodeRefused(_) | ProviderFault::TokenRefused(_)) {
-            self.failures.count(job.visitor, now);
+            self.failures.refused(job.visitor, now);
         }
         let error = SignInError::from_code(fault.code()).unwrap_or(SignInError::ProviderBadAnswer);
         tracing::warn!(code = error.code(), detail = %fault, "provider");
@@ -310,7 +395,7 @@ impl Over {
     const fn label(&self) -> &'static str {
         match self {
             Self::Verified(_) => "signed_in",
-            Self::Failed(error, _) | Self::NotClaimed(error) => error.code(),
+            Self::Failed(error, _) | Self::NotClaimed(error, _) => error.code(),
             Self::Before(_) => "repeated",
         }
     }

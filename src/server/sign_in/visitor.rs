@@ -1,5 +1,6 @@
 //! How much failure one visitor may cause. A provider that counts failed token requests by address counts ours as one
-//! (Authelia: 30 a minute, then everybody is refused); so no visitor may cause more than a few.
+//! (Authelia: 30 a minute, then everybody is refused); so no visitor may cause more than a few. Nor may anybody fill the
+//! store with the records of failed attempts: past a bound they are explained without one.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,6 +12,8 @@ use crate::server::http::client::Visitor;
 
 /// Failed token requests within [`WINDOW`] before a visitor has to wait.
 const MOST_FAILURES: u32 = 5;
+/// Failed attempts within [`WINDOW`] that are recorded; a few more where they fail at the same time.
+pub const MOST_RECORDED: u32 = 64;
 /// Counted from the first failure: the ten minutes in which Authelia allows 50 to all of us together.
 const WINDOW: Duration = Duration::from_secs(10 * 60);
 /// Exchanges that one visitor may have running at once; the others wait their turn. As many may fail at once before
@@ -21,7 +24,10 @@ const VISITORS: u64 = 100_000;
 
 #[derive(Clone, Copy)]
 struct Count {
-    failures: u32,
+    /// Token requests that were refused.
+    refused: u32,
+    /// Failed attempts in the store.
+    recorded: u32,
     since: OffsetDateTime,
 }
 
@@ -47,20 +53,39 @@ impl Failures {
         }
     }
 
-    /// A failed token request that `visitor` has caused.
-    pub fn count(&self, visitor: Visitor, now: OffsetDateTime) {
-        self.counts.entry(visitor).and_upsert_with(|before| match before.map(moka::Entry::into_value) {
-            Some(count) if now < count.since + WINDOW => Count { failures: count.failures.saturating_add(1), ..count },
-            _ => Count { failures: 1, since: now },
+    /// A token request that was refused because of `visitor`.
+    pub fn refused(&self, visitor: Visitor, now: OffsetDateTime) {
+        self.count(visitor, now, |count| count.refused = count.refused.saturating_add(1));
+    }
+
+    /// A failed attempt of `visitor` that is in the store now.
+    pub fn recorded(&self, visitor: Visitor, now: OffsetDateTime) {
+        self.count(visitor, now, |count| count.recorded = count.recorded.saturating_add(1));
+    }
+
+    fn count(&self, visitor: Visitor, now: OffsetDateTime, add: impl FnOnce(&mut Count)) {
+        self.counts.entry(visitor).and_upsert_with(|before| {
+            let before = before.map(moka::Entry::into_value).filter(|count| now < count.since + WINDOW);
+            let mut count = before.unwrap_or(Count { refused: 0, recorded: 0, since: now });
+            add(&mut count);
+            count
         });
     }
 
-    /// From when `visitor` may cause another; `None`: now.
+    /// From when `visitor` may have a code redeemed; `None`: now.
     #[must_use]
     pub fn wait_until(&self, visitor: Visitor, now: OffsetDateTime) -> Option<OffsetDateTime> {
-        let count = self.counts.get(&visitor)?;
-        let over = count.since + WINDOW;
-        (count.failures >= MOST_FAILURES && now < over).then_some(over)
+        self.standing(visitor, now).filter(|count| count.refused >= MOST_FAILURES).map(|count| count.since + WINDOW)
+    }
+
+    /// Whether another failed attempt of `visitor` is recorded.
+    #[must_use]
+    pub fn may_record(&self, visitor: Visitor, now: OffsetDateTime) -> bool {
+        self.standing(visitor, now).is_none_or(|count| count.recorded < MOST_RECORDED)
+    }
+
+    fn standing(&self, visitor: Visitor, now: OffsetDateTime) -> Option<Count> {
+        self.counts.get(&visitor).filter(|count| now < count.since + WINDOW)
     }
 
     /// A place among the visitor's running exchanges; waits for one.
@@ -82,12 +107,26 @@ mod tests {
         let (one, other) = (Visitor::of("192.0.2.1".parse().unwrap()), Visitor::of("192.0.2.2".parse().unwrap()));
         for _ in 0..MOST_FAILURES {
             assert_eq!(failures.wait_until(one, now), None);
-            failures.count(one, now);
+            failures.refused(one, now);
         }
         assert_eq!(failures.wait_until(one, now), Some(now + WINDOW));
         assert_eq!(failures.wait_until(other, now), None);
         assert_eq!(failures.wait_until(one, now + WINDOW), None);
-        failures.count(one, now + WINDOW);
+        failures.refused(one, now + WINDOW);
         assert_eq!(failures.wait_until(one, now + WINDOW), None, "a new window begins");
+    }
+
+    #[test]
+    fn failed_attempts_are_recorded_up_to_a_bound() {
+        let now = datetime!(2026-11-24 12:00 UTC);
+        let failures = Failures::new();
+        let one = Visitor::of("192.0.2.1".parse().unwrap());
+        for _ in 0..MOST_RECORDED {
+            assert!(failures.may_record(one, now));
+            failures.recorded(one, now);
+        }
+        assert!(!failures.may_record(one, now));
+        assert_eq!(failures.wait_until(one, now), None, "which keeps nobody from signing in");
+        assert!(failures.may_record(one, now + WINDOW));
     }
 }

@@ -23,7 +23,7 @@ use super::{
     from_millis, to_millis,
 };
 use crate::server::{
-    ids::{AttemptId, OwnerToken, Reference, SessionHash, UserId},
+    ids::{AttemptId, BrowserHash, OwnerToken, Reference, SessionHash, UserId},
     trace::Step,
 };
 use indexes::Indexes;
@@ -175,6 +175,10 @@ impl Store for MongoStore {
 
     async fn delete_session(&self, id: SessionHash) -> Result<(), StoreError> {
         self.with(|database| sessions::delete(database, id)).await
+    }
+
+    async fn end_browser(&self, browser: BrowserHash, now: OffsetDateTime) -> Result<(), StoreError> {
+        self.with(|database| sessions::end_of_browser(database, browser, now)).await
     }
 }
 

@@ -8,13 +8,14 @@ use sqlx::{
     migrate::{MigrateError, Migrator},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
+use time::OffsetDateTime;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     Attempt, Claimed, Created, NewClaim, NewUser, Person, SessionRecord, Store, StoreError, User, Verdict, bounded,
 };
 use crate::server::{
-    ids::{AttemptId, OwnerToken, Reference, SessionHash, UserId},
+    ids::{AttemptId, BrowserHash, OwnerToken, Reference, SessionHash, UserId},
     trace::Step,
 };
 
@@ -215,6 +216,10 @@ impl Store for SqliteStore {
 
     async fn delete_session(&self, id: SessionHash) -> Result<(), StoreError> {
         self.with(|files| sessions::delete(files, id)).await
+    }
+
+    async fn end_browser(&self, browser: BrowserHash, now: OffsetDateTime) -> Result<(), StoreError> {
+        self.with(|files| sessions::end_of_browser(files, browser, now)).await
     }
 }
 

@@ -6,8 +6,9 @@ use serde::Deserialize;
 
 use super::{binary, date, is_duplicate, moment};
 use crate::server::{
+    attempt::{KEPT, LEASE, Phase, Transition, Verdict},
     ids::{AttemptId, BrowserHash, CodeHash, OwnerToken, ProviderId, Reference},
-    store::{ATTEMPT_KEPT, Attempt, Claimed, LEASE, NewClaim, ROUNDS, Standing, StoreError, Verdict, array, state},
+    store::{Attempt, Claimed, NewClaim, ROUNDS, Standing, StoreError, array},
     trace::Step,
 };
 
@@ -67,8 +68,9 @@ fn key(id: AttemptId) -> Binary {
     binary(id.as_bytes())
 }
 
-fn owned(id: AttemptId, owner: OwnerToken) -> Document {
-    doc! { "_id": key(id), "owner": binary(owner.as_bytes()), "state": state::RUNNING }
+/// The attempt, as long as it is this owner's and in that phase.
+fn owned(id: AttemptId, owner: OwnerToken, phase: Phase) -> Document {
+    doc! { "_id": key(id), "owner": binary(owner.as_bytes()), "state": phase.as_str() }
 }
 
 /// An expression: whether the lease is over by the server's clock. In milliseconds, since `$subtract` of dates and
@@ -90,12 +92,12 @@ pub(super) async fn claim(database: Database, claim: &NewClaim) -> Result<Claime
             "started_at": date(claim.started),
             "claimed_at": date(claim.claimed),
             "steps": [],
-            "expires_at": date(claim.claimed + ATTEMPT_KEPT),
+            "expires_at": date(claim.claimed + KEPT),
         },
         "$currentDate": { "lease": true },
     };
     for _ in 0..ROUNDS {
-        match attempts(&database).update_one(owned(claim.id, claim.owner), insert.clone()).upsert(true).await {
+        match attempts(&database).update_one(owned(claim.id, claim.owner, Phase::CLAIMED), insert.clone()).upsert(true).await {
             Ok(_) => return Ok(Claimed::Ours),
             Err(error) if is_duplicate(&error) => {}
             Err(error) => return Err(error.into()),
@@ -137,7 +139,8 @@ fn kept(found: Option<AttemptDocument>) -> Result<Option<Attempt>, StoreError> {
 }
 
 pub(super) async fn renew(database: Database, id: AttemptId, owner: OwnerToken) -> Result<bool, StoreError> {
-    let renewed = attempts(&database).update_one(owned(id, owner), doc! { "$currentDate": { "lease": true } }).await?;
+    let running = owned(id, owner, Transition::Renew.from());
+    let renewed = attempts(&database).update_one(running, doc! { "$currentDate": { "lease": true } }).await?;
     Ok(renewed.matched_count == 1)
 }
 
@@ -149,7 +152,7 @@ pub(super) async fn settle(
     steps: &[Step],
 ) -> Result<bool, StoreError> {
     let steps = bson::serialize_to_bson(steps).map_err(StoreError::unreadable)?;
-    let mut set = doc! { "state": verdict.state(), "steps": steps };
+    let mut set = doc! { "state": verdict.transition().to().as_str(), "steps": steps };
     match verdict {
         Verdict::Verified { at, delivery } => {
             set.extend(doc! { "verified_at": date(*at), "delivery": binary(delivery) });
@@ -159,24 +162,32 @@ pub(super) async fn settle(
             set.extend(retry_at.map(|at| ("retry_at".to_owned(), date(at).into())));
         }
     }
-    if attempts(&database).update_one(owned(id, owner), doc! { "$set": set }).await?.matched_count == 1 {
+    let transition = verdict.transition();
+    let running = owned(id, owner, transition.from());
+    if attempts(&database).update_one(running, doc! { "$set": set }).await?.matched_count == 1 {
         return Ok(true);
     }
-    let ours = doc! { "_id": key(id), "owner": binary(owner.as_bytes()), "state": verdict.state() };
-    Ok(attempts(&database).find_one(ours).projection(doc! { "_id": 1 }).await?.is_some())
+    Ok(attempts(&database).find_one(owned(id, owner, transition.to())).projection(doc! { "_id": 1 }).await?.is_some())
 }
 
 pub(super) async fn interrupt(database: Database, id: AttemptId) -> Result<bool, StoreError> {
-    let update = vec![doc! { "$set": { "state": { "$cond": [stale(), state::INTERRUPTED, "$state"] } } }];
+    let interrupted = Transition::Interrupt.to();
+    let update = vec![doc! { "$set": { "state": { "$cond": [stale(), interrupted.as_str(), "$state"] } } }];
     let after = attempts(&database)
-        .find_one_and_update(doc! { "_id": key(id), "state": state::RUNNING }, update)
+        .find_one_and_update(doc! { "_id": key(id), "state": Transition::Interrupt.from().as_str() }, update)
         .return_document(ReturnDocument::After)
         .projection(doc! { "state": 1 })
         .await?;
-    Ok(after.is_some_and(|attempt| matches!(attempt.get_str("state"), Ok(state::INTERRUPTED))))
+    Ok(after.is_some_and(|attempt| matches!(attempt.get_str("state"), Ok(state) if state == interrupted.as_str())))
 }
 
 pub(super) async fn close_delivery(database: Database, id: AttemptId) -> Result<(), StoreError> {
-    attempts(&database).update_one(doc! { "_id": key(id) }, doc! { "$unset": { "delivery": "" } }).await?;
+    close_deliveries(&database, doc! { "_id": key(id) }).await
+}
+
+/// Of every attempt that matches.
+pub(super) async fn close_deliveries(database: &Database, mut filter: Document) -> Result<(), StoreError> {
+    filter.insert("state", Transition::Close.from().as_str());
+    attempts(database).update_many(filter, doc! { "$unset": { "delivery": "" } }).await?;
     Ok(())
 }

@@ -92,12 +92,18 @@ enum Kind {
     },
 }
 
-fn wanted() -> [Index; 6] {
+fn wanted() -> [Index; 8] {
     let expiry = |collection| Index {
         collection,
         name: "vestibule_expires_at",
         keys: doc! { "expires_at": 1 },
         kind: Kind::Expiry,
+    };
+    let browser = |collection| Index {
+        collection,
+        name: "vestibule_browser",
+        keys: doc! { "browser": 1 },
+        kind: Kind::Plain,
     };
     [
         Index {
@@ -130,6 +136,8 @@ fn wanted() -> [Index; 6] {
             keys: doc! { "reference": 1 },
             kind: Kind::Plain,
         },
+        browser(attempts::COLLECTION),
+        browser(sessions::COLLECTION),
         expiry(attempts::COLLECTION),
         expiry(sessions::COLLECTION),
     ]

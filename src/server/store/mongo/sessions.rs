@@ -3,10 +3,11 @@
 use bson::{Binary, DateTime, doc};
 use mongodb::{Collection, Database};
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
 
-use super::{binary, date, is_duplicate, moment};
+use super::{attempts, binary, date, is_duplicate, moment};
 use crate::server::{
-    ids::{AttemptId, Issuer, ProviderId, SessionHash, UserId},
+    ids::{AttemptId, BrowserHash, Issuer, ProviderId, SessionHash, UserId},
     store::{SessionRecord, StoreError, array},
 };
 
@@ -16,6 +17,8 @@ pub(super) const COLLECTION: &str = "login_sessions";
 struct SessionDocument {
     #[serde(rename = "_id")]
     id: Binary,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    browser: Option<Binary>,
     user_id: String,
     issuer: String,
     provider: String,
@@ -30,6 +33,7 @@ impl From<&SessionRecord> for SessionDocument {
     fn from(session: &SessionRecord) -> Self {
         Self {
             id: key(session.id),
+            browser: session.browser.map(|browser| binary(browser.as_bytes())),
             user_id: session.user.as_str().to_owned(),
             issuer: session.issuer.as_str().to_owned(),
             provider: session.provider.as_str().to_owned(),
@@ -47,6 +51,7 @@ impl TryFrom<SessionDocument> for SessionRecord {
     fn try_from(document: SessionDocument) -> Result<Self, StoreError> {
         Ok(Self {
             id: SessionHash::from_bytes(array(&document.id.bytes)?),
+            browser: document.browser.map(|hash| array(&hash.bytes).map(BrowserHash::from_bytes)).transpose()?,
             user: UserId::new(document.user_id),
             issuer: Issuer::new(document.issuer),
             provider: ProviderId::new(document.provider),
@@ -92,5 +97,17 @@ pub(super) async fn save(database: Database, session: &SessionRecord) -> Result<
 
 pub(super) async fn delete(database: Database, id: SessionHash) -> Result<(), StoreError> {
     sessions(&database).delete_one(doc! { "_id": key(id) }).await?;
+    Ok(())
+}
+
+pub(super) async fn end_of_browser(
+    database: Database,
+    browser: BrowserHash,
+    now: OffsetDateTime,
+) -> Result<(), StoreError> {
+    let theirs = doc! { "browser": binary(browser.as_bytes()) };
+    attempts::close_deliveries(&database, theirs.clone()).await?;
+    let end = doc! { "$min": { "expires_at": date(now) }, "$unset": { "delivered_by": "" } };
+    sessions(&database).update_many(theirs, end).await?;
     Ok(())
 }

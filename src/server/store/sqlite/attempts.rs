@@ -4,11 +4,9 @@ use sqlx::FromRow;
 
 use super::Files;
 use crate::server::{
+    attempt::{KEPT, LEASE, Phase, Transition, Verdict},
     ids::{AttemptId, BrowserHash, CodeHash, OwnerToken, ProviderId, Reference},
-    store::{
-        ATTEMPT_KEPT, Attempt, Claimed, LEASE, NewClaim, ROUNDS, Standing, StoreError, Verdict, array, from_millis,
-        state, to_millis,
-    },
+    store::{Attempt, Claimed, NewClaim, ROUNDS, Standing, StoreError, array, from_millis, to_millis},
     trace::Step,
 };
 
@@ -105,8 +103,8 @@ pub(super) async fn claim(files: &Files, claim: &NewClaim) -> Result<Claimed, St
         .bind(claim.code.as_bytes().to_vec())
         .bind(to_millis(claim.started))
         .bind(to_millis(claim.claimed))
-        .bind(to_millis(claim.claimed + ATTEMPT_KEPT))
-        .bind(state::RUNNING)
+        .bind(to_millis(claim.claimed + KEPT))
+        .bind(Phase::CLAIMED.as_str())
         .execute(&files.writer)
         .await?;
         if claimed.rows_affected() == 1 {
@@ -148,7 +146,7 @@ pub(super) async fn renew(files: &Files, id: AttemptId, owner: OwnerToken) -> Re
         sqlx::query(concat!("UPDATE login_attempts SET lease = ", now!(), " WHERE id = ? AND owner = ? AND state = ?"))
             .bind(key(id))
             .bind(token(owner))
-            .bind(state::RUNNING)
+            .bind(Transition::Renew.from().as_str())
             .execute(&files.writer)
             .await?;
     Ok(renewed.rows_affected() == 1)
@@ -169,7 +167,7 @@ pub(super) async fn settle(
         "UPDATE login_attempts SET state = ?, steps = ?, verified_at = ?, delivery = ?, error = ?, retry_at = ? \
          WHERE id = ? AND owner = ? AND state = ?",
     )
-    .bind(verdict.state())
+    .bind(verdict.transition().to().as_str())
     .bind(serde_json::to_string(steps).map_err(StoreError::unreadable)?)
     .bind(verified_at.map(to_millis))
     .bind(delivery)
@@ -177,7 +175,7 @@ pub(super) async fn settle(
     .bind(retry_at.map(to_millis))
     .bind(key(id))
     .bind(token(owner))
-    .bind(state::RUNNING)
+    .bind(verdict.transition().from().as_str())
     .execute(&files.writer)
     .await?;
     if settled.rows_affected() == 1 {
@@ -186,7 +184,7 @@ pub(super) async fn settle(
     let ours = sqlx::query("SELECT 1 FROM login_attempts WHERE id = ? AND owner = ? AND state = ?")
         .bind(key(id))
         .bind(token(owner))
-        .bind(verdict.state())
+        .bind(verdict.transition().to().as_str())
         .fetch_optional(&files.readers)
         .await?;
     Ok(ours.is_some())
@@ -200,14 +198,18 @@ pub(super) async fn interrupt(files: &Files, id: AttemptId) -> Result<bool, Stor
     ))
     .bind(lease())
     .bind(key(id))
-    .bind(state::RUNNING)
-    .bind(state::INTERRUPTED)
+    .bind(Transition::Interrupt.from().as_str())
+    .bind(Transition::Interrupt.to().as_str())
     .execute(&files.writer)
     .await?;
     Ok(interrupted.rows_affected() == 1)
 }
 
 pub(super) async fn close_delivery(files: &Files, id: AttemptId) -> Result<(), StoreError> {
-    sqlx::query("UPDATE login_attempts SET delivery = NULL WHERE id = ?").bind(key(id)).execute(&files.writer).await?;
+    sqlx::query("UPDATE login_attempts SET delivery = NULL WHERE id = ? AND state = ?")
+        .bind(key(id))
+        .bind(Transition::Close.from().as_str())
+        .execute(&files.writer)
+        .await?;
     Ok(())
 }

@@ -1,10 +1,12 @@
 //! Table `login_sessions`.
 
 use sqlx::FromRow;
+use time::OffsetDateTime;
 
 use super::Files;
 use crate::server::{
-    ids::{AttemptId, Issuer, ProviderId, SessionHash, UserId},
+    attempt::Transition,
+    ids::{AttemptId, BrowserHash, Issuer, ProviderId, SessionHash, UserId},
     store::{SessionRecord, StoreError, array, from_millis, to_millis},
 };
 
@@ -14,6 +16,7 @@ pub(super) const PURGE: &str = concat!("DELETE FROM login_sessions WHERE expires
 #[derive(FromRow)]
 struct SessionRow {
     id: Vec<u8>,
+    browser: Option<Vec<u8>>,
     user_id: String,
     issuer: String,
     provider: String,
@@ -29,6 +32,7 @@ impl TryFrom<SessionRow> for SessionRecord {
     fn try_from(row: SessionRow) -> Result<Self, StoreError> {
         Ok(Self {
             id: SessionHash::from_bytes(array(&row.id)?),
+            browser: row.browser.map(|hash| array(&hash).map(BrowserHash::from_bytes)).transpose()?,
             user: UserId::new(row.user_id),
             issuer: Issuer::new(row.issuer),
             provider: ProviderId::new(row.provider),
@@ -51,10 +55,11 @@ fn delivered_by(session: &SessionRecord) -> Option<Vec<u8>> {
 pub(super) async fn create(files: &Files, session: &SessionRecord) -> Result<bool, StoreError> {
     let created = sqlx::query(
         "INSERT INTO login_sessions \
-         (id, user_id, issuer, provider, created_at, last_seen_at, expires_at, delivered_by) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+         (id, browser, user_id, issuer, provider, created_at, last_seen_at, expires_at, delivered_by) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
     )
     .bind(key(session.id))
+    .bind(session.browser.map(|browser| browser.as_bytes().to_vec()))
     .bind(session.user.as_str())
     .bind(session.issuer.as_str())
     .bind(session.provider.as_str())
@@ -69,7 +74,7 @@ pub(super) async fn create(files: &Files, session: &SessionRecord) -> Result<boo
 
 pub(super) async fn by_id(files: &Files, id: SessionHash) -> Result<Option<SessionRecord>, StoreError> {
     let row: Option<SessionRow> = sqlx::query_as(
-        "SELECT id, user_id, issuer, provider, created_at, last_seen_at, expires_at, delivered_by \
+        "SELECT id, browser, user_id, issuer, provider, created_at, last_seen_at, expires_at, delivered_by \
          FROM login_sessions WHERE id = ?",
     )
     .bind(key(id))
@@ -96,4 +101,24 @@ pub(super) async fn save(files: &Files, session: &SessionRecord) -> Result<bool,
 pub(super) async fn delete(files: &Files, id: SessionHash) -> Result<(), StoreError> {
     sqlx::query("DELETE FROM login_sessions WHERE id = ?").bind(key(id)).execute(&files.writer).await?;
     Ok(())
+}
+
+pub(super) async fn end_of_browser(
+    files: &Files,
+    browser: BrowserHash,
+    now: OffsetDateTime,
+) -> Result<(), StoreError> {
+    let browser = browser.as_bytes().to_vec();
+    let mut transaction = files.write().await?;
+    sqlx::query("UPDATE login_attempts SET delivery = NULL WHERE browser = ? AND state = ?")
+        .bind(&browser)
+        .bind(Transition::Close.from().as_str())
+        .execute(&mut *transaction)
+        .await?;
+    sqlx::query("UPDATE login_sessions SET expires_at = min(expires_at, ?), delivered_by = NULL WHERE browser = ?")
+        .bind(to_millis(now))
+        .bind(&browser)
+        .execute(&mut *transaction)
+        .await?;
+    Ok(transaction.commit().await?)
 }

@@ -1,0 +1,215 @@
+//! The attempt as a state machine: its phases, what leads from one to the next, and what each means for whoever asks.
+//!
+//! ```text
+//!            claim               verify
+//! (nothing) ───────> running ─┬───────────> verified ───> (close) nothing left to deliver
+//!                     │  ^ │  │   fail
+//!               renew └──┘ │  └───────────> failed
+//!                          │   interrupt
+//!                          └──────────────> interrupted
+//! ```
+//!
+//! The stores carry out each transition in one atomic operation, by the guards that stand here. `tests/attempt.rs`
+//! drives random interleavings of callbacks, questions, crashes and time over this module and over both stores.
+
+use std::time::Duration;
+
+use time::OffsetDateTime;
+
+/// After this long without a renewal, by the store's clock, an attempt's owner is held to be dead.
+pub const LEASE: Duration = Duration::from_secs(6);
+/// How long a verified attempt can be delivered.
+pub const DELIVERABLE: Duration = Duration::from_secs(2 * 60);
+/// How long an attempt's record is kept (it is also the trace an administrator reads).
+pub const KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// How far a claimed attempt has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// An owner works on it, or has died over it.
+    Running,
+    /// The person is verified and the user exists.
+    Verified,
+    /// It failed for good.
+    Failed,
+    /// Its owner died; the code may have been sent, so it is never sent again.
+    Interrupted,
+}
+
+impl Phase {
+    /// Where a claim leads: a claim is the insert of the record, so it can succeed once.
+    pub const CLAIMED: Self = Self::Running;
+
+    const ALL: [Self; 4] = [Self::Running, Self::Verified, Self::Failed, Self::Interrupted];
+
+    /// As stored.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Verified => "verified",
+            Self::Failed => "failed",
+            Self::Interrupted => "interrupted",
+        }
+    }
+
+    /// Reads what [`as_str`](Self::as_str) says.
+    #[must_use]
+    pub fn parse(stored: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|phase| phase.as_str() == stored)
+    }
+}
+
+/// What leads from one phase to the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transition {
+    /// The owner says that it lives.
+    Renew,
+    /// The owner has verified the person.
+    Verify,
+    /// The owner has failed.
+    Fail,
+    /// Somebody has found the owner dead.
+    Interrupt,
+    /// Nothing is delivered from now on.
+    Close,
+}
+
+/// Who may make a transition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum May {
+    /// Whoever made the claim.
+    Owner,
+    /// Anybody, once the lease is over.
+    AnybodyAfterLease,
+    /// Anybody.
+    Anybody,
+}
+
+impl Transition {
+    /// The phase it leads from. In any other it changes nothing.
+    #[must_use]
+    pub const fn from(self) -> Phase {
+        match self {
+            Self::Renew | Self::Verify | Self::Fail | Self::Interrupt => Phase::Running,
+            Self::Close => Phase::Verified,
+        }
+    }
+
+    /// The phase it leads to.
+    #[must_use]
+    pub const fn to(self) -> Phase {
+        match self {
+            Self::Renew => Phase::Running,
+            Self::Verify | Self::Close => Phase::Verified,
+            Self::Fail => Phase::Failed,
+            Self::Interrupt => Phase::Interrupted,
+        }
+    }
+
+    /// Who may make it.
+    #[must_use]
+    pub const fn may(self) -> May {
+        match self {
+            Self::Renew | Self::Verify | Self::Fail => May::Owner,
+            Self::Interrupt => May::AnybodyAfterLease,
+            Self::Close => May::Anybody,
+        }
+    }
+}
+
+/// How a claimed attempt stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AttemptState {
+    /// An owner works on it.
+    Running {
+        /// Whether the lease is older than [`LEASE`] by the store's clock.
+        stale: bool,
+    },
+    /// The person is verified and the user exists.
+    Verified {
+        /// When, by our clock.
+        at: OffsetDateTime,
+        /// Sealed; `None` once delivery is closed.
+        delivery: Option<Vec<u8>>,
+    },
+    /// It failed for good.
+    Failed {
+        /// The stable code (`docs/errors.md`).
+        code: String,
+        /// From when it makes sense to begin again, where the provider named a time.
+        retry_at: Option<OffsetDateTime>,
+    },
+    /// Its owner died; the code may have been sent, so it is never sent again.
+    Interrupted,
+}
+
+/// How a running attempt ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The person is verified and the user exists.
+    Verified {
+        /// When, by our clock.
+        at: OffsetDateTime,
+        /// What delivery needs, sealed by the flow; opaque to the store.
+        delivery: Vec<u8>,
+    },
+    /// It failed for good.
+    Failed {
+        /// The stable code.
+        code: String,
+        /// From when it makes sense to begin again.
+        retry_at: Option<OffsetDateTime>,
+    },
+}
+
+impl Verdict {
+    /// The transition that writes it down.
+    #[must_use]
+    pub const fn transition(&self) -> Transition {
+        match self {
+            Self::Verified { .. } => Transition::Verify,
+            Self::Failed { .. } => Transition::Fail,
+        }
+    }
+}
+
+/// What a claimed attempt means for whoever asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next<'a> {
+    /// Its owner works on it: ask again.
+    Wait,
+    /// Its owner is dead: make that so, then ask again.
+    Interrupt,
+    /// Deliver this.
+    Deliver(&'a [u8]),
+    /// It is past its time; close it, then it is over.
+    Close,
+    /// It was delivered: over.
+    Over,
+    /// Explain why it failed.
+    Explain {
+        /// The stable code.
+        code: &'a str,
+        /// From when it makes sense to begin again.
+        retry_at: Option<OffsetDateTime>,
+    },
+    /// Explain that it was interrupted.
+    ExplainInterrupted,
+}
+
+impl AttemptState {
+    /// What it means for whoever asks at `now`, by our clock.
+    #[must_use]
+    pub fn next(&self, now: OffsetDateTime) -> Next<'_> {
+        match self {
+            Self::Running { stale: false } => Next::Wait,
+            Self::Running { stale: true } => Next::Interrupt,
+            Self::Verified { delivery: None, .. } => Next::Over,
+            Self::Verified { at, delivery: Some(delivery) } if now <= *at + DELIVERABLE => Next::Deliver(delivery),
+            Self::Verified { .. } => Next::Close,
+            Self::Failed { code, retry_at } => Next::Explain { code, retry_at: *retry_at },
+            Self::Interrupted => Next::ExplainInterrupted,
+        }
+    }
+}

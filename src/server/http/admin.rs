@@ -1,0 +1,99 @@
+//! What `admin_listen` serves, for the operator's network only: metrics, readiness in detail, and what became of one
+//! sign-in. No secret and no address of a person is in any of it.
+
+use std::sync::Arc;
+
+use axum::{
+    Json, Router,
+    extract::{Path, State},
+    http::StatusCode,
+    response::{IntoResponse as _, Response},
+    routing::get,
+};
+use serde_json::{Value, json};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+use crate::{
+    paths,
+    server::{
+        app::App, attempt::AttemptState, ids::Reference, provider::Availability, sign_in::error::SignInError,
+        store::Attempt, telemetry::Metrics,
+    },
+};
+
+/// Everything under `admin_listen`.
+pub fn router(app: Arc<App>, metrics: Metrics) -> Router {
+    Router::new()
+        .route(paths::METRICS, get(move || async move { metrics.render() }))
+        .route(paths::READYZ, get(readiness))
+        .route(&format!("{}/{{reference}}", paths::ATTEMPTS), get(attempt))
+        .with_state(app)
+}
+
+/// `GET /readyz`: what works and what does not, and since when.
+async fn readiness(State(app): State<Arc<App>>) -> Json<Value> {
+    let store = match app.store.ready().await {
+        Ok(notices) => json!({ "ready": true, "notices": notices }),
+        Err(error) => json!({ "ready": false, "error": error.to_string() }),
+    };
+    let providers: Vec<_> = app
+        .providers
+        .iter()
+        .map(|provider| {
+            let availability = match provider.availability() {
+                Availability::Available => json!({ "available": true }),
+                Availability::Unavailable { since, code } => {
+                    json!({ "available": false, "since": moment(since), "code": code })
+                }
+            };
+            json!({ "id": provider.id(), "issuer": provider.issuer(), "availability": availability })
+        })
+        .collect();
+    Json(json!({ "store": store, "providers": providers }))
+}
+
+/// `GET /attempts/{reference}`: the steps of the sign-in whose reference a person has read out.
+async fn attempt(State(app): State<Arc<App>>, Path(reference): Path<String>) -> Response {
+    let Some(reference) = Reference::parse(&reference) else {
+        let error = "a reference looks like 7K3M-Q2ZD";
+        return (StatusCode::BAD_REQUEST, Json(json!({ "error": error }))).into_response();
+    };
+    match app.store.attempt_by_reference(&reference).await {
+        Ok(Some(attempt)) => Json(trace(&attempt)).into_response(),
+        Ok(None) => {
+            let error = "no attempt with this reference in the last 7 days; what fails before an attempt is claimed \
+                         is in the log alone, under the same reference";
+            (StatusCode::NOT_FOUND, Json(json!({ "error": error, "reference": reference }))).into_response()
+        }
+        Err(error) => {
+            (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "error": error.to_string() }))).into_response()
+        }
+    }
+}
+
+fn trace(attempt: &Attempt) -> Value {
+    let (state, code, retry_at) = match &attempt.state {
+        AttemptState::Running { stale: false } => ("running", None, None),
+        AttemptState::Running { stale: true } => ("owner dead", Some(SignInError::Interrupted.code()), None),
+        AttemptState::Verified { .. } => ("verified", None, None),
+        AttemptState::Failed { code, retry_at } => ("failed", Some(&**code), *retry_at),
+        AttemptState::Interrupted => ("interrupted", Some(SignInError::Interrupted.code()), None),
+    };
+    let explained = code.and_then(SignInError::from_code);
+    json!({
+        "reference": attempt.id.reference(),
+        "provider": attempt.provider,
+        "started": moment(attempt.started),
+        "claimed": moment(attempt.claimed),
+        "state": state,
+        "code": code,
+        "when": explained.map(SignInError::when),
+        "to_do": explained.map(SignInError::operator),
+        "retry_at": retry_at.map(moment),
+        "steps": attempt.steps,
+    })
+}
+
+fn moment(moment: OffsetDateTime) -> String {
+    moment.format(&Rfc3339).unwrap_or_default()
+}
