@@ -89,7 +89,7 @@ async fn a_while(trouble: Trouble, step: Step, script: bool) -> Played {
     let waiting = person.wait(&waiting).await.waiting();
     trouble.ends(&server).await;
     let stop = person.go(&scene.url(&format!("/auth/oidc/callback?{waiting}"))).await;
-    Played { stop, scene, browser, script, server: Some(server) }
+    Played { stop, scene, browser, script, kept: Box::new(server) }
 }
 
 async fn beyond(trouble: Trouble, step: Step) -> Played {
@@ -101,7 +101,7 @@ async fn beyond(trouble: Trouble, step: Step) -> Played {
     if let Stop::Waiting(query) = &stop {
         stop = person.go(&scene.url(&format!("/auth/oidc/callback?{query}"))).await;
     }
-    Played { stop, scene, browser, script: false, server: Some(server) }
+    Played { stop, scene, browser, script: false, kept: Box::new(server) }
 }
 
 async fn scene(tweak: fn(&mut Settings)) -> (Server, Scene) {

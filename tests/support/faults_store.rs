@@ -159,6 +159,22 @@ pub async fn somebody_with_a_script() -> Played {
     play(Trouble::Refused, Step::Claim, Lasts::Long, true).await
 }
 
+/// How long a page without script is held while the session cannot be written.
+pub async fn held_for() -> Duration {
+    let scene = Scene::new().await;
+    let browser = scene.browser();
+    let callback = browser.callback_url(&scene, &encoded(RETURN_TO)).await;
+    let caused = Caused::at(&scene, Trouble::Refused, Step::Delivery).await;
+    let person = Person { scene: &scene, browser: &browser, script: false };
+    let waiting = person.once(&callback).await.waiting();
+    let began = std::time::Instant::now();
+    let waiting = person.wait(&waiting).await.waiting();
+    let held = began.elapsed();
+    caused.over(&scene).await;
+    person.go(&scene.url(&format!("/auth/oidc/callback?{waiting}"))).await.landed(RETURN_TO);
+    held
+}
+
 fn short(settings: &mut Settings) {
     settings.sign_in.deadline = Duration::from_secs(5);
 }

@@ -63,15 +63,15 @@ impl SignIn {
         };
 
         let answer = callback.answer_for(&received, &self.keys);
-        let case = Case { received, state, provider, browser, asking };
+        let patience = match manner {
+            Manner::Page if answer.is_some() || callback.hold => asking.arrived + self.rules.patience,
+            Manner::Page | Manner::Question => Instant::now(),
+        };
+        let case = Case { received, state, provider, browser, asking, patience };
         if callback.spent {
             return self.over(&case.received, &case.state, &case.asking, SignInError::AlreadyUsed).await;
         }
         let code = answer.as_ref().map(Answer::code_hash);
-        let patience = match manner {
-            Manner::Page if answer.is_some() || callback.hold => case.asking.arrived + self.rules.patience,
-            Manner::Page | Manner::Question => Instant::now(),
-        };
         if let Some(running) = self.exchanges.find(case.received.envelope.attempt) {
             return self.wait_here(&case, running, answer.as_ref(), patience).await;
         }
@@ -86,6 +86,13 @@ impl SignIn {
                 self.wait_elsewhere(&case, code, patience, Unclaimed::Held(answer, until)).await
             }
             Some(answer) => {
+                // A question does not wait for an exchange, and so would never hear that this one comes too late.
+                if manner == Manner::Question
+                    && let Some(attempt) = self.claimed(&case).await
+                {
+                    let standing = self.standing(&case, code, attempt).await;
+                    return standing.unwrap_or_else(|| self.pending(&case.received, case.query()));
+                }
                 let running = self.exchange(Job {
                     received: case.received.clone(),
                     provider: case.provider.clone(),
@@ -221,6 +228,16 @@ impl SignIn {
         }
     }
 
+    /// The attempt, if the store knows of a claim within the patience.
+    async fn claimed(&self, case: &Case) -> Option<Attempt> {
+        let until = case.asking.arrived + self.rules.patience;
+        match timeout_at(until, self.store.attempt(case.received.envelope.attempt)).await {
+            Ok(Ok(attempt)) => attempt,
+            // The exchange finds out, and explains.
+            Ok(Err(_)) | Err(_) => None,
+        }
+    }
+
     /// What a claimed attempt means for this request; `None`: it is still under way elsewhere.
     async fn standing(&self, case: &Case, code: Option<CodeHash>, attempt: Attempt) -> Option<Completion> {
         if code.is_some_and(|code| code != attempt.code) {
@@ -264,8 +281,17 @@ impl SignIn {
     }
 
     async fn deliver_to(&self, case: &Case, user: UserId) -> Completion {
-        let issuer = case.provider.issuer().clone();
-        self.deliver(&case.received, &case.state, case.browser.clone(), &case.asking, user, issuer).await
+        loop {
+            let (user, issuer) = (user.clone(), case.provider.issuer().clone());
+            let delivered =
+                self.deliver(&case.received, &case.state, case.browser.clone(), &case.asking, user, issuer).await;
+            // A page without script asks again at once, so it is held while the session cannot be written.
+            let pending = matches!(delivered, Completion::Pending { .. });
+            if !pending || Instant::now() + LOOK_EVERY >= case.patience {
+                return delivered;
+            }
+            sleep(LOOK_EVERY).await;
+        }
     }
 
     pub(super) fn pending(&self, received: &Received, query: String) -> Completion {
@@ -384,6 +410,8 @@ struct Case {
     provider: Arc<Provider>,
     browser: Browser,
     asking: Asking,
+    /// Until then the request may be held.
+    patience: Instant,
 }
 
 impl Case {
