@@ -44,6 +44,7 @@ impl Assets {
         let urls = AssetUrls {
             stylesheet: built(&site, "css")?,
             favicon: versioned("favicon.svg")?,
+            again: versioned("again.js")?,
             boot: versioned("boot.js")?,
             script: built(&site, "js")?,
             wasm: built(&site, "wasm")?,
