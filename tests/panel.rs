@@ -76,6 +76,7 @@ mod server {
         AssetUrls {
             stylesheet: "/main.css".into(),
             favicon: "/favicon.svg".into(),
+            again: "/auth/assets/again.js".into(),
             boot: "/boot.js".into(),
             script: "/vestibule.js".into(),
             wasm: "/vestibule.wasm".into(),

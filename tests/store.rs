@@ -2,9 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 use std::{
-    collections::BTreeMap,
     future::Future,
-    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -12,190 +10,31 @@ use std::{
 use bson::{Bson, Document, doc, oid::ObjectId};
 use mongodb::Client;
 use secrecy::SecretString;
-use sqlx::{Row as _, SqlitePool, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 use time::{OffsetDateTime, macros::datetime};
 use vestibule::server::{
+    attempt::{AttemptState, KEPT, Verdict},
     ids::{AttemptId, BrowserHash, CodeHash, Issuer, OwnerToken, ProviderId, Reference, SessionHash, Subject, UserId},
     settings::Database,
     store::{
-        self, Attempt, AttemptState, Claimed, Created, NewClaim, NewUser, Person, Profile, Role, SessionRecord, Store,
-        StoreError, User, Verdict,
+        self, Attempt, Claimed, Created, NewClaim, NewUser, Person, Profile, Role, SessionRecord, Store, StoreError,
+        User,
     },
     trace::Step,
 };
 
 #[allow(dead_code, unreachable_pub)]
+#[path = "support/bench.rs"]
+mod bench;
+#[allow(dead_code, unreachable_pub)]
 #[path = "support/mongo.rs"]
 mod mongo;
+
+use bench::{Bench, Raw};
 
 const ISSUER: &str = "https://id.example.com";
 const DISCOVERY: &str = "https://id.example.com/.well-known/openid-configuration";
 const NOW: OffsetDateTime = datetime!(2026-11-23 10:00:00.123 UTC);
-
-// --- the two stores under test ---
-
-/// A store with nothing in it, and a way to its data behind its back.
-struct Bench {
-    store: Arc<dyn Store>,
-    raw: Raw,
-}
-
-enum Raw {
-    Mongo { uri: String, database: mongodb::Database },
-    Sqlite { pool: SqlitePool, path: PathBuf, _folder: TempDir },
-}
-
-impl Bench {
-    async fn mongo() -> Self {
-        Self::mongo_at(mongo::server().await.uri()).await
-    }
-
-    async fn mongo_at(uri: &str) -> Self {
-        let name = mongo::database_name();
-        let database = Client::with_uri_str(uri).await.unwrap().database(&name);
-        let raw = Raw::Mongo { uri: uri.to_owned(), database };
-        Self { store: raw.open().await, raw }
-    }
-
-    async fn sqlite() -> Self {
-        let folder = TempDir::new().unwrap();
-        let path = folder.path().join("vestibule.db");
-        let options = SqliteConnectOptions::new().filename(&path).busy_timeout(Duration::from_secs(5));
-        let raw = Raw::Sqlite { pool: SqlitePool::connect_lazy_with(options), path, _folder: folder };
-        Self { store: raw.open().await, raw }
-    }
-
-    async fn run(self, case: impl AsyncFnOnce(&Self)) {
-        case(&self).await;
-        if let Raw::Mongo { database, .. } = &self.raw {
-            database.drop().await.unwrap();
-        }
-    }
-}
-
-impl Raw {
-    /// Another process on the same data.
-    async fn open(&self) -> Arc<dyn Store> {
-        let settings = match self {
-            Self::Mongo { uri, database } => {
-                Database::Mongo { uri: SecretString::from(uri.clone()), name: database.name().to_owned() }
-            }
-            Self::Sqlite { path, .. } => Database::Sqlite { path: path.clone() },
-        };
-        store::open(&settings).await.unwrap()
-    }
-
-    fn database(&self) -> &mongodb::Database {
-        let Self::Mongo { database, .. } = self else { panic!("not on MongoDB") };
-        database
-    }
-
-    fn users(&self) -> mongodb::Collection<Document> {
-        self.database().collection("users")
-    }
-
-    fn pool(&self) -> &SqlitePool {
-        let Self::Sqlite { pool, .. } = self else { panic!("not on SQLite") };
-        pool
-    }
-
-    /// As if the owner had last renewed its lease that long ago.
-    async fn age_lease(&self, id: AttemptId, age: Duration) {
-        let changed = match self {
-            Self::Mongo { database, .. } => {
-                let age = i64::try_from(age.as_millis()).unwrap();
-                let aged = doc! { "$dateSubtract": { "startDate": "$$NOW", "unit": "millisecond", "amount": age } };
-                let filter = doc! { "_id": binary(id.as_bytes()) };
-                let attempts = database.collection::<Document>("login_attempts");
-                attempts.update_one(filter, vec![doc! { "$set": { "lease": aged } }]).await.unwrap().matched_count
-            }
-            Self::Sqlite { pool, .. } => {
-                sqlx::query("UPDATE login_attempts SET lease = unixepoch() * 1000 - ? WHERE id = ?")
-                    .bind(i64::try_from(age.as_millis()).unwrap())
-                    .bind(id.as_bytes().to_vec())
-                    .execute(pool)
-                    .await
-                    .unwrap()
-                    .rows_affected()
-            }
-        };
-        assert_eq!(changed, 1);
-    }
-
-    /// A user as an older deployment wrote it, with whatever fields it has.
-    async fn insert_user(&self, fields: Document) -> UserId {
-        let id = ObjectId::new();
-        match self {
-            Self::Mongo { .. } => {
-                let mut user = doc! { "_id": id };
-                user.extend(fields);
-                self.users().insert_one(user).await.unwrap();
-            }
-            Self::Sqlite { pool, .. } => {
-                let username = fields.get_str("username").unwrap_or("").to_owned();
-                sqlx::query(
-                    "INSERT INTO users (id, username, username_key, email, role, is_active, auth_method, oidc_sub, \
-                     oidc_provider) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                )
-                .bind(id.to_hex())
-                .bind(&username)
-                .bind(username.to_lowercase())
-                .bind(fields.get_str("email").ok())
-                .bind(fields.get_str("role").ok())
-                .bind(fields.get_bool("is_active").ok())
-                .bind(fields.get_str("auth_method").ok())
-                .bind(fields.get_str("oidc_sub").ok())
-                .bind(fields.get_str("oidc_provider").ok())
-                .execute(pool)
-                .await
-                .unwrap();
-            }
-        }
-        UserId::new(id.to_hex())
-    }
-
-    /// What is stored for that user, fields without a value left out.
-    async fn fields(&self, id: &UserId) -> BTreeMap<String, Bson> {
-        match self {
-            Self::Mongo { .. } => {
-                let id = ObjectId::parse_str(id.as_str()).unwrap();
-                self.users().find_one(doc! { "_id": id }).await.unwrap().unwrap().into_iter().collect()
-            }
-            Self::Sqlite { pool, .. } => {
-                let row =
-                    sqlx::query("SELECT * FROM users WHERE id = ?").bind(id.as_str()).fetch_one(pool).await.unwrap();
-                let mut fields = BTreeMap::new();
-                for column in row.columns() {
-                    let name = sqlx::Column::name(column);
-                    let value = if let Ok(Some(text)) = row.try_get::<Option<String>, _>(name) {
-                        Bson::String(text)
-                    } else if let Ok(Some(number)) = row.try_get::<Option<i64>, _>(name) {
-                        Bson::Int64(number)
-                    } else {
-                        continue;
-                    };
-                    fields.insert(name.to_owned(), value);
-                }
-                fields
-            }
-        }
-    }
-
-    async fn count_users(&self) -> u64 {
-        match self {
-            Self::Mongo { .. } => self.users().count_documents(doc! {}).await.unwrap(),
-            Self::Sqlite { pool, .. } => {
-                u64::try_from(sqlx::query_scalar::<_, i64>("SELECT count(*) FROM users").fetch_one(pool).await.unwrap())
-                    .unwrap()
-            }
-        }
-    }
-}
-
-fn binary(bytes: &[u8]) -> bson::Binary {
-    bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: bytes.to_vec() }
-}
 
 /// One test for each case and store.
 macro_rules! on_both {
@@ -246,6 +85,7 @@ on_both! {
     session_moves_one_way_only,
     session_is_deleted_idempotently,
     expired_session_is_not_judged,
+    a_browser_ends_with_all_that_it_was_given,
     hostile_text_is_text,
     reopening_keeps_everything,
     two_processes_agree,
@@ -374,7 +214,7 @@ async fn attempt_comes_back_as_it_went(bench: &Bench) {
 
 async fn attempt_is_kept_for_a_week(bench: &Bench) {
     let store = &*bench.store;
-    let week = store::ATTEMPT_KEPT;
+    let week = KEPT;
     let old = NewClaim { claimed: now() - week - Duration::from_secs(1), ..claim_of(1, 1) };
     let young = NewClaim { claimed: now() - week + Duration::from_secs(60), ..claim_of(2, 1) };
     claimed(store, &old).await;
@@ -771,6 +611,7 @@ async fn unknown_role_gives_no_power(bench: &Bench) {
 fn session_of(id: &[u8]) -> SessionRecord {
     SessionRecord {
         id: SessionHash::of(id),
+        browser: Some(BrowserHash::of(b"browser")),
         user: UserId::new("0123456789abcdef01234567"),
         issuer: Issuer::new(ISSUER),
         provider: ProviderId::new("authelia"),
@@ -852,6 +693,38 @@ async fn session_is_deleted_idempotently(bench: &Bench) {
         assert_eq!(store.session(gone.id).await.unwrap(), None);
     }
     assert_eq!(store.session(stays.id).await.unwrap(), Some(stays));
+}
+
+async fn a_browser_ends_with_all_that_it_was_given(bench: &Bench) {
+    let store = &*bench.store;
+    let now = NOW + Duration::from_secs(60);
+    let other = |id: &[u8], browser| SessionRecord { browser, ..session_of(id) };
+    let [mine, others] = [
+        [session_of(b"one"), session_of(b"two")],
+        [other(b"neighbour", Some(BrowserHash::of(b"neighbour"))), other(b"older", None)],
+    ];
+    for session in mine.iter().chain(&others) {
+        assert!(store.create_session(session).await.unwrap());
+    }
+    for (id, owner) in [(1, 1), (2, 2)] {
+        let browser = if id == 1 { BrowserHash::of(b"browser") } else { BrowserHash::of(b"neighbour") };
+        claimed(store, &NewClaim { browser, ..claim_of(id, owner) }).await;
+        let id = claim_of(id, owner).id;
+        assert!(store.settle(id, OwnerToken::new([owner; 16]), &verified(b"sealed"), &[]).await.unwrap());
+    }
+    for _ in 0..2 {
+        store.end_browser(BrowserHash::of(b"browser"), now).await.unwrap();
+        for session in &mine {
+            let ended = store.session(session.id).await.unwrap().unwrap();
+            assert_eq!((ended.expires, ended.delivered_by), (now, None));
+        }
+        for session in &others {
+            assert_eq!(store.session(session.id).await.unwrap().as_ref(), Some(session));
+        }
+        let delivery = |state| if let AttemptState::Verified { delivery, .. } = state { delivery } else { panic!() };
+        assert_eq!(delivery(state(store, claim_of(1, 1).id).await), None);
+        assert!(delivery(state(store, claim_of(2, 2).id).await).is_some());
+    }
 }
 
 async fn expired_session_is_not_judged(bench: &Bench) {
@@ -1228,7 +1101,7 @@ async fn sqlite_file_is_private() {
 #[tokio::test]
 async fn sqlite_removes_what_has_expired() {
     let bench = Bench::sqlite().await;
-    let old = NewClaim { claimed: now() - store::ATTEMPT_KEPT - Duration::from_secs(1), ..claim_of(1, 1) };
+    let old = NewClaim { claimed: now() - KEPT - Duration::from_secs(1), ..claim_of(1, 1) };
     claimed(&*bench.store, &old).await;
     claimed(&*bench.store, &claim_of(2, 1)).await;
     let gone = SessionRecord { expires: now() - Duration::from_secs(90), ..session_of(b"a") };

@@ -11,6 +11,8 @@ pub struct AssetUrls {
     pub stylesheet: String,
     /// The mark, in SVG: icon of the tab and ornament of the page.
     pub favicon: String,
+    /// What makes a page go on by itself.
+    pub again: String,
     /// The constant loader: the content security policy allows no inline script.
     pub boot: String,
     /// The wasm's glue.
@@ -39,7 +41,8 @@ pub(super) enum Script<'a> {
 /// When a page asks for itself, or another, again.
 pub(super) enum Refresh<'a> {
     Never,
-    /// After so many seconds, whether script runs or not.
+    /// After so many seconds. Without script it is loaded anew in any case; with it, one that only looks again is left
+    /// alone until something has changed.
     After(u32, Option<&'a str>),
     /// At once, but only where no script runs.
     WithoutScript(&'a str),
@@ -55,15 +58,25 @@ impl Shell<'_> {
         content: impl FnOnce() -> V,
     ) -> String {
         let assets = self.assets;
-        let refresh = match refresh {
-            Refresh::Never => None,
-            Refresh::After(seconds, None) => Some((false, seconds.to_string())),
-            Refresh::After(seconds, Some(path)) => Some((false, format!("{seconds};url={}", own_path(path)))),
-            Refresh::WithoutScript(path) => Some((true, format!("0;url={}", own_path(path)))),
-        }
-        .map(|(in_noscript, content)| {
-            let meta = view! { <meta http-equiv="refresh" content=content /> };
-            if in_noscript { view! { <noscript>{meta}</noscript> }.into_any() } else { meta.into_any() }
+        let (when, again) = match refresh {
+            Refresh::Never => (None, None),
+            Refresh::After(seconds, path) => {
+                let path = path.map(|path| own_path(path).to_owned());
+                let url = path.as_ref().map(|path| format!(";url={path}")).unwrap_or_default();
+                let again = view! {
+                    <script
+                        r#type="module"
+                        src=assets.again.clone()
+                        data-seconds=seconds.to_string()
+                        data-path=path
+                    ></script>
+                };
+                (Some(format!("{seconds}{url}")), Some(again))
+            }
+            Refresh::WithoutScript(path) => (Some(format!("0;url={}", own_path(path))), None),
+        };
+        let refresh = when.map(|when| {
+            view! { <noscript><meta http-equiv="refresh" content=when /></noscript> }
         });
         let script = match script {
             Script::None => None,
@@ -99,6 +112,7 @@ impl Shell<'_> {
                         {refresh}
                         <link rel="icon" r#type="image/svg+xml" href=assets.favicon.clone() />
                         <link rel="stylesheet" href=assets.stylesheet.clone() />
+                        {again}
                         {script}
                     </head>
                     <body>

@@ -9,6 +9,7 @@ fn assets() -> AssetUrls {
     AssetUrls {
         stylesheet: "/auth/assets/pkg/vestibule.1.css".into(),
         favicon: "/auth/assets/favicon.svg".into(),
+        again: "/auth/assets/again.js".into(),
         boot: "/auth/assets/boot.js".into(),
         script: "/auth/assets/pkg/vestibule.1.js".into(),
         wasm: "/auth/assets/pkg/vestibule.1.wasm".into(),

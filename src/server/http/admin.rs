@@ -65,9 +65,7 @@ async fn attempt(State(app): State<Arc<App>>, Path(reference): Path<String>) -> 
                          is in the log alone, under the same reference";
             (StatusCode::NOT_FOUND, Json(json!({ "error": error, "reference": reference }))).into_response()
         }
-        Err(error) => {
-            (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "error": error.to_string() }))).into_response()
-        }
+        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "error": error.to_string() }))).into_response(),
     }
 }
 

@@ -356,7 +356,8 @@ impl SignIn {
         retry_at: Option<OffsetDateTime>,
         answer: Option<&Answer>,
     ) -> Completion {
-        let retry_in = if error.passes() { Some(self.seconds_until(retry_at).unwrap_or(2)) } else { self.seconds_until(retry_at) };
+        let retry_in =
+            if error.passes() { Some(self.seconds_until(retry_at).unwrap_or(2)) } else { self.seconds_until(retry_at) };
         let mut completion = self.failed(&case.received, &case.state, error, retry_in);
         if let Completion::Failed(failure) = &mut completion {
             failure.query = Some(self.unclaimed_query(case, answer));

@@ -21,8 +21,14 @@ impl SignIn {
     ) -> Completion {
         let envelope = &received.envelope;
         let session = SessionId::new(received.secrets(&self.keys, &browser.key).session_id());
-        let admission =
-            Admission { id: session, browser: envelope.browser, user, issuer, provider: envelope.provider.clone(), attempt: envelope.attempt };
+        let admission = Admission {
+            id: session,
+            browser: envelope.browser,
+            user,
+            issuer,
+            provider: envelope.provider.clone(),
+            attempt: envelope.attempt,
+        };
         // A little over the patience, lest a sign-in that has just succeeded be asked for again.
         let until = tokio::time::Instant::now().max(asking.arrived + self.rules.patience)
             + std::time::Duration::from_millis(100);

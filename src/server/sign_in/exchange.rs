@@ -15,13 +15,7 @@ use tokio::{
 };
 use tracing::Instrument as _;
 
-use super::{
-    SignIn,
-    answer::Answer,
-    browser::BrowserKey,
-    envelope::Received,
-    error::SignInError,
-};
+use super::{SignIn, answer::Answer, browser::BrowserKey, envelope::Received, error::SignInError};
 use crate::server::{
     accounts::{self, Admitted},
     attempt::{LEASE, Verdict},

@@ -97,7 +97,11 @@ pub(super) async fn claim(database: Database, claim: &NewClaim) -> Result<Claime
         "$currentDate": { "lease": true },
     };
     for _ in 0..ROUNDS {
-        match attempts(&database).update_one(owned(claim.id, claim.owner, Phase::CLAIMED), insert.clone()).upsert(true).await {
+        match attempts(&database)
+            .update_one(owned(claim.id, claim.owner, Phase::CLAIMED), insert.clone())
+            .upsert(true)
+            .await
+        {
             Ok(_) => return Ok(Claimed::Ours),
             Err(error) if is_duplicate(&error) => {}
             Err(error) => return Err(error.into()),

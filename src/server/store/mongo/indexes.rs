@@ -99,12 +99,8 @@ fn wanted() -> [Index; 8] {
         keys: doc! { "expires_at": 1 },
         kind: Kind::Expiry,
     };
-    let browser = |collection| Index {
-        collection,
-        name: "vestibule_browser",
-        keys: doc! { "browser": 1 },
-        kind: Kind::Plain,
-    };
+    let browser =
+        |collection| Index { collection, name: "vestibule_browser", keys: doc! { "browser": 1 }, kind: Kind::Plain };
     [
         Index {
             collection: users::COLLECTION,

@@ -103,11 +103,7 @@ pub(super) async fn delete(files: &Files, id: SessionHash) -> Result<(), StoreEr
     Ok(())
 }
 
-pub(super) async fn end_of_browser(
-    files: &Files,
-    browser: BrowserHash,
-    now: OffsetDateTime,
-) -> Result<(), StoreError> {
+pub(super) async fn end_of_browser(files: &Files, browser: BrowserHash, now: OffsetDateTime) -> Result<(), StoreError> {
     let browser = browser.as_bytes().to_vec();
     let mut transaction = files.write().await?;
     sqlx::query("UPDATE login_attempts SET delivery = NULL WHERE browser = ? AND state = ?")
