@@ -857,7 +857,7 @@ async fn has_all_indexes(database: &mongodb::Database) -> bool {
         index_names(database, "login_attempts").await,
         index_names(database, "login_sessions").await,
     );
-    users.len() == 4 && attempts.len() == 3 && sessions.len() == 2
+    users.len() == 4 && attempts.len() == 4 && sessions.len() == 3
 }
 
 #[tokio::test]
@@ -1153,7 +1153,12 @@ async fn sqlite_that_cannot_be_opened_says_why() {
     assert!(matches!(error, StoreError::Unreadable(_)), "{error}");
 
     let newer = Bench::sqlite().await;
-    sqlx::query("UPDATE _sqlx_migrations SET version = 9999").execute(newer.raw.pool()).await.unwrap();
+    sqlx::query(
+        "UPDATE _sqlx_migrations SET version = 9999 WHERE version = (SELECT max(version) FROM _sqlx_migrations)",
+    )
+    .execute(newer.raw.pool())
+    .await
+    .unwrap();
     let Raw::Sqlite { path, .. } = &newer.raw else { unreachable!() };
     let error = store::open(&Database::Sqlite { path: path.clone() }).await.err().unwrap();
     assert!(matches!(&error, StoreError::Unreadable(text) if text.contains("newer version")), "{error}");

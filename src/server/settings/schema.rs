@@ -162,7 +162,7 @@ keys! {
     LISTEN: Root "listen", Kind::Address, Unset::Default("\"127.0.0.1:3000\""), "\"0.0.0.0:3000\"",
         "Where pages are served.";
     ADMIN_LISTEN: Root "admin_listen", Kind::Address, Unset::Default("\"127.0.0.1:3002\""), "\"127.0.0.1:9000\"",
-        "Where `/metrics` and the detail of readiness are served. Keep it from the public.";
+        "Where `/metrics`, `/readyz` and `/attempts/REFERENCE` are served. Keep it from the public.";
     DATABASE: Root "database", Kind::Secret, Unset::Default("\"sqlite://vestibule.db\""), "\"mongodb://db.example.com/vestibule?replicaSet=rs0\"",
         "`sqlite://PATH` (relative to the working directory) for one process, or `mongodb://…/NAME` or `mongodb+srv://…/NAME` for one or several.";
     SECRET_KEYS: Root "secret_keys", Kind::Secrets, Unset::Otherwise("with SQLite: made at the first start and kept beside the database as `PATH.key`, mode 0600; with MongoDB it must be given"), "[\"<43 characters>\"]",

@@ -12,7 +12,7 @@ use crate::server::http::client::Visitor;
 
 /// Failed token requests within [`WINDOW`] before a visitor has to wait.
 const MOST_FAILURES: u32 = 5;
-/// Failed attempts within [`WINDOW`] that are recorded; a few more where they fail at the same time.
+/// Failed attempts within ten minutes that are recorded; a few more where they fail at the same time.
 pub const MOST_RECORDED: u32 = 64;
 /// Counted from the first failure: the ten minutes in which Authelia allows 50 to all of us together.
 const WINDOW: Duration = Duration::from_secs(10 * 60);
