@@ -82,7 +82,8 @@ async fn somebody_without_a_script_is_not_sent_round_for_nothing() {
 /// A question is answered before its exchange could be claimed; the next one must find what has become of it.
 #[tokio::test]
 async fn somebody_with_a_script_gets_in_when_the_store_is_back() {
-    let played = tokio::time::timeout(std::time::Duration::from_secs(60), faults_failpoints::by_questions_alone()).await;
+    let played =
+        tokio::time::timeout(std::time::Duration::from_secs(60), faults_failpoints::by_questions_alone()).await;
     played.expect("still waiting").stop.landed(faults::RETURN_TO);
 }
 

@@ -130,7 +130,6 @@ impl Row {
 
 /// Plays all rows, several at once, and names all that fail. Every other person has no script.
 pub async fn play(rows: Vec<Row>) {
-    let rows: Vec<Row> = rows.into_iter().filter(|r| std::env::var("ROWS").map_or(true, |w| format!("{} / {}", r.fault, r.step).contains(&w))).collect(); // TEMPORARY
     let all = rows.len();
     let failed: Vec<String> = stream::iter(rows.into_iter().enumerate())
         .map(|(number, row)| async move {
@@ -175,6 +174,17 @@ impl Stop {
     }
 
     #[track_caller]
+    pub fn explained(self, code: &str) -> Page {
+        match self {
+            Self::Explained(page) => {
+                page.explains(code);
+                page
+            }
+            stop => panic!("not {code} but {stop:#?}"),
+        }
+    }
+
+    #[track_caller]
     pub fn waiting(self) -> String {
         match self {
             Self::Waiting(query) => query,
@@ -213,6 +223,13 @@ impl Person<'_> {
             stop = self.wait(&query).await;
         }
         stop
+    }
+
+    /// Waits until the process that works on it has given up, which it says to whoever it holds just then, and comes
+    /// back to a store that can only be read.
+    pub async fn come_back(&self, url: &str) -> Page {
+        self.go_for(url, BEYOND).await;
+        self.go_for(url, BEYOND).await.explained("store_unavailable")
     }
 
     /// Follows redirects to a page.
@@ -302,7 +319,7 @@ impl Page {
 
     /// Where the first button leads.
     #[track_caller]
-    fn button(&self) -> String {
+    pub fn button(&self) -> String {
         let links = self.body.split("<a ").filter_map(|link| link.split_once('>'));
         let button = links.map(|(link, _)| link).find(|link| link.contains("class=\"button\""));
         let href = button.and_then(|link| link.split_once("href=\"")?.1.split_once('"'));

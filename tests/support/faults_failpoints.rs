@@ -22,6 +22,8 @@ const GIVEN_UP: Ends = Ends::Explained(&["store_unavailable", "interrupted"]);
 /// A session is noted to be used after so long: a tenth of what it may idle.
 const NOTED_EVERY: Duration = Duration::from_secs(3);
 
+/// A real server pushes the news of its role; this one has to be asked, by default once in ten seconds.
+const HEARTBEAT: &str = "?heartbeatFrequencyMS=500";
 /// So many requests later everybody knows that the server is back.
 const BACK: usize = 300;
 
@@ -173,7 +175,7 @@ impl Step {
     }
 
     /// What the trouble is about where it lasts: from here on everything, but what comes before the step.
-    const fn from_here(self) -> Commands {
+    const fn onwards(self) -> Commands {
         match self {
             Self::Verdict => Commands::Updates,
             _ => Commands::All,
@@ -218,11 +220,19 @@ pub fn rows() -> Vec<Row> {
         let name = format!("{}, beyond the deadline", trouble.name());
         rows.push(Row::new(&name, Step::Verdict.name(), GIVEN_UP, move |_| beyond(trouble, Step::Verdict)));
     }
+    for trouble in [Trouble::Refusing(10_107), Trouble::Refusing(13_435), FULL] {
+        for (step, killed) in
+            [("a verdict is missed, and asked for", false), ("killed before the verdict, and asked for", true)]
+        {
+            let ends = Ends::Explained(&["interrupted"]);
+            rows.push(Row::new(trouble.name(), step, ends, move |script| missed(trouble, killed, script)));
+        }
+    }
     for trouble in [FAILING_OVER, FULL, SLOW, Trouble::Cut, Trouble::Unconfirmed] {
         // What is not confirmed is written all the same, so the lease is good.
         let ends = if trouble == Trouble::Unconfirmed { SignedIn } else { Ends::Explained(&["interrupted"]) };
         let name = format!("{}, beyond the lease", trouble.name());
-        rows.push(Row::new(&name, "lease, and another process is asked", ends, move |script| lost(trouble, script)));
+        rows.push(Row::new(&name, "lease, and another process is asked", ends, move |_| lost(trouble, false)));
     }
     for (step, known) in [("all of a first sign-in", false), ("all of a later sign-in", true)] {
         let trouble = Trouble::Slow(300);
@@ -277,7 +287,7 @@ impl Drop for Lent {
 
 async fn scene(tweak: fn(&mut Settings)) -> (Lent, Scene) {
     let server = Lent::new().await;
-    let scene = Scene::on_mongo(server.uri(), tweak).await;
+    let scene = Scene::on_mongo(server.uri(), HEARTBEAT, tweak).await;
     scene.provider.wait_for(Endpoint::Jwks, 1).await;
     (server, scene)
 }
@@ -293,14 +303,13 @@ async fn a_while(trouble: Trouble, step: Step, script: bool) -> Played {
     let next = up_to(&server, &mut scene, &browser, (trouble, step, None)).await;
     let person = Person { scene: &scene, browser: &browser, script };
     // A primary comes back by itself; a session that seemed not to be written is found when it is written again.
-    let passes = matches!(trouble, Trouble::SteppedDown(_)) || (trouble, step) == (Trouble::Unconfirmed, Step::Delivery);
+    let passes =
+        matches!(trouble, Trouble::SteppedDown(_)) || (trouble, step) == (Trouble::Unconfirmed, Step::Delivery);
     let next = if passes {
         next
     } else {
-        let mut waiting = person.once(&next).await.waiting();
-        for _ in 0..2 {
-            waiting = person.wait(&waiting).await.waiting();
-        }
+        let waiting = person.once(&next).await.waiting();
+        let waiting = person.wait(&waiting).await.waiting();
         trouble.ends(&server).await;
         scene.url(&format!("/auth/oidc/callback?{waiting}"))
     };
@@ -347,6 +356,30 @@ async fn beyond(trouble: Trouble, step: Step) -> Played {
     Played { stop, scene, browser, script: false, kept: Box::new(server) }
 }
 
+/// The verdict cannot be written before its owner is gone, and neither can it be that the owner is gone: "interrupted"
+/// is said by a store that has recovered.
+async fn missed(trouble: Trouble, killed: bool, script: bool) -> Played {
+    let (server, mut scene) = scene(short).await;
+    let browser = scene.browser();
+    let next = up_to(&server, &mut scene, &browser, (trouble, Step::Verdict, None)).await;
+    while scene.count("users").await == 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    trouble.begins(&server, Commands::All, None).await;
+    if killed {
+        scene.kill().await;
+        scene.start().await;
+    }
+    let person = Person { scene: &scene, browser: &browser, script };
+    let unavailable = person.come_back(&next).await;
+    later(&unavailable);
+    let again = scene.url(&unavailable.button());
+    later(&person.go(&again).await.explained("store_unavailable"));
+    trouble.ends(&server).await;
+    let stop = person.go(&again).await;
+    Played { stop, scene, browser, script, kept: Box::new(server) }
+}
+
 /// Up to the step, with the trouble there; and the URL that goes on.
 async fn up_to(
     server: &Server,
@@ -354,7 +387,7 @@ async fn up_to(
     browser: &Browser,
     (trouble, step, times): (Trouble, Step, Option<i32>),
 ) -> String {
-    let commands = if times.is_some() { step.here() } else { step.from_here() };
+    let commands = if times.is_some() { step.here() } else { step.onwards() };
     match step {
         Step::Start => {
             scene.kill().await;
@@ -486,8 +519,7 @@ async fn sign_out(trouble: Trouble, script: bool) -> Played {
     Played { stop, scene, browser, script, kept: Box::new(server) }
 }
 
-/// Whether somebody is signed in, as soon as the program can tell. It hears of a primary by the server's heartbeat, of
-/// which there is one in ten seconds where nothing else tells it (a real server pushes the news).
+/// Whether somebody is signed in, as soon as the program can tell: it hears of a primary by the server's heartbeat.
 async fn is_signed_in_again(scene: &Scene, browser: &Browser) -> bool {
     for _ in 0..BACK {
         let page = browser.get(&scene.url("/auth/account")).await;

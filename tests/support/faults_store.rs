@@ -143,6 +143,12 @@ pub fn rows() -> Vec<Row> {
             }
         }
     }
+    for (step, killed) in
+        [("a verdict is missed, and asked for", false), ("killed before the verdict, and asked for", true)]
+    {
+        let ends = Ends::Explained(&["interrupted"]);
+        rows.push(Row::new(Trouble::Refused.name(), step, ends, move |script| missed(killed, script)));
+    }
     for (step, path) in [
         ("a signed-in person begins", "/auth/oidc/login?return_to=%2Freports%3Fyear%3D2026"),
         ("a signed-in person reopens the callback", "callback"),
@@ -229,6 +235,28 @@ async fn play(trouble: Trouble, step: Step, lasts: Lasts, script: bool) -> Playe
             }
         }
     };
+    Played::on_file(stop, scene, browser, script)
+}
+
+/// The verdict cannot be written before its owner is gone, and neither can it be that the owner is gone: "interrupted"
+/// is said by a store that has recovered.
+async fn missed(killed: bool, script: bool) -> Played {
+    let mut scene = Scene::with(Profile::Standard, short).await;
+    scene.provider.wait_for(Endpoint::Jwks, 1).await;
+    let browser = scene.browser();
+    let callback = browser.callback_url(&scene, &encoded(RETURN_TO)).await;
+    let caused = Caused::at(&scene, Trouble::Refused, Step::Verdict).await;
+    let waiting = browser.get(&callback).await.location().to_owned();
+    if killed {
+        scene.kill().await;
+        scene.start().await;
+    }
+    let person = Person { scene: &scene, browser: &browser, script };
+    let unavailable = person.come_back(&scene.url(&waiting)).await;
+    let again = scene.url(&unavailable.button());
+    person.go(&again).await.explained("store_unavailable");
+    caused.over(&scene).await;
+    let stop = person.go(&again).await;
     Played::on_file(stop, scene, browser, script)
 }
 

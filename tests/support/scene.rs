@@ -33,7 +33,7 @@ pub struct Scene {
     pub provider: RunningProvider,
     pub origin: String,
     pub database: PathBuf,
-    /// In place of the file: the connection string without a database name, and the name.
+    /// In place of the file: the connection string, and the database's name.
     mongo: Option<(String, String)>,
     pub admin: SocketAddr,
     address: SocketAddr,
@@ -128,10 +128,11 @@ impl Scene {
         scene
     }
 
-    /// On the MongoDB server at `uri`, in a database of its own.
-    pub async fn on_mongo(uri: &str, tweak: fn(&mut Settings)) -> Self {
+    /// On the MongoDB server at `uri`, in a database of its own; `options` as they stand in a connection string.
+    pub async fn on_mongo(uri: &str, options: &str, tweak: fn(&mut Settings)) -> Self {
         let name = format!("scene_{}", bson::oid::ObjectId::new().to_hex());
-        Self::on(ProviderConfig::new(Profile::Standard), tweak, Some((uri.to_owned(), name))).await
+        let database = (format!("{uri}{name}{options}"), name);
+        Self::on(ProviderConfig::new(Profile::Standard), tweak, Some(database)).await
     }
 
     async fn on(config: ProviderConfig, tweak: fn(&mut Settings), mongo: Option<(String, String)>) -> Self {
@@ -188,7 +189,7 @@ impl Scene {
             at("op", &self.provider),
             match &self.mongo {
                 None => Database::Sqlite { path: self.database.clone() },
-                Some((uri, name)) => Database::Mongo { uri: format!("{uri}{name}").into(), name: name.clone() },
+                Some((uri, name)) => Database::Mongo { uri: uri.as_str().into(), name: name.clone() },
             },
             self.keys.iter().map(|seed| SecretKey::new(Box::new(vec![*seed; 32]))).collect(),
         );
