@@ -111,13 +111,14 @@ impl Person {
     pub async fn finish(&mut self, callback: Url) {
         let there = self.walk(callback, |site, url| site.owns(url) && !url.path().starts_with("/auth/")).await;
         assert_eq!(there, self.site.url(&self.wants()));
-        assert!(self.is_signed_in().await, "{} is not signed in", name(self.number));
+        self.uses_the_session().await;
     }
 
-    pub async fn is_signed_in(&self) -> bool {
+    /// Opens the account's page, which says who is signed in.
+    pub async fn uses_the_session(&self) {
         let page = self.browser.get(self.site.url("/auth/account").as_str()).await;
         check(&page);
-        page.status == StatusCode::OK && page.body.contains(&name(self.number))
+        assert!(page.status == StatusCode::OK && page.body.contains(&name(self.number)), "not signed in: {page:#?}");
     }
 
     async fn walk(&mut self, from: Url, is_there: impl Fn(&Site, &Url) -> bool) -> Url {

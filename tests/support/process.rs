@@ -23,7 +23,7 @@ exec 3<&0 </dev/null
 echo $process
 { read -r word <&3; kill -KILL $process; } 2>/dev/null & guard=$!
 wait $process; status=$?
-kill $guard
+kill $guard 2>/dev/null
 echo $status"#;
 
 /// How long a process may take to listen.
@@ -63,6 +63,16 @@ impl Process {
         assert!(Command::new("kill").args([signal, &self.id]).status().expect("kill").success());
     }
 
+    /// Returns once it listens on `address`.
+    async fn listens(&mut self, address: SocketAddr, log: &Path) {
+        let began = Instant::now();
+        while TcpStream::connect(address).is_err() {
+            let lives = self.shell.try_wait().expect("a status").is_none();
+            assert!(lives && began.elapsed() < START, "nobody listens on {address}:\n{}", read(log));
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
     /// Returns the status when the process has ended.
     async fn ended(mut self) -> i32 {
         let mut says = self.says.take().expect("asked once");
@@ -87,14 +97,6 @@ fn line(says: &mut BufReader<ChildStdout>) -> String {
 /// Debian keeps nginx where only root looks.
 fn path() -> String {
     format!("{}:/usr/sbin:/usr/local/sbin", std::env::var("PATH").unwrap_or_default())
-}
-
-async fn listens(address: SocketAddr, log: &Path) {
-    let began = Instant::now();
-    while TcpStream::connect(address).is_err() {
-        assert!(began.elapsed() < START, "nobody listens on {address}:\n{}", read(log));
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
 }
 
 fn read(log: &Path) -> String {
@@ -198,8 +200,9 @@ client_secret = "{CLIENT_SECRET}"
     pub async fn start(&mut self) {
         let settings = self.settings.to_str().expect("UTF-8");
         let arguments = ["serve", "--config", settings];
-        self.process = Some(Process::start(Path::new(env!("CARGO_BIN_EXE_vestibule")), &arguments, &self.log));
-        listens(self.address, &self.log).await;
+        let mut process = Process::start(Path::new(env!("CARGO_BIN_EXE_vestibule")), &arguments, &self.log);
+        process.listens(self.address, &self.log).await;
+        self.process = Some(process);
     }
 
     /// Ends it with SIGKILL; returns when it is gone.
@@ -237,6 +240,17 @@ client_secret = "{CLIENT_SECRET}"
 
     fn running(&self) -> &Process {
         self.process.as_ref().expect("it runs")
+    }
+}
+
+/// A test that fails shows what the program complained of.
+impl Drop for Program {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = read(&self.log);
+            let complaints = log.lines().filter(|line| !line.contains("\"level\":\"INFO\""));
+            eprintln!("{}:\n{}", self.log.display(), complaints.take(20).collect::<Vec<_>>().join("\n"));
+        }
     }
 }
 
@@ -286,8 +300,8 @@ http {{
         fs::write(&file, text).expect("a file");
         File::create(&log).expect("a file");
         let [home, file, errors] = [&home, &file, &log].map(|path| path.to_str().expect("UTF-8"));
-        let process = Process::start(Path::new("nginx"), &["-p", home, "-c", file, "-e", errors], &log);
-        listens(address, &log).await;
+        let mut process = Process::start(Path::new("nginx"), &["-p", home, "-c", file, "-e", errors], &log);
+        process.listens(address, &log).await;
         Self { log: folder.join("nginx/access.log"), _process: process }
     }
 
