@@ -31,7 +31,7 @@ build: ## Make the program to ship: target/release/vestibule (about 10 min the f
 test: ## Run every check and test; the last line counts them
 	@python3 tools/test.py $(TESTS)
 
-dev: ## Rebuild and reload on every change (cargo-leptos takes minutes to install the first time)
+dev: ## Build again and restart on every change (cargo-leptos takes minutes to install the first time)
 	@tools/setup dev
 	@cargo leptos watch -- demo
 

@@ -26,7 +26,8 @@ fn documentation() -> String {
          <!-- Generated from src/server/sign_in/error.rs by tests/error_docs.rs; edit there. -->\n\n\
          Every problem page carries a stable code and a reference. The code names the kind of problem, and is listed \
          here with what the person reads, likely causes and the mend. The reference names the one case: it finds the \
-         attempt's steps in the log and in the store.\n\n\
+         attempt's steps in the log and in the store; `curl http://127.0.0.1:3002/attempts/REFERENCE` (on `admin_listen`) \
+         shows them. What fails before an attempt is claimed (a `state` that does not open, another browser) is in the log alone.\n\n\
          | code | status | log level | who can mend it | the one click |\n|---|---|---|---|---|\n",
     );
     for error in SignInError::ALL {

@@ -355,15 +355,17 @@ async fn nothing_but_a_navigation_begins_or_consumes() {
     let browser = scene.browser();
     let callback = browser.callback_url(&scene, "/").await;
     let start = scene.url("/auth/oidc/login?return_to=/a");
-    for headers in [
-        &[("sec-purpose", "prefetch")][..],
-        &[("purpose", "prefetch")],
-        &[("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "image")],
-        &[("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "iframe")],
+    for (headers, status) in [
+        // A failure, or the browser may take this answer for the click's.
+        (&[("sec-purpose", "prefetch")][..], StatusCode::SERVICE_UNAVAILABLE),
+        (&[("purpose", "prefetch")], StatusCode::SERVICE_UNAVAILABLE),
+        (&[("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "image")], StatusCode::NO_CONTENT),
+        (&[("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "iframe")], StatusCode::NO_CONTENT),
     ] {
         for url in [&start, &callback] {
             let page = browser.get_as(url, headers).await;
-            assert_eq!(page.status, StatusCode::NO_CONTENT, "{headers:?}");
+            assert_eq!(page.status, status, "{headers:?}");
+            assert_eq!(page.header("cache-control"), "no-store");
         }
     }
     for url in [&start, &callback] {
@@ -692,4 +694,259 @@ async fn every_page_carries_the_security_headers_and_no_script_unless_it_waits()
             assert!(!page.body.contains(secret));
         }
     }
+}
+
+/// The provider's answer for a start of this browser, with other parameters than the provider gave.
+async fn forged(browser: &scene::Browser, scene: &Scene, answer: &str, headers: &[(&str, &str)]) -> scene::Page {
+    let start = browser.get_as(&scene.url("/auth/oidc/login?again=1"), headers).await;
+    let location = reqwest::Url::parse(start.location()).unwrap();
+    let state = location.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
+    let page = browser.get_as(&scene.url(&format!("/auth/oidc/callback?{answer}&state={state}")), headers).await;
+    if page.status.is_redirection() { browser.get_as(&scene.url(page.location()), headers).await } else { page }
+}
+
+#[tokio::test]
+async fn one_visitors_junk_fills_the_store_up_to_a_bound_only() {
+    let scene = Scene::with(Profile::Standard, |settings| {
+        settings.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()];
+        settings.sign_in.patience = Duration::from_secs(20);
+    })
+    .await;
+    let vandal = scene.browser();
+    let from = &[("x-forwarded-for", "203.0.113.66")];
+    vandal.get_as(&scene.url("/auth/oidc/login"), from).await;
+    let issuer: String = url::form_urlencoded::byte_serialize(scene.provider.issuer().as_bytes()).collect();
+    let most = usize::try_from(vestibule::server::sign_in::visitor::MOST_RECORDED).unwrap();
+    for n in 0..most + 40 {
+        let (answer, codes): (String, &[&str]) = match n % 4 {
+            0 => (format!("error=access_denied&iss={issuer}"), &["access_denied"]),
+            1 => (format!("code=x{n}&iss=https%3A%2F%2Fevil.example"), &["issuer_mismatch", "too_many_failures"]),
+            2 => ("code=a&code=b".to_owned(), &["answer_malformed"]),
+            _ => (format!("code=x{n}&iss={issuer}"), &["code_refused", "too_many_failures"]),
+        };
+        let page = forged(&vandal, &scene, &answer, from).await;
+        assert!(codes.iter().any(|code| page.body.contains(*code)), "{answer}: {page:#?}");
+    }
+    let stored = usize::try_from(scene.count("login_attempts").await).unwrap();
+    assert!(stored <= most, "{stored} documents");
+    assert!(scene.redeemed() <= 5, "{}", scene.redeemed());
+    // Somebody else is not concerned; nor is somebody honest behind the same address kept from an answer.
+    let honest = scene.browser();
+    let callback = honest.callback_url(&scene, "/").await;
+    assert!(honest.get_as(&callback, &[("x-forwarded-for", "198.51.100.1")]).await.sets_session());
+}
+
+#[tokio::test]
+async fn many_refusals_at_the_provider_keep_nobody_behind_the_same_address_out() {
+    let scene = Scene::patient().await;
+    let browser = scene.browser();
+    browser.get(&scene.url("/auth/oidc/login")).await;
+    let issuer: String = url::form_urlencoded::byte_serialize(scene.provider.issuer().as_bytes()).collect();
+    for _ in 0..80 {
+        let page = forged(&browser, &scene, &format!("error=access_denied&iss={issuer}"), &[]).await;
+        page.explains("access_denied");
+    }
+    browser.sign_in(&scene).await;
+}
+
+#[tokio::test]
+async fn a_provider_that_fails_in_a_row_is_left_alone_and_no_code_is_wasted_on_it() {
+    let scene = Scene::patient().await;
+    scene.browser().sign_in(&scene).await;
+    scene.provider.forget_requests();
+    scene.provider.behave(Rule::standing(Behaviour::Fault { at: Endpoint::Token, fault: Fault::html(502) }));
+    for _ in 0..5 {
+        let browser = scene.browser();
+        let callback = browser.callback_url(&scene, "/").await;
+        browser.follow(&scene, &callback).await.unwrap().explains("provider_server_error");
+    }
+    let held = scene.browser();
+    let callback = held.callback_url(&scene, "/reports").await;
+    let page = held.follow(&scene, &callback).await.unwrap();
+    page.explains("provider_down");
+    assert_eq!(page.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(page.body.contains("http-equiv=\"refresh\""), "it goes on by itself");
+    assert!((1..=3).contains(&page.header("retry-after").parse::<u32>().unwrap()));
+    assert_eq!(scene.redeemed(), 5, "the sixth code was not sent");
+    assert_eq!(scene.count("login_attempts").await, 6, "nor was its attempt claimed");
+    // Before the click, too.
+    let login = scene.browser().get(&scene.url("/auth/login")).await;
+    assert!(login.body.contains("cannot be reached at the moment"), "{}", login.body);
+    assert!(login.body.contains("again.js") && login.body.contains("http-equiv=\"refresh\""), "{}", login.body);
+
+    scene.provider.behave_well();
+    let landed = loop {
+        match held.follow(&scene, &callback).await {
+            Err(landed) => break landed,
+            Ok(page) => page.explains("provider_down"),
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    };
+    assert_eq!(landed, "/reports", "with the same code");
+    assert!(held.is_signed_in(&scene).await);
+    let login = scene.browser().get(&scene.url("/auth/login")).await;
+    assert!(!login.body.contains("cannot be reached at the moment"), "{}", login.body);
+    for code in scene.provider.redemptions() {
+        assert!(code.presented <= 1);
+    }
+}
+
+#[tokio::test]
+async fn the_login_page_learns_from_a_failed_sign_in_that_the_provider_is_away_and_that_it_is_back() {
+    let scene = Scene::patient().await;
+    let browser = scene.browser();
+    let callback = browser.callback_url(&scene, "/").await;
+    let login = async || scene.browser().get(&scene.url("/auth/login")).await.body;
+    assert!(!login().await.contains("cannot be reached"));
+    scene.provider.down().await;
+    browser.follow(&scene, &callback).await.unwrap().explains("provider_unreachable");
+    while !login().await.contains("cannot be reached") {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let ready: serde_json::Value =
+        serde_json::from_str(&browser.get(&format!("http://{}/readyz", scene.admin)).await.body).unwrap();
+    assert_eq!(ready["store"]["ready"], true);
+    assert_eq!(ready["providers"][0]["availability"]["available"], false);
+    assert_eq!(ready["providers"][0]["availability"]["code"], "provider_unreachable");
+    scene.provider.up().await.unwrap();
+    // Nobody signs in meanwhile: it looks by itself.
+    while login().await.contains("cannot be reached") {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn sign_out_ends_what_parallel_callbacks_have_left_behind() {
+    let scene = Scene::patient().await;
+    let browser = scene.browser();
+    browser.get(&scene.url("/auth/oidc/login")).await;
+    let (one, two) = (browser.callback_url(&scene, "/a").await, browser.callback_url(&scene, "/b").await);
+    let third = browser.callback_url(&scene, "/c").await;
+    let flow = browser.cookie(&scene, "vestibule-flow").unwrap();
+    let (first, second) = tokio::join!(browser.get(&one), browser.get(&two));
+    let session = |page: &scene::Page| {
+        let cookies = page.headers.get_all("set-cookie").iter().map(|it| it.to_str().unwrap());
+        let session = cookies.into_iter().find_map(|it| it.strip_prefix("vestibule=")).unwrap();
+        session.split(';').next().unwrap().to_owned()
+    };
+    let sessions = [session(&first), session(&second)];
+    assert_ne!(sessions[0], sessions[1]);
+    // Verified and never fetched: the tab was closed.
+    {
+        scene.provider.hold(Endpoint::Token);
+        tokio::select! {
+            _ = browser.get(&third) => panic!("answered"),
+            () = scene.provider.wait_for(Endpoint::Token, 3) => scene.provider.release(Endpoint::Token),
+        }
+        while scene.count("login_attempts WHERE state = 'verified'").await < 3 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    browser.post(&scene.url("/auth/logout"), "").await;
+    for session in sessions {
+        let thief = scene.browser();
+        thief.cookies.lock().unwrap().insert((scene.origin.clone(), "vestibule".into()), session);
+        assert!(!thief.is_signed_in(&scene).await);
+    }
+    let back = scene.browser();
+    back.cookies.lock().unwrap().insert((scene.origin.clone(), "vestibule-flow".into()), flow);
+    for callback in [one, two, third] {
+        back.follow(&scene, &callback).await.unwrap().explains("already_used");
+    }
+    assert!(!back.is_signed_in(&scene).await);
+}
+
+#[tokio::test]
+async fn a_reference_finds_the_steps_of_its_sign_in() {
+    let scene = Scene::patient().await;
+    let browser = scene.browser();
+    scene.provider.behave(Rule::once(Behaviour::Fault { at: Endpoint::Userinfo, fault: Fault::status(403) }));
+    let callback = browser.callback_url(&scene, "/").await;
+    let page = browser.follow(&scene, &callback).await.unwrap();
+    page.explains("userinfo_unavailable");
+    let (_, rest) = page.body.split_once("data-reference=\"").unwrap();
+    let reference = rest.split('"').next().unwrap();
+    let admin = |path: &str| format!("http://{}/attempts/{path}", scene.admin);
+    // As somebody reads it out.
+    let spoken = reference.to_ascii_lowercase().replace('-', "");
+    for asked in [reference, &spoken] {
+        let found = browser.get(&admin(asked)).await;
+        assert_eq!(found.status, StatusCode::OK, "{found:#?}");
+        let trace: serde_json::Value = serde_json::from_str(&found.body).unwrap();
+        assert_eq!(trace["reference"], reference);
+        assert_eq!((&trace["state"], &trace["code"]), (&"failed".into(), &"userinfo_unavailable".into()));
+        let steps: Vec<_> =
+            trace["steps"].as_array().unwrap().iter().map(|step| step["name"].as_str().unwrap()).collect();
+        assert_eq!(steps, ["claim", "token", "id_token", "userinfo"]);
+        assert_eq!(trace["steps"][3]["result"], "userinfo_unavailable");
+        assert!(trace["to_do"].as_str().unwrap().contains("userinfo"));
+        assert!(!found.body.contains("alice") && !found.body.contains("code="), "{}", found.body);
+    }
+    assert_eq!(browser.get(&admin("0000-0000")).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(browser.get(&admin("what")).await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(browser.get(&scene.url(&format!("/attempts/{reference}"))).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn doubled_slashes_are_no_other_page() {
+    let scene = Scene::patient().await;
+    let browser = scene.browser();
+    assert_eq!(browser.get(&scene.url("//auth//login")).await.status, StatusCode::OK);
+    let start = browser.get(&scene.url("//auth/oidc//login?return_to=/reports")).await;
+    let callback = browser.get(start.location()).await.location().replace("/auth/", "//auth/");
+    assert_eq!(browser.get(&callback).await.location(), "/reports");
+    assert_eq!(browser.get(&scene.url("/auth//account")).await.status, StatusCode::OK);
+    // The guard sees the same path as the routes: a form of another site does not sign anybody out by it.
+    let out = browser.request(Method::POST, &scene.url("/auth//logout"), &[], Some(String::new())).await;
+    out.explains("cross_site");
+}
+
+#[tokio::test]
+async fn a_hundred_who_wait_for_one_provider_do_not_keep_others_from_theirs() {
+    let scene = Scene::beside_a_neighbour(|settings| {
+        settings.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()];
+        settings.sign_in.patience = Duration::from_millis(500);
+        settings.sign_in.deadline = Duration::from_secs(300);
+    })
+    .await;
+    scene.provider.hold(Endpoint::Token);
+    let people = futures_util::future::join_all((0..100).map(async |n| {
+        let person = scene.browser();
+        let start = person.get(&scene.url("/auth/oidc/login?provider=op&return_to=/reports")).await;
+        let callback = person.get(start.location()).await.location().to_owned();
+        let from = format!("203.0.113.{n}");
+        (from.clone(), person.get_as(&callback, &[("x-forwarded-for", &from)]).await, person)
+    }));
+    let people = people.await;
+    // As many as the provider gets at once; the others wait, and their codes with them.
+    scene.provider.wait_for(Endpoint::Token, 32).await;
+    assert_eq!(scene.redeemed(), 32);
+
+    let neighbour = scene.browser();
+    let start = neighbour.get(&scene.url("/auth/oidc/login?provider=neighbour&return_to=/elsewhere")).await;
+    let mut url = neighbour.get(start.location()).await.location().to_owned();
+    let landed = loop {
+        match neighbour.follow(&scene, &url).await {
+            Err(landed) => break landed,
+            Ok(page) => assert!(page.body.contains("Completing Sign In"), "{page:#?}"),
+        }
+        url = url.split("&wait").next().unwrap().to_owned() + "&wait=1";
+    };
+    assert_eq!(landed, "/elsewhere");
+    assert!(neighbour.is_signed_in(&scene).await);
+    assert_eq!(scene.redeemed(), 32);
+
+    scene.provider.release(Endpoint::Token);
+    for (from, page, person) in people {
+        let mut page = page;
+        while !page.sets_session() {
+            assert!(page.location().starts_with("/auth/oidc/callback?"), "{page:#?}");
+            let held = format!("{}&wait=1", page.location());
+            let next = person.get_as(&scene.url(&held), &[("x-forwarded-for", &from)]).await;
+            page = if next.status == StatusCode::OK { page } else { next };
+        }
+        assert_eq!(page.location(), "/reports");
+    }
+    assert_eq!(scene.redeemed(), 100);
+    assert!(scene.provider.redemptions().iter().all(|code| code.presented == 1));
 }

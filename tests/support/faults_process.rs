@@ -83,6 +83,8 @@ pub fn rows() -> Vec<Row> {
             let held = step.held().is_some();
             let ends = match what {
                 What::StoppedInVain if !held => continue,
+                // A fetch of the keys gives up about when the grace is over.
+                What::StoppedInVain if step == Step::Keys => Ends::Explained(&["interrupted", "provider_slow"]),
                 What::Killed | What::KilledOfTwo | What::StoppedInVain if held => INTERRUPTED,
                 _ => SignedIn,
             };

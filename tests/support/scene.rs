@@ -40,6 +40,7 @@ pub struct Scene {
     address: SocketAddr,
     keys: Vec<u8>,
     tweak: fn(&mut Settings),
+    neighbour: Option<RunningProvider>,
     running: Mutex<Option<Running>>,
     second: Mutex<Option<Running>>,
     _folder: tempfile::TempDir,
@@ -115,6 +116,19 @@ impl Scene {
         Self::on(config, tweak, None).await
     }
 
+    /// With another provider beside the first, by the id `neighbour`.
+    pub async fn beside_a_neighbour(tweak: fn(&mut Settings)) -> Self {
+        let mut scene = Self::with(Profile::Standard, tweak).await;
+        scene.kill().await;
+        let client = Client::basic(CLIENT_ID, CLIENT_SECRET, &format!("{}/auth/oidc/callback", scene.origin));
+        let config = ProviderConfig { token_delay: Duration::ZERO, ..ProviderConfig::new(Profile::Standard) };
+        let neighbour = RunningProvider::start(config.with_client(client)).await.unwrap();
+        neighbour.log_in_as("alice");
+        scene.neighbour = Some(neighbour);
+        scene.start().await;
+        scene
+    }
+
     /// On the MongoDB server at `uri`, which nobody else uses.
     pub async fn on_mongo(uri: &str, tweak: fn(&mut Settings)) -> Self {
         Self::on(ProviderConfig::new(Profile::Standard), tweak, Some(uri.to_owned())).await
@@ -137,6 +151,7 @@ impl Scene {
             address,
             keys: vec![7],
             tweak,
+            neighbour: None,
             running: Mutex::new(None),
             second: Mutex::new(None),
             _folder: folder,
@@ -160,22 +175,24 @@ impl Scene {
     }
 
     fn settings(&self, listen: SocketAddr, admin: SocketAddr) -> Settings {
+        let at = |id: &str, provider: &RunningProvider| ProviderSettings {
+            id: ProviderId::new(id),
+            name: "Example".to_owned(),
+            issuer: Issuer::new(provider.issuer()),
+            client_id: CLIENT_ID.to_owned(),
+            client_auth: ClientAuth::Basic(CLIENT_SECRET.into()),
+            scopes: ["openid", "profile", "email"].map(str::to_owned).to_vec(),
+            ca_file: None,
+        };
         let mut settings = Settings::demo(
-            ProviderSettings {
-                id: ProviderId::new("op"),
-                name: "Example".to_owned(),
-                issuer: Issuer::new(self.provider.issuer()),
-                client_id: CLIENT_ID.to_owned(),
-                client_auth: ClientAuth::Basic(CLIENT_SECRET.into()),
-                scopes: ["openid", "profile", "email"].map(str::to_owned).to_vec(),
-                ca_file: None,
-            },
+            at("op", &self.provider),
             match &self.mongo {
                 None => Database::Sqlite { path: self.database.clone() },
                 Some(uri) => Database::Mongo { uri: format!("{uri}{MONGO_NAME}").into(), name: MONGO_NAME.to_owned() },
             },
             self.keys.iter().map(|seed| SecretKey::new(Box::new(vec![*seed; 32]))).collect(),
         );
+        settings.providers.extend(self.neighbour.iter().map(|provider| at("neighbour", provider)));
         settings.public_url = PublicUrl::parse(&self.origin).unwrap();
         settings.listen = listen;
         settings.admin_listen = admin;

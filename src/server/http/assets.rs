@@ -8,6 +8,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
     response::Response,
 };
+use leptos::config::{LeptosOptions, get_config_from_str};
 use rust_embed::{EmbeddedFile, RustEmbed};
 
 use crate::{paths, view::AssetUrls};
@@ -18,10 +19,8 @@ use crate::{paths, view::AssetUrls};
 #[allow_missing = true]
 struct Site;
 
-/// Where wasm, glue and style are, under `paths::ASSETS`: `site-pkg-dir` of `[package.metadata.leptos]`.
-const PKG: &str = "pkg";
-/// Their names' beginning: `output-name` of `[package.metadata.leptos]`.
-const NAME: &str = "vestibule";
+/// How wasm, glue and style are named, and where they lie in the site.
+const OPTIONS: &str = include_str!("../../../Leptos.toml");
 
 /// The content is named by the URL: it can be kept for ever.
 const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
@@ -32,6 +31,8 @@ const SHORT: HeaderValue = HeaderValue::from_static("public, max-age=300");
 #[derive(Debug)]
 pub struct Assets {
     urls: AssetUrls,
+    /// The folder of the built files, in the site.
+    built: String,
 }
 
 impl Assets {
@@ -40,16 +41,18 @@ impl Assets {
     /// # Errors
     /// Which file is missing, in words for whoever built the program.
     pub fn load() -> Result<Self, String> {
+        let options = options()?;
         let site: Vec<_> = Site::iter().collect();
+        let built = |extension| built(&site, &options, extension);
         let urls = AssetUrls {
-            stylesheet: built(&site, "css")?,
+            stylesheet: built("css")?,
             favicon: versioned("favicon.svg")?,
             again: versioned("again.js")?,
             boot: versioned("boot.js")?,
-            script: built(&site, "js")?,
-            wasm: built(&site, "wasm")?,
+            script: built("js")?,
+            wasm: built("wasm")?,
         };
-        Ok(Self { urls })
+        Ok(Self { urls, built: options.site_pkg_dir.to_string() })
     }
 
     /// The URLs that pages link.
@@ -66,7 +69,7 @@ impl Assets {
         let name = file_name(uri.path())?;
         let content_type = content_type(name)?;
         let plain = Site::get(name)?;
-        let immutable = is_named_by_content(name) || uri.query() == Some(version(&plain).as_str());
+        let immutable = self.is_named_by_content(name) || uri.query() == Some(version(&plain).as_str());
         let (encoding, file) = Encoding::best(headers)
             .find_map(|encoding| Some((Some(encoding), Site::get(&format!("{name}.{}", encoding.extension()))?)))
             .unwrap_or((None, plain));
@@ -91,6 +94,15 @@ impl Assets {
         }
         Some(response)
     }
+
+    /// Whether `name` is `…/pkg/vestibule.HASH.EXTENSION`, as xtask and `cargo leptos build --release` write it.
+    fn is_named_by_content(&self, name: &str) -> bool {
+        name.rsplit_once('/').is_some_and(|(folder, file)| folder == self.built && file.split('.').count() == 3)
+    }
+}
+
+fn options() -> Result<LeptosOptions, String> {
+    get_config_from_str(OPTIONS).map_err(|error| format!("Leptos.toml, or a LEPTOS_ variable: {error}"))
 }
 
 /// The file of the site that a request path means: under `paths::ASSETS` or one of the two that browsers and
@@ -126,24 +138,19 @@ fn content_type(name: &str) -> Option<&'static str> {
     })
 }
 
-/// Whether `name` is `…/pkg/vestibule.HASH.EXTENSION`, as xtask and `cargo leptos build --release` write it.
-fn is_named_by_content(name: &str) -> bool {
-    name.rsplit_once('/').is_some_and(|(folder, file)| folder.ends_with(PKG) && file.split('.').count() == 3)
-}
-
 /// The URL of the built file with this extension, hashed or not.
-fn built(site: &[std::borrow::Cow<'static, str>], extension: &str) -> Result<String, String> {
-    let folder = format!("{}/{PKG}/", paths::ASSETS);
+fn built(site: &[std::borrow::Cow<'static, str>], options: &LeptosOptions, extension: &str) -> Result<String, String> {
+    let (folder, name) = (format!("/{}/", options.site_pkg_dir), &*options.output_name);
     let mut found = site.iter().map(|name| format!("/{name}")).filter(|path| {
         path.strip_prefix(&folder).is_some_and(|file| {
             let mut parts = file.split('.');
-            parts.next() == Some(NAME) && parts.next_back() == Some(extension) && parts.count() <= 1
+            parts.next() == Some(name) && parts.next_back() == Some(extension) && parts.count() <= 1
         })
     });
     let advice = "run `cargo run -p xtask -- site`";
     match (found.next(), found.next()) {
         (Some(path), None) => Ok(path),
-        (None, _) => Err(format!("the site has no {folder}{NAME}….{extension}: {advice}")),
+        (None, _) => Err(format!("the site has no {folder}{name}….{extension}: {advice}")),
         (Some(one), Some(two)) => Err(format!("the site has both {one} and {two}: {advice}")),
     }
 }
@@ -228,6 +235,7 @@ mod tests {
         for (url, content_type) in [
             (urls.stylesheet, "text/css; charset=utf-8"),
             (urls.favicon, "image/svg+xml"),
+            (urls.again, "text/javascript; charset=utf-8"),
             (urls.boot, "text/javascript; charset=utf-8"),
             (urls.script, "text/javascript; charset=utf-8"),
             (urls.wasm, "application/wasm"),
@@ -316,7 +324,10 @@ mod tests {
 
     #[test]
     fn built_files_are_found_by_either_name() {
-        let find = |names: &[&'static str]| built(&names.iter().map(|name| (*name).into()).collect::<Vec<_>>(), "js");
+        let options = options().unwrap();
+        let find = |names: &[&'static str]| {
+            built(&names.iter().map(|name| (*name).into()).collect::<Vec<_>>(), &options, "js")
+        };
         let pkg = "auth/assets/pkg/vestibule";
         assert_eq!(find(&["auth/assets/pkg/vestibule.js"]).unwrap(), format!("/{pkg}.js"));
         let names = ["auth/assets/pkg/vestibule.1f.js", "auth/assets/pkg/vestibule.1f.js.br", "auth/assets/boot.js"];
