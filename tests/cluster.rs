@@ -13,29 +13,17 @@ mod process;
 #[path = "support/scene.rs"]
 mod scene;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::atomic::{AtomicBool, AtomicU16, Ordering},
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, time::Instant};
 
 use futures_util::future::join_all;
 use people::{Person, Site, account};
 use process::{Database, Nginx, Program, Settings};
 use scene::{CLIENT_ID, CLIENT_SECRET, free_address};
-use tokio::sync::{Mutex, watch};
-use url::Url;
 use vestibule::server::demo::{Client, Endpoint, Profile, ProviderConfig, RunningProvider};
 
 const PEOPLE: u16 = 200;
 const PROCESSES: [&str; 3] = ["one", "two", "three"];
 const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
-const NEW_KEY: &str = "ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8";
-/// A container is killed so long after it was told to stop.
-const CONTAINER: Duration = Duration::from_secs(10);
-
-/// One cluster at a time: together they would be more than the machine has.
-static TURN: Mutex<()> = Mutex::const_new(());
 
 struct Cluster {
     site: Site,
@@ -118,7 +106,6 @@ fn clicks<'p>(people: impl IntoIterator<Item = &'p Person>) -> BTreeMap<String, 
 async fn one_of_three_is_killed_in_the_middle_of_200_sign_ins() {
     /// Of each process a third, which leaves none of them idle.
     const UNDER_WAY: usize = 60;
-    let _turn = TURN.lock().await;
     let mut cluster = Cluster::start().await;
     let mut people: Vec<_> = (0..PEOPLE).map(|number| cluster.person(number)).collect();
     let began = Instant::now();

@@ -114,11 +114,20 @@ impl Person {
         self.uses_the_session().await;
     }
 
-    /// Opens the account's page, which says who is signed in.
-    pub async fn uses_the_session(&self) {
-        let page = self.browser.get(self.site.url("/auth/account").as_str()).await;
-        check(&page);
-        assert!(page.status == StatusCode::OK && page.body.contains(&name(self.number)), "not signed in: {page:#?}");
+    /// Opens the account's page, which says who is signed in. Where the store is slow the page asks again by itself.
+    pub async fn uses_the_session(&mut self) {
+        for _ in 0..PATIENCE {
+            let page = self.browser.get(self.site.url("/auth/account").as_str()).await;
+            check(&page);
+            let Some((seconds, _)) = refresh(&page) else {
+                let shown = page.status == StatusCode::OK && page.body.contains(&name(self.number));
+                assert!(shown, "not signed in: {page:#?}");
+                return;
+            };
+            self.away += 1;
+            tokio::time::sleep(Duration::from_secs(seconds)).await;
+        }
+        panic!("{} never hears who is signed in", name(self.number));
     }
 
     async fn walk(&mut self, from: Url, is_there: impl Fn(&Site, &Url) -> bool) -> Url {
@@ -188,7 +197,7 @@ impl Person {
                 }
             }
         }
-        panic!("{} asks for ever", name(self.number));
+        panic!("{} asks for ever: {query}", name(self.number));
     }
 }
 
