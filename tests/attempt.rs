@@ -30,8 +30,14 @@ const LAPSED: Duration = Duration::from_secs(LEASE.as_secs() + 2);
 const DELIVERY: &[u8] = b"sealed";
 /// An owner that has claimed nothing.
 const STRANGER: OwnerToken = OwnerToken::new([0; 16]);
-const EVERY_TRANSITION: [Transition; 5] =
-    [Transition::Renew, Transition::Verify, Transition::Fail, Transition::Interrupt, Transition::Close];
+const EVERY_TRANSITION: [Transition; 6] = [
+    Transition::Renew,
+    Transition::Verify,
+    Transition::Fail,
+    Transition::Interrupt,
+    Transition::Close,
+    Transition::Withdraw,
+];
 
 /// Something that happens.
 #[derive(Clone, Copy, Debug)]
@@ -56,6 +62,8 @@ enum Event {
     TimePasses,
     /// The session is used for the first time, or signed out.
     Close,
+    /// The browser signs out, here or in another tab.
+    SignOut,
     /// Somebody who has no part in it tries this, at a time of their own.
     Stranger(Transition),
 }
@@ -73,6 +81,7 @@ fn event() -> impl Strategy<Value = Event> {
         2 => Just(Event::LeaseLapses),
         1 => Just(Event::TimePasses),
         1 => Just(Event::Close),
+        1 => Just(Event::SignOut),
         3 => prop::sample::select(EVERY_TRANSITION.as_slice()).prop_map(Event::Stranger),
     ]
 }
@@ -122,6 +131,8 @@ struct World<A> {
     sent: BTreeSet<[u8; 32]>,
     sessions: u32,
     users: u64,
+    /// Whether the browser has signed out since the claim.
+    signed_out: bool,
 }
 
 fn id() -> AttemptId {
@@ -159,6 +170,7 @@ impl<A: Attempts> World<A> {
             sent: BTreeSet::new(),
             sessions: 0,
             users: 0,
+            signed_out: false,
         }
     }
 
@@ -183,9 +195,15 @@ impl<A: Attempts> World<A> {
             Event::Close => {
                 self.attempts.make(Transition::Close, STRANGER).await;
             }
+            Event::SignOut => {
+                self.attempts.make(Transition::Withdraw, STRANGER).await;
+                self.attempts.make(Transition::Close, STRANGER).await;
+                self.signed_out |= self.attempts.attempt().await.is_some();
+            }
             Event::Stranger(transition) => {
                 let made = self.attempts.make(transition, STRANGER).await;
-                assert!(!made || matches!(transition, Transition::Interrupt | Transition::Close), "{transition:?}");
+                let may = [Transition::Interrupt, Transition::Close, Transition::Withdraw];
+                assert!(!made || may.contains(&transition), "{transition:?}");
             }
         }
         None
@@ -220,6 +238,7 @@ impl<A: Attempts> World<A> {
             }
             Next::Deliver(delivery) => {
                 assert_eq!(delivery, DELIVERY);
+                assert!(!self.signed_out, "delivered after the sign-out");
                 // Two minutes, written out: what the constant says is not what it should say.
                 assert!(self.now <= BEGIN + Duration::from_secs(120), "delivered too late");
                 self.sessions += u32::from(self.attempts.begin_session().await);
@@ -438,6 +457,11 @@ impl Attempts for Real<'_> {
                 assert!(settled || !allowed);
             }
             Transition::Close => store.close_delivery(id()).await.unwrap(),
+            // It closes as well.
+            Transition::Withdraw => {
+                store.end_browser(BrowserHash::of(b"browser"), Ambient::system().now()).await.unwrap();
+                self.rules.make(Transition::Close, STRANGER).await;
+            }
         }
         self.attempt().await;
         allowed

@@ -5,11 +5,11 @@
 //! (nothing) ───────> running ─┬───────────> verified ───> (close) nothing left to deliver
 //!                     │  ^ │  │   fail
 //!               renew └──┘ │  └───────────> failed
-//!                          │   interrupt
+//!                          │   interrupt, withdraw
 //!                          └──────────────> interrupted
 //! ```
 //!
-//! The stores carry out each transition in one atomic operation, by the guards that stand here. `tests/attempt.rs`
+//! The stores carry out each transition in one atomic operation, from and to the phases that stand here. `tests/attempt.rs`
 //! drives random interleavings of callbacks, questions, crashes and time over this module and over both stores.
 
 use std::time::Duration;
@@ -32,7 +32,7 @@ pub enum Phase {
     Verified,
     /// It failed for good.
     Failed,
-    /// Its owner died; the code may have been sent, so it is never sent again.
+    /// Its owner died, or the browser signed out; the code may have been sent, so it is never sent again.
     Interrupted,
 }
 
@@ -73,6 +73,8 @@ pub enum Transition {
     Interrupt,
     /// Nothing is delivered from now on.
     Close,
+    /// The browser has signed out while it ran.
+    Withdraw,
 }
 
 /// Who may make a transition.
@@ -91,7 +93,7 @@ impl Transition {
     #[must_use]
     pub const fn from(self) -> Phase {
         match self {
-            Self::Renew | Self::Verify | Self::Fail | Self::Interrupt => Phase::Running,
+            Self::Renew | Self::Verify | Self::Fail | Self::Interrupt | Self::Withdraw => Phase::Running,
             Self::Close => Phase::Verified,
         }
     }
@@ -103,7 +105,7 @@ impl Transition {
             Self::Renew => Phase::Running,
             Self::Verify | Self::Close => Phase::Verified,
             Self::Fail => Phase::Failed,
-            Self::Interrupt => Phase::Interrupted,
+            Self::Interrupt | Self::Withdraw => Phase::Interrupted,
         }
     }
 
@@ -113,7 +115,7 @@ impl Transition {
         match self {
             Self::Renew | Self::Verify | Self::Fail => May::Owner,
             Self::Interrupt => May::AnybodyAfterLease,
-            Self::Close => May::Anybody,
+            Self::Close | Self::Withdraw => May::Anybody,
         }
     }
 }

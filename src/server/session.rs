@@ -162,9 +162,7 @@ impl Sessions {
     /// # Errors
     /// The store; then nothing was delivered and it can be tried again.
     pub async fn admit(&self, admission: Admission, former: Option<SessionId>) -> Result<bool, StoreError> {
-        if let Some(former) = former.filter(|former| *former != admission.id) {
-            self.retire(former, &admission.user).await?;
-        }
+        let former = former.filter(|former| *former != admission.id);
         let now = self.ambient.now();
         let record = SessionRecord {
             id: admission.id.hash(),
@@ -177,17 +175,23 @@ impl Sessions {
             expires: now + self.rules.absolute,
             delivered_by: Some(admission.attempt),
         };
-        if self.store.create_session(&record).await? {
-            return Ok(true);
+        if !self.store.create_session(&record).await? {
+            // Delivered before: the same session, unless it has ended since.
+            let standing = self.readable(&self.open(admission.id)).await?;
+            if standing.is_none_or(|standing| standing.user != record.user) {
+                return Ok(false);
+            }
         }
-        // Delivered before: the same session, unless it has ended since.
-        let standing = self.readable(&self.open(admission.id)).await?;
-        Ok(standing.is_some_and(|standing| standing.user == record.user))
+        // Last, so that whatever fails before leaves the person signed in as before.
+        if let Some(former) = former {
+            self.retire(former, &record.user).await?;
+        }
+        Ok(true)
     }
 
     /// Signs out: the session is dead at once, and so is every other that this browser was given and its cookie no
     /// longer names (of callbacks in parallel, or the former one's last minute). What had delivered them delivers
-    /// nothing any more. Returns the provider the person had come through.
+    /// nothing any more, and what still runs for this browser is interrupted. Returns the provider the person had come through.
     ///
     /// # Errors
     /// The store; then the person is still signed in.
@@ -208,9 +212,16 @@ impl Sessions {
 
     async fn end(&self, id: SessionId) -> Result<Option<ProviderId>, StoreError> {
         let session = self.open(id);
-        let Some(facts) = self.readable(&session).await? else {
-            self.store.delete_session(id.hash()).await?;
-            return Ok(None);
+        let facts = match self.facts(&session).await {
+            Ok(Some(facts)) => facts,
+            // One that has ended stays as it is: its record keeps the id taken.
+            Ok(None) => return Ok(None),
+            // A newer version may be able to read it.
+            Err(StoreError::Unreadable(_)) => {
+                self.store.delete_session(id.hash()).await?;
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
         };
         if let Some(attempt) = facts.delivered_by {
             self.store.close_delivery(attempt).await?;

@@ -150,8 +150,8 @@ pub trait Store: Send + Sync + 'static {
     /// Deletes a session. Idempotent.
     async fn delete_session(&self, id: SessionHash) -> Result<(), StoreError>;
 
-    /// Ends, as of `now`, every session of a browser, and closes what its verified attempts could still deliver: those
-    /// too that no cookie names any more. Idempotent.
+    /// Ends, as of `now`, every session of a browser, those too that no cookie names any more; interrupts its attempts
+    /// that run, and closes what its verified ones could still deliver. Idempotent.
     async fn end_browser(&self, browser: BrowserHash, now: OffsetDateTime) -> Result<(), StoreError>;
 }
 

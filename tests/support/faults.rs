@@ -310,23 +310,6 @@ fn check(page: &Page) {
     assert!(page.header_bytes() < MOST_HEADER_BYTES, "{} bytes of headers", page.header_bytes());
 }
 
-impl Page {
-    /// An attribute of the panel.
-    fn data(&self, name: &str) -> Option<&str> {
-        let (_, rest) = self.body.split_once(&format!("data-{name}=\""))?;
-        rest.split_once('"').map(|(value, _)| value)
-    }
-
-    /// Where the first button leads.
-    #[track_caller]
-    pub fn button(&self) -> String {
-        let links = self.body.split("<a ").filter_map(|link| link.split_once('>'));
-        let button = links.map(|(link, _)| link).find(|link| link.contains("class=\"button\""));
-        let href = button.and_then(|link| link.split_once("href=\"")?.1.split_once('"'));
-        href.unwrap_or_else(|| panic!("no way on: {}", self.body)).0.replace("&amp;", "&")
-    }
-}
-
 pub fn encoded(text: &str) -> String {
     url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    net::{SocketAddr, TcpListener},
+    net::{IpAddr, SocketAddr, TcpListener},
     path::PathBuf,
     sync::{
         Mutex,
@@ -306,6 +306,21 @@ impl Page {
         cookies.into_iter().any(|it| it.starts_with("vestibule=") && !it.starts_with("vestibule=;"))
     }
 
+    /// An attribute of the panel.
+    pub fn data(&self, name: &str) -> Option<&str> {
+        let (_, rest) = self.body.split_once(&format!("data-{name}=\""))?;
+        rest.split_once('"').map(|(value, _)| value)
+    }
+
+    /// Where the first button leads.
+    #[track_caller]
+    pub fn button(&self) -> String {
+        let links = self.body.split("<a ").filter_map(|link| link.split_once('>'));
+        let button = links.map(|(link, _)| link).find(|link| link.contains("class=\"button\""));
+        let href = button.and_then(|link| link.split_once("href=\"")?.1.split_once('"'));
+        href.unwrap_or_else(|| panic!("no way on: {}", self.body)).0.replace("&amp;", "&")
+    }
+
     /// The explained page with this code.
     #[track_caller]
     pub fn explains(&self, code: &str) {
@@ -320,21 +335,37 @@ impl Page {
 }
 
 /// A cookie jar and a connection.
-#[derive(Default)]
 pub struct Browser {
+    client: reqwest::Client,
     pub cookies: Mutex<BTreeMap<(String, String), String>>,
     detour: Mutex<Option<(String, String)>>,
 }
 
+impl Default for Browser {
+    fn default() -> Self {
+        Self::at(None)
+    }
+}
+
 impl Browser {
-    pub async fn request(&self, method: Method, url: &str, headers: &[(&str, &str)], body: Option<String>) -> Page {
+    /// With an address of its own, or the system's choice.
+    pub fn at(address: Option<IpAddr>) -> Self {
         #[allow(clippy::disallowed_methods)]
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
+            .local_address(address)
+            // Programs come and go, and a kept connection would remember the one that went.
+            .pool_max_idle_per_host(0)
+            // Everything here is plain http, and reading the system's roots is slow.
+            .tls_built_in_root_certs(false)
             .timeout(Duration::from_secs(90))
             .build()
             .unwrap();
+        Self { client, cookies: Mutex::default(), detour: Mutex::default() }
+    }
+
+    pub async fn request(&self, method: Method, url: &str, headers: &[(&str, &str)], body: Option<String>) -> Page {
         let url = reqwest::Url::parse(url).unwrap();
         let site = url.origin().ascii_serialization();
         let url = match &*self.detour.lock().unwrap() {
@@ -344,7 +375,7 @@ impl Browser {
         let jar = self.cookies.lock().unwrap().clone();
         let cookie: Vec<_> =
             jar.iter().filter(|((at, _), _)| *at == site).map(|((_, name), value)| format!("{name}={value}")).collect();
-        let mut request = client.request(method, url);
+        let mut request = self.client.request(method, url);
         if !cookie.is_empty() {
             request = request.header("cookie", cookie.join("; "));
         }

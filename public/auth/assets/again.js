@@ -9,4 +9,10 @@ const look = async () => {
   const now = new DOMParser().parseFromString(await answer.text(), "text/html");
   if (content(now) !== content(document)) location.reload();
 };
-setInterval(() => (path ? location.replace(path) : look().catch(() => {})), seconds * 1000);
+// Going anew cancels a navigation under way, so one has long enough to arrive.
+const go = () => {
+  location.replace(path);
+  setTimeout(go, 15_000);
+};
+if (path) setTimeout(go, seconds * 1000);
+else setInterval(() => look().catch(() => {}), seconds * 1000);

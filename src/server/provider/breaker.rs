@@ -23,6 +23,8 @@ const LONGEST: Duration = Duration::from_secs(30);
 const LONGEST_ASKED: Duration = Duration::from_secs(60);
 /// While a trial is under way, others look again this soon.
 const TRIAL: Duration = Duration::from_millis(500);
+/// A trial that hangs is joined by another after this long: the provider may be back meanwhile.
+const TRIAL_ALONE: Duration = Duration::from_secs(5);
 
 /// The breaker of one provider.
 pub(super) struct Breaker {
@@ -31,14 +33,24 @@ pub(super) struct Breaker {
 }
 
 enum Circuit {
-    Closed { failures: u32 },
-    Open { since: OffsetDateTime, code: &'static str, until: Instant, pause: Duration, trial: bool },
+    Closed {
+        failures: u32,
+    },
+    /// `trial`: when the one that was let through began.
+    Open {
+        since: OffsetDateTime,
+        code: &'static str,
+        until: Instant,
+        pause: Duration,
+        trial: Option<Instant>,
+    },
 }
 
 /// Leave to send one token request. Given back unused, it says nothing about the provider.
 pub struct Pass {
     breaker: Arc<Breaker>,
-    trial: bool,
+    /// When it began, where it is a trial.
+    trial: Option<Instant>,
 }
 
 /// The circuit is open: nothing is sent before that moment.
@@ -59,17 +71,17 @@ impl Breaker {
     pub(super) fn pass(self: &Arc<Self>) -> Result<Pass, Held> {
         let now = Instant::now();
         let trial = match &mut *self.lock() {
-            Circuit::Closed { .. } => false,
+            Circuit::Closed { .. } => None,
             Circuit::Open { code, until, trial, .. } => {
                 let asked = *code == BUSY;
                 if now < *until {
                     return Err(Held { until: *until, asked });
                 }
-                if *trial {
+                if trial.is_some_and(|began| now < began + TRIAL_ALONE) {
                     return Err(Held { until: now + TRIAL, asked });
                 }
-                *trial = true;
-                true
+                *trial = Some(now);
+                *trial
             }
         };
         Ok(Pass { breaker: Arc::clone(self), trial })
@@ -92,7 +104,7 @@ impl Breaker {
         }
     }
 
-    fn failed(&self, fault: &ProviderFault, at: OffsetDateTime) {
+    fn failed(&self, trial: bool, fault: &ProviderFault, at: OffsetDateTime) {
         let mut circuit = self.lock();
         let (since, pause) = match &mut *circuit {
             Circuit::Closed { failures } => {
@@ -103,14 +115,14 @@ impl Breaker {
                 (at, PAUSE)
             }
             // One of those that were under way when it opened: known already.
-            Circuit::Open { trial: false, .. } => return,
+            Circuit::Open { .. } if !trial => return,
             Circuit::Open { since, pause, .. } => (*since, pause.saturating_mul(2).min(LONGEST)),
         };
         let wait = match fault {
             ProviderFault::Busy { retry_after: Some(asked) } => (*asked).min(LONGEST_ASKED).max(pause),
             _ => pause,
         };
-        *circuit = Circuit::Open { since, code: fault.code(), until: Instant::now() + wait, pause, trial: false };
+        *circuit = Circuit::Open { since, code: fault.code(), until: Instant::now() + wait, pause, trial: None };
         drop(circuit);
         tracing::warn!(
             provider = %self.provider, code = fault.code(), %fault,
@@ -131,23 +143,23 @@ const BUSY: &str = ProviderFault::Busy { retry_after: None }.code();
 impl Pass {
     /// The provider has answered, whatever it said: it lives.
     pub(super) fn answered(mut self) {
-        self.trial = false;
+        self.trial = None;
         self.breaker.succeeded();
     }
 
     /// It has not, or not as a provider would.
     pub(super) fn failed(mut self, fault: &ProviderFault, at: OffsetDateTime) {
-        self.breaker.failed(fault, at);
-        self.trial = false;
+        self.breaker.failed(self.trial.take().is_some(), fault, at);
     }
 }
 
 impl Drop for Pass {
     fn drop(&mut self) {
-        if self.trial
+        if self.trial.is_some()
             && let Circuit::Open { trial, .. } = &mut *self.breaker.lock()
+            && *trial == self.trial
         {
-            *trial = false;
+            *trial = None;
         }
     }
 }

@@ -264,8 +264,13 @@ impl<T: Send + Sync + 'static> Kept<T> {
     }
 
     fn settle(&self, outcome: Result<T, ProviderFault>) -> Result<Arc<T>, ProviderFault> {
-        let now = Instant::now();
+        let settled = self.note(outcome);
         self.0.changed.notify_one();
+        settled
+    }
+
+    fn note(&self, outcome: Result<T, ProviderFault>) -> Result<Arc<T>, ProviderFault> {
+        let now = Instant::now();
         let mut state = self.lock();
         state.flight = None;
         match outcome {

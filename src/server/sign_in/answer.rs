@@ -4,11 +4,12 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
 use url::form_urlencoded;
 
 use super::envelope::Received;
 use crate::server::{
-    ambient::Ambient,
+    ambient::{Ambient, from_millis, to_millis},
     ids::CodeHash,
     seal::{Keyring, Purpose},
 };
@@ -135,13 +136,21 @@ impl Callback {
         Self { state, answer: answer(code, error, iss), sealed, hold, spent }
     }
 
-    /// The answer this request carries, plain or sealed by us for this very attempt.
+    /// The answer this request carries, plain or sealed by us for this very attempt, and when it first came.
     #[must_use]
-    pub fn answer_for(&self, received: &Received, keys: &Keyring) -> Option<Answer> {
-        self.answer.clone().or_else(|| {
-            let context = received.envelope.attempt;
-            keys.open(Purpose::Answer, context.as_bytes(), self.sealed.as_deref()?).map(|opened| opened.value)
-        })
+    pub fn answer_for(
+        &self,
+        received: &Received,
+        keys: &Keyring,
+        now: OffsetDateTime,
+    ) -> Option<(Answer, OffsetDateTime)> {
+        if let Some(answer) = &self.answer {
+            return Some((answer.clone(), now));
+        }
+        let context = received.envelope.attempt;
+        let (answer, came) =
+            keys.open::<(Answer, i64)>(Purpose::Answer, context.as_bytes(), self.sealed.as_deref()?)?.value;
+        Some((answer, from_millis(came)?))
     }
 }
 
@@ -153,10 +162,16 @@ pub const HOLD: &str = "wait";
 /// The parameter by which the page about a late answer is asked for again.
 pub const SPENT: &str = "spent";
 
-/// The callback's query with the answer sealed, so that no code stands in an address.
+/// The callback's query with the answer, which first `came` at that time, sealed: no code stands in an address.
 #[must_use]
-pub fn resealed(state: &str, answer: &Answer, received: &Received, keys: &Keyring, ambient: &Ambient) -> String {
-    let sealed = keys.seal(Purpose::Answer, received.envelope.attempt.as_bytes(), answer, ambient);
+pub fn resealed(
+    state: &str,
+    (answer, came): (&Answer, OffsetDateTime),
+    received: &Received,
+    keys: &Keyring,
+    ambient: &Ambient,
+) -> String {
+    let sealed = keys.seal(Purpose::Answer, received.envelope.attempt.as_bytes(), &(answer, to_millis(came)), ambient);
     format!("state={state}&{SEALED}={sealed}")
 }
 

@@ -26,7 +26,7 @@ use crate::server::{
 };
 
 /// Where another process works on an attempt, its state is looked up this often while a request is held.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
+pub(super) const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// How a request for completion wants to be answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,12 +62,13 @@ impl SignIn {
             other => return self.another_browser(&received, &state, &provider, other, expired, &asking).await,
         };
 
-        let answer = callback.answer_for(&received, &self.keys);
+        let now = self.ambient.now();
+        let (answer, came) = callback.answer_for(&received, &self.keys, now).unzip();
         let patience = match manner {
             Manner::Page if answer.is_some() || callback.hold => asking.arrived + self.rules.patience,
             Manner::Page | Manner::Question => Instant::now(),
         };
-        let case = Case { received, state, provider, browser, asking, patience };
+        let case = Case { received, state, provider, browser, asking, came: came.unwrap_or(now), patience };
         if callback.spent {
             return self.over(&case.received, &case.state, &case.asking, SignInError::AlreadyUsed).await;
         }
@@ -75,7 +76,6 @@ impl SignIn {
         if let Some(running) = self.exchanges.find(case.received.envelope.attempt) {
             return self.wait_here(&case, running, answer.as_ref(), patience).await;
         }
-        let now = self.ambient.now();
         match answer {
             _ if expired => self.wait_elsewhere(&case, code, patience, Unclaimed::Expired).await,
             None => self.wait_elsewhere(&case, None, patience, Unclaimed::NoAnswer).await,
@@ -86,18 +86,24 @@ impl SignIn {
                 self.wait_elsewhere(&case, code, patience, Unclaimed::Held(answer, until)).await
             }
             Some(answer) => {
-                // A question does not wait for an exchange, and so would never hear that this one comes too late.
-                if manner == Manner::Question
-                    && let Some(attempt) = self.claimed(&case).await
-                {
-                    let standing = self.standing(&case, code, attempt).await;
-                    return standing.unwrap_or_else(|| self.pending(&case.received, case.query()));
+                // Brought back by a page of ours: another process may have claimed it meanwhile, and a question that
+                // began an exchange here each time would never hear how that one ended.
+                if callback.answer.is_none() {
+                    let until = (case.asking.arrived + self.rules.patience).max(Instant::now() + LOOK_EVERY);
+                    let found = timeout_at(until, self.store.attempt(case.received.envelope.attempt)).await;
+                    if let Ok(Ok(Some(attempt))) = found {
+                        return match self.standing(&case, code, attempt).await {
+                            Some(completion) => completion,
+                            None => self.wait_elsewhere(&case, code, patience, Unclaimed::NoAnswer).await,
+                        };
+                    }
                 }
                 let running = self.exchange(Job {
                     received: case.received.clone(),
                     provider: case.provider.clone(),
                     browser_key: case.browser.key.clone(),
                     answer: answer.clone(),
+                    came: case.came,
                     visitor: case.asking.visitor,
                 });
                 self.wait_here(&case, running, Some(&answer), patience).await
@@ -205,13 +211,19 @@ impl SignIn {
                 }
                 // A page without script asks again at once, so it is held even where the answer is known.
                 Ok(Err(error)) => tracing::warn!(code = "store_unavailable", detail = %error, "attempt"),
-                Err(_) => return self.pending(&case.received, case.query()),
+                Err(_) => return self.still_looking(case, &unclaimed),
             }
             if Instant::now() + LOOK_EVERY >= patience {
-                return self.pending(&case.received, case.query());
+                return self.still_looking(case, &unclaimed);
             }
             sleep(LOOK_EVERY).await;
         }
+    }
+
+    /// The store has not said how it stands; an answer that nobody has claimed may still be needed.
+    fn still_looking(&self, case: &Case, unclaimed: &Unclaimed) -> Completion {
+        let answer = if let Unclaimed::Held(answer, _) = unclaimed { Some(answer) } else { None };
+        self.pending(&case.received, self.unclaimed_query(case, answer))
     }
 
     async fn never_claimed(&self, case: &Case, unclaimed: Unclaimed) -> Completion {
@@ -225,16 +237,6 @@ impl SignIn {
                 error.log_with(&case.received.envelope.attempt.reference());
                 self.unclaimed_failure(case, error, Some(until), Some(&answer))
             }
-        }
-    }
-
-    /// The attempt, if the store knows of a claim within the patience.
-    async fn claimed(&self, case: &Case) -> Option<Attempt> {
-        let until = case.asking.arrived + self.rules.patience;
-        match timeout_at(until, self.store.attempt(case.received.envelope.attempt)).await {
-            Ok(Ok(attempt)) => attempt,
-            // The exchange finds out, and explains.
-            Ok(Err(_)) | Err(_) => None,
         }
     }
 
@@ -368,7 +370,7 @@ impl SignIn {
     fn unclaimed_query(&self, case: &Case, answer: Option<&Answer>) -> String {
         answer.map_or_else(
             || case.query(),
-            |answer| resealed(&case.state, answer, &case.received, &self.keys, &self.ambient),
+            |answer| resealed(&case.state, (answer, case.came), &case.received, &self.keys, &self.ambient),
         )
     }
 
@@ -387,7 +389,7 @@ impl SignIn {
         let state = callback.state.as_deref().ok()?;
         let received = Received::open(state, &self.keys)?;
         let answer = callback.answer.as_ref()?;
-        let query = resealed(state, answer, &received, &self.keys, &self.ambient);
+        let query = resealed(state, (answer, self.ambient.now()), &received, &self.keys, &self.ambient);
         let envelope = &received.envelope;
         let provider = self.providers.get(&envelope.provider)?.name().to_owned();
         Some((query, envelope.attempt.reference(), provider))
@@ -411,6 +413,8 @@ struct Case {
     provider: Arc<Provider>,
     browser: Browser,
     asking: Asking,
+    /// When the answer first came.
+    came: OffsetDateTime,
     /// Until then the request may be held.
     patience: Instant,
 }

@@ -2,7 +2,9 @@
 
 use tokio::time::timeout_at;
 
-use super::{Asking, Completion, SignIn, browser::Browser, envelope::Received, error::SignInError};
+use super::{
+    Asking, Completion, SignIn, browser::Browser, complete::LOOK_EVERY, envelope::Received, error::SignInError,
+};
 use crate::server::{
     ids::{Issuer, UserId},
     session::{Admission, Found, SessionId},
@@ -61,7 +63,8 @@ impl SignIn {
         error: SignInError,
     ) -> Completion {
         if let Some(session) = asking.session {
-            match timeout_at(asking.arrived + self.rules.patience, self.sessions.find(session)).await {
+            let until = (asking.arrived + self.rules.patience).max(tokio::time::Instant::now() + LOOK_EVERY);
+            match timeout_at(until, self.sessions.find(session)).await {
                 Ok(Ok(Found::SignedIn(_))) => return Completion::GoOn(received.envelope.return_to.clone()),
                 Ok(Ok(Found::Disabled)) => return self.failed(received, state, SignInError::UserDisabled, None),
                 Ok(Ok(Found::Nobody)) => {}

@@ -172,12 +172,12 @@ table! {
     operator "A few are harmless (old tabs, scanners). Many at once mean that `secret_keys` differ between processes or were exchanged without keeping the old key in the list for `attempt_ttl`, or that `public_url`, an issuer or a `client_id` was changed. The answer is the same for all of these on purpose."
 
     AttemptExpired = "attempt_expired", 400, INFO, Failed, You, BeginAgain;
-    when "An authentic `state` that is older than `attempt_ttl`."
+    when "An authentic `state` that is older than `attempt_ttl`, or a code that had to wait here (for a provider or a store that was away) until it was dead: it is not sent after 55 s."
     en "This sign-in has expired",
-        "Too much time has passed between beginning this sign-in and coming back from the sign-in provider. For your safety it is no longer accepted.",
+        "Too much time passed before this sign-in could be completed. For your safety it is no longer accepted.",
         "Begin again. If the provider still knows you, that takes only a moment."
     de "Diese Anmeldung ist abgelaufen",
-        "Zwischen dem Beginn dieser Anmeldung und der Rückkehr vom Anmeldedienst ist zu viel Zeit vergangen. Zu Ihrer Sicherheit wird sie nicht mehr angenommen.",
+        "Es ist zu viel Zeit vergangen, bevor diese Anmeldung abgeschlossen werden konnte. Zu Ihrer Sicherheit wird sie nicht mehr angenommen.",
         "Beginnen Sie neu. Wenn der Anmeldedienst Sie noch erkennt, dauert das nur einen Augenblick."
     operator "The person stayed at the provider for longer than `sign_in.attempt_ttl` (10 minutes unless set), or opened an old tab. If it happens at once, the clocks of your machines differ: compare them. If enrolling a second factor takes people longer, raise `attempt_ttl`."
 

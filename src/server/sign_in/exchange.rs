@@ -87,6 +87,8 @@ pub(super) struct Job {
     pub(super) provider: Arc<Provider>,
     pub(super) browser_key: BrowserKey,
     pub(super) answer: Answer,
+    /// When the answer first came: a code lives from then at the latest.
+    pub(super) came: OffsetDateTime,
     pub(super) visitor: Visitor,
 }
 
@@ -139,11 +141,13 @@ impl SignIn {
         let code = job.answer.code_hash();
         let (sender, progress) = watch::channel(Progress::Unclaimed);
         let entry = Running { code, provider: job.provider.id().clone(), visitor: job.visitor, progress };
-        let count = |same: fn(&Running, &Running) -> bool| running.values().filter(|other| same(other, &entry)).count();
-        if running.len() >= MOST_WAITING
-            || count(|one, other| one.provider == other.provider) >= MOST_WAITING_AT_A_PROVIDER
-            || count(|one, other| one.visitor == other.visitor) >= MOST_WAITING_OF_A_VISITOR
+        // Those that only linger keep nobody out.
+        let waiting = || running.values().filter(|other| !matches!(*other.progress.borrow(), Progress::Over(_)));
+        if waiting().count() >= MOST_WAITING
+            || waiting().filter(|other| other.provider == entry.provider).count() >= MOST_WAITING_AT_A_PROVIDER
+            || waiting().filter(|other| other.visitor == entry.visitor).count() >= MOST_WAITING_OF_A_VISITOR
         {
+            drop(running);
             SignInError::Busy.log_with(&attempt.reference());
             sender.send_replace(Progress::Over(Over::NotClaimed(SignInError::Busy, None)));
             return entry;
@@ -164,7 +168,8 @@ impl SignIn {
             metrics::counter!("vestibule_sign_ins_total", "outcome" => over.label()).increment(1);
             let not_claimed = matches!(over, Over::NotClaimed(..));
             sender.send_replace(Progress::Over(over));
-            if not_claimed {
+            drop(job);
+            if not_claimed && listed.sign_in.exchanges.lock().len() < MOST_WAITING {
                 // The store knows nothing of it, so whoever asks next has to find it here; then it may be tried again.
                 sleep(LINGER).await;
             }
@@ -225,6 +230,10 @@ impl SignIn {
             }
             if let Some(until) = self.failures.wait_until(job.visitor, now) {
                 return Err((SignInError::TooManyFailures, Some(until)));
+            }
+            // A code that is dead by now would only count against us, and against everybody who signs in through us.
+            if now > job.came + CODE_LIFE {
+                return Err((SignInError::AttemptExpired, None));
             }
             match job.provider.pass() {
                 Ok(pass) => return Ok(Leave { _turn: turn, pass: Some(pass) }),
@@ -356,8 +365,8 @@ impl SignIn {
 
     fn fault(&self, job: &Job, fault: &ProviderFault) -> Failed {
         let now = self.ambient.now();
-        // A refused client is the operator's fault and not the visitor's.
-        if matches!(fault, ProviderFault::CodeRefused(_) | ProviderFault::TokenRefused(_)) {
+        // Every other refusal is the operator's fault and not the visitor's.
+        if matches!(fault, ProviderFault::CodeRefused(_)) {
             self.failures.refused(job.visitor, now);
         }
         let error = SignInError::from_code(fault.code()).unwrap_or(SignInError::ProviderBadAnswer);

@@ -189,6 +189,14 @@ pub(super) async fn close_delivery(database: Database, id: AttemptId) -> Result<
     close_deliveries(&database, doc! { "_id": key(id) }).await
 }
 
+/// Interrupts every running attempt that matches.
+pub(super) async fn withdraw(database: &Database, mut filter: Document) -> Result<(), StoreError> {
+    filter.insert("state", Transition::Withdraw.from().as_str());
+    let interrupted = doc! { "$set": { "state": Transition::Withdraw.to().as_str() } };
+    attempts(database).update_many(filter, interrupted).await?;
+    Ok(())
+}
+
 /// Of every attempt that matches.
 pub(super) async fn close_deliveries(database: &Database, mut filter: Document) -> Result<(), StoreError> {
     filter.insert("state", Transition::Close.from().as_str());

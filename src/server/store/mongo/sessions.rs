@@ -106,6 +106,7 @@ pub(super) async fn end_of_browser(
     now: OffsetDateTime,
 ) -> Result<(), StoreError> {
     let theirs = doc! { "browser": binary(browser.as_bytes()) };
+    attempts::withdraw(&database, theirs.clone()).await?;
     attempts::close_deliveries(&database, theirs.clone()).await?;
     let end = doc! { "$min": { "expires_at": date(now) }, "$unset": { "delivered_by": "" } };
     sessions(&database).update_many(theirs, end).await?;

@@ -106,6 +106,12 @@ pub(super) async fn delete(files: &Files, id: SessionHash) -> Result<(), StoreEr
 pub(super) async fn end_of_browser(files: &Files, browser: BrowserHash, now: OffsetDateTime) -> Result<(), StoreError> {
     let browser = browser.as_bytes().to_vec();
     let mut transaction = files.write().await?;
+    sqlx::query("UPDATE login_attempts SET state = ? WHERE browser = ? AND state = ?")
+        .bind(Transition::Withdraw.to().as_str())
+        .bind(&browser)
+        .bind(Transition::Withdraw.from().as_str())
+        .execute(&mut *transaction)
+        .await?;
     sqlx::query("UPDATE login_attempts SET delivery = NULL WHERE browser = ? AND state = ?")
         .bind(&browser)
         .bind(Transition::Close.from().as_str())
