@@ -5,6 +5,8 @@
 
 #[path = "support/faults.rs"]
 mod faults;
+#[path = "support/faults_failpoints.rs"]
+mod faults_failpoints;
 #[path = "support/faults_mongo.rs"]
 mod faults_mongo;
 #[path = "support/faults_process.rs"]
@@ -25,7 +27,7 @@ use faults::{Row, play};
 /// A section of the documentation's table.
 type Section = (&'static str, fn() -> Vec<Row>);
 
-const SECTIONS: [Section; 10] = [
+const SECTIONS: [Section; 11] = [
     ("The provider is down", faults_provider::down),
     ("The provider's discovery document", faults_provider::discovery),
     ("The provider's keys", faults_provider::keys),
@@ -36,6 +38,7 @@ const SECTIONS: [Section; 10] = [
     ("The program", faults_process::rows),
     ("The store (SQLite)", faults_store::rows),
     ("The store (MongoDB)", faults_mongo::rows),
+    ("The store (MongoDB, by fail points)", faults_failpoints::rows),
 ];
 
 macro_rules! sections {
@@ -58,6 +61,7 @@ sections! {
     program: faults_process::rows();
     store: faults_store::rows();
     store_on_mongodb: faults_mongo::rows();
+    store_with_fail_points: faults_failpoints::rows();
 }
 
 /// The panel's question never waits: it must find that the exchange before it could not be claimed, or the page would
@@ -66,6 +70,21 @@ sections! {
 async fn somebody_with_a_script_is_told_that_the_store_is_down() {
     let played = tokio::time::timeout(std::time::Duration::from_secs(60), faults_store::somebody_with_a_script()).await;
     assert!(matches!(played.expect("still waiting").stop, faults::Stop::Explained(_)));
+}
+
+/// A page without script asks again at once, so whatever keeps it waiting has to hold it.
+#[tokio::test]
+async fn somebody_without_a_script_is_not_sent_round_for_nothing() {
+    let held = faults_store::held_for().await;
+    assert!(held >= std::time::Duration::from_secs(1), "{held:?}");
+}
+
+/// A question is answered before its exchange could be claimed; the next one must find what has become of it.
+#[tokio::test]
+async fn somebody_with_a_script_gets_in_when_the_store_is_back() {
+    let played =
+        tokio::time::timeout(std::time::Duration::from_secs(60), faults_failpoints::by_questions_alone()).await;
+    played.expect("still waiting").stop.landed(faults::RETURN_TO);
 }
 
 #[test]

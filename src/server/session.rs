@@ -4,6 +4,7 @@
 use std::{fmt, str::FromStr as _, sync::Arc, time::Duration};
 
 use time::OffsetDateTime;
+use tokio::time::timeout;
 use tower_sessions::{Session, session::Id};
 
 use self::records::{Facts, Records};
@@ -21,6 +22,8 @@ mod records;
 const FORMER_SESSION: Duration = Duration::from_secs(60);
 /// The last-seen time is written at most this often.
 const TOUCH_EVERY: Duration = Duration::from_secs(60);
+/// Nobody waits longer than this for it to be written: who asks has a patience of a little more than a second.
+const NOTED_WITHIN: Duration = Duration::from_millis(500);
 
 /// The id in the session cookie: 128 bits, 22 characters.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -142,8 +145,10 @@ impl Sessions {
         if first_use.is_some() || now >= facts.last_seen + TOUCH_EVERY.min(self.rules.idle / 10) {
             facts.last_seen = now;
             // Who is signed in is known; that it cannot be noted (a store that can only be read) is no reason to deny it.
-            if let Err(error) = self.save(&session, &facts).await {
-                tracing::warn!(code = "store_unavailable", detail = %error, "last seen");
+            match timeout(NOTED_WITHIN, self.save(&session, &facts)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::warn!(code = "store_unavailable", detail = %error, "last seen"),
+                Err(_) => tracing::warn!(code = "store_unavailable", detail = "no answer in time", "last seen"),
             }
         }
         Ok(Found::SignedIn(Box::new(SignedIn { user, provider: facts.provider, since: facts.created })))

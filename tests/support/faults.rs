@@ -4,10 +4,7 @@ use std::{panic::AssertUnwindSafe, time::Duration};
 
 use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream};
 
-use crate::{
-    mongo::Server,
-    scene::{Browser, MOST_HEADER_BYTES, Page, Scene},
-};
+use crate::scene::{Browser, MOST_HEADER_BYTES, Page, Scene};
 
 /// Where every person wants to go.
 pub const RETURN_TO: &str = "/reports?year=2026";
@@ -48,14 +45,14 @@ pub struct Played {
     pub browser: Browser,
     pub stop: Stop,
     pub script: bool,
-    /// Ends when the row is over.
-    pub server: Option<Server>,
+    /// What else the scene stands on: it goes when the row is over.
+    pub kept: Box<dyn Send>,
 }
 
 impl Played {
     /// With SQLite as the store.
     pub fn on_file(stop: Stop, scene: Scene, browser: Browser, script: bool) -> Self {
-        Self { scene, browser, stop, script, server: None }
+        Self { scene, browser, stop, script, kept: Box::new(()) }
     }
 }
 
@@ -84,7 +81,7 @@ impl Row {
     }
 
     async fn play(self, script: bool) {
-        let Played { scene, browser, stop, script, server } = (self.run)(script).await;
+        let Played { scene, browser, stop, script, kept } = (self.run)(script).await;
         let person = Person { scene: &scene, browser: &browser, script };
         assert!(scene.count("users").await <= 1);
         match (self.ends, stop) {
@@ -115,7 +112,7 @@ impl Row {
             assert!(code.presented <= self.sent, "sent {} times", code.presented);
             assert!(code.redeemed <= 1, "redeemed {} times", code.redeemed);
         }
-        tokio::task::block_in_place(|| drop(server));
+        tokio::task::block_in_place(|| drop(kept));
     }
 
     /// The row in the documentation's table.
@@ -177,6 +174,17 @@ impl Stop {
     }
 
     #[track_caller]
+    pub fn explained(self, code: &str) -> Page {
+        match self {
+            Self::Explained(page) => {
+                page.explains(code);
+                page
+            }
+            stop => panic!("not {code} but {stop:#?}"),
+        }
+    }
+
+    #[track_caller]
     pub fn waiting(self) -> String {
         match self {
             Self::Waiting(query) => query,
@@ -215,6 +223,13 @@ impl Person<'_> {
             stop = self.wait(&query).await;
         }
         stop
+    }
+
+    /// Waits until the process that works on it has given up, which it says to whoever it holds just then, and comes
+    /// back to a store that can only be read.
+    pub async fn come_back(&self, url: &str) -> Page {
+        self.go_for(url, BEYOND).await;
+        self.go_for(url, BEYOND).await.explained("store_unavailable")
     }
 
     /// Follows redirects to a page.

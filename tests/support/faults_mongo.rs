@@ -89,7 +89,7 @@ async fn a_while(trouble: Trouble, step: Step, script: bool) -> Played {
     let waiting = person.wait(&waiting).await.waiting();
     trouble.ends(&server).await;
     let stop = person.go(&scene.url(&format!("/auth/oidc/callback?{waiting}"))).await;
-    Played { stop, scene, browser, script, server: Some(server) }
+    Played { stop, scene, browser, script, kept: Box::new(server) }
 }
 
 async fn beyond(trouble: Trouble, step: Step) -> Played {
@@ -101,12 +101,12 @@ async fn beyond(trouble: Trouble, step: Step) -> Played {
     if let Stop::Waiting(query) = &stop {
         stop = person.go(&scene.url(&format!("/auth/oidc/callback?{query}"))).await;
     }
-    Played { stop, scene, browser, script: false, server: Some(server) }
+    Played { stop, scene, browser, script: false, kept: Box::new(server) }
 }
 
 async fn scene(tweak: fn(&mut Settings)) -> (Server, Scene) {
     let server = Server::start_own().await;
-    let scene = Scene::on_mongo(server.uri(), tweak).await;
+    let scene = Scene::on_mongo(server.uri(), "", tweak).await;
     // The indexes are made in the background; a sign-in needs none of it to be over, but the first one would wait.
     scene.count("users").await;
     (server, scene)

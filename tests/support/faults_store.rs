@@ -143,6 +143,12 @@ pub fn rows() -> Vec<Row> {
             }
         }
     }
+    for (step, killed) in
+        [("a verdict is missed, and asked for", false), ("killed before the verdict, and asked for", true)]
+    {
+        let ends = Ends::Explained(&["interrupted"]);
+        rows.push(Row::new(Trouble::Refused.name(), step, ends, move |script| missed(killed, script)));
+    }
     for (step, path) in [
         ("a signed-in person begins", "/auth/oidc/login?return_to=%2Freports%3Fyear%3D2026"),
         ("a signed-in person reopens the callback", "callback"),
@@ -157,6 +163,22 @@ pub fn rows() -> Vec<Row> {
 /// While the store refuses all claims, beyond the deadline.
 pub async fn somebody_with_a_script() -> Played {
     play(Trouble::Refused, Step::Claim, Lasts::Long, true).await
+}
+
+/// How long a page without script is held while the session cannot be written.
+pub async fn held_for() -> Duration {
+    let scene = Scene::new().await;
+    let browser = scene.browser();
+    let callback = browser.callback_url(&scene, &encoded(RETURN_TO)).await;
+    let caused = Caused::at(&scene, Trouble::Refused, Step::Delivery).await;
+    let person = Person { scene: &scene, browser: &browser, script: false };
+    let waiting = person.once(&callback).await.waiting();
+    let began = std::time::Instant::now();
+    let waiting = person.wait(&waiting).await.waiting();
+    let held = began.elapsed();
+    caused.over(&scene).await;
+    person.go(&scene.url(&format!("/auth/oidc/callback?{waiting}"))).await.landed(RETURN_TO);
+    held
 }
 
 fn short(settings: &mut Settings) {
@@ -213,6 +235,28 @@ async fn play(trouble: Trouble, step: Step, lasts: Lasts, script: bool) -> Playe
             }
         }
     };
+    Played::on_file(stop, scene, browser, script)
+}
+
+/// The verdict cannot be written before its owner is gone, and neither can it be that the owner is gone: "interrupted"
+/// is said by a store that has recovered.
+async fn missed(killed: bool, script: bool) -> Played {
+    let mut scene = Scene::with(Profile::Standard, short).await;
+    scene.provider.wait_for(Endpoint::Jwks, 1).await;
+    let browser = scene.browser();
+    let callback = browser.callback_url(&scene, &encoded(RETURN_TO)).await;
+    let caused = Caused::at(&scene, Trouble::Refused, Step::Verdict).await;
+    let waiting = browser.get(&callback).await.location().to_owned();
+    if killed {
+        scene.kill().await;
+        scene.start().await;
+    }
+    let person = Person { scene: &scene, browser: &browser, script };
+    let unavailable = person.come_back(&scene.url(&waiting)).await;
+    let again = scene.url(&unavailable.button());
+    person.go(&again).await.explained("store_unavailable");
+    caused.over(&scene).await;
+    let stop = person.go(&again).await;
     Played::on_file(stop, scene, browser, script)
 }
 

@@ -17,6 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use mongodb::bson::{Document, doc};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
@@ -49,8 +50,16 @@ pub struct Server {
 
 struct Own {
     port: u16,
+    kind: Kind,
     keeper: Mutex<Option<Keeper>>,
     files: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Standalone,
+    /// A replica set of one, with fail points.
+    ReplicaSet,
 }
 
 /// The shell and, through it, the server.
@@ -80,12 +89,64 @@ pub fn database_name() -> String {
 impl Server {
     /// A server of one's own, to stop, start and pause; it keeps its data from stop to start and ends when dropped.
     pub async fn start_own() -> Self {
+        Self::start_as(Kind::Standalone).await
+    }
+
+    /// The same as a replica set of one, to which drivers behave as to any other: it can fail over (to nobody), writes
+    /// are tried again, and commands can be made to fail.
+    pub async fn start_replica_set() -> Self {
+        let server = Self::start_as(Kind::ReplicaSet).await;
+        // A real one has to be told; SecantusDB is one from the start, and does not know the command.
+        let _ = server.admin(doc! { "replSetInitiate": {} }).await;
+        server.primary().await;
+        server
+    }
+
+    async fn start_as(kind: Kind) -> Self {
         let files = TempDir::new().expect("a temporary directory").keep();
         let port = free_port();
-        let own = Own { port, keeper: Mutex::new(None), files };
+        let own = Own { port, kind, keeper: Mutex::new(None), files };
         let server = Self { uri: format!("mongodb://127.0.0.1:{port}/"), own: Some(own) };
         server.start().await;
         server
+    }
+
+    /// Makes commands of the program fail (`data` of the fail point `failCommand`) until [`Self::succeed`] or, where
+    /// that is given, so many times. There is one such fail point: the last.
+    pub async fn fail(&self, mut data: Document, times: Option<i32>) {
+        data.insert("appName", "vestibule");
+        let mode = times.map_or_else(|| "alwaysOn".into(), |times| mongodb::bson::bson!({ "times": times }));
+        let point = doc! { "configureFailPoint": "failCommand", "mode": mode, "data": data };
+        self.admin(point).await.expect("a server that was started with fail points");
+    }
+
+    /// Ends what [`Self::fail`] began.
+    pub async fn succeed(&self) {
+        self.admin(doc! { "configureFailPoint": "failCommand", "mode": "off" }).await.expect("no fail point");
+    }
+
+    /// The primary becomes a secondary, and for so many seconds there is no other.
+    pub async fn step_down(&self, seconds: i32) {
+        self.admin(doc! { "replSetStepDown": seconds, "force": true }).await.expect("stepped down");
+    }
+
+    /// Returns when there is a primary (again).
+    pub async fn primary(&self) {
+        let began = Instant::now();
+        loop {
+            let hello = self.admin(doc! { "hello": 1 }).await.expect("a server");
+            if hello.get_bool("isWritablePrimary").unwrap_or_default() {
+                return;
+            }
+            assert!(began.elapsed() < START, "no primary: {hello}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Past all election: this one server, whatever its role.
+    async fn admin(&self, command: Document) -> mongodb::error::Result<Document> {
+        let client = mongodb::Client::with_uri_str(format!("{}?directConnection=true", self.uri)).await?;
+        client.database("admin").run_command(command).await
     }
 
     /// For a client; without a database name.
@@ -96,7 +157,7 @@ impl Server {
     /// Starts it again, on the same port and with the same data.
     pub async fn start(&self) {
         let own = self.own();
-        *own.keeper() = Some(Keeper::start(&own.files, own.port));
+        *own.keeper() = Some(Keeper::start(&own.files, own.port, own.kind));
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, own.port));
         let began = Instant::now();
         while TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_err() {
@@ -150,14 +211,22 @@ impl Drop for Own {
 }
 
 impl Keeper {
-    fn start(files: &Path, port: u16) -> Self {
+    fn start(files: &Path, port: u16, kind: Kind) -> Self {
         let data = files.join("data");
         std::fs::create_dir_all(&data).expect("a directory for the data");
         let port = port.to_string();
-        let (program, arguments) = if let Some(mongod) = on_path("mongod") {
-            (mongod, vec!["--port", &port, "--bind_ip", "127.0.0.1", "--dbpath"])
+        let (program, role, folder): (_, &[&str], _) = if let Some(mongod) = on_path("mongod") {
+            let role: &[&str] = match kind {
+                Kind::Standalone => &[],
+                Kind::ReplicaSet => &["--replSet", "test", "--setParameter", "enableTestCommands=1"],
+            };
+            (mongod, role, ["--bind_ip", "127.0.0.1", "--dbpath"].as_slice())
         } else if let Some(secantus) = secantus() {
-            (secantus, vec!["--port", &port, "--standalone", "--storage-path"])
+            let role: &[&str] = match kind {
+                Kind::Standalone => &["--standalone"],
+                Kind::ReplicaSet => &["--enable-test-commands"],
+            };
+            (secantus, role, ["--storage-path"].as_slice())
         } else {
             panic!(
                 "These tests need a MongoDB server: set MONGODB_URI, or put mongod on the PATH, or run `make tools` \
@@ -168,7 +237,9 @@ impl Keeper {
             .args(["-c", KEEPER, "sh"])
             .arg(files)
             .arg(program)
-            .args(arguments)
+            .args(["--port", &port])
+            .args(role)
+            .args(folder)
             .arg(data)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

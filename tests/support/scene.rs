@@ -26,7 +26,6 @@ use vestibule::server::{
 /// What no log, page or answer may ever contain.
 pub const CLIENT_SECRET: &str = "scene secret: a+b%2Fc d:e&f=g";
 pub const CLIENT_ID: &str = "scene client";
-const MONGO_NAME: &str = "scene";
 /// The header budget of the contract.
 pub const MOST_HEADER_BYTES: usize = 1_536;
 
@@ -34,8 +33,8 @@ pub struct Scene {
     pub provider: RunningProvider,
     pub origin: String,
     pub database: PathBuf,
-    /// In place of the file: the connection string, without a database name.
-    mongo: Option<String>,
+    /// In place of the file: the connection string, and the database's name.
+    mongo: Option<(String, String)>,
     pub admin: SocketAddr,
     address: SocketAddr,
     keys: Vec<u8>,
@@ -129,12 +128,14 @@ impl Scene {
         scene
     }
 
-    /// On the MongoDB server at `uri`, which nobody else uses.
-    pub async fn on_mongo(uri: &str, tweak: fn(&mut Settings)) -> Self {
-        Self::on(ProviderConfig::new(Profile::Standard), tweak, Some(uri.to_owned())).await
+    /// On the MongoDB server at `uri`, in a database of its own; `options` as they stand in a connection string.
+    pub async fn on_mongo(uri: &str, options: &str, tweak: fn(&mut Settings)) -> Self {
+        let name = format!("scene_{}", bson::oid::ObjectId::new().to_hex());
+        let database = (format!("{uri}{name}{options}"), name);
+        Self::on(ProviderConfig::new(Profile::Standard), tweak, Some(database)).await
     }
 
-    async fn on(config: ProviderConfig, tweak: fn(&mut Settings), mongo: Option<String>) -> Self {
+    async fn on(config: ProviderConfig, tweak: fn(&mut Settings), mongo: Option<(String, String)>) -> Self {
         let address = free_address();
         let origin = format!("http://{address}");
         let client = Client::basic(CLIENT_ID, CLIENT_SECRET, &format!("{origin}/auth/oidc/callback"));
@@ -188,7 +189,7 @@ impl Scene {
             at("op", &self.provider),
             match &self.mongo {
                 None => Database::Sqlite { path: self.database.clone() },
-                Some(uri) => Database::Mongo { uri: format!("{uri}{MONGO_NAME}").into(), name: MONGO_NAME.to_owned() },
+                Some((uri, name)) => Database::Mongo { uri: uri.as_str().into(), name: name.clone() },
             },
             self.keys.iter().map(|seed| SecretKey::new(Box::new(vec![*seed; 32]))).collect(),
         );
@@ -230,10 +231,10 @@ impl Scene {
 
     /// A number from the database: of a table, or of its rows in one state.
     pub async fn count(&self, what: &str) -> i64 {
-        if let Some(uri) = &self.mongo {
+        if let Some((uri, name)) = &self.mongo {
             let (table, state) = what.split_once(" WHERE state = ").unwrap_or((what, ""));
             let client = mongodb::Client::with_uri_str(uri).await.unwrap();
-            let table = client.database(MONGO_NAME).collection::<Document>(table);
+            let table = client.database(name).collection::<Document>(table);
             let state = state.trim_matches('\'');
             let filter = if state.is_empty() {
                 doc! {}

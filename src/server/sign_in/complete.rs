@@ -64,39 +64,37 @@ impl SignIn {
 
         let now = self.ambient.now();
         let (answer, came) = callback.answer_for(&received, &self.keys, now).unzip();
-        let case = Case { received, state, provider, browser, asking, came: came.unwrap_or(now) };
+        let patience = match manner {
+            Manner::Page if answer.is_some() || callback.hold => asking.arrived + self.rules.patience,
+            Manner::Page | Manner::Question => Instant::now(),
+        };
+        let case = Case { received, state, provider, browser, asking, came: came.unwrap_or(now), patience };
         if callback.spent {
             return self.over(&case.received, &case.state, &case.asking, SignInError::AlreadyUsed).await;
         }
         let code = answer.as_ref().map(Answer::code_hash);
-        let patience = match manner {
-            Manner::Page if answer.is_some() || callback.hold => case.asking.arrived + self.rules.patience,
-            Manner::Page | Manner::Question => Instant::now(),
-        };
         if let Some(running) = self.exchanges.find(case.received.envelope.attempt) {
-            return self.wait_here(&case, running, answer.as_ref(), patience).await;
+            return self.wait_here(&case, running, answer.as_ref()).await;
         }
         match answer {
-            _ if expired => self.wait_elsewhere(&case, code, patience, Unclaimed::Expired).await,
-            None => self.wait_elsewhere(&case, None, patience, Unclaimed::NoAnswer).await,
+            _ if expired => self.wait_elsewhere(&case, code, Unclaimed::Expired).await,
+            None => self.wait_elsewhere(&case, None, Unclaimed::NoAnswer).await,
             // Told without a task of its own, however many of these come.
             Some(answer @ Answer::Code { .. })
                 if let Some(until) = self.failures.wait_until(case.asking.visitor, now) =>
             {
-                self.wait_elsewhere(&case, code, patience, Unclaimed::Held(answer, until)).await
+                self.wait_elsewhere(&case, code, Unclaimed::Held(answer, until)).await
             }
             Some(answer) => {
                 // Brought back by a page of ours: another process may have claimed it meanwhile, and a question that
                 // began an exchange here each time would never hear how that one ended.
-                if callback.answer.is_none() {
-                    let until = (case.asking.arrived + self.rules.patience).max(Instant::now() + LOOK_EVERY);
-                    let found = timeout_at(until, self.store.attempt(case.received.envelope.attempt)).await;
-                    if let Ok(Ok(Some(attempt))) = found {
-                        return match self.standing(&case, code, attempt).await {
-                            Some(completion) => completion,
-                            None => self.wait_elsewhere(&case, code, patience, Unclaimed::NoAnswer).await,
-                        };
-                    }
+                if (callback.answer.is_none() || manner == Manner::Question)
+                    && let Some(attempt) = self.claimed(&case).await
+                {
+                    return match self.standing(&case, code, attempt).await {
+                        Some(completion) => completion,
+                        None => self.wait_elsewhere(&case, code, Unclaimed::NoAnswer).await,
+                    };
                 }
                 let running = self.exchange(Job {
                     received: case.received.clone(),
@@ -106,7 +104,7 @@ impl SignIn {
                     came: case.came,
                     visitor: case.asking.visitor,
                 });
-                self.wait_here(&case, running, Some(&answer), patience).await
+                self.wait_here(&case, running, Some(&answer)).await
             }
         }
     }
@@ -155,21 +153,15 @@ impl SignIn {
     }
 
     /// Waits for an exchange of this process.
-    async fn wait_here(
-        &self,
-        case: &Case,
-        mut running: Running,
-        answer: Option<&Answer>,
-        patience: Instant,
-    ) -> Completion {
+    async fn wait_here(&self, case: &Case, mut running: Running, answer: Option<&Answer>) -> Completion {
         if answer.is_some_and(|answer| answer.code_hash() != running.code) {
             return case.spent(self);
         }
         let over = running.progress.wait_for(|progress| matches!(progress, Progress::Over(_)));
-        let gone = matches!(timeout_at(patience, over).await, Ok(Err(_)));
+        let gone = matches!(timeout_at(case.patience, over).await, Ok(Err(_)));
         if gone {
             // The task ended without a word (a panic): whatever it wrote stands.
-            return self.wait_elsewhere(case, answer.map(Answer::code_hash), patience, Unclaimed::NoAnswer).await;
+            return self.wait_elsewhere(case, answer.map(Answer::code_hash), Unclaimed::NoAnswer).await;
         }
         let progress = running.progress.borrow().clone();
         match progress {
@@ -180,7 +172,7 @@ impl SignIn {
                 let code = answer.map(Answer::code_hash);
                 match self.standing(case, code, *attempt).await {
                     Some(completion) => completion,
-                    None => self.wait_elsewhere(case, code, patience, Unclaimed::NoAnswer).await,
+                    None => self.wait_elsewhere(case, code, Unclaimed::NoAnswer).await,
                 }
             }
             Progress::Claimed => self.pending(&case.received, case.query()),
@@ -189,14 +181,8 @@ impl SignIn {
     }
 
     /// Looks up how an attempt stands that this process does not work on.
-    async fn wait_elsewhere(
-        &self,
-        case: &Case,
-        code: Option<CodeHash>,
-        patience: Instant,
-        unclaimed: Unclaimed,
-    ) -> Completion {
-        let patience_for_store = patience.max(case.asking.arrived + self.rules.patience);
+    async fn wait_elsewhere(&self, case: &Case, code: Option<CodeHash>, unclaimed: Unclaimed) -> Completion {
+        let patience_for_store = case.patience.max(case.asking.arrived + self.rules.patience);
         loop {
             match timeout_at(patience_for_store, self.store.attempt(case.received.envelope.attempt)).await {
                 Ok(Ok(Some(attempt))) => {
@@ -213,7 +199,7 @@ impl SignIn {
                 Ok(Err(error)) => tracing::warn!(code = "store_unavailable", detail = %error, "attempt"),
                 Err(_) => return self.still_looking(case, &unclaimed),
             }
-            if Instant::now() + LOOK_EVERY >= patience {
+            if Instant::now() + LOOK_EVERY >= case.patience {
                 return self.still_looking(case, &unclaimed);
             }
             sleep(LOOK_EVERY).await;
@@ -237,6 +223,16 @@ impl SignIn {
                 error.log_with(&case.received.envelope.attempt.reference());
                 self.unclaimed_failure(case, error, Some(until), Some(&answer))
             }
+        }
+    }
+
+    /// The attempt, if the store knows of a claim within the patience.
+    async fn claimed(&self, case: &Case) -> Option<Attempt> {
+        let until = (case.asking.arrived + self.rules.patience).max(Instant::now() + LOOK_EVERY);
+        match timeout_at(until, self.store.attempt(case.received.envelope.attempt)).await {
+            Ok(Ok(attempt)) => attempt,
+            // The exchange finds out, and explains.
+            Ok(Err(_)) | Err(_) => None,
         }
     }
 
@@ -283,8 +279,17 @@ impl SignIn {
     }
 
     async fn deliver_to(&self, case: &Case, user: UserId) -> Completion {
-        let issuer = case.provider.issuer().clone();
-        self.deliver(&case.received, &case.state, case.browser.clone(), &case.asking, user, issuer).await
+        loop {
+            let (user, issuer) = (user.clone(), case.provider.issuer().clone());
+            let delivered =
+                self.deliver(&case.received, &case.state, case.browser.clone(), &case.asking, user, issuer).await;
+            // A page without script asks again at once, so it is held while the session cannot be written.
+            let pending = matches!(delivered, Completion::Pending { .. });
+            if !pending || Instant::now() + LOOK_EVERY >= case.patience {
+                return delivered;
+            }
+            sleep(LOOK_EVERY).await;
+        }
     }
 
     pub(super) fn pending(&self, received: &Received, query: String) -> Completion {
@@ -406,6 +411,8 @@ struct Case {
     asking: Asking,
     /// When the answer first came.
     came: OffsetDateTime,
+    /// Until then the request may be held.
+    patience: Instant,
 }
 
 impl Case {
