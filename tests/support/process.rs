@@ -22,7 +22,7 @@ exec 3<&0 </dev/null
 "$@" >>"$log" 2>&1 3<&- & process=$!
 echo $process
 { read -r word <&3; kill -KILL $process; } 2>/dev/null & guard=$!
-wait $process; status=$?
+wait $process 2>/dev/null; status=$?
 kill $guard 2>/dev/null
 echo $status"#;
 
