@@ -107,8 +107,6 @@ async fn beyond(trouble: Trouble, step: Step) -> Played {
 async fn scene(tweak: fn(&mut Settings)) -> (Server, Scene) {
     let server = Server::start_own().await;
     let scene = Scene::on_mongo(server.uri(), "", tweak).await;
-    // The indexes are made in the background; a sign-in needs none of it to be over, but the first one would wait.
-    scene.count("users").await;
     (server, scene)
 }
 

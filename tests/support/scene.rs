@@ -132,7 +132,21 @@ impl Scene {
     pub async fn on_mongo(uri: &str, options: &str, tweak: fn(&mut Settings)) -> Self {
         let name = format!("scene_{}", bson::oid::ObjectId::new().to_hex());
         let database = (format!("{uri}{name}{options}"), name);
-        Self::on(ProviderConfig::new(Profile::Standard), tweak, Some(database)).await
+        let scene = Self::on(ProviderConfig::new(Profile::Standard), tweak, Some(database)).await;
+        scene.prepared().await;
+        scene
+    }
+
+    /// Returns when MongoDB has the last of the indexes. SecantusDB (0.7.0b3) locks itself up, for ever, where a
+    /// collection is made for an index while something is written to it.
+    async fn prepared(&self) {
+        let (uri, name) = self.mongo.as_ref().unwrap();
+        let client = mongodb::Client::with_uri_str(uri).await.unwrap();
+        let sessions = client.database(name).collection::<Document>("login_sessions");
+        let last = "vestibule_expires_at".to_owned();
+        while !sessions.list_index_names().await.unwrap_or_default().contains(&last) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     async fn on(config: ProviderConfig, tweak: fn(&mut Settings), mongo: Option<(String, String)>) -> Self {
