@@ -55,6 +55,10 @@ export class CertifiedProvider implements IdentityProvider {
         const { oidc } = ctx;
         const { client, session } = oidc;
         if (client === undefined || session?.accountId === undefined) return undefined;
+        // One for all tabs: a code of a grant that the session has replaced is refused.
+        const known = session.grantIdFor(client.clientId);
+        const kept = known === undefined ? undefined : await oidc.provider.Grant.find(known);
+        if (kept !== undefined) return kept;
         const grant = new oidc.provider.Grant({ clientId: client.clientId, accountId: session.accountId });
         grant.addOIDCScope('openid profile email');
         await grant.save();
