@@ -3,13 +3,13 @@
 import { expect, test } from './fixtures.ts';
 import { ACCOUNT, signIn } from './steps.ts';
 
-test.use({
-  // Chromium registers no service worker past a certificate error.
-  launchOptions: async ({ launchOptions }, use) =>
-    use({ ...launchOptions, args: [...(launchOptions.args ?? []), '--ignore-certificate-errors'] }),
-});
+const PASSING_ON = `
+self.addEventListener('activate', event => event.waitUntil(self.clients.claim()));
+self.addEventListener('fetch', event => event.respondWith(fetch(event.request)));
+`;
 
 test('a service worker that passes navigations on keeps nobody from signing in', async ({ page, house }) => {
+  house.application.offer('/passing-on.js', { headers: { 'content-type': 'text/javascript' }, body: PASSING_ON });
   await page.goto('/');
   await page.evaluate(async () => {
     await navigator.serviceWorker.register('/passing-on.js');

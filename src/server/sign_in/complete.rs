@@ -5,10 +5,10 @@
 use std::{sync::Arc, time::Duration};
 
 use time::OffsetDateTime;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::{
-    Asking, Completion, Failure, MOST_RESTARTS, SignIn,
+    Asking, Completion, Failure, MOST_RESTARTS, RESTART_PAUSE, SignIn,
     answer::{Answer, Callback, HOLD, NoState, SPENT, resealed},
     browser::Browser,
     envelope::Received,
@@ -125,7 +125,7 @@ impl SignIn {
             Some(browser) if !browser.may_restart(envelope.started) => SignInError::AlreadyUsed,
             // With a key of its own it is most likely one of many tabs begun before there was a cookie: begin anew
             // by itself, which gives nobody more power than a link to start.
-            Some(browser) if envelope.restarts < MOST_RESTARTS => {
+            Some(browser) => {
                 let until = asking.arrived + self.rules.patience;
                 if let Some(session) = asking.session {
                     match timeout_at(until, self.sessions.find(session)).await {
@@ -139,12 +139,18 @@ impl SignIn {
                         }
                     }
                 }
-                match self.restart(envelope, provider, &browser, until).await {
-                    Some(started) => return Completion::Restart(started),
-                    None => SignInError::SignInUnavailable,
+                if envelope.restarts >= MOST_RESTARTS {
+                    SignInError::OtherBrowser
+                } else {
+                    // Other tabs may still be getting their keys: each time there is longer for the last to arrive.
+                    let pause = RESTART_PAUSE * u32::from(envelope.restarts);
+                    sleep_until((Instant::now() + pause).min(until)).await;
+                    match self.restart(envelope, provider, &browser, until).await {
+                        Some(started) => return Completion::Restart(started),
+                        None => SignInError::SignInUnavailable,
+                    }
                 }
             }
-            Some(_) => SignInError::OtherBrowser,
             None if envelope.first_contact => SignInError::CookiesBlocked,
             None => SignInError::OtherBrowser,
         };
