@@ -459,13 +459,21 @@ impl Browser {
         assert!(self.is_signed_in(scene).await);
     }
 
+    /// Asks again, as its page says, where the store of a busy machine cannot tell in time.
     pub async fn is_signed_in(&self, scene: &Scene) -> bool {
-        let page = self.get(&scene.url("/auth/account")).await;
-        match page.status {
-            StatusCode::OK => true,
-            StatusCode::SEE_OTHER => false,
-            _ => panic!("{page:#?}"),
+        for _ in 0..20 {
+            let page = self.get(&scene.url("/auth/account")).await;
+            match page.status {
+                StatusCode::OK => return true,
+                StatusCode::SEE_OTHER => return false,
+                StatusCode::SERVICE_UNAVAILABLE => {
+                    let seconds = page.headers["retry-after"].to_str().unwrap().parse().unwrap();
+                    tokio::time::sleep(std::time::Duration::from_secs(seconds)).await;
+                }
+                _ => panic!("{page:#?}"),
+            }
         }
+        panic!("the store never tells who is signed in");
     }
 
     /// Follows redirects until a page comes; `Err` is a path of the application's behind.
