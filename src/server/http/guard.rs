@@ -45,7 +45,8 @@ pub fn fetch(method: &Method, headers: &HeaderMap) -> Fetch {
     }
     match (headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")) {
         (Some(mode), dest) if mode == "navigate" => match dest {
-            Some(dest) if dest != "document" => Fetch::Other,
+            // `empty`: a service worker passes a navigation on. No script can make a request of this mode itself.
+            Some(dest) if dest != "document" && dest != "empty" => Fetch::Other,
             _ if *method == Method::HEAD => Fetch::Other,
             _ => Fetch::Navigation,
         },
@@ -91,6 +92,7 @@ mod tests {
     fn only_a_navigation_begins_a_sign_in() {
         let get = |pairs: &[(&'static str, &str)]| fetch(&Method::GET, &headers(pairs));
         assert_eq!(get(&[("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")]), Fetch::Navigation);
+        assert_eq!(get(&[("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "empty")]), Fetch::Navigation);
         assert_eq!(get(&[("accept", "text/html")]), Fetch::Navigation);
         assert_eq!(get(&[]), Fetch::Navigation);
         assert_eq!(get(&[("sec-fetch-mode", "cors"), ("sec-fetch-dest", "empty")]), Fetch::Script);
