@@ -44,7 +44,7 @@ export class AutheliaProvider implements IdentityProvider {
       command: built('examples/test-provider'),
       args: [
         '--profile', 'authelia', '--issuer', issuer, '--redirect-uri', redirectUri,
-        '--client-id', client.id, '--client-secret', client.secret,
+        `--client-id=${client.id}`, `--client-secret=${client.secret}`,
       ],
     });
     const { listen, control } = await process.ready(async () => {
