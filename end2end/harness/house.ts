@@ -120,9 +120,19 @@ function newClient(): { id: string; secret: string } {
   return { id: 'claudelens', secret: `${randomBytes(18).toString('base64url')}+%2F:&=` };
 }
 
+/** Of the application's service worker. */
+const PASSING_ON = `
+self.addEventListener('activate', event => event.waitUntil(self.clients.claim()));
+self.addEventListener('fetch', event => event.respondWith(fetch(event.request)));
+`;
+
 /** The application that people want to get to: it says where they are. */
 async function applicationBeside(): Promise<Server> {
   const server = createServer((request, response) => {
+    if (request.url === '/passing-on.js') {
+      response.setHeader('content-type', 'text/javascript').end(PASSING_ON);
+      return;
+    }
     const path = (request.url ?? '').replace(/[&<>"]/g, character => `&#${character.charCodeAt(0)};`);
     response
       .setHeader('content-type', 'text/html; charset=utf-8')

@@ -59,6 +59,18 @@ test('more cookies than nginx takes are explained by it', async ({ page, context
   await expect(page.getByText('headers_too_large', { exact: true })).toBeVisible();
 });
 
+test('the pages of nginx itself speak German to whoever prefers it', async ({ house }) => {
+  const german = { 'accept-language': 'de-CH,de;q=0.9,en;q=0.8' };
+  house.recorder.cut(/^GET \/auth\/login/, 2);
+  const away = await ask(house.origin, LOGIN, { headers: german });
+  expect([away.status, away.headers['vary']]).toEqual([503, 'Accept-Language']);
+  expect(away.body).toContain('<h1>Einen Augenblick</h1>');
+  const many = { ...german, cookie: Array.from({ length: 10 }, (_, n) => `other-${n}=${'x'.repeat(3_800)}`).join('; ') };
+  const cookies = await ask(house.origin, LOGIN, { headers: many });
+  expect(cookies.status).toBe(431);
+  expect(cookies.body).toContain('<h1>Zu viele Cookies</h1>');
+});
+
 test('cookies of other applications, many and odd, do not disturb a sign-in', async ({ page, context, house }) => {
   await context.addCookies(
     ['a b', 'ü', 'x"y', '='.repeat(40), 'z'.repeat(3_000)].map((value, n) => ({ name: `odd${n}`, value, url: house.origin })),
