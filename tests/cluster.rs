@@ -15,6 +15,7 @@ mod scene;
 
 use std::{
     collections::BTreeMap,
+    ops::Range,
     sync::atomic::{AtomicBool, AtomicU16, Ordering},
     time::{Duration, Instant},
 };
@@ -221,30 +222,26 @@ async fn each_of_three_is_replaced_while_people_sign_in() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_key_is_rotated_while_people_are_with_the_provider() {
     /// People who begin between two restarts.
-    const PER_STEP: u16 = 8;
+    const PER_STEP: u16 = 16;
     let _turn = TURN.lock().await;
     let mut cluster = Cluster::start().await;
     let began = Instant::now();
 
-    let (mut away, mut back) = (Vec::new(), Vec::new());
-    let mut number = 0;
+    let mut back = Vec::new();
+    let mut step = 0;
+    let mut away = begin(&cluster, 0..PER_STEP).await;
     // First every process learns the new key, then each seals with it.
     for keys in [[KEY, NEXT_KEY], [NEXT_KEY, KEY]] {
         cluster.set_keys(&keys);
         for process in 0..PROCESSES.len() {
-            let begin = (number..number + PER_STEP).map(|number| {
-                let mut person = cluster.person(number);
-                async move {
-                    let callback = person.begin().await;
-                    (person, callback)
-                }
-            });
-            away.extend(join_all(begin).await);
-            number += PER_STEP;
             cluster.replace(process).await;
-            // Half of those come back now; some of the others are away during all that follows.
-            let stay = away.split_off(away.len() / 2);
-            back.extend(come_back(std::mem::replace(&mut away, stay)).await);
+            step += 1;
+            away.extend(begin(&cluster, step * PER_STEP..(step + 1) * PER_STEP).await);
+            // Every other one comes back at once, while the processes differ; some are away during all that follows.
+            let numbered = away.into_iter().enumerate();
+            let (now, later): (Vec<_>, Vec<_>) = numbered.partition(|(number, _)| number.is_multiple_of(2));
+            back.extend(come_back(now.into_iter().map(|(_, person)| person).collect()).await);
+            away = later.into_iter().map(|(_, person)| person).collect();
         }
     }
     back.extend(come_back(away).await);
@@ -259,6 +256,16 @@ async fn the_key_is_rotated_while_people_are_with_the_provider() {
         cluster.nginx.asked_again(),
     );
     assert!(clicks.is_empty(), "nobody has to know of it: {clicks:?}");
+}
+
+/// People go to the provider; with each where the provider leads.
+async fn begin(cluster: &Cluster, numbers: Range<u16>) -> Vec<(Person, Url)> {
+    join_all(numbers.map(|number| async move {
+        let mut person = cluster.person(number);
+        let callback = person.begin().await;
+        (person, callback)
+    }))
+    .await
 }
 
 async fn come_back(people: Vec<(Person, Url)>) -> Vec<Person> {
