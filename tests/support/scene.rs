@@ -468,7 +468,7 @@ impl Browser {
                 StatusCode::SEE_OTHER => return false,
                 StatusCode::SERVICE_UNAVAILABLE => {
                     let seconds = page.headers["retry-after"].to_str().unwrap().parse().unwrap();
-                    tokio::time::sleep(std::time::Duration::from_secs(seconds)).await;
+                    tokio::time::sleep(Duration::from_secs(seconds)).await;
                 }
                 _ => panic!("{page:#?}"),
             }
