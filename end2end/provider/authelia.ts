@@ -89,7 +89,17 @@ export class AutheliaProvider implements IdentityProvider {
     await this.#order({ behave: { times: times ?? null, behaviour } });
   }
 
+  /** Refuses connections until `up`. */
+  async down(): Promise<void> {
+    await this.#order('down');
+  }
+
+  async up(): Promise<void> {
+    await this.#order('up');
+  }
+
   async reset(): Promise<void> {
+    await this.up();
     await this.#order('clear');
   }
 
