@@ -187,13 +187,13 @@ async fn each_of_three_is_replaced_while_people_sign_in() {
     }));
     let replacing = async {
         let mut endings = Vec::new();
-        for number in 0..PROCESSES.len() {
+        for (number, name) in PROCESSES.iter().enumerate() {
             cluster.provider.hold(Endpoint::Token);
             let before = cluster.provider.count(Endpoint::Token);
             cluster.provider.wait_for(Endpoint::Token, before + UNDER_WAY).await;
             let took = cluster.replace(number).await;
             let finished = cluster.programs[number].finished_while_stopping();
-            assert!(finished > 0, "{} was told to stop in the middle of something", PROCESSES[number]);
+            assert!(finished > 0, "{name} was told to stop in the middle of something");
             endings.push((took, finished));
         }
         over.store(true, Ordering::Relaxed);
