@@ -27,6 +27,8 @@ export default defineConfig({
         '--disable-gpu',
         '--disable-quic',
         '--disable-background-networking',
+        // For what `ignoreHTTPSErrors` does not reach: a service worker's script.
+        '--ignore-certificate-errors',
         // Application and provider are different sites, as in life.
         '--host-resolver-rules=MAP rp.test 127.0.0.1, MAP op.test 127.0.0.1',
       ],

@@ -3,8 +3,6 @@
 
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -14,6 +12,7 @@ import { AutheliaProvider } from '../provider/authelia.ts';
 import { CertifiedProvider } from '../provider/certified.ts';
 import { Nginx } from '../proxies/nginx.ts';
 import { Recorder } from '../proxies/recorder.ts';
+import { Application } from './application.ts';
 import { makeCertificates } from './certificates.ts';
 import { Mongo } from './mongo.ts';
 import { freePort } from './ports.ts';
@@ -26,6 +25,7 @@ export interface Parts {
   readonly program: Program;
   readonly recorder: Recorder;
   readonly db: Db;
+  readonly application: Application;
   readonly certified: CertifiedProvider;
   readonly authelia: AutheliaProvider;
   /** Every secret of the settings. */
@@ -75,12 +75,12 @@ async function build(undo: Undo[]): Promise<Parts> {
     issuer: `https://op.test:${providers}/authelia`, client: newClient(), redirectUri,
   });
   undo.push(() => authelia.stop());
-  const beside = await applicationBeside();
-  undo.push(() => void beside.close());
+  const beside = await Application.start();
+  undo.push(() => beside.stop());
   const recorder = await Recorder.start(listen);
   undo.push(() => recorder.stop());
   const nginx = await Nginx.start(directory, certificates, {
-    application: { port: application, vestibule: recorder.port, application: portOf(beside) },
+    application: { port: application, vestibule: recorder.port, application: beside.port },
     providers: { port: providers, certified: certifiedPort, authelia: authelia.port },
   });
   undo.push(() => nginx.stop());
@@ -105,7 +105,7 @@ trusted_proxies = ["127.0.0.1/32"]
 ${provider(certified)}${provider(authelia)}`);
   undo.push(() => program.stop());
   return {
-    origin, program, recorder, db: mongo.db, certified, authelia,
+    origin, program, recorder, db: mongo.db, application: beside, certified, authelia,
     secrets: [secretKey, certified.client.secret, authelia.client.secret],
   };
 }
@@ -118,30 +118,4 @@ async function close(undo: Undo[]): Promise<void> {
 function newClient(): { id: string; secret: string } {
   // With characters that must be form-encoded in Basic (RFC 6749 2.3.1).
   return { id: 'claudelens', secret: `${randomBytes(18).toString('base64url')}+%2F:&=` };
-}
-
-/** Of the application's service worker. */
-const PASSING_ON = `
-self.addEventListener('activate', event => event.waitUntil(self.clients.claim()));
-self.addEventListener('fetch', event => event.respondWith(fetch(event.request)));
-`;
-
-/** The application that people want to get to: it says where they are. */
-async function applicationBeside(): Promise<Server> {
-  const server = createServer((request, response) => {
-    if (request.url === '/passing-on.js') {
-      response.setHeader('content-type', 'text/javascript').end(PASSING_ON);
-      return;
-    }
-    const path = (request.url ?? '').replace(/[&<>"]/g, character => `&#${character.charCodeAt(0)};`);
-    response
-      .setHeader('content-type', 'text/html; charset=utf-8')
-      .end(`<!DOCTYPE html><html lang="en"><title>Application</title><h1>Application</h1><p>${path}</p></html>`);
-  });
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
-  return server;
-}
-
-function portOf(server: Server): number {
-  return (server.address() as AddressInfo).port;
 }

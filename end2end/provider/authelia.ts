@@ -44,7 +44,7 @@ export class AutheliaProvider implements IdentityProvider {
       command: built('examples/test-provider'),
       args: [
         '--profile', 'authelia', '--issuer', issuer, '--redirect-uri', redirectUri,
-        '--client-id', client.id, '--client-secret', client.secret,
+        `--client-id=${client.id}`, `--client-secret=${client.secret}`,
       ],
     });
     const { listen, control } = await process.ready(async () => {
@@ -89,7 +89,17 @@ export class AutheliaProvider implements IdentityProvider {
     await this.#order({ behave: { times: times ?? null, behaviour } });
   }
 
+  /** Refuses connections until `up`. */
+  async down(): Promise<void> {
+    await this.#order('down');
+  }
+
+  async up(): Promise<void> {
+    await this.#order('up');
+  }
+
   async reset(): Promise<void> {
+    await this.up();
     await this.#order('clear');
   }
 

@@ -55,10 +55,10 @@ export class CertifiedProvider implements IdentityProvider {
         const { oidc } = ctx;
         const { client, session } = oidc;
         if (client === undefined || session?.accountId === undefined) return undefined;
-        // The same for all tabs: a new one would make the codes of the former worthless.
+        // One for all tabs: a code of a grant that the session has replaced is refused.
         const known = session.grantIdFor(client.clientId);
-        const standing = known === undefined ? undefined : await oidc.provider.Grant.find(known);
-        if (standing !== undefined) return standing;
+        const kept = known === undefined ? undefined : await oidc.provider.Grant.find(known);
+        if (kept !== undefined) return kept;
         const grant = new oidc.provider.Grant({ clientId: client.clientId, accountId: session.accountId });
         grant.addOIDCScope('openid profile email');
         await grant.save();

@@ -35,6 +35,11 @@ export class Exchange {
     return this.target.split('?')[0] ?? '';
   }
 
+  /** A header of the request. */
+  asked(name: string): string | undefined {
+    return valuesOf(this.#sent, name)[0];
+  }
+
   get status(): number {
     return Number(headOf(this.#received).split(' ')[1] ?? NaN);
   }
@@ -60,12 +65,7 @@ export class Exchange {
 
   /** All values of a header of the answer. */
   headers(name: string): string[] {
-    return headOf(this.#received)
-      .split('\r\n')
-      .slice(1)
-      .map(line => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1).trim()] as const)
-      .filter(([key]) => key.toLowerCase() === name)
-      .map(([, value]) => value);
+    return valuesOf(this.#received, name);
   }
 
   header(name: string): string | undefined {
@@ -94,6 +94,15 @@ function headOf(chunks: readonly Buffer[]): string {
   const text = Buffer.concat(chunks).toString('latin1');
   const end = text.indexOf(HEAD_END);
   return end < 0 ? text : text.slice(0, end + HEAD_END.length);
+}
+
+function valuesOf(chunks: readonly Buffer[], name: string): string[] {
+  return headOf(chunks)
+    .split('\r\n')
+    .slice(1)
+    .map(line => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1).trim()] as const)
+    .filter(([key]) => key.toLowerCase() === name)
+    .map(([, value]) => value);
 }
 
 function unchunk(raw: Buffer): Buffer {

@@ -1,74 +1,136 @@
-// Back, reload, twice, and once more: at whatever step, and after somebody has left a shared computer.
+// Back, reload, twice, again, late: at every step one is signed in where one wanted to be, or one click away from it.
 
 import type { Page } from '@playwright/test';
 
 import { expect, test } from './fixtures.ts';
-import { ACCOUNT, CALLBACK, LOGIN, SESSION_COOKIE, SIGNED_OUT, expectProblem, loginFor, signIn, signInAt } from './steps.ts';
+import {
+  ACCOUNT, CALLBACK, LOGIN, SIGNED_OUT, answerInHand, atCallback, button, codesRedeemedOnce, expectProblem, loginFor,
+  signIn, signInAt, startAt, waitAt,
+} from './steps.ts';
 
-/** The callback's address as the provider gave it, once the browser has been there. */
-function callbackOf(page: Page): () => string {
-  let address = '';
-  page.on('request', request => {
-    const url = new URL(request.url());
-    if (url.pathname === CALLBACK && url.searchParams.has('code')) address = url.href;
-  });
-  return () => address;
+const WANTED = '/reports/42';
+
+/** Code and reference of a problem page: what makes two explanations the same. */
+function explanation(page: Page): Promise<string[]> {
+  return page.locator('dd code').allTextContents();
 }
 
-test('after the sign-out of a shared computer, Back to any page signs nobody in', async ({ page, context, house }) => {
-  const person = house.certified.newcomer();
-  const callback = callbackOf(page);
-  await signIn(page, house.certified, person, '/reports/42');
-  await page.goto(ACCOUNT);
-  await expect(page.getByRole('heading', { level: 1 })).toHaveText(person.name);
-  await page.getByRole('button', { name: 'Sign out' }).click();
-  await page.waitForURL(url => url.pathname === SIGNED_OUT);
-  const seen: string[] = [];
-  for (let step = 0; step < 10 && page.url() !== 'about:blank'; step += 1) {
-    await page.goBack();
-    seen.push(new URL(page.url()).pathname);
-    if (page.url().startsWith(house.origin)) await expect(page.locator('body')).not.toContainText(person.name);
-  }
-  expect(seen.length).toBeGreaterThan(2);
-  await page.goto(callback());
-  await expectProblem(page, 'already_used');
-  await page.goto(ACCOUNT);
-  expect(new URL(page.url()).pathname).toBe(LOGIN);
-  const names = (await context.cookies(house.origin)).map(({ name }) => name);
-  expect(names).not.toContain(SESSION_COOKIE);
-});
-
-test('reload at each step and Back to each page go on', async ({ page, house }) => {
-  const person = house.authelia.alice;
-  const callback = callbackOf(page);
-  await page.goto(loginFor('/reports/42'));
+test('reload and back before the provider has answered lose nothing', async ({ page, house }) => {
+  const { certified } = house;
+  await page.goto(loginFor(WANTED));
   await page.reload();
-  await page.getByRole('link', { name: house.authelia.name }).click();
+  await button(page, certified).click();
+  await certified.asksForLogin(page);
   await page.reload();
   await page.goBack();
   await expect(page.getByRole('heading', { level: 1 })).toHaveText('Sign in');
   await page.goForward();
-  await house.authelia.signIn(page, person);
-  await page.waitForURL('/reports/42');
-  await page.reload();
-  // The callback again, here and in two more tabs at the same moment, leads on.
-  const tabs = [page, await page.context().newPage(), await page.context().newPage()];
-  await Promise.all(tabs.map(tab => tab.goto(callback())));
-  for (const tab of tabs) expect(new URL(tab.url()).pathname).toBe('/reports/42');
-  expect(await house.authelia.redemptions()).toEqual([expect.objectContaining({ presented: 1, redeemed: 1 })]);
+  await certified.signIn(page, certified.newcomer());
+  await page.waitForURL(WANTED);
+  expect(await codesRedeemedOnce(certified)).toBe(1);
 });
 
-test('a failed callback opened again explains the same, and one click begins again', async ({ page, house }) => {
-  const fault = { answer: { status: 400, headers: [['content-type', 'application/json']], body: '{"error":"invalid_grant"}' } };
-  const callback = callbackOf(page);
-  await house.authelia.behave({ fault: { at: 'token', fault } }, 1);
-  await signInAt(page, house.authelia, house.authelia.alice, '/reports/42');
-  await expectProblem(page, 'code_refused');
+test('back and reload at the waiting page lose nothing', async ({ page, house, javaScriptEnabled }) => {
+  const { authelia } = house;
+  await authelia.holdTokens();
+  const waiting = await waitAt(page, authelia, authelia.alice, WANTED);
+  // The provider knows the person by now and answers once more, which spends nothing.
+  await page.goBack();
+  await expectProblem(page, 'already_used');
+  await atCallback(page, 200, () => page.goto(waiting.url()));
+  // Without script it reloads itself.
+  if (javaScriptEnabled !== false) await atCallback(page, 200, () => page.reload());
+  await authelia.release();
+  await page.waitForURL(WANTED);
+  expect(await codesRedeemedOnce(authelia)).toBe(1);
+});
+
+test('back from where one landed leads to the login page, and one click on again', async ({ page, house }) => {
+  const { certified } = house;
+  const person = certified.newcomer();
+  await signIn(page, certified, person, WANTED);
   await page.reload();
+  await page.goBack();
+  await page.goBack();
+  expect(new URL(page.url()).pathname).toBe(LOGIN);
+  await page.reload();
+  await button(page, certified).click();
+  await page.waitForURL(WANTED);
+  await page.goto(ACCOUNT);
+  await page.reload();
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText(person.name);
+  expect(await codesRedeemedOnce(certified)).toBe(1);
+});
+
+test('back and reload at a problem page explain the same again, one click from a new sign-in', async ({ page, house }) => {
+  const { certified } = house;
+  await page.goto(startAt(certified, WANTED));
+  await certified.refuse(page);
+  await expectProblem(page, 'access_denied');
+  const first = await explanation(page);
+  await page.reload();
+  expect(await explanation(page)).toEqual(first);
+  await page.goBack();
+  await page.goForward();
+  await expectProblem(page, 'access_denied');
+  expect(await explanation(page)).toEqual(first);
+  await page.locator('main').getByRole('link').first().click();
+  await certified.signIn(page, certified.newcomer());
+  await page.waitForURL(WANTED);
+});
+
+test('reload and back after sign-out stay signed out', async ({ page, house }) => {
+  const person = house.certified.newcomer();
+  await signIn(page, house.certified, person);
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await page.waitForURL(url => url.pathname === SIGNED_OUT);
+  await page.reload();
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText('You are signed out');
+  await page.goBack();
+  await page.waitForURL(url => url.pathname === LOGIN);
+});
+
+test('double clicks, on our button and on the provider\'s, sign in once', async ({ page, house }) => {
+  const { certified } = house;
+  await page.goto(loginFor(WANTED));
+  await button(page, certified).dblclick();
+  await page.getByLabel('Name').fill(certified.newcomer().login);
+  await page.getByRole('button', { name: 'Sign in' }).dblclick();
+  await page.waitForURL(WANTED);
+  expect(await codesRedeemedOnce(certified)).toBe(1);
+});
+
+test('an answer that is opened in two tabs at the same moment signs in both, by one code', async ({ page, context, house }) => {
+  const answer = await answerInHand(page, house, house.certified.newcomer(), WANTED);
+  const tabs = [page, await context.newPage()];
+  await Promise.all(tabs.map(tab => tab.goto(answer)));
+  for (const tab of tabs) await tab.waitForURL(WANTED);
+  expect(await codesRedeemedOnce(house.certified)).toBe(1);
+});
+
+test('an answer that is opened again after success leads on', async ({ page, house }) => {
+  const { certified, recorder, origin } = house;
+  await signIn(page, certified, certified.newcomer(), WANTED);
+  const answer = recorder.of(CALLBACK)[0]?.target ?? '';
+  for (const use of ['before the session was used', 'after']) {
+    await page.goto(`${origin}${answer}`);
+    await expect(page, use).toHaveURL(WANTED);
+    await page.goto(ACCOUNT);
+  }
+  expect(await codesRedeemedOnce(certified)).toBe(1);
+});
+
+test('an answer that is opened again after failure explains the same again, one click from a new sign-in', async ({ page, house }) => {
+  const { authelia, recorder, origin } = house;
+  const fault = { answer: { status: 400, headers: [['content-type', 'application/json']], body: '{"error":"invalid_grant"}' } };
+  await authelia.behave({ fault: { at: 'token', fault } }, 1);
+  await signInAt(page, authelia, authelia.alice, WANTED);
   await expectProblem(page, 'code_refused');
-  await page.goto(callback());
+  const first = await explanation(page);
+  await page.goto(`${origin}${recorder.of(CALLBACK)[0]?.target}`);
   await expectProblem(page, 'code_refused');
-  // The provider knows the person by now, so one click is all.
-  await page.getByRole('link', { name: 'Begin again' }).click();
-  await page.waitForURL('/reports/42');
+  expect(await explanation(page)).toEqual(first);
+  expect((await authelia.redemptions()).map(({ presented }) => presented)).toEqual([1]);
+  await page.locator('main').getByRole('link').first().click();
+  await page.waitForURL(WANTED);
 });

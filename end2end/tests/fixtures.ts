@@ -32,6 +32,7 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
     async ({ context, house, noise }, use, testInfo) => {
       await Promise.all([house.certified.reset(), house.authelia.reset()]);
       house.recorder.clear();
+      house.application.clear();
       const said: string[] = [];
       const listen = (to: BrowserContext): void => {
         to.on('console', message => {

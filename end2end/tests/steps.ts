@@ -75,3 +75,23 @@ export async function usersOf({ db }: Parts, { issuer }: IdentityProvider, { sub
 export async function forget({ db }: Parts, { subject }: Person): Promise<void> {
   await db.collection('users').deleteMany({ $or: [{ subject }, { oidc_sub: subject }] });
 }
+
+/** The provider's answer as an address that our program has not seen yet: no request with it gets through. */
+export async function answerInHand(page: Page, { certified, recorder }: Parts, person: Person, wanted: string): Promise<string> {
+  await page.goto(startAt(certified, wanted));
+  // Not even at nginx's second try.
+  recorder.cut(/^GET \/auth\/oidc\/callback/, 2);
+  await certified.signIn(page, person);
+  await page.waitForURL(url => url.pathname === CALLBACK);
+  const answer = page.url();
+  // Or nginx's page would ask again by itself.
+  await page.goto('about:blank');
+  return answer;
+}
+
+/** That every code which was brought to the provider was brought once, and was good; how many. */
+export async function codesRedeemedOnce(provider: IdentityProvider): Promise<number> {
+  const redemptions = await provider.redemptions();
+  for (const redemption of redemptions) expect(redemption).toMatchObject({ presented: 1, redeemed: 1 });
+  return redemptions.length;
+}

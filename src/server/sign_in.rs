@@ -41,9 +41,11 @@ pub mod visitor;
 
 /// Exchanges that may run at once at one provider, as many as its client has slots.
 const EXCHANGES_PER_PROVIDER: usize = 32;
-/// Automatic restarts of one attempt: each tab of a browser that began without a cookie may need one, and one more
-/// where cookies and answers cross.
-const MOST_RESTARTS: u8 = 3;
+/// Automatic restarts of one attempt: each tab of a browser that began without a cookie may need one, and one more for
+/// each time that cookies and answers cross. Two redirects each; a browser follows 20.
+const MOST_RESTARTS: u8 = 6;
+/// How much longer each restart waits than the one before, for keys that are still on their way to settle.
+const RESTART_PAUSE: Duration = Duration::from_millis(250);
 
 /// The sign-in flow with everything it needs.
 pub struct SignIn {

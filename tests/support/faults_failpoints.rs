@@ -11,9 +11,7 @@ use mongodb::bson::{Document, doc};
 use vestibule::server::{demo::Endpoint, settings::Settings};
 
 use crate::{
-    faults::{
-        BEYOND, Ends, Ends::SignedIn, Person, Played, RETURN_TO, Row, Stop, encoded, is_signed_in, later, patiently,
-    },
+    faults::{BEYOND, Ends, Ends::SignedIn, Person, Played, RETURN_TO, Row, Stop, encoded, later, patiently},
     faults_process::verified,
     mongo::Server,
     scene::{Browser, Page, Scene},
@@ -476,21 +474,21 @@ async fn request(trouble: Trouble, first: bool, script: bool) -> Played {
     let person = Person { scene: &scene, browser: &browser, script };
     person.begin().await.landed(RETURN_TO);
     if !first {
-        assert!(is_signed_in(&scene, &browser).await);
+        assert!(browser.is_signed_in(&scene).await);
         tokio::time::sleep(NOTED_EVERY).await;
     }
     let session = browser.cookie(&scene, "vestibule").unwrap();
     trouble.begins(&server, Commands::All, None).await;
     // The first request closes the delivery, and that has to be written before the session is good.
     if trouble.can_be_read() && !first {
-        assert!(is_signed_in(&scene, &browser).await);
+        assert!(browser.is_signed_in(&scene).await);
     } else {
         later(&browser.get(&scene.url("/auth/account")).await);
     }
     let meanwhile = if first || !trouble.casts_doubt() { Some(person.begin().await) } else { None };
     assert_eq!(browser.cookie(&scene, "vestibule").as_ref(), Some(&session), "the cookie is kept");
     trouble.ends(&server).await;
-    assert!(is_signed_in(&scene, &browser).await);
+    assert!(browser.is_signed_in(&scene).await);
     let stop = match meanwhile {
         Some(stop) => stop,
         None => person.begin().await,
@@ -508,13 +506,13 @@ async fn sign_out(trouble: Trouble, script: bool) -> Played {
     later(&browser.post(&scene.url("/auth/logout"), "").await);
     assert_eq!(browser.cookie(&scene, "vestibule").as_ref(), Some(&session), "the cookie is kept");
     trouble.ends(&server).await;
-    let still = is_signed_in(&scene, &browser).await;
+    let still = browser.is_signed_in(&scene).await;
     // Whether it was written after all nobody can know.
     assert!(still || trouble.may_write());
     let logout = scene.url("/auth/logout");
     let out = patiently(|| browser.post(&logout, "")).await;
     assert!(out.location().starts_with("/auth/signed-out"), "{out:#?}");
-    assert!(!is_signed_in(&scene, &browser).await);
+    assert!(!browser.is_signed_in(&scene).await);
     let stop = Person { scene: &scene, browser: &browser, script }.begin().await;
     Played { stop, scene, browser, script, kept: Box::new(server) }
 }

@@ -18,7 +18,7 @@ use tokio::{
 use vestibule::server::demo::{Behaviour, CallbackEdit, Endpoint, Rule};
 
 use crate::{
-    faults::{Ends, Ends::SignedIn, Person, Played, RETURN_TO, Row, Stop, check, encoded, is_signed_in, patiently},
+    faults::{Ends, Ends::SignedIn, Person, Played, RETURN_TO, Row, Stop, check, encoded, patiently},
     faults_process::verified,
     process::Nginx,
     scene::{Browser, Page, Scene, free_address},
@@ -177,7 +177,7 @@ async fn at_once(variant: Variant, script: bool) -> Played {
     let out = seen(patiently(|| browser.post(&logout, "")).await);
     let out = seen(browser.get(&scene.url(out.location())).await);
     assert_eq!(out.status.as_u16(), 200, "{out:#?}");
-    assert!(!is_signed_in(&scene, &browser).await);
+    assert!(!browser.is_signed_in(&scene).await);
     let stop = person.begin().await;
     Played { stop, scene, browser, script, kept: Box::new(nginx) }
 }
@@ -276,7 +276,7 @@ impl Step {
             Self::Account | Self::SignOut => {
                 Person { scene, browser, script: false }.begin().await.landed(RETURN_TO);
                 // The session's first request closes its delivery.
-                assert!(is_signed_in(scene, browser).await);
+                assert!(browser.is_signed_in(scene).await);
                 scene.url(if self == Self::Account { "/auth/account" } else { "/auth/logout" })
             }
         }
@@ -296,12 +296,12 @@ impl Step {
     async fn goes_on(self, person: Person<'_>, what: &str) -> Stop {
         let Person { scene, browser, .. } = person;
         match self {
-            Self::Account => assert!(is_signed_in(scene, browser).await),
+            Self::Account => assert!(browser.is_signed_in(scene).await),
             Self::SignOut => {
-                assert!(is_signed_in(scene, browser).await, "what was posted was not done");
+                assert!(browser.is_signed_in(scene).await, "what was posted was not done");
                 let out = patiently(|| browser.post(what, "")).await;
                 assert!(out.location().starts_with("/auth/signed-out"));
-                assert!(!is_signed_in(scene, browser).await);
+                assert!(!browser.is_signed_in(scene).await);
             }
             Self::Question => return person.go(&scene.url(&format!("/auth/oidc/callback?{what}"))).await,
             _ => return person.go(what).await,
@@ -381,7 +381,7 @@ async fn one_of_two(step: Step, script: bool) -> Played {
     let person = Person { scene: &scene, browser: &browser, script };
     let stop = if step == Step::SignOut {
         // Nothing had been sent to the one that is gone, so the other was asked.
-        assert!(!is_signed_in(&scene, &browser).await);
+        assert!(!browser.is_signed_in(&scene).await);
         person.begin().await
     } else {
         step.goes_on(person, &what).await

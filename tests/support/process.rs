@@ -225,9 +225,11 @@ client_secret = "{CLIENT_SECRET}"
         self.process.take().expect("it was not waited for before").ended().await
     }
 
-    /// The events of its log that carry this code.
-    pub fn events(&self, code: &str) -> usize {
-        read(&self.log).matches(&format!("\"code\":\"{code}\"")).count()
+    /// The sign-ins that it finished after it was last told to stop.
+    pub fn finished_while_stopping(&self) -> usize {
+        let log = read(&self.log);
+        let (_, rest) = log.rsplit_once(r#""code":"stopping""#).unwrap_or_default();
+        rest.matches(r#""code":"signed_in""#).count()
     }
 
     /// A line of `/proc/PID/status`, in bytes.

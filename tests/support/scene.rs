@@ -471,13 +471,19 @@ impl Browser {
         assert!(self.is_signed_in(scene).await);
     }
 
+    /// Asks again where the store cannot tell in time, which on a busy machine needs no fault.
     pub async fn is_signed_in(&self, scene: &Scene) -> bool {
-        let page = self.get(&scene.url("/auth/account")).await;
-        match page.status {
-            StatusCode::OK => true,
-            StatusCode::SEE_OTHER => false,
-            _ => panic!("{page:#?}"),
+        for _ in 0..150 {
+            let page = self.get(&scene.url("/auth/account")).await;
+            match page.status {
+                StatusCode::OK => return true,
+                StatusCode::SEE_OTHER => return false,
+                StatusCode::SERVICE_UNAVAILABLE => page.explains("store_unavailable"),
+                _ => panic!("{page:#?}"),
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
         }
+        panic!("the store never tells who is signed in");
     }
 
     /// Follows redirects until a page comes; `Err` is a path of the application's behind.

@@ -45,7 +45,7 @@ pub fn fetch(method: &Method, headers: &HeaderMap) -> Fetch {
     }
     match (headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")) {
         (Some(mode), dest) if mode == "navigate" => match dest {
-            // `empty`: a service worker has passed the navigation on.
+            // `empty`: a service worker passes a navigation on. No script can make a request of this mode itself.
             Some(dest) if dest != "document" && dest != "empty" => Fetch::Other,
             _ if *method == Method::HEAD => Fetch::Other,
             _ => Fetch::Navigation,

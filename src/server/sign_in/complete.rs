@@ -5,10 +5,10 @@
 use std::{sync::Arc, time::Duration};
 
 use time::OffsetDateTime;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::{
-    Asking, Completion, Failure, MOST_RESTARTS, SignIn,
+    Asking, Completion, Failure, MOST_RESTARTS, RESTART_PAUSE, SignIn,
     answer::{Answer, Callback, HOLD, NoState, SPENT, resealed},
     browser::Browser,
     envelope::Received,
@@ -74,29 +74,27 @@ impl SignIn {
         }
         let code = answer.as_ref().map(Answer::code_hash);
         if let Some(running) = self.exchanges.find(case.received.envelope.attempt) {
-            return self.wait_here(&case, running, answer.as_ref(), patience).await;
+            return self.wait_here(&case, running, answer.as_ref()).await;
         }
         match answer {
-            _ if expired => self.wait_elsewhere(&case, code, patience, Unclaimed::Expired).await,
-            None => self.wait_elsewhere(&case, None, patience, Unclaimed::NoAnswer).await,
+            _ if expired => self.wait_elsewhere(&case, code, Unclaimed::Expired).await,
+            None => self.wait_elsewhere(&case, None, Unclaimed::NoAnswer).await,
             // Told without a task of its own, however many of these come.
             Some(answer @ Answer::Code { .. })
                 if let Some(until) = self.failures.wait_until(case.asking.visitor, now) =>
             {
-                self.wait_elsewhere(&case, code, patience, Unclaimed::Held(answer, until)).await
+                self.wait_elsewhere(&case, code, Unclaimed::Held(answer, until)).await
             }
             Some(answer) => {
                 // Brought back by a page of ours: another process may have claimed it meanwhile, and a question that
                 // began an exchange here each time would never hear how that one ended.
-                if callback.answer.is_none() {
-                    let until = (case.asking.arrived + self.rules.patience).max(Instant::now() + LOOK_EVERY);
-                    let found = timeout_at(until, self.store.attempt(case.received.envelope.attempt)).await;
-                    if let Ok(Ok(Some(attempt))) = found {
-                        return match self.standing(&case, code, attempt).await {
-                            Some(completion) => completion,
-                            None => self.wait_elsewhere(&case, code, patience, Unclaimed::NoAnswer).await,
-                        };
-                    }
+                if (callback.answer.is_none() || manner == Manner::Question)
+                    && let Some(attempt) = self.claimed(&case).await
+                {
+                    return match self.standing(&case, code, attempt).await {
+                        Some(completion) => completion,
+                        None => self.wait_elsewhere(&case, code, Unclaimed::NoAnswer).await,
+                    };
                 }
                 let running = self.exchange(Job {
                     received: case.received.clone(),
@@ -106,7 +104,7 @@ impl SignIn {
                     came: case.came,
                     visitor: case.asking.visitor,
                 });
-                self.wait_here(&case, running, Some(&answer), patience).await
+                self.wait_here(&case, running, Some(&answer)).await
             }
         }
     }
@@ -127,7 +125,7 @@ impl SignIn {
             Some(browser) if !browser.may_restart(envelope.started) => SignInError::AlreadyUsed,
             // With a key of its own it is most likely one of many tabs begun before there was a cookie: begin anew
             // by itself, which gives nobody more power than a link to start.
-            Some(browser) if envelope.restarts < MOST_RESTARTS => {
+            Some(browser) => {
                 let until = asking.arrived + self.rules.patience;
                 if let Some(session) = asking.session {
                     match timeout_at(until, self.sessions.find(session)).await {
@@ -141,12 +139,18 @@ impl SignIn {
                         }
                     }
                 }
-                match self.restart(envelope, provider, &browser, until).await {
-                    Some(started) => return Completion::Restart(started),
-                    None => SignInError::SignInUnavailable,
+                if envelope.restarts >= MOST_RESTARTS {
+                    SignInError::OtherBrowser
+                } else {
+                    // Other tabs may still be getting their keys: each time there is longer for the last to arrive.
+                    let pause = RESTART_PAUSE * u32::from(envelope.restarts);
+                    sleep_until((Instant::now() + pause).min(until)).await;
+                    match self.restart(envelope, provider, &browser, until).await {
+                        Some(started) => return Completion::Restart(started),
+                        None => SignInError::SignInUnavailable,
+                    }
                 }
             }
-            Some(_) => SignInError::OtherBrowser,
             None if envelope.first_contact => SignInError::CookiesBlocked,
             None => SignInError::OtherBrowser,
         };
@@ -155,21 +159,15 @@ impl SignIn {
     }
 
     /// Waits for an exchange of this process.
-    async fn wait_here(
-        &self,
-        case: &Case,
-        mut running: Running,
-        answer: Option<&Answer>,
-        patience: Instant,
-    ) -> Completion {
+    async fn wait_here(&self, case: &Case, mut running: Running, answer: Option<&Answer>) -> Completion {
         if answer.is_some_and(|answer| answer.code_hash() != running.code) {
             return case.spent(self);
         }
         let over = running.progress.wait_for(|progress| matches!(progress, Progress::Over(_)));
-        let gone = matches!(timeout_at(patience, over).await, Ok(Err(_)));
+        let gone = matches!(timeout_at(case.patience, over).await, Ok(Err(_)));
         if gone {
             // The task ended without a word (a panic): whatever it wrote stands.
-            return self.wait_elsewhere(case, answer.map(Answer::code_hash), patience, Unclaimed::NoAnswer).await;
+            return self.wait_elsewhere(case, answer.map(Answer::code_hash), Unclaimed::NoAnswer).await;
         }
         let progress = running.progress.borrow().clone();
         match progress {
@@ -180,7 +178,7 @@ impl SignIn {
                 let code = answer.map(Answer::code_hash);
                 match self.standing(case, code, *attempt).await {
                     Some(completion) => completion,
-                    None => self.wait_elsewhere(case, code, patience, Unclaimed::NoAnswer).await,
+                    None => self.wait_elsewhere(case, code, Unclaimed::NoAnswer).await,
                 }
             }
             Progress::Claimed => self.pending(&case.received, case.query()),
@@ -189,14 +187,8 @@ impl SignIn {
     }
 
     /// Looks up how an attempt stands that this process does not work on.
-    async fn wait_elsewhere(
-        &self,
-        case: &Case,
-        code: Option<CodeHash>,
-        patience: Instant,
-        unclaimed: Unclaimed,
-    ) -> Completion {
-        let patience_for_store = patience.max(case.asking.arrived + self.rules.patience);
+    async fn wait_elsewhere(&self, case: &Case, code: Option<CodeHash>, unclaimed: Unclaimed) -> Completion {
+        let patience_for_store = case.patience.max(case.asking.arrived + self.rules.patience);
         loop {
             match timeout_at(patience_for_store, self.store.attempt(case.received.envelope.attempt)).await {
                 Ok(Ok(Some(attempt))) => {
@@ -213,7 +205,7 @@ impl SignIn {
                 Ok(Err(error)) => tracing::warn!(code = "store_unavailable", detail = %error, "attempt"),
                 Err(_) => return self.still_looking(case, &unclaimed),
             }
-            if Instant::now() + LOOK_EVERY >= patience {
+            if Instant::now() + LOOK_EVERY >= case.patience {
                 return self.still_looking(case, &unclaimed);
             }
             sleep(LOOK_EVERY).await;
@@ -237,6 +229,16 @@ impl SignIn {
                 error.log_with(&case.received.envelope.attempt.reference());
                 self.unclaimed_failure(case, error, Some(until), Some(&answer))
             }
+        }
+    }
+
+    /// The attempt, if the store knows of a claim within the patience.
+    async fn claimed(&self, case: &Case) -> Option<Attempt> {
+        let until = (case.asking.arrived + self.rules.patience).max(Instant::now() + LOOK_EVERY);
+        match timeout_at(until, self.store.attempt(case.received.envelope.attempt)).await {
+            Ok(Ok(attempt)) => attempt,
+            // The exchange finds out, and explains.
+            Ok(Err(_)) | Err(_) => None,
         }
     }
 
