@@ -13,10 +13,14 @@ mod faults_mongo;
 mod faults_process;
 #[path = "support/faults_provider.rs"]
 mod faults_provider;
+#[path = "support/faults_proxy.rs"]
+mod faults_proxy;
 #[path = "support/faults_store.rs"]
 mod faults_store;
 #[path = "support/mongo.rs"]
 mod mongo;
+#[path = "support/process.rs"]
+mod process;
 #[path = "support/scene.rs"]
 mod scene;
 
@@ -27,7 +31,7 @@ use faults::{Row, play};
 /// A section of the documentation's table.
 type Section = (&'static str, fn() -> Vec<Row>);
 
-const SECTIONS: [Section; 11] = [
+const SECTIONS: [Section; 13] = [
     ("The provider is down", faults_provider::down),
     ("The provider's discovery document", faults_provider::discovery),
     ("The provider's keys", faults_provider::keys),
@@ -36,6 +40,8 @@ const SECTIONS: [Section; 11] = [
     ("The ID token", faults_provider::id_token),
     ("Userinfo", faults_provider::userinfo),
     ("The program", faults_process::rows),
+    ("A proxy in front (nginx)", faults_proxy::variants),
+    ("A proxy in front (nginx), and the program goes away", faults_proxy::away),
     ("The store (SQLite)", faults_store::rows),
     ("The store (MongoDB)", faults_mongo::rows),
     ("The store (MongoDB, by fail points)", faults_failpoints::rows),
@@ -59,6 +65,8 @@ sections! {
     id_token: faults_provider::id_token();
     userinfo: faults_provider::userinfo();
     program: faults_process::rows();
+    proxy: faults_proxy::variants();
+    proxy_and_no_program: faults_proxy::away();
     store: faults_store::rows();
     store_on_mongodb: faults_mongo::rows();
     store_with_fail_points: faults_failpoints::rows();

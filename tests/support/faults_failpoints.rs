@@ -11,7 +11,9 @@ use mongodb::bson::{Document, doc};
 use vestibule::server::{demo::Endpoint, settings::Settings};
 
 use crate::{
-    faults::{BEYOND, Ends, Ends::SignedIn, Person, Played, RETURN_TO, Row, Stop, encoded},
+    faults::{
+        BEYOND, Ends, Ends::SignedIn, Person, Played, RETURN_TO, Row, Stop, encoded, is_signed_in, later, patiently,
+    },
     faults_process::verified,
     mongo::Server,
     scene::{Browser, Page, Scene},
@@ -24,9 +26,6 @@ const NOTED_EVERY: Duration = Duration::from_secs(3);
 
 /// A real server pushes the news of its role; this one has to be asked, by default once in ten seconds.
 const HEARTBEAT: &str = "?heartbeatFrequencyMS=500";
-/// So many requests later everybody knows that the server is back.
-const BACK: usize = 300;
-
 /// What the server does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Trouble {
@@ -477,21 +476,21 @@ async fn request(trouble: Trouble, first: bool, script: bool) -> Played {
     let person = Person { scene: &scene, browser: &browser, script };
     person.begin().await.landed(RETURN_TO);
     if !first {
-        assert!(browser.is_signed_in(&scene).await);
+        assert!(is_signed_in(&scene, &browser).await);
         tokio::time::sleep(NOTED_EVERY).await;
     }
     let session = browser.cookie(&scene, "vestibule").unwrap();
     trouble.begins(&server, Commands::All, None).await;
     // The first request closes the delivery, and that has to be written before the session is good.
     if trouble.can_be_read() && !first {
-        assert!(browser.is_signed_in(&scene).await);
+        assert!(is_signed_in(&scene, &browser).await);
     } else {
         later(&browser.get(&scene.url("/auth/account")).await);
     }
     let meanwhile = if first || !trouble.casts_doubt() { Some(person.begin().await) } else { None };
     assert_eq!(browser.cookie(&scene, "vestibule").as_ref(), Some(&session), "the cookie is kept");
     trouble.ends(&server).await;
-    assert!(is_signed_in_again(&scene, &browser).await);
+    assert!(is_signed_in(&scene, &browser).await);
     let stop = match meanwhile {
         Some(stop) => stop,
         None => person.begin().await,
@@ -509,34 +508,13 @@ async fn sign_out(trouble: Trouble, script: bool) -> Played {
     later(&browser.post(&scene.url("/auth/logout"), "").await);
     assert_eq!(browser.cookie(&scene, "vestibule").as_ref(), Some(&session), "the cookie is kept");
     trouble.ends(&server).await;
-    let still = is_signed_in_again(&scene, &browser).await;
+    let still = is_signed_in(&scene, &browser).await;
     // Whether it was written after all nobody can know.
     assert!(still || trouble.may_write());
-    let out = browser.post(&scene.url("/auth/logout"), "").await;
+    let logout = scene.url("/auth/logout");
+    let out = patiently(|| browser.post(&logout, "")).await;
     assert!(out.location().starts_with("/auth/signed-out"), "{out:#?}");
-    assert!(!browser.is_signed_in(&scene).await);
+    assert!(!is_signed_in(&scene, &browser).await);
     let stop = Person { scene: &scene, browser: &browser, script }.begin().await;
     Played { stop, scene, browser, script, kept: Box::new(server) }
-}
-
-/// Whether somebody is signed in, as soon as the program can tell: it hears of a primary by the server's heartbeat.
-async fn is_signed_in_again(scene: &Scene, browser: &Browser) -> bool {
-    for _ in 0..BACK {
-        let page = browser.get(&scene.url("/auth/account")).await;
-        match page.status.as_u16() {
-            200 => return true,
-            303 => return false,
-            _ => later(&page),
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    panic!("it does not recover");
-}
-
-/// 503, explained, with the time to come back.
-#[track_caller]
-fn later(page: &Page) {
-    page.explains("store_unavailable");
-    assert_eq!(page.status.as_u16(), 503);
-    assert!(page.header("retry-after").parse::<u32>().is_ok(), "{page:#?}");
 }

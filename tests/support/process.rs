@@ -256,8 +256,8 @@ impl Drop for Program {
     }
 }
 
-/// nginx in front of programs, with the configuration that is shipped (deploy/nginx.conf), word for word but for the
-/// upstream.
+/// nginx in front of programs: with the configuration that is shipped (deploy/nginx.conf), word for word but for the
+/// upstream, unless the test says otherwise.
 pub struct Nginx {
     log: PathBuf,
     _process: Process,
@@ -266,13 +266,23 @@ pub struct Nginx {
 impl Nginx {
     /// Returns once it listens on `address`.
     pub async fn start(folder: &Path, address: SocketAddr, programs: &[Program]) -> Self {
+        let servers: String = programs.iter().map(|program| format!("server {}; ", program.address)).collect();
+        Self::shipped(folder, address, &servers).await
+    }
+
+    /// With these servers in place of the shipped upstream.
+    pub async fn shipped(folder: &Path, address: SocketAddr, servers: &str) -> Self {
         const SHIPPED: &str = include_str!("../../deploy/nginx.conf");
         const UPSTREAM: &str = "http://127.0.0.1:3000;";
         assert_eq!(SHIPPED.matches(UPSTREAM).count(), 2, "deploy/nginx.conf speaks of two places");
+        Self::configured(folder, address, servers, &SHIPPED.replace(UPSTREAM, "http://vestibule;")).await
+    }
+
+    /// With a configuration of another's, which passes what it likes to `http://vestibule`.
+    pub async fn configured(folder: &Path, address: SocketAddr, servers: &str, configuration: &str) -> Self {
         let home = folder.join("nginx");
         fs::create_dir_all(home.join("tmp")).expect("a directory for nginx");
-        fs::write(home.join("vestibule.conf"), SHIPPED.replace(UPSTREAM, "http://vestibule;")).expect("a file");
-        let servers: String = programs.iter().map(|program| format!("server {}; ", program.address)).collect();
+        fs::write(home.join("vestibule.conf"), configuration).expect("a file");
         let at = home.display();
         let text = format!(
             r#"

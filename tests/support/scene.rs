@@ -36,7 +36,8 @@ pub struct Scene {
     /// In place of the file: the connection string, and the database's name.
     mongo: Option<(String, String)>,
     pub admin: SocketAddr,
-    address: SocketAddr,
+    /// Where the program listens.
+    pub address: SocketAddr,
     keys: Vec<u8>,
     tweak: fn(&mut Settings),
     neighbour: Option<RunningProvider>,
@@ -112,7 +113,13 @@ impl Scene {
     }
 
     pub async fn configured(config: ProviderConfig, tweak: fn(&mut Settings)) -> Self {
-        Self::on(config, tweak, None).await
+        Self::on(config, tweak, None, None).await
+    }
+
+    /// Behind a proxy that people find at `front`.
+    pub async fn behind(front: SocketAddr, tweak: fn(&mut Settings)) -> Self {
+        let config = ProviderConfig { token_delay: Duration::ZERO, ..ProviderConfig::new(Profile::Standard) };
+        Self::on(config, tweak, None, Some(front)).await
     }
 
     /// With another provider beside the first, by the id `neighbour`.
@@ -132,7 +139,7 @@ impl Scene {
     pub async fn on_mongo(uri: &str, options: &str, tweak: fn(&mut Settings)) -> Self {
         let name = format!("scene_{}", bson::oid::ObjectId::new().to_hex());
         let database = (format!("{uri}{name}{options}"), name);
-        let scene = Self::on(ProviderConfig::new(Profile::Standard), tweak, Some(database)).await;
+        let scene = Self::on(ProviderConfig::new(Profile::Standard), tweak, Some(database), None).await;
         scene.prepared().await;
         scene
     }
@@ -149,9 +156,14 @@ impl Scene {
         }
     }
 
-    async fn on(config: ProviderConfig, tweak: fn(&mut Settings), mongo: Option<(String, String)>) -> Self {
+    async fn on(
+        config: ProviderConfig,
+        tweak: fn(&mut Settings),
+        mongo: Option<(String, String)>,
+        front: Option<SocketAddr>,
+    ) -> Self {
         let address = free_address();
-        let origin = format!("http://{address}");
+        let origin = format!("http://{}", front.unwrap_or(address));
         let client = Client::basic(CLIENT_ID, CLIENT_SECRET, &format!("{origin}/auth/oidc/callback"));
         let people = vec![DemoPerson::alice(), DemoPerson::bob(), DemoPerson::incident()];
         let provider = RunningProvider::start(ProviderConfig { people, ..config }.with_client(client)).await.unwrap();
@@ -496,11 +508,16 @@ impl Browser {
 
     /// Asks the server function as the panel does.
     pub async fn ask(&self, scene: &Scene, query: &str) -> (Page, serde_json::Value) {
-        let body = format!("query={}", url::form_urlencoded::byte_serialize(query.as_bytes()).collect::<String>());
-        let headers = [("sec-fetch-site", "same-origin"), ("accept", "application/json")];
-        let page = self.request(Method::POST, &scene.url("/auth/api/complete-sign-in"), &headers, Some(body)).await;
+        let page = self.question(scene, query).await;
         let outcome = serde_json::from_str(&page.body).unwrap_or_else(|_| panic!("{page:#?}"));
         (page, outcome)
+    }
+
+    /// The same, whatever answers.
+    pub async fn question(&self, scene: &Scene, query: &str) -> Page {
+        let body = format!("query={}", url::form_urlencoded::byte_serialize(query.as_bytes()).collect::<String>());
+        let headers = [("sec-fetch-site", "same-origin"), ("accept", "application/json")];
+        self.request(Method::POST, &scene.url("/auth/api/complete-sign-in"), &headers, Some(body)).await
     }
 }
 
