@@ -24,7 +24,7 @@ use tokio::sync::OnceCell;
 /// `$1` is the folder, the rest the server's command line. Says the server's process id, then waits: for the word
 /// `stop`, after which the data stay, or for our end, after which nothing is left. SecantusDB sometimes hangs when it
 /// is asked to end while it is busy, so it is not asked for long.
-const KEEPER: &str = r#"trap '' INT
+const KEEPER: &str = r#"trap '' INT; trap : TERM
 folder=$1; shift
 "$@" </dev/null >>"$folder/log" 2>&1 & server=$!
 echo $server
