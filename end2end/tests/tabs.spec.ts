@@ -30,6 +30,7 @@ test('twenty tabs begun together and finished in reverse order each land on thei
   await opened[0]?.goto(startAt(certified, '/tabs/0'));
   await Promise.all(opened.slice(1).map((tab, n) => tab.goto(startAt(certified, `/tabs/${n + 1}`))));
   for (const [n, tab] of [...opened.entries()].reverse()) {
+    await tab.bringToFront();
     await certified.signIn(tab, person);
     await tab.waitForURL(`/tabs/${n}`);
   }
