@@ -9,8 +9,9 @@
 //!                          └──────────────> interrupted
 //! ```
 //!
-//! The stores carry out each transition in one atomic operation, from and to the phases that stand here. `tests/attempt.rs`
-//! drives random interleavings of callbacks, questions, crashes and time over this module and over both stores.
+//! The stores carry out each transition in one atomic operation, from and to the phases that stand here.
+//! `tests/attempt.rs` drives random interleavings of callbacks, questions, crashes, sign-outs and time over this module
+//! and over both stores.
 
 use std::time::Duration;
 

@@ -191,7 +191,8 @@ impl Sessions {
 
     /// Signs out: the session is dead at once, and so is every other that this browser was given and its cookie no
     /// longer names (of callbacks in parallel, or the former one's last minute). What had delivered them delivers
-    /// nothing any more, and what still runs for this browser is interrupted. Returns the provider the person had come through.
+    /// nothing any more, and what still runs for this browser is interrupted. Returns the provider the person had come
+    /// through.
     ///
     /// # Errors
     /// The store; then the person is still signed in.

@@ -1,5 +1,5 @@
 //! What is kept, and the one trait that both stores implement. The store knows no HTTP, no provider and no page;
-//! rules about people stand in `accounts`, rules about attempts in `sign_in`.
+//! rules about people stand in `accounts`, those about attempts in `attempt`.
 //!
 //! Every method is bounded in time by the implementation (a few seconds at most) and answers `StoreError` rather
 //! than waiting for ever. "The store's clock" is the database server's (MongoDB) or the host's (SQLite): leases are

@@ -232,6 +232,19 @@ impl Person<'_> {
         self.go_for(url, BEYOND).await.explained("store_unavailable")
     }
 
+    /// Goes on from the waiting page with this query.
+    pub async fn go_from(&self, query: &str) -> Stop {
+        self.go(&self.scene.url(&format!("/auth/oidc/callback?{query}"))).await
+    }
+
+    /// Goes on, where that stopped at the waiting page.
+    pub async fn finish(&self, stop: Stop) -> Stop {
+        match stop {
+            Stop::Waiting(query) => self.go_from(&query).await,
+            stop => stop,
+        }
+    }
+
     /// Follows redirects to a page.
     pub async fn once(&self, url: &str) -> Stop {
         let mut url = reqwest::Url::parse(url).unwrap();

@@ -345,11 +345,9 @@ async fn beyond(trouble: Trouble, step: Step) -> Played {
     let browser = scene.browser();
     let next = up_to(&server, &mut scene, &browser, (trouble, step, None)).await;
     let person = Person { scene: &scene, browser: &browser, script: false };
-    let mut stop = person.go_for(&next, if step == Step::Claim { usize::MAX } else { BEYOND }).await;
+    let stop = person.go_for(&next, if step == Step::Claim { usize::MAX } else { BEYOND }).await;
     trouble.ends(&server).await;
-    if let Stop::Waiting(query) = &stop {
-        stop = person.go(&scene.url(&format!("/auth/oidc/callback?{query}"))).await;
-    }
+    let stop = person.finish(stop).await;
     Played { stop, scene, browser, script: false, kept: Box::new(server) }
 }
 
@@ -446,12 +444,10 @@ async fn lost(trouble: Trouble, script: bool) -> Played {
     trouble.begins(&server, Commands::Updates, None).await;
     browser.go_through(&scene, &second);
     let person = Person { scene: &scene, browser: &browser, script };
-    let mut stop = person.go_for(&scene.url(pending.location()), BEYOND).await;
+    let stop = person.go_for(&scene.url(pending.location()), BEYOND).await;
     trouble.ends(&server).await;
     scene.provider.release(Endpoint::Token);
-    if let Stop::Waiting(query) = &stop {
-        stop = person.go(&scene.url(&format!("/auth/oidc/callback?{query}"))).await;
-    }
+    let stop = person.finish(stop).await;
     Played { stop, scene, browser, script, kept: Box::new(server) }
 }
 

@@ -6,7 +6,7 @@ use tokio::task::block_in_place;
 use vestibule::server::{demo::Endpoint, settings::Settings};
 
 use crate::{
-    faults::{BEYOND, Ends, Ends::SignedIn, Person, Played, RETURN_TO, Row, Stop, encoded},
+    faults::{BEYOND, Ends, Ends::SignedIn, Person, Played, RETURN_TO, Row, encoded},
     faults_process::verified,
     mongo::Server,
     scene::Scene,
@@ -88,7 +88,7 @@ async fn a_while(trouble: Trouble, step: Step, script: bool) -> Played {
     let waiting = person.once(&next).await.waiting();
     let waiting = person.wait(&waiting).await.waiting();
     trouble.ends(&server).await;
-    let stop = person.go(&scene.url(&format!("/auth/oidc/callback?{waiting}"))).await;
+    let stop = person.go_from(&waiting).await;
     Played { stop, scene, browser, script, kept: Box::new(server) }
 }
 
@@ -96,11 +96,9 @@ async fn beyond(trouble: Trouble, step: Step) -> Played {
     let (server, scene) = scene(|settings| settings.sign_in.deadline = Duration::from_secs(5)).await;
     let ((scene, browser), next) = up_to(&server, scene, trouble, step).await;
     let person = Person { scene: &scene, browser: &browser, script: false };
-    let mut stop = person.go_for(&next, if step == Step::Claim { usize::MAX } else { BEYOND }).await;
+    let stop = person.go_for(&next, if step == Step::Claim { usize::MAX } else { BEYOND }).await;
     trouble.ends(&server).await;
-    if let Stop::Waiting(query) = &stop {
-        stop = person.go(&scene.url(&format!("/auth/oidc/callback?{query}"))).await;
-    }
+    let stop = person.finish(stop).await;
     Played { stop, scene, browser, script: false, kept: Box::new(server) }
 }
 

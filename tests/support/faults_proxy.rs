@@ -193,11 +193,7 @@ async fn slowly(variant: Variant, script: bool) -> Played {
         waiting = person.wait(&waiting).await.waiting();
     }
     scene.provider.release(Endpoint::Token);
-    let stop = person.wait(&waiting).await;
-    let stop = match stop {
-        Stop::Waiting(query) => person.go(&scene.url(&format!("/auth/oidc/callback?{query}"))).await,
-        stop => stop,
-    };
+    let stop = person.finish(person.wait(&waiting).await).await;
     Played { stop, scene, browser, script, kept: Box::new(nginx) }
 }
 
@@ -303,7 +299,7 @@ impl Step {
                 assert!(out.location().starts_with("/auth/signed-out"));
                 assert!(!browser.is_signed_in(scene).await);
             }
-            Self::Question => return person.go(&scene.url(&format!("/auth/oidc/callback?{what}"))).await,
+            Self::Question => return person.go_from(what).await,
             _ => return person.go(what).await,
         }
         person.begin().await

@@ -6,7 +6,7 @@ use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
 use vestibule::server::{demo::Endpoint, demo::Profile, settings::Settings};
 
 use crate::{
-    faults::{BEYOND, Ends, Ends::SignedIn, Person, Played, RETURN_TO, Row, Stop, encoded},
+    faults::{BEYOND, Ends, Ends::SignedIn, Person, Played, RETURN_TO, Row, encoded},
     faults_process::verified,
     scene::Scene,
 };
@@ -177,7 +177,7 @@ pub async fn held_for() -> Duration {
     let waiting = person.wait(&waiting).await.waiting();
     let held = began.elapsed();
     caused.over(&scene).await;
-    person.go(&scene.url(&format!("/auth/oidc/callback?{waiting}"))).await.landed(RETURN_TO);
+    person.go_from(&waiting).await.landed(RETURN_TO);
     held
 }
 
@@ -218,7 +218,7 @@ async fn play(trouble: Trouble, step: Step, lasts: Lasts, script: bool) -> Playe
             let waiting = person.once(&next).await.waiting();
             let waiting = person.wait(&waiting).await.waiting();
             caused.over(&scene).await;
-            person.go(&scene.url(&format!("/auth/oidc/callback?{waiting}"))).await
+            person.go_from(&waiting).await
         }
         Lasts::Long if step == Step::Claim => {
             let stop = person.go(&next).await;
@@ -229,10 +229,7 @@ async fn play(trouble: Trouble, step: Step, lasts: Lasts, script: bool) -> Playe
         Lasts::Long => {
             let stop = person.go_for(&next, BEYOND).await;
             caused.over(&scene).await;
-            match stop {
-                Stop::Waiting(query) => person.go(&scene.url(&format!("/auth/oidc/callback?{query}"))).await,
-                stop => stop,
-            }
+            person.finish(stop).await
         }
     };
     Played::on_file(stop, scene, browser, script)

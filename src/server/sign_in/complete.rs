@@ -21,12 +21,11 @@ use crate::server::{
     ids::{CodeHash, Reference, UserId},
     provider::Provider,
     seal::Purpose,
-    session::Found,
     store::{Attempt, StoreError},
 };
 
 /// Where another process works on an attempt, its state is looked up this often while a request is held.
-pub(super) const LOOK_EVERY: Duration = Duration::from_millis(250);
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// How a request for completion wants to be answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,19 +125,10 @@ impl SignIn {
             // With a key of its own it is most likely one of many tabs begun before there was a cookie: begin anew
             // by itself, which gives nobody more power than a link to start.
             Some(browser) => {
-                let until = asking.arrived + self.rules.patience;
-                if let Some(session) = asking.session {
-                    match timeout_at(until, self.sessions.find(session)).await {
-                        Ok(Ok(Found::SignedIn(_))) => return Completion::GoOn(envelope.return_to.clone()),
-                        Ok(Ok(Found::Disabled)) => {
-                            return self.failed(received, state, SignInError::UserDisabled, None);
-                        }
-                        Ok(Ok(Found::Nobody)) => {}
-                        Ok(Err(_)) | Err(_) => {
-                            return self.failed(received, state, SignInError::StoreUnavailable, None);
-                        }
-                    }
+                if let Some(completion) = self.by_session(received, state, asking).await {
+                    return completion;
                 }
+                let until = asking.arrived + self.rules.patience;
                 if envelope.restarts >= MOST_RESTARTS {
                     SignInError::OtherBrowser
                 } else {
@@ -234,12 +224,16 @@ impl SignIn {
 
     /// The attempt, if the store knows of a claim within the patience.
     async fn claimed(&self, case: &Case) -> Option<Attempt> {
-        let until = (case.asking.arrived + self.rules.patience).max(Instant::now() + LOOK_EVERY);
-        match timeout_at(until, self.store.attempt(case.received.envelope.attempt)).await {
+        match timeout_at(self.look_until(&case.asking), self.store.attempt(case.received.envelope.attempt)).await {
             Ok(Ok(attempt)) => attempt,
             // The exchange finds out, and explains.
             Ok(Err(_)) | Err(_) => None,
         }
+    }
+
+    /// How long one look into the store may take: until the patience is over, or a moment where it is already.
+    pub(super) fn look_until(&self, asking: &Asking) -> Instant {
+        (asking.arrived + self.rules.patience).max(Instant::now() + LOOK_EVERY)
     }
 
     /// What a claimed attempt means for this request; `None`: it is still under way elsewhere.
@@ -247,7 +241,7 @@ impl SignIn {
         if code.is_some_and(|code| code != attempt.code) {
             return Some(case.spent(self));
         }
-        let until = (case.asking.arrived + self.rules.patience).max(Instant::now() + LOOK_EVERY);
+        let until = self.look_until(&case.asking);
         Some(match attempt.state.next(self.ambient.now()) {
             Next::Wait => return None,
             Next::Interrupt => match timeout_at(until, self.store.interrupt(attempt.id)).await {

@@ -2,9 +2,7 @@
 
 use tokio::time::timeout_at;
 
-use super::{
-    Asking, Completion, SignIn, browser::Browser, complete::LOOK_EVERY, envelope::Received, error::SignInError,
-};
+use super::{Asking, Completion, SignIn, browser::Browser, envelope::Received, error::SignInError};
 use crate::server::{
     ids::{Issuer, UserId},
     session::{Admission, Found, SessionId},
@@ -62,15 +60,20 @@ impl SignIn {
         asking: &Asking,
         error: SignInError,
     ) -> Completion {
-        if let Some(session) = asking.session {
-            let until = (asking.arrived + self.rules.patience).max(tokio::time::Instant::now() + LOOK_EVERY);
-            match timeout_at(until, self.sessions.find(session)).await {
-                Ok(Ok(Found::SignedIn(_))) => return Completion::GoOn(received.envelope.return_to.clone()),
-                Ok(Ok(Found::Disabled)) => return self.failed(received, state, SignInError::UserDisabled, None),
-                Ok(Ok(Found::Nobody)) => {}
-                Ok(Err(_)) | Err(_) => return self.failed(received, state, SignInError::StoreUnavailable, None),
-            }
+        match self.by_session(received, state, asking).await {
+            Some(completion) => completion,
+            None => self.failed(received, state, error, None),
         }
-        self.failed(received, state, error, None)
+    }
+
+    /// What the browser's session decides; `None`: nobody is signed in.
+    pub(super) async fn by_session(&self, received: &Received, state: &str, asking: &Asking) -> Option<Completion> {
+        let session = asking.session?;
+        Some(match timeout_at(self.look_until(asking), self.sessions.find(session)).await {
+            Ok(Ok(Found::SignedIn(_))) => Completion::GoOn(received.envelope.return_to.clone()),
+            Ok(Ok(Found::Disabled)) => self.failed(received, state, SignInError::UserDisabled, None),
+            Ok(Ok(Found::Nobody)) => return None,
+            Ok(Err(_)) | Err(_) => self.failed(received, state, SignInError::StoreUnavailable, None),
+        })
     }
 }

@@ -171,6 +171,7 @@ impl SignIn {
             drop(job);
             if not_claimed && listed.sign_in.exchanges.lock().len() < MOST_WAITING {
                 // The store knows nothing of it, so whoever asks next has to find it here; then it may be tried again.
+                // Where too many linger already, it may be at once.
                 sleep(LINGER).await;
             }
         };

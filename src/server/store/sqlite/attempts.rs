@@ -1,6 +1,6 @@
 //! Table `login_attempts`.
 
-use sqlx::FromRow;
+use sqlx::{FromRow, Sqlite, Transaction};
 
 use super::Files;
 use crate::server::{
@@ -210,6 +210,26 @@ pub(super) async fn close_delivery(files: &Files, id: AttemptId) -> Result<(), S
         .bind(key(id))
         .bind(Transition::Close.from().as_str())
         .execute(&files.writer)
+        .await?;
+    Ok(())
+}
+
+/// Interrupts what runs for a browser, and closes what is verified for it.
+pub(super) async fn end_of_browser(
+    transaction: &mut Transaction<'static, Sqlite>,
+    browser: BrowserHash,
+) -> Result<(), StoreError> {
+    let browser = browser.as_bytes().to_vec();
+    sqlx::query("UPDATE login_attempts SET state = ? WHERE browser = ? AND state = ?")
+        .bind(Transition::Withdraw.to().as_str())
+        .bind(&browser)
+        .bind(Transition::Withdraw.from().as_str())
+        .execute(&mut **transaction)
+        .await?;
+    sqlx::query("UPDATE login_attempts SET delivery = NULL WHERE browser = ? AND state = ?")
+        .bind(&browser)
+        .bind(Transition::Close.from().as_str())
+        .execute(&mut **transaction)
         .await?;
     Ok(())
 }

@@ -3,9 +3,8 @@
 use sqlx::FromRow;
 use time::OffsetDateTime;
 
-use super::Files;
+use super::{Files, attempts};
 use crate::server::{
-    attempt::Transition,
     ids::{AttemptId, BrowserHash, Issuer, ProviderId, SessionHash, UserId},
     store::{SessionRecord, StoreError, array, from_millis, to_millis},
 };
@@ -104,22 +103,11 @@ pub(super) async fn delete(files: &Files, id: SessionHash) -> Result<(), StoreEr
 }
 
 pub(super) async fn end_of_browser(files: &Files, browser: BrowserHash, now: OffsetDateTime) -> Result<(), StoreError> {
-    let browser = browser.as_bytes().to_vec();
     let mut transaction = files.write().await?;
-    sqlx::query("UPDATE login_attempts SET state = ? WHERE browser = ? AND state = ?")
-        .bind(Transition::Withdraw.to().as_str())
-        .bind(&browser)
-        .bind(Transition::Withdraw.from().as_str())
-        .execute(&mut *transaction)
-        .await?;
-    sqlx::query("UPDATE login_attempts SET delivery = NULL WHERE browser = ? AND state = ?")
-        .bind(&browser)
-        .bind(Transition::Close.from().as_str())
-        .execute(&mut *transaction)
-        .await?;
+    attempts::end_of_browser(&mut transaction, browser).await?;
     sqlx::query("UPDATE login_sessions SET expires_at = min(expires_at, ?), delivered_by = NULL WHERE browser = ?")
         .bind(to_millis(now))
-        .bind(&browser)
+        .bind(browser.as_bytes().to_vec())
         .execute(&mut *transaction)
         .await?;
     Ok(transaction.commit().await?)
