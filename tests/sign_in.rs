@@ -857,6 +857,29 @@ async fn sign_out_ends_what_parallel_callbacks_have_left_behind() {
 }
 
 #[tokio::test]
+async fn sign_out_interrupts_what_another_tab_still_waits_for() {
+    let scene = Scene::patient().await;
+    let browser = scene.browser();
+    browser.get(&scene.url("/auth/oidc/login")).await;
+    let (one, two) = (browser.callback_url(&scene, "/a").await, browser.callback_url(&scene, "/b").await);
+    assert!(browser.get(&one).await.sets_session());
+    let flow = browser.cookie(&scene, "vestibule-flow").unwrap();
+    scene.provider.hold(Endpoint::Token);
+    tokio::select! {
+        _ = browser.get(&two) => panic!("answered"),
+        () = scene.provider.wait_for(Endpoint::Token, 2) => {}
+    }
+    browser.post(&scene.url("/auth/logout"), "").await;
+    scene.provider.release(Endpoint::Token);
+    // As the tab does that had been there before: the answer that it gets last would bring the session back.
+    let back = scene.browser();
+    back.cookies.lock().unwrap().insert((scene.origin.clone(), "vestibule-flow".into()), flow);
+    back.follow(&scene, &two).await.unwrap().explains("interrupted");
+    assert!(!back.is_signed_in(&scene).await);
+    assert_eq!(scene.redeemed(), 2);
+}
+
+#[tokio::test]
 async fn a_reference_finds_the_steps_of_its_sign_in() {
     let scene = Scene::patient().await;
     let browser = scene.browser();

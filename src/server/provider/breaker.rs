@@ -255,6 +255,36 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn what_was_sent_before_it_opened_says_nothing_about_the_trial() {
+        let breaker = Breaker::new(ProviderId::new("p"));
+        let mut under_way: Vec<_> = (0..20).map(|_| breaker.pass().ok().unwrap()).collect();
+        for pass in under_way.drain(..5) {
+            pass.failed(&down(), NOON);
+        }
+        tokio::time::advance(PAUSE).await;
+        let trial = breaker.pass().ok().unwrap();
+        for pass in under_way {
+            pass.failed(&down(), NOON);
+        }
+        assert_eq!(breaker.pass().err().unwrap().until, Instant::now() + TRIAL, "the trial is still under way");
+        trial.failed(&down(), NOON);
+        assert_eq!(breaker.pass().err().unwrap().until, Instant::now() + 2 * PAUSE, "doubled once");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_trial_that_hangs_is_joined_by_another_and_cannot_end_that_one() {
+        let breaker = open();
+        tokio::time::advance(PAUSE).await;
+        let hanging = breaker.pass().ok().unwrap();
+        tokio::time::advance(TRIAL_ALONE).await;
+        let second = breaker.pass().ok().unwrap();
+        drop(hanging);
+        assert!(breaker.pass().is_err(), "the second is still under way");
+        second.answered();
+        assert!(breaker.pass().is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_provider_that_asks_for_time_is_given_it_up_to_a_minute() {
         for (asks, waits) in [(None, 2), (Some(45), 45), (Some(3600), 60)] {
             let breaker = Breaker::new(ProviderId::new("p"));
