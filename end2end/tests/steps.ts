@@ -46,9 +46,15 @@ export async function atCallback(page: Page, status: number, clicks: () => Promi
   return answer;
 }
 
-/** As far as the waiting page. Without script it asks for itself all the time, so that the heading is no sign. */
-export function waitAt(page: Page, provider: IdentityProvider, person: Person, wanted: string): Promise<Response> {
-  return atCallback(page, 200, () => signInAt(page, provider, person, wanted));
+/**
+ * As far as the waiting page. Without script it asks for itself all the time, so that the heading is no sign; and the
+ * answer alone is none either, since a browser that has not shown it yet goes back from somewhere else.
+ */
+export async function waitAt(page: Page, provider: IdentityProvider, person: Person, wanted: string): Promise<Response> {
+  const waiting = await atCallback(page, 200, () => signInAt(page, provider, person, wanted));
+  const { origin } = new URL(waiting.url());
+  await page.waitForURL(url => url.origin === origin, { waitUntil: 'domcontentloaded' });
+  return waiting;
 }
 
 /** All the way. */
