@@ -202,12 +202,12 @@ table! {
     operator "Only the person can change it, as long as it meets single people. If everybody meets it: the site is served over plain http under an https `public_url` (browsers refuse `Secure` cookies there), or a proxy drops `Set-Cookie`."
 
     AlreadyUsed = "already_used", 409, INFO, Failed, You, BeginAgain;
-    when "The attempt was used with another code; or it has been delivered and nobody is signed in any more."
+    when "The attempt was answered with another code before; or it has been delivered and nobody is signed in any more."
     en "This sign-in has been used already",
-        "Every sign-in works once. This one has been completed before, and nobody is signed in with it now. That is usual after going back in the history or opening an old tab.",
+        "Every sign-in works once, and the answer to this one has come before. That is usual after going back in the history or opening an old tab.",
         "Begin again. It takes only a moment."
     de "Diese Anmeldung wurde bereits verwendet",
-        "Jede Anmeldung gilt einmal. Diese wurde schon abgeschlossen, und es ist jetzt niemand mehr damit angemeldet. Das ist üblich, wenn man im Verlauf zurückgeht oder einen alten Tab öffnet.",
+        "Jede Anmeldung gilt einmal, und die Antwort auf diese ist schon früher eingetroffen. Das ist üblich, wenn man im Verlauf zurückgeht oder einen alten Tab öffnet.",
         "Beginnen Sie neu. Das dauert nur einen Augenblick."
     operator "Back, a restored tab, or Back after sign-out. Nothing to mend. Two different codes for one attempt (see the log) mean that somebody tries to replay answers, or a provider that answers twice."
 
@@ -474,11 +474,11 @@ table! {
     StoreUnavailable = "store_unavailable", 503, ERROR, Pause, Operator, TryAgain;
     when "Our database cannot be reached; nothing is lost."
     en "This site is not available for a moment",
-        "This site cannot reach its own database just now. Nothing is lost: your sign-in can be completed as soon as it is back.",
-        "Wait a moment and try again. You do not have to begin anew."
+        "This site cannot reach its own database just now. If you were signed in, you still are. If you were just signing in, that goes on once the database is back.",
+        "Wait a moment and try again. If it takes minutes, a sign-in has to be begun again; the next page will say so."
     de "Diese Website ist kurz nicht verfügbar",
-        "Diese Website erreicht gerade ihre eigene Datenbank nicht. Es ist nichts verloren: Ihre Anmeldung kann abgeschlossen werden, sobald sie wieder da ist.",
-        "Warten Sie einen Augenblick, und versuchen Sie es erneut. Sie müssen nicht neu beginnen."
+        "Diese Website erreicht gerade ihre eigene Datenbank nicht. Waren Sie angemeldet, so sind Sie es noch. Waren Sie gerade dabei, so geht es weiter, sobald die Datenbank wieder da ist.",
+        "Warten Sie einen Augenblick, und versuchen Sie es erneut. Dauert es Minuten, so muss eine Anmeldung neu begonnen werden; die nächste Seite sagt es dann."
     operator "`/readyz` says more. MongoDB: reachable, a primary elected, credentials valid? SQLite: disk full, file or folder not writable, file on a network drive? It recovers without a restart."
 
     TooManyFailures = "too_many_failures", 429, WARN, Pause, Nobody, BeginAgain;
