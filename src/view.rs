@@ -22,6 +22,8 @@ mod problem;
 #[cfg(feature = "ssr")]
 mod shell;
 #[cfg(feature = "ssr")]
+mod signed_in;
+#[cfg(feature = "ssr")]
 mod signed_out;
 #[cfg(all(test, feature = "ssr"))]
 mod tests;
@@ -37,6 +39,7 @@ pub use self::{
     login::{Choice, Login, login},
     problem::{Action, Problem, problem},
     shell::{AssetUrls, Shell},
+    signed_in::signed_in,
     signed_out::{SignedOut, signed_out},
     waiting::{Waiting, waiting},
 };

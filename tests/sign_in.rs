@@ -5,10 +5,11 @@
 #[path = "support/scene.rs"]
 mod scene;
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use reqwest::{Method, StatusCode};
 use scene::{MOST_HEADER_BYTES, Scene, query};
+use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
 use vestibule::server::demo::{Behaviour, CallbackEdit, Endpoint, Fault, Profile, ProviderConfig, RateLimit, Rule};
 
 #[tokio::test]
@@ -427,21 +428,73 @@ async fn going_in_circles_is_explained() {
 }
 
 #[tokio::test]
+async fn a_browser_that_has_another_key_each_time_is_not_sent_to_and_fro_for_ever() {
+    let scene = Scene::patient().await;
+    let browser = scene.browser();
+    let mut url = scene.url("/auth/oidc/login?return_to=/app");
+    let mut answers = 0;
+    let page = loop {
+        if url.starts_with(&scene.url("/auth/oidc/callback")) {
+            answers += 1;
+            assert!(answers < 20, "a loop");
+            let other = scene.browser();
+            other.start(&scene, "/").await;
+            let key = other.cookie(&scene, "vestibule-flow").unwrap();
+            browser.cookies.lock().unwrap().insert((scene.origin.clone(), "vestibule-flow".into()), key);
+        }
+        let page = browser.get(&url).await;
+        if !page.status.is_redirection() {
+            break page;
+        }
+        url = reqwest::Url::parse(&url).unwrap().join(page.location()).unwrap().to_string();
+    };
+    page.explains("other_browser");
+    // One that a person began, and six by themselves.
+    assert_eq!(scene.provider.count(Endpoint::Authorize), 7);
+    assert_eq!((scene.redeemed(), scene.count("login_attempts").await), (0, 0), "nothing is consumed");
+}
+
+#[tokio::test]
 async fn a_signed_in_person_is_sent_on_but_not_for_ever() {
     let scene = Scene::patient().await;
     let browser = scene.browser();
     browser.sign_in(&scene).await;
     let start = scene.url("/auth/oidc/login?return_to=/app");
-    let mut turns = 0;
+    let (mut redirects, mut pages) = (0, 0);
     let page = loop {
-        turns += 1;
-        assert!(turns < 20, "a loop");
-        match browser.follow(&scene, &start).await {
-            Err(landed) => assert_eq!(landed, "/app"),
-            Ok(page) => break page,
+        let page = browser.get(&start).await;
+        if page.status == StatusCode::SEE_OTHER {
+            assert_eq!((page.location(), pages), ("/app", 0));
+            redirects += 1;
+        } else if page.status == StatusCode::OK {
+            assert!(page.body.contains(r#"<meta http-equiv="refresh" content="0;url=/app">"#), "{}", page.body);
+            assert!(page.body.contains(r#"href="/app""#), "{}", page.body);
+            pages += 1;
+            assert!(pages < 100, "a loop");
+        } else {
+            break page;
         }
     };
     page.explains("sign_in_loop");
+    // A browser follows 20 redirects: two for each of these, and those of the sign-in before.
+    assert!(redirects <= 6, "{redirects}");
+    assert!(pages >= 20, "twenty tabs that come one after the other are no loop: {pages}");
+    let clicked = browser.get(&format!("{start}&again=1")).await;
+    assert_eq!((clicked.status, clicked.location()), (StatusCode::SEE_OTHER, "/app"), "a click begins anew");
+}
+
+#[tokio::test]
+async fn an_application_that_changes_the_page_each_time_goes_in_circles_too() {
+    let scene = Scene::patient().await;
+    let browser = scene.browser();
+    browser.sign_in(&scene).await;
+    for turn in 0..100 {
+        let page = browser.get(&scene.url(&format!("/auth/oidc/login?return_to=/app?turn={turn}"))).await;
+        if page.status == StatusCode::CONFLICT {
+            return page.explains("sign_in_loop");
+        }
+    }
+    panic!("a loop");
 }
 
 #[tokio::test]
@@ -489,6 +542,50 @@ async fn a_restart_between_start_and_callback_loses_nothing() {
     scene.set_keys(&[11]);
     scene.start().await;
     browser.follow(&scene, &late).await.unwrap().explains("state_invalid");
+}
+
+#[tokio::test]
+async fn a_damaged_database_signs_nobody_out() {
+    let mut scene = Scene::patient().await;
+    let browser = scene.browser();
+    browser.sign_in(&scene).await;
+    scene.stop().await;
+    let sound = damage(&scene.database, "login_sessions").await;
+    scene.start().await;
+    let page = browser.get(&scene.url("/auth/account")).await;
+    page.explains("store_unavailable");
+    assert_eq!(page.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(!page.header("retry-after").is_empty());
+    assert!(browser.cookie(&scene, "vestibule").is_some(), "the cookie is kept");
+    scene.stop().await;
+    for journal in ["wal", "shm"] {
+        let _ = std::fs::remove_file(scene.database.with_extension(format!("db-{journal}")));
+    }
+    std::fs::write(&scene.database, sound).unwrap();
+    scene.start().await;
+    assert!(browser.is_signed_in(&scene).await);
+}
+
+/// Overwrites where the file keeps `table`; returns the file as it was.
+async fn damage(file: &Path, table: &str) -> Vec<u8> {
+    let mut connection = SqliteConnection::connect_with(&SqliteConnectOptions::new().filename(file)).await.unwrap();
+    sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection).await.unwrap();
+    let size: u32 = sqlx::query_scalar("PRAGMA page_size").fetch_one(&mut connection).await.unwrap();
+    let roots: Vec<u32> = sqlx::query_scalar("SELECT rootpage FROM sqlite_schema WHERE tbl_name = ? AND rootpage > 0")
+        .bind(table)
+        .fetch_all(&mut connection)
+        .await
+        .unwrap();
+    connection.close().await.unwrap();
+    let sound = std::fs::read(file).unwrap();
+    let mut damaged = sound.clone();
+    let size = usize::try_from(size).unwrap();
+    for root in roots {
+        let end = usize::try_from(root).unwrap() * size;
+        damaged[end - size..end].fill(0xff);
+    }
+    std::fs::write(file, damaged).unwrap();
+    sound
 }
 
 #[tokio::test]
@@ -789,6 +886,37 @@ async fn a_provider_that_fails_in_a_row_is_left_alone_and_no_code_is_wasted_on_i
     for code in scene.provider.redemptions() {
         assert!(code.presented <= 1);
     }
+}
+
+#[tokio::test]
+async fn a_code_that_is_dead_by_now_is_not_sent() {
+    let scene = Scene::patient().await;
+    scene.browser().sign_in(&scene).await;
+    scene.provider.forget_requests();
+    scene.provider.behave(Rule::standing(Behaviour::Fault { at: Endpoint::Token, fault: Fault::html(502) }));
+    for _ in 0..5 {
+        let browser = scene.browser();
+        let callback = browser.callback_url(&scene, "/").await;
+        browser.follow(&scene, &callback).await.unwrap().explains("provider_server_error");
+    }
+    let held = scene.browser();
+    let callback = held.callback_url(&scene, "/reports").await;
+    // The address of the page that goes on by itself, which says when the answer came.
+    let waiting = scene.url(held.get(&callback).await.location());
+    held.get(&waiting).await.explains("provider_down");
+    scene.provider.behave_well();
+    scene.later(56);
+    let page = loop {
+        let page = held.get(&waiting).await;
+        // What it said last holds for a few seconds.
+        if page.status != StatusCode::SERVICE_UNAVAILABLE {
+            break page;
+        }
+        page.explains("provider_down");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    };
+    page.explains("attempt_expired");
+    assert_eq!(scene.redeemed(), 5, "the sixth code was not sent");
 }
 
 #[tokio::test]

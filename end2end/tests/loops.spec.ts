@@ -20,7 +20,7 @@ for (const [way, offer] of Object.entries(WAYS)) {
     await certified.signIn(page, certified.newcomer());
     await expectProblem(page, 'sign_in_loop');
     expect(recorder.of(CALLBACK)).toHaveLength(1);
-    expect(recorder.of(START).length).toBeLessThan(10);
+    expect(recorder.of(START).length).toBeLessThan(50);
 
     // The application has been mended: one click, and one is there.
     application.clear();

@@ -56,6 +56,15 @@ for (const [which, pageOf] of [['their own pages', (n: number) => `/tabs/${n}`],
   });
 }
 
+test('twenty tabs opened one after the other for the same page while signed in are no loop', async ({ page, context, house }) => {
+  await signIn(page, house.certified, house.certified.newcomer());
+  for (let n = 0; n < TABS; n += 1) {
+    const tab = await context.newPage();
+    await tab.goto(startAt(house.certified, '/tabs'));
+    await tab.waitForURL('/tabs');
+  }
+});
+
 test('twenty tabs restored for the same page while signed in are no loop', async ({ page, context, house }) => {
   await signIn(page, house.certified, house.certified.newcomer());
   const opened = await tabs(context);

@@ -44,6 +44,8 @@ pub(super) enum Refresh<'a> {
     /// After so many seconds. Without script it is loaded anew in any case; with it, one that only looks again is left
     /// alone until something has changed.
     After(u32, Option<&'a str>),
+    /// At once.
+    AtOnce(&'a str),
     /// At once, but only where no script runs.
     WithoutScript(&'a str),
 }
@@ -58,6 +60,7 @@ impl Shell<'_> {
         content: impl FnOnce() -> V,
     ) -> String {
         let assets = self.assets;
+        let at_once = |path| format!("0;url={}", own_path(path));
         let (when, again) = match refresh {
             Refresh::Never => (None, None),
             Refresh::After(seconds, path) => {
@@ -73,10 +76,15 @@ impl Shell<'_> {
                 };
                 (Some(format!("{seconds}{url}")), Some(again))
             }
-            Refresh::WithoutScript(path) => (Some(format!("0;url={}", own_path(path))), None),
+            Refresh::AtOnce(path) | Refresh::WithoutScript(path) => (Some(at_once(path)), None),
         };
         let refresh = when.map(|when| {
-            view! { <noscript><meta http-equiv="refresh" content=when /></noscript> }
+            let meta = view! { <meta http-equiv="refresh" content=when /> };
+            if matches!(refresh, Refresh::AtOnce(_)) {
+                meta.into_any()
+            } else {
+                view! { <noscript>{meta}</noscript> }.into_any()
+            }
         });
         let script = match script {
             Script::None => None,

@@ -61,6 +61,7 @@ fn every_page(lang: Lang, name: &str) -> Vec<(&'static str, bool, String)> {
         ("login, one", false, {
             login(&shell, &Login { choices: vec![choice(false)], refresh: false, account: None })
         }),
+        ("signed in", false, signed_in(&shell, name)),
         ("waiting", true, waiting(&shell, &page)),
         ("problem", true, problem(&shell, &hostile)),
         ("problem, silent", false, problem(&shell, &silent)),
@@ -243,6 +244,7 @@ fn write_every_page() {
         );
         let provider = Some("Example".into());
         let other_account = Some("/auth/oidc/login?prompt=login".into());
+        write("signed-in", signed_in(&shell, "/reports/42"));
         write("signed-out", signed_out(&shell, &SignedOut { provider, again: "/auth/login".into(), other_account }));
         for error in SignInError::ALL {
             let mut page = problem_of(*error, *lang);

@@ -99,6 +99,8 @@ pub struct Pages {
     pub signed_in_as: &'static str,
     /// To the account page.
     pub to_account: &'static str,
+    /// Title of the page for one who is signed in already.
+    pub signed_in: &'static str,
     /// Title of the waiting page.
     pub waiting: &'static str,
     /// Which provider is waited for.
@@ -164,6 +166,7 @@ static PAGES_EN: Pages = Pages {
     checks_again: "This page looks again every few seconds.",
     signed_in_as: "You are signed in as {}.",
     to_account: "Go to your account",
+    signed_in: "You are signed in",
     waiting: "Completing Sign In",
     waiting_for: "You are back from {}. Its answer is being checked; this takes a moment.",
     go_on: "Continue",
@@ -204,6 +207,7 @@ static PAGES_DE: Pages = Pages {
     checks_again: "Diese Seite sieht alle paar Sekunden erneut nach.",
     signed_in_as: "Sie sind angemeldet als {}.",
     to_account: "Zu Ihrem Konto",
+    signed_in: "Sie sind angemeldet",
     waiting: "Anmeldung wird abgeschlossen",
     waiting_for: "Sie sind von {} zurück. Die Antwort wird gerade geprüft, das dauert einen Augenblick.",
     go_on: "Weiter",

@@ -5,18 +5,19 @@ use std::{
     net::{IpAddr, SocketAddr, TcpListener},
     path::PathBuf,
     sync::{
-        Mutex,
-        atomic::{AtomicU32, Ordering},
+        Arc, Mutex,
+        atomic::{AtomicI64, AtomicU32, Ordering},
     },
     time::Duration,
 };
 
 use mongodb::bson::{Document, doc};
 use reqwest::{Method, StatusCode, header::HeaderMap};
+use time::OffsetDateTime;
 use tokio::{runtime::Runtime, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use vestibule::server::{
-    ambient::Ambient,
+    ambient::{Ambient, Clock},
     app,
     demo::{Client, DemoPerson, Profile, ProviderConfig, RunningProvider},
     ids::{Issuer, ProviderId},
@@ -39,11 +40,22 @@ pub struct Scene {
     /// Where the program listens.
     pub address: SocketAddr,
     keys: Vec<u8>,
+    clock: Arc<Ahead>,
     tweak: fn(&mut Settings),
     neighbour: Option<RunningProvider>,
     running: Mutex<Option<Running>>,
     second: Mutex<Option<Running>>,
     _folder: tempfile::TempDir,
+}
+
+/// The program's clock: so many seconds ahead of the system's.
+#[derive(Default)]
+struct Ahead(AtomicI64);
+
+impl Clock for Ahead {
+    fn now(&self) -> OffsetDateTime {
+        Ambient::system().now() + time::Duration::seconds(self.0.load(Ordering::Relaxed))
+    }
 }
 
 /// A program, in a runtime of its own: killing it ends whatever it has spawned.
@@ -54,9 +66,10 @@ struct Running {
 }
 
 impl Running {
-    async fn start(settings: Settings) -> Self {
+    async fn start(settings: Settings, clock: Arc<Ahead>) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let bound = runtime.spawn(async { app::bind(settings, Ambient::system()).await });
+        let ambient = Ambient { clock, ..Ambient::system() };
+        let bound = runtime.spawn(async { app::bind(settings, ambient).await });
         let bound = bound.await.unwrap().unwrap();
         let shutdown = CancellationToken::new();
         let task = runtime.spawn(bound.serve(shutdown.clone()));
@@ -177,6 +190,7 @@ impl Scene {
             admin: free_address(),
             address,
             keys: vec![7],
+            clock: Arc::default(),
             tweak,
             neighbour: None,
             running: Mutex::new(None),
@@ -189,14 +203,14 @@ impl Scene {
 
     /// Starts the program (again), with the same settings, database and keys.
     pub async fn start(&mut self) {
-        let running = Running::start(self.settings(self.address, self.admin)).await;
+        let running = Running::start(self.settings(self.address, self.admin), self.clock.clone()).await;
         *self.running.lock().unwrap() = Some(running);
     }
 
     /// Starts a second program on the same database; returns its origin. Browsers go there by [`Browser::go_through`].
     pub async fn start_second(&self) -> String {
         let address = free_address();
-        let running = Running::start(self.settings(address, free_address())).await;
+        let running = Running::start(self.settings(address, free_address()), self.clock.clone()).await;
         *self.second.lock().unwrap() = Some(running);
         format!("http://{address}")
     }
@@ -245,6 +259,11 @@ impl Scene {
     /// The secret keys of the next start, by their seeds.
     pub fn set_keys(&mut self, seeds: &[u8]) {
         self.keys = seeds.to_vec();
+    }
+
+    /// Moves the program's clock on; the provider's stays.
+    pub fn later(&self, seconds: i64) {
+        self.clock.0.fetch_add(seconds, Ordering::Relaxed);
     }
 
     pub fn url(&self, path: &str) -> String {

@@ -312,8 +312,12 @@ pub async fn start(visit: Visit, method: Method, RawQuery(query): RawQuery) -> R
     let same = Start { clicked: false, ..start.clone() }.path();
     match visit.app.sign_in.start(start, visit.asking.clone()).await {
         StartOutcome::Started(started) => visit.off_to_the_provider(&started),
-        StartOutcome::SignedIn { return_to, browser } => {
-            let mut response = see_other(return_to.as_str());
+        StartOutcome::SignedIn { return_to, browser, by_redirect } => {
+            let mut response = if by_redirect {
+                see_other(return_to.as_str())
+            } else {
+                visit.page(StatusCode::OK, view::signed_in(&visit.shell(), return_to.as_str()))
+            };
             visit.set_flow(&mut response, &browser);
             response
         }

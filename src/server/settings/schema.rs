@@ -167,8 +167,8 @@ keys! {
         "`sqlite://PATH` (relative to the working directory) for one process, or `mongodb://…/NAME` or `mongodb+srv://…/NAME` for one or several.";
     SECRET_KEYS: Root "secret_keys", Kind::Secrets, Unset::Otherwise("with SQLite: made at the first start and kept beside the database as `PATH.key`, mode 0600; with MongoDB it must be given"), "[\"<43 characters>\"]",
         "Keys of at least 32 bytes, base64url; the first seals, all open. To rotate: append the new key everywhere, then move it to the front, and drop the old one a day later. In its file: one key a line. Make one with `openssl rand -base64 32 \\| tr '+/' '-_'`.";
-    TRUSTED_PROXIES: Root "trusted_proxies", Kind::List, Unset::Default("[]"), "[\"127.0.0.1\", \"10.0.0.0/8\"]",
-        "Addresses or networks of the proxies whose `X-Forwarded-For` is believed. It decides whose failures are counted together, nothing else.";
+    TRUSTED_PROXIES: Root "trusted_proxies", Kind::List, Unset::Default("[]"), "[\"127.0.0.1\", \"172.20.0.0/24\"]",
+        "Addresses or networks of the proxies whose `X-Forwarded-For` is believed. It decides whose failures are counted together, nothing else. As narrow as can be: whoever is in such a network can claim any address.";
 
     PROVIDER_ID: Provider "id", Kind::Text, Unset::Fault, "\"authelia\"",
         "Its name in URLs (`provider=`): letters, digits, `-` and `_`, 64 at most. Unique.";

@@ -20,9 +20,12 @@ pub const COOKIE_LIFE: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 const SOON: Duration = Duration::from_secs(30);
 /// Sign-ins through the provider in a row before the circle is explained: the second.
 const MOST_SIGN_INS: u8 = 2;
-/// Starts while signed in, in a row. Higher, since each of many tabs restored together may make one; a browser
-/// follows 20 redirects, and this stays below.
-const MOST_BOUNCES: u8 = 6;
+/// Starts while signed in that are answered by a redirect. A browser follows 20 in a row, of which the sign-in before
+/// has taken some and each start in a circle takes two; a page in between begins their count anew.
+const MOST_REDIRECTS: u8 = 5;
+/// Starts while signed in, in a row, whatever the page: an application may put something new into it each time. Each of
+/// many tabs restored together makes one.
+const MOST_BOUNCES: u8 = 40;
 
 /// 256 random bits that one browser holds and nobody else.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,8 +73,19 @@ struct Circle {
     return_to: [u8; 8],
     /// Sign-ins for that page in a row without a click.
     sign_ins: u8,
-    /// Starts for that page in a row that found the person signed in.
+    /// Starts in a row that found the person signed in.
     bounces: u8,
+}
+
+/// How a start that finds the person signed in goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bounce {
+    /// By a redirect.
+    Redirect,
+    /// By a page that goes on by itself.
+    Page,
+    /// Not at all: it goes in circles.
+    Circle,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -141,15 +155,18 @@ impl Browser {
         self.circle = Some(Circle { ended: now, return_to: page, sign_ins, bounces: 0 });
     }
 
-    /// A start found the person signed in and sends them straight on. `false`: it has done so too often in a row.
-    pub fn may_bounce(&mut self, return_to: &ReturnTo, now: OffsetDateTime) -> bool {
+    /// A start found the person signed in and sends them straight on, unless that happened too often in a row.
+    pub fn bounce(&mut self, return_to: &ReturnTo, now: OffsetDateTime) -> Bounce {
         let page = return_to.fingerprint();
-        let (sign_ins, bounces) = match self.circle {
-            Some(last) if last.return_to == page && now <= last.ended + SOON => (last.sign_ins, last.bounces + 1),
-            _ => (0, 1),
-        };
+        let last = self.circle.filter(|last| now <= last.ended + SOON);
+        let sign_ins = last.filter(|last| last.return_to == page).map_or(0, |last| last.sign_ins);
+        let bounces = last.map_or(0, |last| last.bounces).saturating_add(1);
         self.circle = Some(Circle { ended: now, return_to: page, sign_ins, bounces });
-        bounces < MOST_BOUNCES
+        match bounces {
+            ..=MOST_REDIRECTS => Bounce::Redirect,
+            ..=MOST_BOUNCES => Bounce::Page,
+            _ => Bounce::Circle,
+        }
     }
 
     /// Whether one may go to the provider for `return_to`, or has just done so too often without a click.
@@ -216,7 +233,23 @@ mod tests {
     #[test]
     fn an_application_that_sends_a_signed_in_person_back_is_a_circle() {
         let mut browser = Browser::new(&Ambient::system());
-        let bounces = (0..20).take_while(|n| browser.may_bounce(&page("/a"), NOON + seconds(*n))).count();
-        assert_eq!(bounces, usize::from(MOST_BOUNCES) - 1);
+        let mut bounces = (0..50).map(|n| browser.bounce(&page("/a"), NOON + seconds(n)));
+        assert!(bounces.by_ref().take(5).all(|bounce| bounce == Bounce::Redirect));
+        assert!(bounces.by_ref().take(35).all(|bounce| bounce == Bounce::Page));
+        assert!(bounces.all(|bounce| bounce == Bounce::Circle));
+    }
+
+    #[test]
+    fn a_circle_whose_page_changes_each_time_is_one() {
+        let mut browser = Browser::new(&Ambient::system());
+        let mut bounces = (0..50).map(|n| browser.bounce(&page(&format!("/a?n={n}")), NOON + seconds(n)));
+        assert!(bounces.any(|bounce| bounce == Bounce::Circle));
+    }
+
+    #[test]
+    fn whoever_comes_now_and_then_is_sent_straight_on() {
+        let mut browser = Browser::new(&Ambient::system());
+        let mut bounces = (0..50).map(|n| browser.bounce(&page("/a"), NOON + seconds(n * 31)));
+        assert!(bounces.all(|bounce| bounce == Bounce::Redirect));
     }
 }

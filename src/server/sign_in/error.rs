@@ -502,12 +502,12 @@ table! {
     operator "The cap on exchanges in flight is reached, as a rule because the provider is slow: look at how long the step `token` takes. After an outage a short queue is normal."
 
     SignInLoop = "sign_in_loop", 409, WARN, Failed, Operator, BeginAgain;
-    when "For the second time in a row the application sent the person back right after a sign-in."
+    when "The application sent the person back right after a sign-in: for the second time in a row, or for the forty-first where they needed no provider for it."
     en "Signing in goes round in circles",
-        "You have been signed in, but the page you wanted sent you straight back to sign in, twice in a row. To keep this from going on for ever, it has been stopped here.",
+        "You have been signed in, but the page you wanted sent you straight back to sign in, again and again. To keep this from going on for ever, it has been stopped here.",
         "Begin again. If you end up here once more, please tell the administrator of this site."
     de "Die Anmeldung dreht sich im Kreis",
-        "Sie wurden angemeldet, doch die gewünschte Seite hat Sie zweimal nacheinander sofort wieder zur Anmeldung geschickt. Damit das nicht endlos weitergeht, wurde es hier angehalten.",
+        "Sie wurden angemeldet, doch die gewünschte Seite hat Sie immer wieder sofort zur Anmeldung geschickt. Damit das nicht endlos weitergeht, wurde es hier angehalten.",
         "Beginnen Sie neu. Wenn Sie wieder hier landen, wenden Sie sich bitte an die Administration dieser Website."
     operator "The application does not see the session: it is on another host than `public_url`, the proxy does not ask `/auth/verify` or drops the `Cookie` header, or the application sends people to sign in when it means 403. If the browser refuses the cookie, the site is not served over https."
 

@@ -5,7 +5,7 @@ use url::Url;
 
 use super::{
     Asking, Failure, SignIn,
-    browser::Browser,
+    browser::{Bounce, Browser},
     envelope::{Envelope, Secrets},
     error::SignInError,
     return_to::ReturnTo,
@@ -43,6 +43,8 @@ pub enum StartOutcome {
         return_to: ReturnTo,
         /// For the flow cookie.
         browser: Browser,
+        /// Otherwise by a page: the browser may have followed many redirects.
+        by_redirect: bool,
     },
     /// It cannot begin.
     Failed(Failure),
@@ -96,10 +98,12 @@ impl SignIn {
             let until = asking.arrived + self.rules.patience;
             match timeout_at(until, self.sessions.find(session)).await {
                 Ok(Ok(Found::SignedIn(_))) => {
-                    if !browser.may_bounce(&start.return_to, now) {
-                        return failed(SignInError::SignInLoop, None);
-                    }
-                    return StartOutcome::SignedIn { return_to: start.return_to, browser };
+                    let by_redirect = match browser.bounce(&start.return_to, now) {
+                        Bounce::Redirect => true,
+                        Bounce::Page => false,
+                        Bounce::Circle => return failed(SignInError::SignInLoop, None),
+                    };
+                    return StartOutcome::SignedIn { return_to: start.return_to, browser, by_redirect };
                 }
                 Ok(Ok(Found::Disabled)) => return failed(SignInError::UserDisabled, None),
                 Ok(Ok(Found::Nobody)) => {}

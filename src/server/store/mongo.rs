@@ -186,7 +186,6 @@ impl From<Error> for StoreError {
     fn from(error: Error) -> Self {
         match error.kind.as_ref() {
             ErrorKind::Bson(error) => Self::unreadable(error),
-            ErrorKind::InvalidResponse { message, .. } => Self::unreadable(message),
             ErrorKind::Command(error) => {
                 Self::unavailable(format_args!("{} ({}): {}", error.code_name, error.code, error.message))
             }

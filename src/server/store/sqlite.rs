@@ -236,13 +236,11 @@ fn is_busy(error: &sqlx::Error) -> bool {
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        const CORRUPT: u32 = 11;
-        const NOT_A_DATABASE: u32 = 26;
-        match (&error, result_code(&error)) {
-            (_, Some(CORRUPT | NOT_A_DATABASE))
-            | (sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::ColumnNotFound(_), _) => {
+        match error {
+            sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::ColumnNotFound(_) => {
                 Self::unreadable(error)
             }
+            // A damaged file, too: it says nothing about anybody.
             _ => Self::unavailable(error),
         }
     }
