@@ -162,10 +162,12 @@ impl Browser {
         let sign_ins = last.filter(|last| last.return_to == page).map_or(0, |last| last.sign_ins);
         let bounces = last.map_or(0, |last| last.bounces).saturating_add(1);
         self.circle = Some(Circle { ended: now, return_to: page, sign_ins, bounces });
-        match bounces {
-            ..=MOST_REDIRECTS => Bounce::Redirect,
-            ..=MOST_BOUNCES => Bounce::Page,
-            _ => Bounce::Circle,
+        if bounces <= MOST_REDIRECTS {
+            Bounce::Redirect
+        } else if bounces <= MOST_BOUNCES {
+            Bounce::Page
+        } else {
+            Bounce::Circle
         }
     }
 
