@@ -6,6 +6,8 @@ import { document, escaped, type Offer } from '../harness/application.ts';
 
 const LOOP = '/loop';
 
+test.setTimeout(120_000);
+
 const WAYS: Readonly<Record<string, (start: string) => Offer>> = {
   'a redirect': start => ({ status: 302, headers: { location: start } }),
   // No browser ever stops this one.
@@ -18,6 +20,8 @@ for (const [way, offer] of Object.entries(WAYS)) {
     application.offer(LOOP, offer(startAt(certified, LOOP)));
     await page.goto(LOOP);
     await certified.signIn(page, certified.newcomer());
+    // Forty turns, each of a page or two.
+    await expect(page.getByText('sign_in_loop', { exact: true })).toBeVisible({ timeout: 90_000 });
     await expectProblem(page, 'sign_in_loop');
     expect(recorder.of(CALLBACK)).toHaveLength(1);
     expect(recorder.of(START).length).toBeLessThan(50);

@@ -44,10 +44,10 @@ pub async fn open(database: &Database) -> Result<Arc<dyn Store>, StoreError> {
 /// Why the store could not answer. Never means "not found".
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// It cannot be reached, is too slow, read-only, full, failing over, or damaged; trying again later may help.
+    /// It cannot be reached, is too slow, read-only, full, failing over, or damaged: it tells nothing about anybody.
     #[error("store unavailable: {0}")]
     Unavailable(String),
-    /// It has a record that we cannot read.
+    /// It has something that we cannot read, or can do nothing with.
     #[error("store holds something unreadable: {0}")]
     Unreadable(String),
 }

@@ -288,7 +288,7 @@ pub async fn login(visit: Visit, RawQuery(query): RawQuery) -> Response {
     visit.page(StatusCode::OK, html)
 }
 
-/// `GET /auth/oidc/login`: 303 to the provider. Never on a prefetch, a sub-resource or a script's request.
+/// `GET /auth/oidc/login`: 303 to the provider, or straight on where somebody is signed in. Never on a prefetch, a sub-resource or a script's request.
 pub async fn start(visit: Visit, method: Method, RawQuery(query): RawQuery) -> Response {
     let asked = Asked::parse(query.as_deref());
     let return_to = visit.app.sign_in.return_to(asked.return_to.as_deref());

@@ -16,16 +16,20 @@ use crate::server::{
 /// How long the cookie lives; browsers allow no more.
 pub const COOKIE_LIFE: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 
-/// Coming back sooner than this after a sign-in for the same page, without a click, counts as going in circles.
+/// Coming back sooner than this, without a click, is another turn in a row.
 const SOON: Duration = Duration::from_secs(30);
-/// Sign-ins through the provider in a row before the circle is explained: the second.
+/// Sign-ins for the same page through the provider in a row before the circle is explained: the second.
 const MOST_SIGN_INS: u8 = 2;
-/// Starts while signed in that are answered by a redirect. A browser follows 20 in a row, of which the sign-in before
-/// has taken some and each start in a circle takes two; a page in between begins their count anew.
-const MOST_REDIRECTS: u8 = 5;
-/// Starts while signed in, in a row, whatever the page: an application may put something new into it each time. Each of
-/// many tabs restored together makes one.
-const MOST_BOUNCES: u8 = 40;
+/// What a sign-in counts for: about as many redirects as it takes.
+const SIGN_IN_HOPS: u8 = 4;
+/// What a start that finds the person signed in counts for.
+const BOUNCE_HOPS: u8 = 2;
+/// A browser follows 20 redirects in a row and then shows a page of its own. From here on such a start is answered by a
+/// page, which begins that count anew; the rest is for what the application and the provider take besides.
+const MOST_REDIRECTS: u8 = 10;
+/// Then it goes in circles, whatever the pages: an application may put something new into their addresses each time.
+/// Each of many tabs restored together makes a start.
+const MOST_HOPS: u8 = 80;
 
 /// 256 random bits that one browser holds and nobody else.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,15 +70,15 @@ pub struct Browser {
     circle: Option<Circle>,
 }
 
-/// How the last sign-ins ended.
+/// How the last sign-ins and starts of a signed-in person ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Circle {
     ended: OffsetDateTime,
     return_to: [u8; 8],
     /// Sign-ins for that page in a row without a click.
     sign_ins: u8,
-    /// Starts in a row that found the person signed in.
-    bounces: u8,
+    /// Turns in a row without a click, whatever the page, in hops.
+    hops: u8,
 }
 
 /// How a start that finds the person signed in goes on.
@@ -119,8 +123,8 @@ impl Browser {
     #[must_use]
     pub fn open(cookie: &str, keys: &Keyring) -> Option<Self> {
         let wire: Wire = keys.open(Purpose::Flow, &[], cookie)?.value;
-        let circle = wire.circle.and_then(|(ended, return_to, sign_ins, bounces)| {
-            Some(Circle { ended: from_millis(ended)?, return_to, sign_ins, bounces })
+        let circle = wire.circle.and_then(|(ended, return_to, sign_ins, hops)| {
+            Some(Circle { ended: from_millis(ended)?, return_to, sign_ins, hops })
         });
         let signed_out = wire.signed_out.and_then(from_millis);
         Some(Self { key: wire.key, signed_out, circle })
@@ -129,7 +133,7 @@ impl Browser {
     /// The cookie's value.
     #[must_use]
     pub fn seal(&self, keys: &Keyring, ambient: &Ambient) -> String {
-        let circle = self.circle.map(|c| (to_millis(c.ended), c.return_to, c.sign_ins, c.bounces));
+        let circle = self.circle.map(|c| (to_millis(c.ended), c.return_to, c.sign_ins, c.hops));
         keys.seal(
             Purpose::Flow,
             &[],
@@ -146,25 +150,28 @@ impl Browser {
     /// A sign-in that began at `started` has ended at its page.
     pub fn ended(&mut self, return_to: &ReturnTo, started: OffsetDateTime, now: OffsetDateTime) {
         let page = return_to.fingerprint();
-        let sign_ins = match self.circle {
-            // One begun before the last one ended is a parallel tab, not another turn.
-            Some(last) if last.return_to == page && started <= last.ended => last.sign_ins,
-            Some(last) if last.return_to == page && started <= last.ended + SOON => last.sign_ins.saturating_add(1),
-            _ => 1,
-        };
-        self.circle = Some(Circle { ended: now, return_to: page, sign_ins, bounces: 0 });
+        let last = self.circle.filter(|last| started <= last.ended + SOON);
+        // One begun before the last one ended is a parallel tab, not another turn.
+        let (sign_in, hops) = if last.is_some_and(|last| started <= last.ended) { (0, 0) } else { (1, SIGN_IN_HOPS) };
+        let same_page = last.filter(|last| last.return_to == page);
+        self.circle = Some(Circle {
+            ended: now,
+            return_to: page,
+            sign_ins: same_page.map_or(1, |last| last.sign_ins.saturating_add(sign_in)),
+            hops: last.map_or(SIGN_IN_HOPS, |last| last.hops.saturating_add(hops)),
+        });
     }
 
-    /// A start found the person signed in and sends them straight on, unless that happened too often in a row.
+    /// A start found the person signed in and sends them straight on, unless they have gone in circles.
     pub fn bounce(&mut self, return_to: &ReturnTo, now: OffsetDateTime) -> Bounce {
         let page = return_to.fingerprint();
         let last = self.circle.filter(|last| now <= last.ended + SOON);
         let sign_ins = last.filter(|last| last.return_to == page).map_or(0, |last| last.sign_ins);
-        let bounces = last.map_or(0, |last| last.bounces).saturating_add(1);
-        self.circle = Some(Circle { ended: now, return_to: page, sign_ins, bounces });
-        if bounces <= MOST_REDIRECTS {
+        let hops = last.map_or(0, |last| last.hops).saturating_add(BOUNCE_HOPS);
+        self.circle = Some(Circle { ended: now, return_to: page, sign_ins, hops });
+        if hops <= MOST_REDIRECTS {
             Bounce::Redirect
-        } else if bounces <= MOST_BOUNCES {
+        } else if hops <= MOST_HOPS {
             Bounce::Page
         } else {
             Bounce::Circle
@@ -174,8 +181,10 @@ impl Browser {
     /// Whether one may go to the provider for `return_to`, or has just done so too often without a click.
     #[must_use]
     pub fn may_start(&self, return_to: &ReturnTo, now: OffsetDateTime) -> bool {
-        !self.circle.is_some_and(|last| {
-            last.return_to == return_to.fingerprint() && now <= last.ended + SOON && last.sign_ins >= MOST_SIGN_INS
+        let last = self.circle.filter(|last| now <= last.ended + SOON);
+        last.is_none_or(|last| {
+            let sign_ins = if last.return_to == return_to.fingerprint() { last.sign_ins } else { 0 };
+            sign_ins < MOST_SIGN_INS && last.hops < MOST_HOPS
         })
     }
 }
@@ -245,7 +254,26 @@ mod tests {
     fn a_circle_whose_page_changes_each_time_is_one() {
         let mut browser = Browser::new(&Ambient::system());
         let mut bounces = (0..50).map(|n| browser.bounce(&page(&format!("/a?n={n}")), NOON + seconds(n)));
-        assert!(bounces.any(|bounce| bounce == Bounce::Circle));
+        assert!(bounces.by_ref().take(5).all(|bounce| bounce == Bounce::Redirect));
+        assert!(bounces.by_ref().take(35).all(|bounce| bounce == Bounce::Page));
+        assert!(bounces.all(|bounce| bounce == Bounce::Circle));
+
+        let mut browser = Browser::new(&Ambient::system());
+        let sign_ins = (0..50).take_while(|n| {
+            let (page, start) = (page(&format!("/a?n={n}")), NOON + seconds(*n * 5));
+            let may = browser.may_start(&page, start);
+            browser.ended(&page, start, start + seconds(2));
+            may
+        });
+        assert_eq!(sign_ins.count(), 20);
+    }
+
+    #[test]
+    fn redirects_of_a_sign_in_count_with_those_after_it() {
+        let mut browser = Browser::new(&Ambient::system());
+        browser.ended(&page("/a"), NOON, NOON);
+        let bounces = (1..9).map(|n| browser.bounce(&page("/a"), NOON + seconds(n)));
+        assert_eq!(bounces.take_while(|bounce| *bounce == Bounce::Redirect).count(), 3);
     }
 
     #[test]

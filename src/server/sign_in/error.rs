@@ -202,12 +202,12 @@ table! {
     operator "Only the person can change it, as long as it meets single people. If everybody meets it: the site is served over plain http under an https `public_url` (browsers refuse `Secure` cookies there), or a proxy drops `Set-Cookie`."
 
     AlreadyUsed = "already_used", 409, INFO, Failed, You, BeginAgain;
-    when "The attempt was answered with another code before; or it has been delivered and nobody is signed in any more."
+    when "The attempt was answered with another code before; or it has been delivered and nobody is signed in any more; or somebody has signed out in this browser since it began."
     en "This sign-in has been used already",
-        "Every sign-in works once, and the answer to this one has come before. That is usual after going back in the history or opening an old tab.",
+        "Every sign-in works once. This one has been answered before, or somebody has signed out here since it began. That is usual after going back in the history or opening an old tab.",
         "Begin again. It takes only a moment."
     de "Diese Anmeldung wurde bereits verwendet",
-        "Jede Anmeldung gilt einmal, und die Antwort auf diese ist schon früher eingetroffen. Das ist üblich, wenn man im Verlauf zurückgeht oder einen alten Tab öffnet.",
+        "Jede Anmeldung gilt einmal. Auf diese kam schon eine Antwort, oder hier hat sich seit ihrem Beginn jemand abgemeldet. Das ist üblich, wenn man im Verlauf zurückgeht oder einen alten Tab öffnet.",
         "Beginnen Sie neu. Das dauert nur einen Augenblick."
     operator "Back, a restored tab, or Back after sign-out. Nothing to mend. Two different codes for one attempt (see the log) mean that somebody tries to replay answers, or a provider that answers twice."
 
@@ -472,14 +472,14 @@ table! {
     operator "`users.auto_create` is false. Create the user beforehand, or switch it on. Somebody who had an account is known by issuer and subject: both change when the provider is set up anew or under another name."
 
     StoreUnavailable = "store_unavailable", 503, ERROR, Pause, Operator, TryAgain;
-    when "Our database cannot be reached; nothing is lost."
+    when "Our database cannot be reached, or is damaged; nobody is signed out by it."
     en "This site is not available for a moment",
-        "This site cannot reach its own database just now. If you were signed in, you still are. If you were just signing in, that goes on once the database is back.",
-        "Wait a moment and try again. If it takes minutes, a sign-in has to be begun again; the next page will say so."
+        "This site cannot reach its own database just now. That has not signed you out. If you were just signing in, that goes on once the database is back.",
+        "Wait a moment and try again. After about a minute a sign-in has to be begun again; the next page will say so."
     de "Diese Website ist kurz nicht verfügbar",
-        "Diese Website erreicht gerade ihre eigene Datenbank nicht. Waren Sie angemeldet, so sind Sie es noch. Waren Sie gerade dabei, so geht es weiter, sobald die Datenbank wieder da ist.",
-        "Warten Sie einen Augenblick, und versuchen Sie es erneut. Dauert es Minuten, so muss eine Anmeldung neu begonnen werden; die nächste Seite sagt es dann."
-    operator "`/readyz` says more. MongoDB: reachable, a primary elected, credentials valid? SQLite: disk full, file or folder not writable, file on a network drive? It recovers without a restart."
+        "Diese Website erreicht gerade ihre eigene Datenbank nicht. Abgemeldet sind Sie dadurch nicht. Waren Sie gerade dabei, sich anzumelden, so geht das weiter, sobald die Datenbank wieder da ist.",
+        "Warten Sie einen Augenblick, und versuchen Sie es erneut. Nach etwa einer Minute muss eine Anmeldung neu begonnen werden; die nächste Seite sagt es dann."
+    operator "`/readyz` says more. MongoDB: reachable, a primary elected, credentials valid? SQLite: disk full, file or folder not writable, file on a network drive? It recovers without a restart. Only where the log says `malformed` or `not a database`, the file is damaged: stop, put a backup in its place, start."
 
     TooManyFailures = "too_many_failures", 429, WARN, Pause, Nobody, BeginAgain;
     when "This visitor has caused too many failed sign-ins."
@@ -502,12 +502,12 @@ table! {
     operator "The cap on exchanges in flight is reached, as a rule because the provider is slow: look at how long the step `token` takes. After an outage a short queue is normal."
 
     SignInLoop = "sign_in_loop", 409, WARN, Failed, Operator, BeginAgain;
-    when "The application sent the person back right after a sign-in: for the second time in a row, or for the forty-first where they needed no provider for it."
+    when "The application sent the person back right after a sign-in: for the second time in a row for the same page; or twenty times whatever the page, forty where they needed no provider for it."
     en "Signing in goes round in circles",
-        "You have been signed in, but the page you wanted sent you straight back to sign in, again and again. To keep this from going on for ever, it has been stopped here.",
+        "Your browser has been sent here to sign in again and again within a short time, though you had just signed in. To keep this from going on for ever, it has been stopped here.",
         "Begin again. If you end up here once more, please tell the administrator of this site."
     de "Die Anmeldung dreht sich im Kreis",
-        "Sie wurden angemeldet, doch die gewünschte Seite hat Sie immer wieder sofort zur Anmeldung geschickt. Damit das nicht endlos weitergeht, wurde es hier angehalten.",
+        "Ihr Browser wurde in kurzer Zeit immer wieder hierher zur Anmeldung geschickt, obwohl Sie sich gerade angemeldet hatten. Damit das nicht endlos weitergeht, wurde es hier angehalten.",
         "Beginnen Sie neu. Wenn Sie wieder hier landen, wenden Sie sich bitte an die Administration dieser Website."
     operator "The application does not see the session: it is on another host than `public_url`, the proxy does not ask `/auth/verify` or drops the `Cookie` header, or the application sends people to sign in when it means 403. If the browser refuses the cookie, the site is not served over https."
 

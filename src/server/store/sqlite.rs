@@ -240,7 +240,7 @@ impl From<sqlx::Error> for StoreError {
             sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::ColumnNotFound(_) => {
                 Self::unreadable(error)
             }
-            // A damaged file, too: it says nothing about anybody.
+            // A damaged file, too.
             _ => Self::unavailable(error),
         }
     }
