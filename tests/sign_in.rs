@@ -5,11 +5,10 @@
 #[path = "support/scene.rs"]
 mod scene;
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
 use scene::{MOST_HEADER_BYTES, Scene, query};
-use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
 use vestibule::server::demo::{Behaviour, CallbackEdit, Endpoint, Fault, Profile, ProviderConfig, RateLimit, Rule};
 
 #[tokio::test]
@@ -563,7 +562,7 @@ async fn a_damaged_database_signs_nobody_out() {
     let browser = scene.browser();
     browser.sign_in(&scene).await;
     scene.stop().await;
-    let sound = damage(&scene.database, "login_sessions").await;
+    let sound = scene.damage("login_sessions").await;
     scene.start().await;
     for path in ["/auth/account", "/auth/oidc/login"] {
         let page = browser.get(&scene.url(path)).await;
@@ -574,41 +573,9 @@ async fn a_damaged_database_signs_nobody_out() {
     browser.post(&scene.url("/auth/logout"), "").await.explains("store_unavailable");
     assert!(browser.cookie(&scene, "vestibule").is_some(), "the cookie is kept");
     scene.stop().await;
-    for journal in ["wal", "shm"] {
-        let _ = std::fs::remove_file(scene.database.with_extension(format!("db-{journal}")));
-    }
-    std::fs::write(&scene.database, sound).unwrap();
+    scene.restore(&sound);
     scene.start().await;
     assert!(browser.is_signed_in(&scene).await);
-}
-
-/// Overwrites where the file keeps `table`; returns the file as it was.
-async fn damage(file: &Path, table: &str) -> Vec<u8> {
-    let mut connection = SqliteConnection::connect_with(&SqliteConnectOptions::new().filename(file)).await.unwrap();
-    loop {
-        let (busy, _, _): (i64, i64, i64) =
-            sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut connection).await.unwrap();
-        if busy == 0 {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    let size: u32 = sqlx::query_scalar("PRAGMA page_size").fetch_one(&mut connection).await.unwrap();
-    let roots: Vec<u32> = sqlx::query_scalar("SELECT rootpage FROM sqlite_schema WHERE tbl_name = ? AND rootpage > 0")
-        .bind(table)
-        .fetch_all(&mut connection)
-        .await
-        .unwrap();
-    connection.close().await.unwrap();
-    let sound = std::fs::read(file).unwrap();
-    let mut damaged = sound.clone();
-    let size = usize::try_from(size).unwrap();
-    for root in roots {
-        let end = usize::try_from(root).unwrap() * size;
-        damaged[end - size..end].fill(0xff);
-    }
-    std::fs::write(file, damaged).unwrap();
-    sound
 }
 
 #[tokio::test]
@@ -869,8 +836,8 @@ async fn many_refusals_at_the_provider_keep_nobody_behind_the_same_address_out()
     browser.sign_in(&scene).await;
 }
 
-#[tokio::test]
-async fn a_provider_that_fails_in_a_row_is_left_alone_and_no_code_is_wasted_on_it() {
+/// Five codes were sent, and no more are for the moment.
+async fn with_a_provider_that_has_failed_in_a_row() -> Scene {
     let scene = Scene::patient().await;
     scene.browser().sign_in(&scene).await;
     scene.provider.forget_requests();
@@ -880,6 +847,12 @@ async fn a_provider_that_fails_in_a_row_is_left_alone_and_no_code_is_wasted_on_i
         let callback = browser.callback_url(&scene, "/").await;
         browser.follow(&scene, &callback).await.unwrap().explains("provider_server_error");
     }
+    scene
+}
+
+#[tokio::test]
+async fn a_provider_that_fails_in_a_row_is_left_alone_and_no_code_is_wasted_on_it() {
+    let scene = with_a_provider_that_has_failed_in_a_row().await;
     let held = scene.browser();
     let callback = held.callback_url(&scene, "/reports").await;
     let page = held.follow(&scene, &callback).await.unwrap();
@@ -913,19 +886,11 @@ async fn a_provider_that_fails_in_a_row_is_left_alone_and_no_code_is_wasted_on_i
 
 #[tokio::test]
 async fn a_code_that_is_dead_by_now_is_not_sent() {
-    let scene = Scene::patient().await;
-    scene.browser().sign_in(&scene).await;
-    scene.provider.forget_requests();
-    scene.provider.behave(Rule::standing(Behaviour::Fault { at: Endpoint::Token, fault: Fault::html(502) }));
-    for _ in 0..5 {
-        let browser = scene.browser();
-        let callback = browser.callback_url(&scene, "/").await;
-        browser.follow(&scene, &callback).await.unwrap().explains("provider_server_error");
-    }
+    let scene = with_a_provider_that_has_failed_in_a_row().await;
     let held = scene.browser();
     let callback = held.callback_url(&scene, "/reports").await;
     // A code's life begins when it comes, not when the sign-in began.
-    scene.later(50);
+    scene.later(60);
     // The address of the page that goes on by itself, which says when the answer came.
     let waiting = scene.url(held.get(&callback).await.location());
     held.get(&waiting).await.explains("provider_down");

@@ -60,7 +60,6 @@ impl Shell<'_> {
         content: impl FnOnce() -> V,
     ) -> String {
         let assets = self.assets;
-        let at_once = |path| format!("0;url={}", own_path(path));
         let (when, again) = match refresh {
             Refresh::Never => (None, None),
             Refresh::After(seconds, path) => {
@@ -76,7 +75,7 @@ impl Shell<'_> {
                 };
                 (Some(format!("{seconds}{url}")), Some(again))
             }
-            Refresh::AtOnce(path) | Refresh::WithoutScript(path) => (Some(at_once(path)), None),
+            Refresh::AtOnce(path) | Refresh::WithoutScript(path) => (Some(format!("0;url={}", own_path(path))), None),
         };
         let refresh = when.map(|when| {
             let meta = view! { <meta http-equiv="refresh" content=when /> };

@@ -13,6 +13,7 @@ use std::{
 
 use mongodb::bson::{Document, doc};
 use reqwest::{Method, StatusCode, header::HeaderMap};
+use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
 use time::OffsetDateTime;
 use tokio::{runtime::Runtime, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -288,7 +289,7 @@ impl Scene {
             };
             return table.count_documents(filter).await.unwrap().try_into().unwrap();
         }
-        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&self.database);
+        let options = SqliteConnectOptions::new().filename(&self.database);
         let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
         let count = sqlx::query_scalar(sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {what}")));
         let count = count.fetch_one(&pool).await.unwrap();
@@ -298,10 +299,44 @@ impl Scene {
 
     /// Changes the database behind the program's back.
     pub async fn execute(&self, sql: &str) {
-        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&self.database);
+        let options = SqliteConnectOptions::new().filename(&self.database);
         let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
         sqlx::query(sqlx::AssertSqlSafe(sql.to_owned())).execute(&pool).await.unwrap();
         pool.close().await;
+    }
+
+    /// Overwrites where the file keeps `table`, while the program is stopped; returns the file as it was.
+    pub async fn damage(&self, table: &str) -> Vec<u8> {
+        let options = SqliteConnectOptions::new().filename(&self.database);
+        let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+        loop {
+            let checkpoint = sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut connection);
+            let (busy, _, _): (i64, i64, i64) = checkpoint.await.unwrap();
+            if busy == 0 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let size: u32 = sqlx::query_scalar("PRAGMA page_size").fetch_one(&mut connection).await.unwrap();
+        let roots = "SELECT rootpage FROM sqlite_schema WHERE tbl_name = ? AND rootpage > 0";
+        let roots: Vec<u32> = sqlx::query_scalar(roots).bind(table).fetch_all(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+        let sound = std::fs::read(&self.database).unwrap();
+        let mut damaged = sound.clone();
+        for root in roots {
+            let end = usize::try_from(root * size).unwrap();
+            damaged[end - usize::try_from(size).unwrap()..end].fill(0xff);
+        }
+        std::fs::write(&self.database, damaged).unwrap();
+        sound
+    }
+
+    /// Puts a file back, while the program is stopped.
+    pub fn restore(&self, sound: &[u8]) {
+        for journal in ["db-wal", "db-shm"] {
+            let _ = std::fs::remove_file(self.database.with_extension(journal));
+        }
+        std::fs::write(&self.database, sound).unwrap();
     }
 
     /// How often the provider's token endpoint was asked.

@@ -31,7 +31,7 @@ use crate::{
         session::{Found, SessionId, SignedIn},
         sign_in::{
             Asking, Completion, Failure,
-            browser::{Browser, COOKIE_LIFE},
+            browser::{Browser, COOKIE_LIFE, Onward},
             complete::{Manner, held},
             error::{SignInError, WayOn},
             return_to::ReturnTo,
@@ -288,7 +288,8 @@ pub async fn login(visit: Visit, RawQuery(query): RawQuery) -> Response {
     visit.page(StatusCode::OK, html)
 }
 
-/// `GET /auth/oidc/login`: 303 to the provider, or straight on where somebody is signed in. Never on a prefetch, a sub-resource or a script's request.
+/// `GET /auth/oidc/login`: 303 to the provider, or straight on where somebody is signed in. Never on a prefetch, a
+/// sub-resource or a script's request.
 pub async fn start(visit: Visit, method: Method, RawQuery(query): RawQuery) -> Response {
     let asked = Asked::parse(query.as_deref());
     let return_to = visit.app.sign_in.return_to(asked.return_to.as_deref());
@@ -312,11 +313,11 @@ pub async fn start(visit: Visit, method: Method, RawQuery(query): RawQuery) -> R
     let same = Start { clicked: false, ..start.clone() }.path();
     match visit.app.sign_in.start(start, visit.asking.clone()).await {
         StartOutcome::Started(started) => visit.off_to_the_provider(&started),
-        StartOutcome::SignedIn { return_to, browser, by_redirect } => {
-            let mut response = if by_redirect {
-                see_other(return_to.as_str())
-            } else {
-                visit.page(StatusCode::OK, view::signed_in(&visit.shell(), return_to.as_str()))
+        StartOutcome::SignedIn { return_to, browser, onward } => {
+            let to = return_to.as_str();
+            let mut response = match onward {
+                Onward::Redirect => see_other(to),
+                Onward::Page => visit.page(StatusCode::OK, view::signed_in(&visit.shell(), to)),
             };
             visit.set_flow(&mut response, &browser);
             response

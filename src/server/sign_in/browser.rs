@@ -24,11 +24,11 @@ const MOST_SIGN_INS: u8 = 2;
 const SIGN_IN_HOPS: u8 = 4;
 /// What a start that finds the person signed in counts for.
 const BOUNCE_HOPS: u8 = 2;
-/// A browser follows 20 redirects in a row and then shows a page of its own. From here on such a start is answered by a
-/// page, which begins that count anew; the rest is for what the application and the provider take besides.
+/// With more hops than these such a start is answered by a page: a browser follows 20 redirects in a row and then shows
+/// one of its own, and the application and the provider take some, too.
 const MOST_REDIRECTS: u8 = 10;
-/// Then it goes in circles, whatever the pages: an application may put something new into their addresses each time.
-/// Each of many tabs restored together makes a start.
+/// With more, it goes in circles, whatever the pages: an application may put something new into their addresses each
+/// time. Each of many tabs restored together makes a start.
 const MOST_HOPS: u8 = 80;
 
 /// 256 random bits that one browser holds and nobody else.
@@ -81,15 +81,13 @@ struct Circle {
     hops: u8,
 }
 
-/// How a start that finds the person signed in goes on.
+/// How a start that finds the person signed in leads on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bounce {
+pub enum Onward {
     /// By a redirect.
     Redirect,
-    /// By a page that goes on by itself.
+    /// By a page that goes on by itself, which begins the browser's count of redirects anew.
     Page,
-    /// Not at all: it goes in circles.
-    Circle,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -151,31 +149,29 @@ impl Browser {
     pub fn ended(&mut self, return_to: &ReturnTo, started: OffsetDateTime, now: OffsetDateTime) {
         let page = return_to.fingerprint();
         let last = self.circle.filter(|last| started <= last.ended + SOON);
-        // One begun before the last one ended is a parallel tab, not another turn.
-        let (sign_in, hops) = if last.is_some_and(|last| started <= last.ended) { (0, 0) } else { (1, SIGN_IN_HOPS) };
         let same_page = last.filter(|last| last.return_to == page);
-        self.circle = Some(Circle {
-            ended: now,
-            return_to: page,
-            sign_ins: same_page.map_or(1, |last| last.sign_ins.saturating_add(sign_in)),
-            hops: last.map_or(SIGN_IN_HOPS, |last| last.hops.saturating_add(hops)),
-        });
+        // One begun before the last one ended is a parallel tab, not another turn.
+        let parallel = |last: Circle| started <= last.ended;
+        let sign_ins = same_page.map_or(1, |last| last.sign_ins.saturating_add(u8::from(!parallel(last))));
+        let hops =
+            last.map_or(
+                SIGN_IN_HOPS,
+                |last| {
+                    if parallel(last) { last.hops } else { last.hops.saturating_add(SIGN_IN_HOPS) }
+                },
+            );
+        self.circle = Some(Circle { ended: now, return_to: page, sign_ins, hops });
     }
 
-    /// A start found the person signed in and sends them straight on, unless they have gone in circles.
-    pub fn bounce(&mut self, return_to: &ReturnTo, now: OffsetDateTime) -> Bounce {
+    /// A start found the person signed in and sends them straight on. `None`: they go in circles.
+    pub fn bounce(&mut self, return_to: &ReturnTo, now: OffsetDateTime) -> Option<Onward> {
         let page = return_to.fingerprint();
         let last = self.circle.filter(|last| now <= last.ended + SOON);
         let sign_ins = last.filter(|last| last.return_to == page).map_or(0, |last| last.sign_ins);
         let hops = last.map_or(0, |last| last.hops).saturating_add(BOUNCE_HOPS);
         self.circle = Some(Circle { ended: now, return_to: page, sign_ins, hops });
-        if hops <= MOST_REDIRECTS {
-            Bounce::Redirect
-        } else if hops <= MOST_HOPS {
-            Bounce::Page
-        } else {
-            Bounce::Circle
-        }
+        let onward = if hops <= MOST_REDIRECTS { Onward::Redirect } else { Onward::Page };
+        (hops <= MOST_HOPS).then_some(onward)
     }
 
     /// Whether one may go to the provider for `return_to`, or has just done so too often without a click.
@@ -245,18 +241,18 @@ mod tests {
     fn an_application_that_sends_a_signed_in_person_back_is_a_circle() {
         let mut browser = Browser::new(&Ambient::system());
         let mut bounces = (0..50).map(|n| browser.bounce(&page("/a"), NOON + seconds(n)));
-        assert!(bounces.by_ref().take(5).all(|bounce| bounce == Bounce::Redirect));
-        assert!(bounces.by_ref().take(35).all(|bounce| bounce == Bounce::Page));
-        assert!(bounces.all(|bounce| bounce == Bounce::Circle));
+        assert!(bounces.by_ref().take(5).all(|bounce| bounce == Some(Onward::Redirect)));
+        assert!(bounces.by_ref().take(35).all(|bounce| bounce == Some(Onward::Page)));
+        assert!(bounces.all(|bounce| bounce.is_none()));
     }
 
     #[test]
     fn a_circle_whose_page_changes_each_time_is_one() {
         let mut browser = Browser::new(&Ambient::system());
         let mut bounces = (0..50).map(|n| browser.bounce(&page(&format!("/a?n={n}")), NOON + seconds(n)));
-        assert!(bounces.by_ref().take(5).all(|bounce| bounce == Bounce::Redirect));
-        assert!(bounces.by_ref().take(35).all(|bounce| bounce == Bounce::Page));
-        assert!(bounces.all(|bounce| bounce == Bounce::Circle));
+        assert!(bounces.by_ref().take(5).all(|bounce| bounce == Some(Onward::Redirect)));
+        assert!(bounces.by_ref().take(35).all(|bounce| bounce == Some(Onward::Page)));
+        assert!(bounces.all(|bounce| bounce.is_none()));
 
         let mut browser = Browser::new(&Ambient::system());
         let sign_ins = (0..50).take_while(|n| {
@@ -273,13 +269,13 @@ mod tests {
         let mut browser = Browser::new(&Ambient::system());
         browser.ended(&page("/a"), NOON, NOON);
         let bounces = (1..9).map(|n| browser.bounce(&page("/a"), NOON + seconds(n)));
-        assert_eq!(bounces.take_while(|bounce| *bounce == Bounce::Redirect).count(), 3);
+        assert_eq!(bounces.take_while(|bounce| *bounce == Some(Onward::Redirect)).count(), 3);
     }
 
     #[test]
     fn whoever_comes_now_and_then_is_sent_straight_on() {
         let mut browser = Browser::new(&Ambient::system());
         let mut bounces = (0..50).map(|n| browser.bounce(&page("/a"), NOON + seconds(n * 31)));
-        assert!(bounces.all(|bounce| bounce == Bounce::Redirect));
+        assert!(bounces.all(|bounce| bounce == Some(Onward::Redirect)));
     }
 }

@@ -5,7 +5,7 @@ use url::Url;
 
 use super::{
     Asking, Failure, SignIn,
-    browser::{Bounce, Browser},
+    browser::{Browser, Onward},
     envelope::{Envelope, Secrets},
     error::SignInError,
     return_to::ReturnTo,
@@ -43,8 +43,8 @@ pub enum StartOutcome {
         return_to: ReturnTo,
         /// For the flow cookie.
         browser: Browser,
-        /// Otherwise by a page: the browser may have followed many redirects.
-        by_redirect: bool,
+        /// By what.
+        onward: Onward,
     },
     /// It cannot begin.
     Failed(Failure),
@@ -98,12 +98,10 @@ impl SignIn {
             let until = asking.arrived + self.rules.patience;
             match timeout_at(until, self.sessions.find(session)).await {
                 Ok(Ok(Found::SignedIn(_))) => {
-                    let by_redirect = match browser.bounce(&start.return_to, now) {
-                        Bounce::Redirect => true,
-                        Bounce::Page => false,
-                        Bounce::Circle => return failed(SignInError::SignInLoop, None),
+                    let Some(onward) = browser.bounce(&start.return_to, now) else {
+                        return failed(SignInError::SignInLoop, None);
                     };
-                    return StartOutcome::SignedIn { return_to: start.return_to, browser, by_redirect };
+                    return StartOutcome::SignedIn { return_to: start.return_to, browser, onward };
                 }
                 Ok(Ok(Found::Disabled)) => return failed(SignInError::UserDisabled, None),
                 Ok(Ok(Found::Nobody)) => {}

@@ -240,7 +240,7 @@ impl From<sqlx::Error> for StoreError {
             sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::ColumnNotFound(_) => {
                 Self::unreadable(error)
             }
-            // A damaged file, too.
+            // A damaged file, too: `Unreadable` is of one record.
             _ => Self::unavailable(error),
         }
     }
