@@ -16,8 +16,8 @@ use std::sync::Arc;
 use crate::{
     outcome::Outcome,
     server::{
-        app::App,
         http::pages::{self, Visit},
+        state::App,
     },
 };
 

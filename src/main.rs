@@ -5,10 +5,9 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::{Parser, Subcommand};
 use tokio::runtime;
 use vestibule::server::{
-    ambient::SystemEntropy,
-    app,
+    clock::RealEntropy,
     settings::{Fault, Settings},
-    telemetry,
+    startup, telemetry,
 };
 
 /// Wrong usage or settings; `clap` ends with the same.
@@ -47,8 +46,8 @@ fn main() -> ExitCode {
     }
     match command.unwrap_or(Command::Serve(serve)) {
         Command::Serve(Serve { config }) => {
-            match Settings::load(config.as_deref(), std::env::vars_os(), &SystemEntropy) {
-                Ok(settings) => run(app::serve(settings)),
+            match Settings::load(config.as_deref(), std::env::vars_os(), &RealEntropy) {
+                Ok(settings) => run(startup::serve(settings)),
                 Err(faults) => mistaken(&faults),
             }
         }

@@ -3,12 +3,12 @@
 
 /// People: provisioning rules, claims mapping, roles.
 pub mod accounts;
-/// Time and randomness, handed in from outside.
-pub mod ambient;
-/// Settings to running program: listeners, background work, shutdown.
-pub mod app;
 /// The attempt as a state machine.
 pub mod attempt;
+/// Where a request comes from.
+pub mod client_address;
+/// Time and randomness, handed in from outside.
+pub mod clock;
 /// `vestibule demo`: a provider and people to try the program with.
 #[cfg(feature = "demo")]
 pub mod demo;
@@ -16,6 +16,8 @@ pub mod demo;
 pub mod http;
 /// Small types that carry meaning.
 pub mod ids;
+/// Everything that can go wrong, in one table.
+pub mod problem;
 /// The provider side: discovery, keys, client. `openidconnect` stays in here.
 pub mod provider;
 /// One readable table of routes and layers.
@@ -28,6 +30,10 @@ pub mod session;
 pub mod settings;
 /// The flow, a file per step.
 pub mod sign_in;
+/// Settings to running program: listeners, background work, shutdown.
+pub mod startup;
+/// What handlers share.
+pub mod state;
 /// Users, attempts and sessions, kept in MongoDB or SQLite.
 pub mod store;
 /// Logs and metrics.

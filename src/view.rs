@@ -37,7 +37,7 @@ pub use self::{
     account::{Account, Moment, account},
     display::display_name,
     login::{Choice, Login, login},
-    problem::{Action, Problem, problem},
+    problem::{Action, ProblemPage, problem},
     shell::{AssetUrls, Shell},
     signed_in::signed_in,
     signed_out::{SignedOut, signed_out},

@@ -9,7 +9,7 @@
 mod server {
     use std::{fs, path::Path};
 
-    use vestibule::view::{self, AssetUrls, Lang, Problem, Shell, Waiting};
+    use vestibule::view::{self, AssetUrls, Lang, ProblemPage, Shell, Waiting};
 
     #[test]
     fn the_fixtures_are_what_the_server_renders() {
@@ -55,7 +55,7 @@ mod server {
     }
 
     fn problem(lang: Lang, retry_in: Option<u32>) -> String {
-        let page = Problem {
+        let page = ProblemPage {
             code: "provider_busy".into(),
             reference: "7Q4M-X2KD".into(),
             kicker: None,

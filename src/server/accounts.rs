@@ -1,7 +1,7 @@
 //! People: who may sign in, as whom, and as what.
 
 use super::{
-    ambient::Ambient,
+    clock::System,
     provider::{Claims, VerifiedClaims},
     settings::UserRules,
     store::{Created, NewUser, Person, Profile, Role, Store, StoreError, User},
@@ -34,7 +34,7 @@ pub async fn admit(
     rules: &UserRules,
     verified: &VerifiedClaims,
     discovery_url: &str,
-    ambient: &Ambient,
+    system: &System,
 ) -> Result<Admitted, StoreError> {
     let claims = verified.claims();
     if !is_allowed(rules, claims) {
@@ -52,7 +52,7 @@ pub async fn admit(
             full_name: claims.name.clone(),
         },
         role,
-        now: ambient.now(),
+        now: system.now(),
     };
     let wanted = username(claims, person.subject.as_str());
     for attempt in 0..NAMES_TRIED {
@@ -64,7 +64,7 @@ pub async fn admit(
         }
         let user = NewUser {
             person: person.clone(),
-            username: variant(&wanted, attempt, ambient),
+            username: variant(&wanted, attempt, system),
             role: role.unwrap_or(rules.default_role),
         };
         match store.create_user(&user).await? {
@@ -137,12 +137,12 @@ fn is_reserved(name: &str) -> bool {
 }
 
 /// The wanted name, then with a number, then with random digits.
-fn variant(wanted: &str, attempt: u32, ambient: &Ambient) -> String {
+fn variant(wanted: &str, attempt: u32, system: &System) -> String {
     let base: String = wanted.chars().take(LONGEST_NAME - 9).collect();
     match attempt {
         0 => wanted.to_owned(),
         1..=5 => format!("{base}_{}", attempt + 1),
-        _ => format!("{base}_{}", hex::encode(ambient.bytes::<4>())),
+        _ => format!("{base}_{}", hex::encode(system.bytes::<4>())),
     }
 }
 
@@ -229,8 +229,8 @@ mod tests {
         claims.name = None;
         assert_eq!(username(&claims, "0123456789"), "a.b");
         assert_eq!(username(&Claims::default(), "0123456789"), "user_01234567");
-        assert_eq!(variant("alice", 0, &Ambient::system()), "alice");
-        assert_eq!(variant("alice", 1, &Ambient::system()), "alice_2");
-        assert!(variant(&"x".repeat(64), 9, &Ambient::system()).chars().count() <= 64);
+        assert_eq!(variant("alice", 0, &System::real()), "alice");
+        assert_eq!(variant("alice", 1, &System::real()), "alice_2");
+        assert!(variant(&"x".repeat(64), 9, &System::real()).chars().count() <= 64);
     }
 }

@@ -29,10 +29,10 @@ use std::net::SocketAddr;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    ambient::Ambient,
-    app,
+    clock::System,
     ids::{Issuer, ProviderId},
     settings::{ClientAuth, Database, ProviderSettings, SecretKey, Settings},
+    startup,
 };
 
 pub use clients::{Algorithm, Authentication, Client};
@@ -89,7 +89,7 @@ pub async fn demo() -> Result<(), String> {
     })?;
     let folder = std::env::temp_dir().join(format!("vestibule-demo-{}", std::process::id()));
     std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    let ambient = Ambient::system();
+    let system = System::real();
     let settings = Settings::demo(
         ProviderSettings {
             id: ProviderId::new("demo"),
@@ -101,17 +101,17 @@ pub async fn demo() -> Result<(), String> {
             ca_file: None,
         },
         Database::Sqlite { path: folder.join("vestibule.db") },
-        vec![SecretKey::new(Box::new(ambient.bytes::<32>().to_vec()))],
+        vec![SecretKey::new(Box::new(system.bytes::<32>().to_vec()))],
     );
     let url = settings.public_url.origin().to_owned();
-    let bound = app::bind(settings, ambient).await?;
+    let bound = startup::bind(settings, system).await?;
     let people = demo_people().into_iter().map(|person| format!("  {:8} {}\n", person.username, person.password));
     eprintln!("\nVestibule's demo is at {url}/\nSign in as one of (name, password):\n{}", people.collect::<String>());
     let shutdown = CancellationToken::new();
     tokio::spawn({
         let shutdown = shutdown.clone();
         async move {
-            app::asked_to_stop().await;
+            startup::asked_to_stop().await;
             shutdown.cancel();
         }
     });

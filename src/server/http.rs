@@ -4,8 +4,6 @@
 pub mod admin;
 /// Static files.
 pub mod assets;
-/// Where a request comes from.
-pub mod client;
 /// Cookies, by their raw header.
 pub mod cookies;
 /// Only our own pages may change something.

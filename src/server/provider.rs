@@ -54,7 +54,7 @@ use self::{
     verify::{Expected, IdTokenClaims, Refusal},
 };
 use super::{
-    ambient::Ambient,
+    clock::System,
     ids::{Issuer, ProviderId, Subject},
     settings::{ProviderSettings, PublicUrl},
     trace::Trace,
@@ -78,13 +78,13 @@ impl Providers {
     ///
     /// # Errors
     /// A sentence for the operator, naming the key and the mend (an unreadable `ca_file`, say).
-    pub fn new(settings: Vec<ProviderSettings>, public_url: &PublicUrl, ambient: &Ambient) -> Result<Self, String> {
+    pub fn new(settings: Vec<ProviderSettings>, public_url: &PublicUrl, system: &System) -> Result<Self, String> {
         settings
             .into_iter()
             .map(|settings| {
                 let id = settings.id.clone();
-                let provider = Provider::new(settings, public_url, ambient)
-                    .map_err(|fault| format!("provider `{id}`: {fault}"))?;
+                let provider =
+                    Provider::new(settings, public_url, system).map_err(|fault| format!("provider `{id}`: {fault}"))?;
                 Ok(Arc::new(provider))
             })
             .collect::<Result<_, _>>()
@@ -123,7 +123,7 @@ pub struct Provider {
     metadata: Kept<Metadata>,
     keys: Kept<CoreJsonWebKeySet>,
     breaker: Arc<Breaker>,
-    ambient: Ambient,
+    system: System,
 }
 
 /// Whether a sign-in could be begun now, as far as is known without asking.
@@ -284,7 +284,7 @@ pub enum ProviderFault {
 }
 
 impl Provider {
-    fn new(settings: ProviderSettings, public_url: &PublicUrl, ambient: &Ambient) -> Result<Self, String> {
+    fn new(settings: ProviderSettings, public_url: &PublicUrl, system: &System) -> Result<Self, String> {
         let registration = Arc::new(Registration::new(&settings, public_url)?);
         let discovery_url = registration.discovery_url()?;
         let http = match &settings.ca_file {
@@ -298,17 +298,17 @@ impl Provider {
             }
         };
         let http = Arc::new(http?);
-        let metadata = Kept::new("discovery", settings.id.clone(), METADATA, ambient.clone(), {
-            let (http, ours, url, id, ambient) = (
+        let metadata = Kept::new("discovery", settings.id.clone(), METADATA, system.clone(), {
+            let (http, ours, url, id, system) = (
                 Arc::clone(&http),
                 Arc::clone(&registration),
                 discovery_url.clone(),
                 settings.id.clone(),
-                ambient.clone(),
+                system.clone(),
             );
             move || {
                 let (http, ours, url, id, now) =
-                    (Arc::clone(&http), Arc::clone(&ours), url.clone(), id.clone(), ambient.now());
+                    (Arc::clone(&http), Arc::clone(&ours), url.clone(), id.clone(), system.now());
                 async move {
                     let document = http.document(Endpoint::Discovery, &url, Instant::now() + FETCH, now).await?;
                     let metadata = Metadata::check(&document, &ours)?;
@@ -318,10 +318,10 @@ impl Provider {
                 .boxed()
             }
         });
-        let keys = Kept::new("keys", settings.id.clone(), KEYS, ambient.clone(), {
-            let (http, metadata, ambient) = (Arc::clone(&http), metadata.clone(), ambient.clone());
+        let keys = Kept::new("keys", settings.id.clone(), KEYS, system.clone(), {
+            let (http, metadata, system) = (Arc::clone(&http), metadata.clone(), system.clone());
             move || {
-                let (http, metadata, now) = (Arc::clone(&http), metadata.clone(), ambient.now());
+                let (http, metadata, now) = (Arc::clone(&http), metadata.clone(), system.now());
                 async move {
                     let url = metadata.get().await?.jwks_uri.clone();
                     keys::read(http.document(Endpoint::Keys, &url, Instant::now() + FETCH, now).await?)
@@ -339,7 +339,7 @@ impl Provider {
             http,
             metadata,
             keys,
-            ambient: ambient.clone(),
+            system: system.clone(),
         })
     }
 
@@ -395,7 +395,7 @@ impl Provider {
         match fault.filter(|fault| fault.is_trouble()) {
             None => pass.answered(),
             Some(fault) => {
-                pass.failed(fault, self.ambient.now());
+                pass.failed(fault, self.system.now());
                 self.metadata.doubt();
             }
         }
@@ -450,7 +450,7 @@ impl Provider {
 
         let since = Instant::now();
         let tokens =
-            redeem::redeem(&self.http, &metadata, &self.registration, &redemption, trace.began(), &self.ambient).await;
+            redeem::redeem(&self.http, &metadata, &self.registration, &redemption, trace.began(), &self.system).await;
         trace.record("token", since, result(&tokens));
         if let Err(ProviderFault::ClientRefused { method, detail }) = &tokens {
             tracing::error!(
@@ -525,7 +525,7 @@ impl Provider {
             keys,
             nonce: &redemption.nonce,
             started: redemption.started,
-            now: self.ambient.now(),
+            now: self.system.now(),
         }
     }
 }

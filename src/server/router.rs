@@ -15,12 +15,12 @@ use tower::util::MapRequest;
 use tower_http::{catch_panic::CatchPanicLayer, timeout::RequestBodyTimeoutLayer};
 
 use super::{
-    app::App,
     http::{
         guard, headers,
         pages::{self, Arrived, Visit},
     },
-    sign_in::error::SignInError,
+    problem::Problem,
+    state::App,
 };
 use crate::paths;
 
@@ -99,12 +99,12 @@ async fn admit(State(app): State<Arc<App>>, request: Request, next: Next) -> Res
     let (parts, body) = request.into_parts();
     let refused = |error| Visit::of(app.clone(), &parts).problem(error);
     if header_bytes(&parts.headers) > LARGEST_HEADERS {
-        return refused(SignInError::HeadersTooLarge);
+        return refused(Problem::HeadersTooLarge);
     }
     // A provider's form post comes from another site; it is judged by its state.
     let is_answer = parts.uri.path() == paths::OIDC_CALLBACK;
     if !is_answer && !guard::is_same_origin(&parts.method, &parts.headers, &app.public_url) {
-        return refused(SignInError::CrossSite);
+        return refused(Problem::CrossSite);
     }
     next.run(Request::from_parts(parts, body)).await
 }
@@ -122,7 +122,7 @@ async fn server_function(State(app): State<Arc<App>>, request: Request) -> Respo
 /// A panic: the page says so, the log has it, the process lives.
 fn broken(app: &Arc<App>) -> Response {
     let (parts, ()) = Request::new(()).into_parts();
-    Visit::of(app.clone(), &parts).problem(SignInError::Internal)
+    Visit::of(app.clone(), &parts).problem(Problem::Internal)
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use sha2::Sha256;
 
 use super::{
-    ambient::Ambient,
+    clock::System,
     settings::{PublicUrl, SecretKey},
 };
 
@@ -102,8 +102,8 @@ impl Keyring {
 
     /// Seals `value` as URL-safe text. `context` binds it further; it must be given again to open.
     #[must_use]
-    pub fn seal<T: Serialize>(&self, purpose: Purpose, context: &[u8], value: &T, ambient: &Ambient) -> String {
-        URL_SAFE_NO_PAD.encode(self.seal_bytes(purpose, context, value, ambient))
+    pub fn seal<T: Serialize>(&self, purpose: Purpose, context: &[u8], value: &T, system: &System) -> String {
+        URL_SAFE_NO_PAD.encode(self.seal_bytes(purpose, context, value, system))
     }
 
     /// Opens what [`seal`](Self::seal) made. `None` for anything else, whatever the reason.
@@ -114,12 +114,12 @@ impl Keyring {
 
     /// [`seal`](Self::seal), as bytes.
     #[must_use]
-    pub fn seal_bytes<T: Serialize>(&self, purpose: Purpose, context: &[u8], value: &T, ambient: &Ambient) -> Vec<u8> {
+    pub fn seal_bytes<T: Serialize>(&self, purpose: Purpose, context: &[u8], value: &T, system: &System) -> Vec<u8> {
         // Serializing our own plain structs into memory and sealing a few hundred bytes cannot fail; were it to, the
         // empty envelope that results would simply not open.
         let Ok(plain) = postcard::to_allocvec(value) else { return Vec::new() };
         let Some(cipher) = self.cipher(purpose, self.current()) else { return Vec::new() };
-        let nonce = ambient.bytes::<NONCE>();
+        let nonce = system.bytes::<NONCE>();
         let aad = self.associated_data(purpose, context);
         let Ok(secret) = cipher.encrypt(XNonce::from_slice(&nonce), Payload { msg: &plain, aad: &aad }) else {
             return Vec::new();
@@ -192,7 +192,7 @@ mod tests {
     }
 
     fn sealed(keys: &Keyring) -> String {
-        keys.seal(Purpose::State, b"context", &"value", &Ambient::system())
+        keys.seal(Purpose::State, b"context", &"value", &System::real())
     }
 
     #[test]

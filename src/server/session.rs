@@ -9,7 +9,7 @@ use tower_sessions::{Session, session::Id};
 
 use self::records::{Facts, Records};
 use super::{
-    ambient::Ambient,
+    clock::System,
     ids::{AttemptId, BrowserHash, Issuer, ProviderId, SessionHash, UserId},
     settings::SessionRules,
     store::{SessionRecord, Store, StoreError, User},
@@ -107,15 +107,15 @@ pub struct Sessions {
     records: Arc<Records>,
     store: Arc<dyn Store>,
     rules: SessionRules,
-    ambient: Ambient,
+    system: System,
 }
 
 impl Sessions {
     /// Sessions in `store`.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, rules: SessionRules, ambient: Ambient) -> Self {
-        let records = Arc::new(Records::new(store.clone(), rules, ambient.clone()));
-        Self { records, store, rules, ambient }
+    pub fn new(store: Arc<dyn Store>, rules: SessionRules, system: System) -> Self {
+        let records = Arc::new(Records::new(store.clone(), rules, system.clone()));
+        Self { records, store, rules, system }
     }
 
     /// How long the cookie may live.
@@ -141,7 +141,7 @@ impl Sessions {
             self.bury(&session, facts).await?;
             return Ok(Found::Disabled);
         }
-        let now = self.ambient.now();
+        let now = self.system.now();
         if first_use.is_some() || now >= facts.last_seen + TOUCH_EVERY.min(self.rules.idle / 10) {
             facts.last_seen = now;
             // Who is signed in is known; that it cannot be noted (a store that can only be read) is no reason to deny it.
@@ -163,7 +163,7 @@ impl Sessions {
     /// The store; then nothing was delivered and it can be tried again.
     pub async fn admit(&self, admission: Admission, former: Option<SessionId>) -> Result<bool, StoreError> {
         let former = former.filter(|former| *former != admission.id);
-        let now = self.ambient.now();
+        let now = self.system.now();
         let record = SessionRecord {
             id: admission.id.hash(),
             browser: Some(admission.browser),
@@ -206,7 +206,7 @@ impl Sessions {
             None => None,
         };
         if let Some(browser) = browser {
-            self.store.end_browser(browser, self.ambient.now()).await?;
+            self.store.end_browser(browser, self.system.now()).await?;
         }
         Ok(provider)
     }
@@ -235,7 +235,7 @@ impl Sessions {
     /// Ends a session but leaves its record for the store to remove: a delivery under way at this moment finds the id
     /// taken, and cannot insert it anew.
     async fn bury(&self, session: &Session, mut facts: SessionRecord) -> Result<(), StoreError> {
-        facts.expires = facts.expires.min(self.ambient.now());
+        facts.expires = facts.expires.min(self.system.now());
         facts.delivered_by = None;
         self.save(session, &facts).await
     }
@@ -247,7 +247,7 @@ impl Sessions {
             self.store.close_delivery(attempt).await?;
         }
         if facts.user == *next {
-            facts.expires = facts.expires.min(self.ambient.now() + FORMER_SESSION);
+            facts.expires = facts.expires.min(self.system.now() + FORMER_SESSION);
             self.save(&session, &facts).await
         } else {
             self.bury(&session, facts).await

@@ -16,7 +16,7 @@ use secrecy::{SecretBox, SecretString};
 use url::Url;
 
 use super::{
-    ambient::Entropy,
+    clock::Entropy,
     ids::{Issuer, ProviderId},
     store::Role,
 };

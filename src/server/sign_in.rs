@@ -1,216 +1,25 @@
 //! The flow, a file per step. It knows no axum and no Leptos: a query, a browser and a moment go in, a
 //! `Completion` comes out.
 
-use std::{sync::Arc, time::Duration};
-
-use tokio::{sync::Semaphore, time::Instant};
-use tokio_util::task::TaskTracker;
-
-use self::{browser::Browser, error::SignInError, exchange::Exchanges, return_to::ReturnTo, visitor::Failures};
-use super::{
-    ambient::Ambient,
-    http::client::Visitor,
-    ids::Reference,
-    provider::Providers,
-    seal::Keyring,
-    session::{SessionId, Sessions},
-    settings::{PublicUrl, SignInRules, UserRules},
-    store::Store,
-};
-
 /// The authorization response, parsed strictly.
-pub mod answer;
+pub mod authorization_response;
+/// The start: off to the provider.
+pub mod authorize;
 /// The browser key and the flow cookie.
-pub mod browser;
+pub mod browser_cookie;
 /// The callback: from the provider's answer to a completion.
-pub mod complete;
-/// Verified to signed in: the session, and the page to go to.
-mod deliver;
-/// The sealed `state`.
-pub mod envelope;
-/// Everything that can go wrong, in one table.
-pub mod error;
+pub mod callback;
 /// The exchange: a task of its own, not the request's.
 mod exchange;
+/// The flow with everything it needs.
+mod flow;
 /// Where a person lands after signing in.
 pub mod return_to;
-/// The start: off to the provider.
-pub mod start;
+/// Verified to signed in: the session, and the page to go to.
+mod session;
+/// The sealed `state`.
+pub mod state;
 /// How much failure one visitor may cause.
 pub mod visitor;
 
-/// Exchanges that may run at once at one provider, as many as its client has slots.
-const EXCHANGES_PER_PROVIDER: usize = 32;
-/// Automatic restarts of one attempt: each tab of a browser that began without a cookie may need one, and one more for
-/// each time that cookies and answers cross. Two redirects each; a browser follows 20.
-const MOST_RESTARTS: u8 = 6;
-/// How much longer each restart waits than the one before, for keys that are still on their way to settle.
-const RESTART_PAUSE: Duration = Duration::from_millis(250);
-
-/// The sign-in flow with everything it needs.
-pub struct SignIn {
-    public_url: PublicUrl,
-    rules: SignInRules,
-    users: UserRules,
-    keys: Keyring,
-    providers: Arc<Providers>,
-    store: Arc<dyn Store>,
-    sessions: Arc<Sessions>,
-    failures: Failures,
-    exchanges: Exchanges,
-    tasks: TaskTracker,
-    ambient: Ambient,
-}
-
-/// What a [`SignIn`] is made of.
-pub struct Parts {
-    /// The only source of absolute links.
-    pub public_url: PublicUrl,
-    /// How long sign-ins may take.
-    pub rules: SignInRules,
-    /// Who may sign in.
-    pub users: UserRules,
-    /// Keys to seal with.
-    pub keys: Keyring,
-    /// The providers.
-    pub providers: Arc<Providers>,
-    /// The store.
-    pub store: Arc<dyn Store>,
-    /// The sessions.
-    pub sessions: Arc<Sessions>,
-    /// Where exchanges run, so that shutdown can wait for them.
-    pub tasks: TaskTracker,
-    /// Time and randomness.
-    pub ambient: Ambient,
-}
-
-/// The browser that makes a request, as far as it has shown itself.
-#[derive(Clone, Debug)]
-pub struct Asking {
-    /// From its flow cookie; `None` where it showed none of ours.
-    pub browser: Option<Browser>,
-    /// From its session cookie, unchecked.
-    pub session: Option<SessionId>,
-    /// Where it comes from.
-    pub visitor: Visitor,
-    /// When its request arrived; the patience counts from here.
-    pub arrived: Instant,
-}
-
-/// What became of a sign-in, or of the question about it.
-#[derive(Debug)]
-pub enum Completion {
-    /// Signed in: set both cookies and go.
-    Done {
-        /// Where to.
-        return_to: ReturnTo,
-        /// For the session cookie.
-        session: SessionId,
-        /// For the flow cookie.
-        browser: Browser,
-    },
-    /// Signed in before: go.
-    GoOn(ReturnTo),
-    /// Begin anew by itself: go to the provider.
-    Restart(start::Started),
-    /// Not yet.
-    Pending {
-        /// The callback's query that asks again; no code stands in it.
-        query: String,
-        /// The attempt's reference.
-        reference: Reference,
-        /// The provider's name for people.
-        provider: String,
-        /// Milliseconds to wait before the next question.
-        ask_again_in: u32,
-    },
-    /// It will not succeed.
-    Failed(Failure),
-}
-
-/// A sign-in that did not succeed.
-#[derive(Debug)]
-pub struct Failure {
-    /// Why.
-    pub error: SignInError,
-    /// Finds it in the log and, if it was claimed, in the store.
-    pub reference: Reference,
-    /// The callback's query that explains the same again; `None` where there is no state of ours to go by.
-    pub query: Option<String>,
-    /// Path of a new start at the same provider, for the same page.
-    pub begin_again: Option<String>,
-    /// Seconds until a new try makes sense.
-    pub retry_in: Option<u32>,
-}
-
-impl SignIn {
-    /// Ready to sign people in.
-    #[must_use]
-    pub fn new(parts: Parts) -> Self {
-        let caps =
-            parts.providers.iter().map(|provider| (provider.id().clone(), Semaphore::new(EXCHANGES_PER_PROVIDER)));
-        let exchanges = Exchanges::new(caps.map(|(id, cap)| (id, Arc::new(cap))).collect());
-        Self {
-            public_url: parts.public_url,
-            rules: parts.rules,
-            users: parts.users,
-            keys: parts.keys,
-            providers: parts.providers,
-            store: parts.store,
-            sessions: parts.sessions,
-            failures: Failures::new(),
-            exchanges,
-            tasks: parts.tasks,
-            ambient: parts.ambient,
-        }
-    }
-
-    /// How long the first answer may wait for everything awaited.
-    #[must_use]
-    pub const fn patience(&self) -> Duration {
-        self.rules.patience
-    }
-
-    /// Reads a flow cookie.
-    #[must_use]
-    pub fn browser(&self, cookie: &str) -> Option<Browser> {
-        Browser::open(cookie, &self.keys)
-    }
-
-    /// Writes a flow cookie.
-    #[must_use]
-    pub fn seal_browser(&self, browser: &Browser) -> String {
-        browser.seal(&self.keys, &self.ambient)
-    }
-
-    /// The browser after sign-out.
-    #[must_use]
-    pub fn signed_out_browser(&self) -> Browser {
-        Browser::signed_out(&self.ambient)
-    }
-
-    /// A page to return to, judged.
-    #[must_use]
-    pub fn return_to(&self, asked: Option<&str>) -> ReturnTo {
-        ReturnTo::judge(asked, &self.public_url)
-    }
-}
-
-impl SignInError {
-    /// One event with the stable code, as loud as its row says.
-    pub(super) fn log(self, message: &'static str) {
-        let code = self.code();
-        match self.level() {
-            tracing::Level::ERROR => tracing::error!(code, "{message}"),
-            tracing::Level::WARN => tracing::warn!(code, "{message}"),
-            tracing::Level::INFO => tracing::info!(code, "{message}"),
-            _ => tracing::debug!(code, "{message}"),
-        }
-    }
-
-    /// The same, where no span names the reference.
-    pub(super) fn log_with(self, reference: &Reference) {
-        let _entered = tracing::info_span!("request", reference = %reference).entered();
-        self.log("problem");
-    }
-}
+pub use self::flow::{Completion, Failure, Parts, RequestContext, SignIn};

@@ -11,8 +11,8 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use super::ambient::to_millis;
 use super::attempt::{AttemptState, Phase, Verdict};
+use super::clock::to_millis;
 use super::ids::{
     AttemptId, BrowserHash, CodeHash, Issuer, OwnerToken, ProviderId, Reference, SessionHash, Subject, UserId,
 };
@@ -351,7 +351,7 @@ fn username_key(username: &str) -> String {
 }
 
 fn from_millis(millis: i64) -> Result<OffsetDateTime, StoreError> {
-    super::ambient::from_millis(millis)
+    super::clock::from_millis(millis)
         .ok_or_else(|| StoreError::unreadable(format_args!("a time that is none: {millis} ms")))
 }
 

@@ -11,7 +11,7 @@ use super::{
 
 /// What a problem page shows.
 #[derive(Clone, Debug)]
-pub struct Problem {
+pub struct ProblemPage {
     /// The stable code.
     pub code: String,
     /// Finds the case in log and store.
@@ -51,7 +51,7 @@ pub struct Action {
 
 /// The problem page.
 #[must_use]
-pub fn problem(shell: &Shell<'_>, page: &Problem) -> String {
+pub fn problem(shell: &Shell<'_>, page: &ProblemPage) -> String {
     let lang = shell.lang;
     let refresh = page.refresh.as_ref().map_or(Refresh::Never, |(seconds, path)| Refresh::After(*seconds, Some(path)));
     let script = if page.script { Script::Panel { otherwise: None } } else { Script::None };

@@ -1,7 +1,7 @@
 //! What holds for every page.
 
 use super::*;
-use crate::server::sign_in::error::SignInError;
+use crate::server::problem::Problem;
 
 const HOSTILE: &str = "</title><script>alert(1)</script>\"'><img src=x onerror=alert(1)>&\u{202e}\u{200b}";
 
@@ -17,9 +17,9 @@ fn assets() -> AssetUrls {
 }
 
 /// The problem page as the router makes it from the table.
-pub(crate) fn problem_of(error: SignInError, lang: Lang) -> Problem {
+pub(crate) fn problem_of(error: Problem, lang: Lang) -> ProblemPage {
     let texts = error.texts(lang);
-    Problem {
+    ProblemPage {
         code: error.code().into(),
         reference: "7Q4M-X2KD".into(),
         kicker: error.kicker(lang).map(Into::into),
@@ -44,14 +44,14 @@ fn every_page(lang: Lang, name: &str) -> Vec<(&'static str, bool, String)> {
     let assets = assets();
     let shell = Shell { lang, assets: &assets };
     let choice = |available| Choice { name: name.into(), start: name.into(), available };
-    let mut hostile = problem_of(SignInError::Busy, lang);
+    let mut hostile = problem_of(Problem::Busy, lang);
     hostile.code = name.into();
     hostile.reference = name.into();
     hostile.action = Some(Action { label: name.into(), href: name.into(), post: true });
     hostile.second = Some(Action { label: name.into(), href: name.into(), post: false });
     hostile.retry_in = Some(30);
     hostile.refresh = Some((5, name.into()));
-    let silent = Problem { script: false, ..hostile.clone() };
+    let silent = ProblemPage { script: false, ..hostile.clone() };
     let page = Waiting { provider: name.into(), again: name.into(), query: name.into(), reference: name.into() };
     vec![
         ("login", false, {
@@ -140,7 +140,7 @@ fn no_page_needs_more_than_the_policy_allows() {
 fn every_error_is_explained_in_every_language() {
     let assets = assets();
     for lang in Lang::ALL {
-        for error in SignInError::ALL {
+        for error in Problem::ALL {
             let page = problem_of(*error, *lang);
             let html = problem(&Shell { lang: *lang, assets: &assets }, &page);
             let texts = error.texts(*lang);
@@ -246,12 +246,12 @@ fn write_every_page() {
         let other_account = Some("/auth/oidc/login?prompt=login".into());
         write("signed-in", signed_in(&shell, "/reports/42"));
         write("signed-out", signed_out(&shell, &SignedOut { provider, again: "/auth/login".into(), other_account }));
-        for error in SignInError::ALL {
+        for error in Problem::ALL {
             let mut page = problem_of(*error, *lang);
-            if matches!(error, SignInError::ProviderBusy | SignInError::TooManyFailures) {
+            if matches!(error, Problem::ProviderBusy | Problem::TooManyFailures) {
                 page.retry_in = Some(45);
                 page.second = Some(Action {
-                    label: SignInError::NotFound.way_on().label(*lang).into(),
+                    label: Problem::NotFound.way_on().label(*lang).into(),
                     href: "/".into(),
                     post: false,
                 });

@@ -64,7 +64,7 @@ pub(super) async fn authorize(
         Ok(request) => request,
         Err(refusal) => return refuse(refusal),
     };
-    let now = provider.config.ambient.now();
+    let now = provider.config.system.now();
     if let Some(username) = lock(&provider.standing).clone() {
         return answer(&provider, &request, &Session { username, signed_in_at: now });
     }
@@ -105,8 +105,8 @@ pub(super) async fn login(State(provider): State<Arc<Provider>>, body: Bytes) ->
         let problem = "Failed to confirm your identity.";
         return show_form(&provider, raw, request.client, StatusCode::UNAUTHORIZED, Some(problem));
     }
-    let session = Session { username: person.username.clone(), signed_in_at: provider.config.ambient.now() };
-    let id = token_text(&provider.config.ambient);
+    let session = Session { username: person.username.clone(), signed_in_at: provider.config.system.now() };
+    let id = token_text(&provider.config.system);
     let mut response = answer(&provider, &request, &session);
     lock(&provider.vault).begin_session(id.clone(), session);
     let secure = if provider.issuer.url.starts_with("https:") { "; Secure" } else { "" };
@@ -195,9 +195,9 @@ fn show_form(provider: &Provider, raw: &str, client: &Client, status: StatusCode
 /// Grants the request, in the order of parameters seen at Authelia.
 fn answer(provider: &Provider, request: &AuthorizationRequest<'_>, session: &Session) -> Response {
     let edits = provider.rules.callback();
-    let mut code = token_text(&provider.config.ambient);
+    let mut code = token_text(&provider.config.system);
     if provider.config.profile == Profile::Authelia {
-        code = format!("authelia_ac_{code}.{}", token_text(&provider.config.ambient));
+        code = format!("authelia_ac_{code}.{}", token_text(&provider.config.system));
     }
     for edit in &edits {
         if let CallbackEdit::LongCode(bytes) = edit {
@@ -212,7 +212,7 @@ fn answer(provider: &Provider, request: &AuthorizationRequest<'_>, session: &Ses
         nonce: request.nonce.map(str::to_owned),
         challenge: request.challenge.map(str::to_owned),
         signed_in_at: session.signed_in_at,
-        issued_at: provider.config.ambient.now(),
+        issued_at: provider.config.system.now(),
     };
     lock(&provider.vault).issue_code(code.clone(), grant);
     let mut answer = vec![pair("code", &code), pair("iss", &provider.issuer.url)];

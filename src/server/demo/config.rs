@@ -3,7 +3,7 @@
 use std::{io, net::SocketAddr, time::Duration};
 
 use super::{clients::Client, people::DemoPerson};
-use crate::server::ambient::Ambient;
+use crate::server::clock::System;
 
 /// Whose manners the provider has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +42,7 @@ pub struct ProviderConfig {
     /// Answer 400 to any `Host` but the issuer's, as Authelia does. Off, for proxies that do not pass it on.
     pub check_host: bool,
     /// Time and randomness.
-    pub ambient: Ambient,
+    pub system: System,
 }
 
 /// How many failures an address may cause within so long.
@@ -74,7 +74,7 @@ impl ProviderConfig {
             head_limit: if authelia { 4096 } else { 64 * 1024 },
             idle: Duration::from_secs(30),
             check_host: false,
-            ambient: Ambient::system(),
+            system: System::real(),
         }
     }
 

@@ -32,7 +32,7 @@ use super::{
     vault::Vault,
     wire::Connection,
 };
-use crate::server::ambient::Ambient;
+use crate::server::clock::System;
 
 /// Where the provider says it is.
 pub(super) struct Issuer {
@@ -122,10 +122,10 @@ impl Provider {
 
     /// An opaque token: at Authelia 99 bytes, named by its prefix.
     pub(super) fn opaque(&self, prefix: &str) -> String {
-        let random = token_text(&self.config.ambient);
+        let random = token_text(&self.config.system);
         match self.config.profile {
             Profile::Standard => random,
-            Profile::Authelia => format!("{prefix}{random}.{}", token_text(&self.config.ambient)),
+            Profile::Authelia => format!("{prefix}{random}.{}", token_text(&self.config.system)),
         }
     }
 
@@ -148,8 +148,8 @@ impl Provider {
 }
 
 /// 32 unpredictable bytes as text: 43 characters.
-pub(super) fn token_text(ambient: &Ambient) -> String {
-    encode(&ambient.bytes::<32>())
+pub(super) fn token_text(system: &System) -> String {
+    encode(&system.bytes::<32>())
 }
 
 /// JSON that is already text, not to be kept anywhere.

@@ -134,7 +134,7 @@ fn spend(
     if grant.client_id != client.id {
         return Err(Refused::grant("The code was issued to another client."));
     }
-    if provider.config.ambient.now() - grant.issued_at >= CODE_LIFE {
+    if provider.config.system.now() - grant.issued_at >= CODE_LIFE {
         return Err(Refused::grant("The code is older than 60 seconds."));
     }
     if redirect_uri != Some(&grant.redirect_uri) {
@@ -154,7 +154,7 @@ fn spend(
 
 fn issue(provider: &Provider, client: &Client, person: &DemoPerson, grant: &Grant, code: &str) -> Members {
     let heavy = provider.rules.heavy_tokens() || person.is_incident();
-    let now = provider.config.ambient.now();
+    let now = provider.config.system.now();
     let access_token = access_token(provider, client, person, grant, heavy);
     {
         let mut vault = lock(&provider.vault);
@@ -195,10 +195,10 @@ fn access_token(provider: &Provider, client: &Client, person: &DemoPerson, grant
     if !heavy {
         return provider.opaque("authelia_at_");
     }
-    let now = provider.config.ambient.now().unix_timestamp();
+    let now = provider.config.system.now().unix_timestamp();
     let claims = json!({
         "iss": provider.issuer.url, "sub": person.sub, "aud": [], "client_id": client.id, "scope": grant.scope,
-        "iat": now, "nbf": now, "exp": now + TOKEN_LIFE.whole_seconds(), "jti": token_text(&provider.config.ambient),
+        "iat": now, "nbf": now, "exp": now + TOKEN_LIFE.whole_seconds(), "jti": token_text(&provider.config.system),
         "groups": person.groups,
     });
     let claims = claims.as_object().cloned().unwrap_or_default();
@@ -214,7 +214,7 @@ fn id_token_claims(
     heavy: bool,
 ) -> Members {
     let authelia = provider.config.profile == Profile::Authelia;
-    let now = provider.config.ambient.now().unix_timestamp();
+    let now = provider.config.system.now().unix_timestamp();
     // The left half of the hash (Core 3.1.3.6).
     let at_hash: Vec<u8> = Sha256::digest(access_token).into_iter().take(16).collect();
     let mut claims: Vec<(&str, Value)> = vec![
@@ -231,7 +231,7 @@ fn id_token_claims(
         claims.extend([
             ("azp", json!(client.id)),
             ("amr", json!(["pwd", "kba"])),
-            ("jti", json!(token_text(&provider.config.ambient))),
+            ("jti", json!(token_text(&provider.config.system))),
         ]);
     }
     let own = claims.into_iter().map(|(name, value)| (name.to_owned(), value));

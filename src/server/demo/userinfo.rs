@@ -31,7 +31,7 @@ pub(super) async fn userinfo(
     if let Some(refusal) = provider.refuse_by_rate(peer.ip()) {
         return refusal;
     }
-    let now = provider.config.ambient.now();
+    let now = provider.config.system.now();
     let form = if method == Method::POST { Form::parse(&body) } else { Form::default() };
     let presented = bearer(&headers).or_else(|| form.one("access_token").ok().flatten());
     let token = presented.and_then(|text| lock(&provider.vault).token(text, now).cloned());

@@ -86,7 +86,7 @@ impl Connection {
         let number = self.provider.log.arrived(
             endpoint,
             &Arrival {
-                at: self.provider.config.ambient.now(),
+                at: self.provider.config.system.now(),
                 method: &head.method,
                 path: head.uri.path(),
                 query: head.uri.query().unwrap_or_default(),

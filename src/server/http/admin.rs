@@ -16,8 +16,8 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use crate::{
     paths,
     server::{
-        app::App, attempt::AttemptState, ids::Reference, provider::Availability, sign_in::error::SignInError,
-        store::Attempt, telemetry::Metrics,
+        attempt::AttemptState, ids::Reference, problem::Problem, provider::Availability, state::App, store::Attempt,
+        telemetry::Metrics,
     },
 };
 
@@ -72,12 +72,12 @@ async fn attempt(State(app): State<Arc<App>>, Path(reference): Path<String>) -> 
 fn trace(attempt: &Attempt) -> Value {
     let (state, code, retry_at) = match &attempt.state {
         AttemptState::Running { stale: false } => ("running", None, None),
-        AttemptState::Running { stale: true } => ("owner dead", Some(SignInError::Interrupted.code()), None),
+        AttemptState::Running { stale: true } => ("owner dead", Some(Problem::Interrupted.code()), None),
         AttemptState::Verified { .. } => ("verified", None, None),
         AttemptState::Failed { code, retry_at } => ("failed", Some(&**code), *retry_at),
-        AttemptState::Interrupted => ("interrupted", Some(SignInError::Interrupted.code()), None),
+        AttemptState::Interrupted => ("interrupted", Some(Problem::Interrupted.code()), None),
     };
-    let explained = code.and_then(SignInError::from_code);
+    let explained = code.and_then(Problem::from_code);
     json!({
         "reference": attempt.id.reference(),
         "provider": attempt.provider,
@@ -85,8 +85,8 @@ fn trace(attempt: &Attempt) -> Value {
         "claimed": moment(attempt.claimed),
         "state": state,
         "code": code,
-        "when": explained.map(SignInError::when),
-        "to_do": explained.map(SignInError::operator),
+        "when": explained.map(Problem::when),
+        "to_do": explained.map(Problem::operator),
         "retry_at": retry_at.map(moment),
         "steps": attempt.steps,
     })

@@ -17,7 +17,6 @@ use time::format_description::well_known::Rfc3339;
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    client::Visitor,
     cookies::{Cookie, Cookies},
     guard::{self, Fetch},
 };
@@ -25,18 +24,19 @@ use crate::{
     outcome::Outcome,
     paths,
     server::{
-        app::App,
+        client_address::ClientAddress,
         ids::{ProviderId, Reference},
+        problem::{Problem, WayOn},
         provider::Availability,
         session::{Found, SessionId, SignedIn},
         sign_in::{
-            Asking, Completion, Failure,
-            browser::{Browser, COOKIE_LIFE, Onward},
-            complete::{Manner, held},
-            error::{SignInError, WayOn},
+            Completion, Failure, RequestContext,
+            authorize::{Start, StartOutcome, Started},
+            browser_cookie::{Browser, COOKIE_LIFE, Onward},
+            callback::{Caller, held},
             return_to::ReturnTo,
-            start::{Start, StartOutcome, Started},
         },
+        state::App,
         store::StoreError,
     },
     view::{self, Lang, Shell},
@@ -51,7 +51,7 @@ pub struct Visit {
     app: Arc<App>,
     lang: Lang,
     headers: HeaderMap,
-    asking: Asking,
+    asking: RequestContext,
 }
 
 impl axum::extract::FromRequestParts<Arc<App>> for Visit {
@@ -74,10 +74,10 @@ impl Visit {
         let arrived = parts.extensions.get::<Arrived>().map_or_else(Instant::now, |arrived| arrived.0);
         let cookies = app.cookies;
         let headers = parts.headers.clone();
-        let asking = Asking {
+        let asking = RequestContext {
             browser: cookies.get(&headers, Cookie::Flow).and_then(|value| app.sign_in.browser(value)),
             session: cookies.get(&headers, Cookie::Session).and_then(SessionId::parse),
-            visitor: Visitor::behind(peer, &headers, &app.trusted_proxies),
+            visitor: ClientAddress::behind(peer, &headers, &app.trusted_proxies),
             arrived,
         };
         let lang = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
@@ -113,22 +113,22 @@ impl Visit {
 
     /// The page for a problem that has no attempt: its reference is in the log alone.
     #[must_use]
-    pub fn problem(&self, error: SignInError) -> Response {
-        let reference = Reference::of(&self.app.ambient.bytes::<16>());
+    pub fn problem(&self, error: Problem) -> Response {
+        let reference = Reference::of(&self.app.system.bytes::<16>());
         error.log_with(&reference);
         self.failure(&Failure { error, reference, query: None, begin_again: None, retry_in: None }, None)
     }
 
     /// The account was switched off since the person signed in. The way on asks the provider who one is.
     fn disabled(&self) -> Response {
-        let reference = Reference::of(&self.app.ambient.bytes::<16>());
-        SignInError::UserDisabled.log_with(&reference);
+        let reference = Reference::of(&self.app.system.bytes::<16>());
+        Problem::UserDisabled.log_with(&reference);
         let only = self.app.providers.iter().next().filter(|_| self.app.providers.iter().count() == 1);
         let begin_again = only.map(|provider| {
             let provider = provider.id().clone();
             Start { provider, return_to: ReturnTo::default(), other_account: true, clicked: true }.path()
         });
-        let error = SignInError::UserDisabled;
+        let error = Problem::UserDisabled;
         self.failure(&Failure { error, reference, query: None, begin_again, retry_in: None }, None)
     }
 
@@ -147,7 +147,7 @@ impl Visit {
         };
         // It passes by itself: the page looks again until it has.
         let refresh = same.filter(|_| error.passes()).map(|path| (failure.retry_in.unwrap_or(3), path));
-        let another = failure.begin_again.as_ref().filter(|_| error == SignInError::AccessDenied);
+        let another = failure.begin_again.as_ref().filter(|_| error == Problem::AccessDenied);
         let second = another.map(|again| view::Action {
             label: WayOn::UseAnotherAccount.label(self.lang).to_owned(),
             href: format!("{again}&prompt=login"),
@@ -156,7 +156,7 @@ impl Visit {
         let script = matches!(way_on, WayOn::BeginAgain | WayOn::UseAnotherAccount) && failure.query.is_some();
         let html = view::problem(
             &self.shell(),
-            &view::Problem {
+            &view::ProblemPage {
                 code: error.code().to_owned(),
                 reference: failure.reference.to_string(),
                 kicker: error.kicker(self.lang).map(str::to_owned),
@@ -183,15 +183,10 @@ impl Visit {
     /// The store cannot tell who is signed in: never "nobody".
     fn store_unavailable(&self, error: &StoreError, same: &str) -> Response {
         tracing::error!(code = "store_unavailable", detail = %error, "session");
-        let reference = Reference::of(&self.app.ambient.bytes::<16>());
-        SignInError::StoreUnavailable.log_with(&reference);
-        let failure = Failure {
-            error: SignInError::StoreUnavailable,
-            reference,
-            query: None,
-            begin_again: None,
-            retry_in: Some(3),
-        };
+        let reference = Reference::of(&self.app.system.bytes::<16>());
+        Problem::StoreUnavailable.log_with(&reference);
+        let failure =
+            Failure { error: Problem::StoreUnavailable, reference, query: None, begin_again: None, retry_in: Some(3) };
         self.failure(&failure, Some(same.to_owned()))
     }
 
@@ -347,7 +342,7 @@ pub async fn callback(visit: Visit, method: Method, RawQuery(query): RawQuery) -
     }
     let query = query.unwrap_or_default();
     let brings_answer = has_answer(&query);
-    match visit.app.sign_in.complete(&query, Manner::Page, visit.asking.clone()).await {
+    match visit.app.sign_in.complete(&query, Caller::Page, visit.asking.clone()).await {
         Completion::Done { return_to, session, browser } => {
             let mut response = see_other(return_to.as_str());
             visit.sign_in_cookies(&mut response, session, &browser);
@@ -386,17 +381,17 @@ fn has_answer(query: &str) -> bool {
 /// `POST /auth/oidc/callback` (`response_mode=form_post`): a cross-site post carries no cookie of ours, so the answer
 /// is asked for again by a redirect, which does.
 pub async fn callback_form(visit: Visit, body: Result<Bytes, BytesRejection>) -> Response {
-    let Ok(body) = body else { return visit.problem(SignInError::TooLarge) };
+    let Ok(body) = body else { return visit.problem(Problem::TooLarge) };
     let form = visit.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media_type = form.split(';').next().unwrap_or_default().trim();
     if !media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-        return visit.problem(SignInError::BadRequest);
+        return visit.problem(Problem::BadRequest);
     }
-    let Ok(form) = std::str::from_utf8(&body) else { return visit.problem(SignInError::BadRequest) };
+    let Ok(form) = std::str::from_utf8(&body) else { return visit.problem(Problem::BadRequest) };
     match visit.app.sign_in.requery(form) {
         Some((query, ..)) if fits_a_redirect(&query) => see_other(&callback_path(&query)),
         Some((query, reference, provider)) => visit.waiting(query, &reference, provider),
-        None => visit.problem(SignInError::StateInvalid),
+        None => visit.problem(Problem::StateInvalid),
     }
 }
 
@@ -478,7 +473,7 @@ pub async fn signed_out(visit: Visit, RawQuery(query): RawQuery) -> Response {
 
 /// The panel's question, for the server function: how it stands, and the response's cookies.
 pub async fn question(visit: &Visit, query: &str) -> (Outcome, Vec<HeaderValue>) {
-    let completion = visit.app.sign_in.complete(query, Manner::Question, visit.asking.clone()).await;
+    let completion = visit.app.sign_in.complete(query, Caller::Poll, visit.asking.clone()).await;
     match completion {
         Completion::Done { return_to, session, browser } => {
             let mut response = Response::default();
@@ -501,18 +496,18 @@ pub async fn question(visit: &Visit, query: &str) -> (Outcome, Vec<HeaderValue>)
 pub async fn asset(visit: Visit, uri: Uri) -> Response {
     match visit.app.assets.serve(&uri, &visit.headers) {
         Some(response) => response,
-        None => visit.problem(SignInError::NotFound),
+        None => visit.problem(Problem::NotFound),
     }
 }
 
 /// Anything that is no path of ours.
 pub async fn not_found(visit: Visit) -> Response {
-    visit.problem(SignInError::NotFound)
+    visit.problem(Problem::NotFound)
 }
 
 /// A path of ours by a method it does not have.
 pub async fn method_not_allowed(visit: Visit) -> Response {
-    visit.problem(SignInError::MethodNotAllowed)
+    visit.problem(Problem::MethodNotAllowed)
 }
 
 /// `GET /`, where Vestibule owns the host.

@@ -17,7 +17,7 @@ use tokio::{
 };
 
 use super::{Availability, ProviderFault};
-use crate::server::{ambient::Ambient, ids::ProviderId};
+use crate::server::{clock::System, ids::ProviderId};
 
 /// The first pause after a failed fetch; each further one doubles it.
 const BACKOFF: Duration = Duration::from_secs(1);
@@ -57,7 +57,7 @@ struct Inner<T> {
     what: &'static str,
     provider: ProviderId,
     schedule: Schedule,
-    ambient: Ambient,
+    system: System,
     fetch: Fetch<T>,
     state: Mutex<State<T>>,
     /// When the next fetch is due may have changed.
@@ -99,7 +99,7 @@ impl<T: Send + Sync + 'static> Kept<T> {
         what: &'static str,
         provider: ProviderId,
         schedule: Schedule,
-        ambient: Ambient,
+        system: System,
         fetch: impl Fn() -> BoxFuture<'static, Result<T, ProviderFault>> + Send + Sync + 'static,
     ) -> Self {
         let state = State { good: None, trouble: None, flight: None, asked_again: None, doubted: None };
@@ -107,7 +107,7 @@ impl<T: Send + Sync + 'static> Kept<T> {
             what,
             provider,
             schedule,
-            ambient,
+            system,
             fetch: Box::new(fetch),
             state: Mutex::new(state),
             changed: Notify::new(),
@@ -289,7 +289,7 @@ impl<T: Send + Sync + 'static> Kept<T> {
             Err(fault) => {
                 let (since, failures) = match &state.trouble {
                     Some(trouble) => (trouble.since, trouble.failures.saturating_add(1)),
-                    None => (self.0.ambient.now(), 1),
+                    None => (self.0.system.now(), 1),
                 };
                 let pause = BACKOFF.saturating_mul(1 << (failures - 1).min(5)).min(BACKOFF_MAX);
                 let pause = self.give_or_take(pause);
@@ -308,7 +308,7 @@ impl<T: Send + Sync + 'static> Kept<T> {
 
     /// `duration`, give or take a fifth, so that many of us do not ask at the same moment.
     fn give_or_take(&self, duration: Duration) -> Duration {
-        let fraction = f64::from(u16::from_be_bytes(self.0.ambient.bytes())) / f64::from(u16::MAX);
+        let fraction = f64::from(u16::from_be_bytes(self.0.system.bytes())) / f64::from(u16::MAX);
         duration.mul_f64(0.4f64.mul_add(fraction, 0.8))
     }
 
@@ -338,7 +338,7 @@ mod tests {
     fn source() -> Source {
         let (asked, down) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicBool::new(false)));
         let (a, d) = (Arc::clone(&asked), Arc::clone(&down));
-        let kept = Kept::new("keys", ProviderId::new("p"), SCHEDULE, Ambient::system(), move || {
+        let kept = Kept::new("keys", ProviderId::new("p"), SCHEDULE, System::real(), move || {
             let number = a.fetch_add(1, Ordering::SeqCst) + 1;
             let down = d.load(Ordering::SeqCst);
             async move {

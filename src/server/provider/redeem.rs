@@ -19,7 +19,7 @@ use super::{
     registration::Registration,
     verify,
 };
-use crate::server::ambient::Ambient;
+use crate::server::clock::System;
 
 /// Pauses between attempts to connect. Together they bridge a restart of a proxy, not an outage.
 const PAUSES: [Duration; 3] = [Duration::from_millis(100), Duration::from_millis(400), Duration::from_millis(1500)];
@@ -45,9 +45,9 @@ pub(super) async fn redeem(
     ours: &Registration,
     redemption: &Redemption,
     began: Instant,
-    ambient: &Ambient,
+    system: &System,
 ) -> Result<Tokens, ProviderFault> {
-    let call = TokenCall { http, ours, redemption, ambient };
+    let call = TokenCall { http, ours, redemption, system };
     let last_wait = redemption.deadline.min(began + CODE_LIFE);
     let mut pauses = PAUSES.into_iter();
     let mut waited = false;
@@ -99,7 +99,7 @@ struct TokenCall<'r> {
     http: &'r Http,
     ours: &'r Registration,
     redemption: &'r Redemption,
-    ambient: &'r Ambient,
+    system: &'r System,
 }
 
 impl<'c> AsyncHttpClient<'c> for TokenCall<'_> {
@@ -122,7 +122,7 @@ impl TokenCall<'_> {
             // TK-16: an error is one with any status.
             return if members.contains_key("access_token") { tokens(&members) } else { Err(self.refused(&members)) };
         }
-        let fault = answer.refusal(self.ambient.now());
+        let fault = answer.refusal(self.system.now());
         if !answer.status.is_client_error() || matches!(fault, ProviderFault::Busy { .. }) {
             return Err(fault);
         }

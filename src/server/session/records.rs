@@ -12,7 +12,7 @@ use tower_sessions::{
 
 use super::hash_of;
 use crate::server::{
-    ambient::{Ambient, from_millis, to_millis},
+    clock::{System, from_millis, to_millis},
     ids::{AttemptId, BrowserHash, Issuer, ProviderId, SessionHash, UserId},
     settings::SessionRules,
     store::{SessionRecord, Store, StoreError},
@@ -66,12 +66,12 @@ impl Facts {
 pub(super) struct Records {
     store: Arc<dyn Store>,
     rules: SessionRules,
-    ambient: Ambient,
+    system: System,
 }
 
 impl Records {
-    pub(super) fn new(store: Arc<dyn Store>, rules: SessionRules, ambient: Ambient) -> Self {
-        Self { store, rules, ambient }
+    pub(super) fn new(store: Arc<dyn Store>, rules: SessionRules, system: System) -> Self {
+        Self { store, rules, system }
     }
 
     fn facts(record: &Record) -> session_store::Result<SessionRecord> {
@@ -104,7 +104,7 @@ impl SessionStore for Records {
     async fn load(&self, id: &Id) -> session_store::Result<Option<Record>> {
         let Some(record) = self.store.session(hash_of(id)).await.map_err(backend)? else { return Ok(None) };
         let expiry_date = record.expires.min(record.last_seen + self.rules.idle);
-        if self.ambient.now() >= expiry_date {
+        if self.system.now() >= expiry_date {
             return Ok(None);
         }
         let facts = serde_json::to_value(Facts::of(&record))

@@ -17,7 +17,7 @@ use super::{
     Fault, SecretKey,
     source::{read, reason},
 };
-use crate::server::ambient::Entropy;
+use crate::server::clock::Entropy;
 
 /// What a sealing key must have, in bytes.
 const SHORTEST_KEY: usize = 32;

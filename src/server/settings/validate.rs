@@ -21,7 +21,7 @@ use super::{
     source::{Given, Raw, read},
 };
 use crate::server::{
-    ambient::Entropy,
+    clock::Entropy,
     ids::{Issuer, ProviderId},
     store::Role,
 };

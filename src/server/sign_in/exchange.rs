@@ -15,12 +15,13 @@ use tokio::{
 };
 use tracing::Instrument as _;
 
-use super::{SignIn, answer::Answer, browser::BrowserKey, envelope::Received, error::SignInError};
+use super::{authorization_response::Answer, browser_cookie::BrowserKey, flow::SignIn, state::Received};
 use crate::server::{
     accounts::{self, Admitted},
     attempt::{LEASE, Verdict},
-    http::client::Visitor,
+    client_address::ClientAddress,
     ids::{AttemptId, CodeHash, OwnerToken, ProviderId, UserId},
+    problem::Problem,
     provider::{Held, Pass, Provider, ProviderFault, Redemption, VerifiedClaims},
     seal::Purpose,
     store::{Attempt, Claimed, NewClaim, StoreError},
@@ -59,9 +60,9 @@ pub(super) enum Over {
     /// The person is verified and has an account.
     Verified(UserId),
     /// It failed, and the store knows.
-    Failed(SignInError, Option<OffsetDateTime>),
+    Failed(Problem, Option<OffsetDateTime>),
     /// It was not even claimed; nothing is consumed, and the same answer may be tried again, from then on.
-    NotClaimed(SignInError, Option<OffsetDateTime>),
+    NotClaimed(Problem, Option<OffsetDateTime>),
     /// It had been claimed before.
     Before(Box<Attempt>),
 }
@@ -77,7 +78,7 @@ pub(super) struct Exchanges {
 pub(super) struct Running {
     pub(super) code: CodeHash,
     provider: ProviderId,
-    visitor: Visitor,
+    visitor: ClientAddress,
     pub(super) progress: watch::Receiver<Progress>,
 }
 
@@ -89,7 +90,7 @@ pub(super) struct Job {
     pub(super) answer: Answer,
     /// When the answer first came: a code lives from then at the latest.
     pub(super) came: OffsetDateTime,
-    pub(super) visitor: Visitor,
+    pub(super) visitor: ClientAddress,
 }
 
 /// Leave to claim an attempt, for as long as it is held.
@@ -148,8 +149,8 @@ impl SignIn {
             || waiting().filter(|other| other.visitor == entry.visitor).count() >= MOST_WAITING_OF_A_VISITOR
         {
             drop(running);
-            SignInError::Busy.log_with(&attempt.reference());
-            sender.send_replace(Progress::Over(Over::NotClaimed(SignInError::Busy, None)));
+            Problem::Busy.log_with(&attempt.reference());
+            sender.send_replace(Progress::Over(Over::NotClaimed(Problem::Busy, None)));
             return entry;
         }
         running.insert(attempt, entry.clone());
@@ -188,7 +189,7 @@ impl SignIn {
         };
 
         let envelope = &job.received.envelope;
-        let owner = OwnerToken::new(self.ambient.bytes());
+        let owner = OwnerToken::new(self.system.bytes());
         let claim = NewClaim {
             id: envelope.attempt,
             owner,
@@ -196,7 +197,7 @@ impl SignIn {
             browser: envelope.browser,
             code: job.answer.code_hash(),
             started: envelope.started,
-            claimed: self.ambient.now(),
+            claimed: self.system.now(),
         };
         let since = Instant::now();
         match patiently(deadline, || self.store.claim(&claim)).await {
@@ -204,7 +205,7 @@ impl SignIn {
             Ok(Claimed::Before(attempt)) => return Over::Before(attempt),
             Err(error) => {
                 tracing::error!(code = "store_unavailable", detail = %error, "claim");
-                return Over::NotClaimed(SignInError::StoreUnavailable, None);
+                return Over::NotClaimed(Problem::StoreUnavailable, None);
             }
         }
         progress.send_replace(Progress::Claimed);
@@ -220,8 +221,8 @@ impl SignIn {
     async fn leave(&self, job: &Job, deadline: Instant) -> Result<Leave, Failed> {
         let by_then = deadline.min(Instant::now() + CODE_LIFE);
         loop {
-            let Ok(turn) = timeout_at(deadline, self.turn(job)).await else { return Err((SignInError::Busy, None)) };
-            let now = self.ambient.now();
+            let Ok(turn) = timeout_at(deadline, self.turn(job)).await else { return Err((Problem::Busy, None)) };
+            let now = self.system.now();
             if !self.failures.may_record(job.visitor, now) {
                 // What fails without a code being sent is explained without a record.
                 self.judge(job, deadline).await?;
@@ -230,11 +231,11 @@ impl SignIn {
                 return Ok(Leave { _turn: turn, pass: None });
             }
             if let Some(until) = self.failures.wait_until(job.visitor, now) {
-                return Err((SignInError::TooManyFailures, Some(until)));
+                return Err((Problem::TooManyFailures, Some(until)));
             }
             // A code that is dead by now would only count against us, and against everybody who signs in through us.
             if now > job.came + CODE_LIFE {
-                return Err((SignInError::AttemptExpired, None));
+                return Err((Problem::AttemptExpired, None));
             }
             match job.provider.pass() {
                 Ok(pass) => return Ok(Leave { _turn: turn, pass: Some(pass) }),
@@ -244,7 +245,7 @@ impl SignIn {
                     tokio::time::sleep_until(until).await;
                 }
                 Err(Held { until, asked }) => {
-                    let error = if asked { SignInError::ProviderBusy } else { SignInError::ProviderDown };
+                    let error = if asked { Problem::ProviderBusy } else { Problem::ProviderDown };
                     return Err((error, Some(now + until.saturating_duration_since(Instant::now()))));
                 }
             }
@@ -270,8 +271,8 @@ impl SignIn {
         let (verdict, over) = match self.work(job, leave.pass, deadline, trace).await {
             Ok(user) => {
                 let context = envelope.attempt;
-                let delivery = self.keys.seal_bytes(Purpose::Delivery, context.as_bytes(), &user, &self.ambient);
-                (Verdict::Verified { at: self.ambient.now(), delivery }, Over::Verified(user))
+                let delivery = self.keys.seal_bytes(Purpose::Delivery, context.as_bytes(), &user, &self.system);
+                (Verdict::Verified { at: self.system.now(), delivery }, Over::Verified(user))
             }
             Err((error, retry_at)) => {
                 (Verdict::Failed { code: error.code().to_owned(), retry_at }, Over::Failed(error, retry_at))
@@ -282,14 +283,14 @@ impl SignIn {
         match patiently(until, || self.store.settle(envelope.attempt, owner, &verdict, trace.steps())).await {
             Ok(true) => {
                 if matches!(over, Over::Failed(..)) {
-                    self.failures.recorded(job.visitor, self.ambient.now());
+                    self.failures.recorded(job.visitor, self.system.now());
                 }
                 over
             }
-            Ok(false) => Over::Failed(SignInError::Interrupted, None),
+            Ok(false) => Over::Failed(Problem::Interrupted, None),
             Err(error) => {
                 tracing::error!(code = "store_unavailable", detail = %error, "verdict");
-                Over::Failed(SignInError::Interrupted, None)
+                Over::Failed(Problem::Interrupted, None)
             }
         }
     }
@@ -305,16 +306,16 @@ impl SignIn {
         let claims = self.verified(job, code, pass, deadline, trace).await?;
         let since = Instant::now();
         let discovery_url = job.provider.discovery_url();
-        let admit = || accounts::admit(&*self.store, &self.users, &claims, discovery_url, &self.ambient);
+        let admit = || accounts::admit(&*self.store, &self.users, &claims, discovery_url, &self.system);
         let result = match patiently(deadline, admit).await {
             Ok(Admitted::User(user)) => Ok(user.id),
-            Ok(Admitted::NotAllowed) => Err(SignInError::NotAllowed),
-            Ok(Admitted::Unknown) => Err(SignInError::UserUnknown),
-            Ok(Admitted::Disabled) => Err(SignInError::UserDisabled),
+            Ok(Admitted::NotAllowed) => Err(Problem::NotAllowed),
+            Ok(Admitted::Unknown) => Err(Problem::UserUnknown),
+            Ok(Admitted::Disabled) => Err(Problem::UserDisabled),
             // The code is spent, so asking again would help nobody: the person begins anew.
             Err(error) => {
                 tracing::error!(code = "store_unavailable", detail = %error, "user");
-                Err(SignInError::Interrupted)
+                Err(Problem::Interrupted)
             }
         };
         trace.record("user", since, result.as_ref().map_or_else(|error| error.code(), |_| "ok"));
@@ -324,16 +325,16 @@ impl SignIn {
     /// The code that the answer brings, or what is wrong with the answer.
     async fn judge<'j>(&self, job: &'j Job, deadline: Instant) -> Result<&'j str, Failed> {
         let (Answer::Code { iss, .. } | Answer::Error { iss, .. }) = &job.answer else {
-            return Err((SignInError::AnswerMalformed, None));
+            return Err((Problem::AnswerMalformed, None));
         };
         match timeout_at(deadline, job.provider.check_answer_issuer(iss.as_deref())).await {
             Ok(checked) => checked.map_err(|fault| self.fault(job, &fault))?,
-            Err(_) => return Err((SignInError::ProviderSlow, None)),
+            Err(_) => return Err((Problem::ProviderSlow, None)),
         }
         match &job.answer {
             Answer::Code { code, .. } => Ok(code),
             Answer::Error { error, .. } => Err((refused(error), None)),
-            Answer::Malformed => Err((SignInError::AnswerMalformed, None)),
+            Answer::Malformed => Err((Problem::AnswerMalformed, None)),
         }
     }
 
@@ -365,12 +366,12 @@ impl SignIn {
     }
 
     fn fault(&self, job: &Job, fault: &ProviderFault) -> Failed {
-        let now = self.ambient.now();
+        let now = self.system.now();
         // Every other refusal is the operator's fault and not the visitor's.
         if matches!(fault, ProviderFault::CodeRefused(_)) {
             self.failures.refused(job.visitor, now);
         }
-        let error = SignInError::from_code(fault.code()).unwrap_or(SignInError::ProviderBadAnswer);
+        let error = Problem::from_code(fault.code()).unwrap_or(Problem::ProviderBadAnswer);
         tracing::warn!(code = error.code(), detail = %fault, "provider");
         let retry_at = match fault {
             ProviderFault::Busy { retry_after } => Some(now + retry_after.unwrap_or(Duration::from_secs(60))),
@@ -393,7 +394,7 @@ impl SignIn {
 }
 
 /// Why, and from when it makes sense to begin again.
-type Failed = (SignInError, Option<OffsetDateTime>);
+type Failed = (Problem, Option<OffsetDateTime>);
 
 impl Over {
     const fn label(&self) -> &'static str {
@@ -406,16 +407,16 @@ impl Over {
 }
 
 /// What an error in the authorization response means (OpenID Connect Core 3.1.2.6, RFC 6749 4.1.2.1).
-fn refused(error: &str) -> SignInError {
+fn refused(error: &str) -> Problem {
     match error {
-        "access_denied" => SignInError::AccessDenied,
+        "access_denied" => Problem::AccessDenied,
         "login_required" | "interaction_required" | "consent_required" | "account_selection_required" => {
-            SignInError::ProviderInteraction
+            Problem::ProviderInteraction
         }
-        "server_error" | "temporarily_unavailable" => SignInError::ProviderError,
+        "server_error" | "temporarily_unavailable" => Problem::ProviderError,
         other => {
             tracing::error!(code = "provider_refused_request", error = %other.escape_debug(), "authorization response");
-            SignInError::ProviderRefusedRequest
+            Problem::ProviderRefusedRequest
         }
     }
 }

@@ -8,7 +8,7 @@ use moka::sync::Cache;
 use time::OffsetDateTime;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::server::http::client::Visitor;
+use crate::server::client_address::ClientAddress;
 
 /// Failed token requests within [`WINDOW`] before a visitor has to wait.
 const MOST_FAILURES: u32 = 5;
@@ -33,8 +33,8 @@ struct Count {
 
 /// The failures of all visitors, in memory bounded by `VISITORS`.
 pub struct Failures {
-    counts: Cache<Visitor, Count>,
-    running: Cache<Visitor, Arc<Semaphore>>,
+    counts: Cache<ClientAddress, Count>,
+    running: Cache<ClientAddress, Arc<Semaphore>>,
 }
 
 impl Default for Failures {
@@ -54,16 +54,16 @@ impl Failures {
     }
 
     /// A token request that was refused because of `visitor`.
-    pub fn refused(&self, visitor: Visitor, now: OffsetDateTime) {
+    pub fn refused(&self, visitor: ClientAddress, now: OffsetDateTime) {
         self.count(visitor, now, |count| count.refused = count.refused.saturating_add(1));
     }
 
     /// A failed attempt of `visitor` that is in the store now.
-    pub fn recorded(&self, visitor: Visitor, now: OffsetDateTime) {
+    pub fn recorded(&self, visitor: ClientAddress, now: OffsetDateTime) {
         self.count(visitor, now, |count| count.recorded = count.recorded.saturating_add(1));
     }
 
-    fn count(&self, visitor: Visitor, now: OffsetDateTime, add: impl FnOnce(&mut Count)) {
+    fn count(&self, visitor: ClientAddress, now: OffsetDateTime, add: impl FnOnce(&mut Count)) {
         self.counts.entry(visitor).and_upsert_with(|before| {
             let before = before.map(moka::Entry::into_value).filter(|count| now < count.since + WINDOW);
             let mut count = before.unwrap_or(Count { refused: 0, recorded: 0, since: now });
@@ -74,22 +74,22 @@ impl Failures {
 
     /// From when `visitor` may have a code redeemed; `None`: now.
     #[must_use]
-    pub fn wait_until(&self, visitor: Visitor, now: OffsetDateTime) -> Option<OffsetDateTime> {
+    pub fn wait_until(&self, visitor: ClientAddress, now: OffsetDateTime) -> Option<OffsetDateTime> {
         self.standing(visitor, now).filter(|count| count.refused >= MOST_FAILURES).map(|count| count.since + WINDOW)
     }
 
     /// Whether another failed attempt of `visitor` is recorded.
     #[must_use]
-    pub fn may_record(&self, visitor: Visitor, now: OffsetDateTime) -> bool {
+    pub fn may_record(&self, visitor: ClientAddress, now: OffsetDateTime) -> bool {
         self.standing(visitor, now).is_none_or(|count| count.recorded < MOST_RECORDED)
     }
 
-    fn standing(&self, visitor: Visitor, now: OffsetDateTime) -> Option<Count> {
+    fn standing(&self, visitor: ClientAddress, now: OffsetDateTime) -> Option<Count> {
         self.counts.get(&visitor).filter(|count| now < count.since + WINDOW)
     }
 
     /// A place among the visitor's running exchanges; waits for one.
-    pub async fn place(&self, visitor: Visitor) -> Option<OwnedSemaphorePermit> {
+    pub async fn place(&self, visitor: ClientAddress) -> Option<OwnedSemaphorePermit> {
         let places = self.running.get_with(visitor, || Arc::new(Semaphore::new(MOST_AT_ONCE)));
         places.acquire_owned().await.ok()
     }
@@ -104,7 +104,8 @@ mod tests {
     fn a_visitor_waits_after_some_failures_and_the_others_do_not() {
         let now = datetime!(2026-11-23 12:00 UTC);
         let failures = Failures::new();
-        let (one, other) = (Visitor::of("192.0.2.1".parse().unwrap()), Visitor::of("192.0.2.2".parse().unwrap()));
+        let (one, other) =
+            (ClientAddress::of("192.0.2.1".parse().unwrap()), ClientAddress::of("192.0.2.2".parse().unwrap()));
         for _ in 0..MOST_FAILURES {
             assert_eq!(failures.wait_until(one, now), None);
             failures.refused(one, now);
@@ -120,7 +121,7 @@ mod tests {
     fn failed_attempts_are_recorded_up_to_a_bound() {
         let now = datetime!(2026-11-24 12:00 UTC);
         let failures = Failures::new();
-        let one = Visitor::of("192.0.2.1".parse().unwrap());
+        let one = ClientAddress::of("192.0.2.1".parse().unwrap());
         for _ in 0..MOST_RECORDED {
             assert!(failures.may_record(one, now));
             failures.recorded(one, now);

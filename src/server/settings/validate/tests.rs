@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
-use crate::server::ambient::SystemEntropy;
+use crate::server::clock::RealEntropy;
 
 const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 
@@ -21,7 +21,7 @@ fn load(text: &str, env: &[(&str, &str)]) -> Result<Settings, Vec<String>> {
     let path = folder.path().join("settings.toml");
     std::fs::write(&path, text).unwrap();
     let env = env.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
-    Settings::load(Some(&path), env, &SystemEntropy).map_err(|faults| faults.iter().map(ToString::to_string).collect())
+    Settings::load(Some(&path), env, &RealEntropy).map_err(|faults| faults.iter().map(ToString::to_string).collect())
 }
 
 /// The only fault of `text`.

@@ -1,0 +1,87 @@
+//! Where a request comes from. Nothing from a header is believed unless the peer is a configured proxy.
+
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+};
+
+use http::HeaderMap;
+use ipnet::IpNet;
+
+/// A visitor, as far as an address tells: a whole IPv4 address, the /64 of an IPv6 address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ClientAddress(IpAddr);
+
+impl ClientAddress {
+    /// The visitor behind `address`.
+    #[must_use]
+    pub fn of(address: IpAddr) -> Self {
+        Self(match address.to_canonical() {
+            IpAddr::V4(v4) => IpAddr::V4(v4),
+            IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) >> 64 << 64).into()),
+        })
+    }
+
+    /// The visitor that the chain of proxies names: the last address in `X-Forwarded-For` that is not a trusted
+    /// proxy, as long as every hop after it is one.
+    #[must_use]
+    pub fn behind(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Self {
+        let is_trusted = |address: IpAddr| trusted.iter().any(|net| net.contains(&address.to_canonical()));
+        let mut client = peer;
+        let hops = headers.get_all("x-forwarded-for").iter().rev();
+        let hops = hops.flat_map(|value| value.to_str().unwrap_or("?").rsplit(',').map(str::trim));
+        for hop in hops {
+            if !is_trusted(client) {
+                break;
+            }
+            let Some(address) = address(hop) else { break };
+            client = address;
+        }
+        Self::of(client)
+    }
+}
+
+/// An address as proxies write it: alone, with a port, or in brackets.
+fn address(hop: &str) -> Option<IpAddr> {
+    let bare = hop.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(hop);
+    bare.parse().ok().or_else(|| hop.parse::<SocketAddr>().ok().map(|socket| socket.ip()))
+}
+
+impl fmt::Display for ClientAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            IpAddr::V4(v4) => v4.fmt(f),
+            IpAddr::V6(v6) => write!(f, "{v6}/64"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn visitor(peer: &str, forwarded: &[&str], trusted: &[&str]) -> String {
+        let mut headers = HeaderMap::new();
+        for value in forwarded {
+            headers.append("x-forwarded-for", value.parse().unwrap());
+        }
+        let trusted: Vec<IpNet> = trusted.iter().map(|net| net.parse().unwrap()).collect();
+        ClientAddress::behind(peer.parse().unwrap(), &headers, &trusted).to_string()
+    }
+
+    #[test]
+    fn believes_configured_proxies_only() {
+        assert_eq!(visitor("198.51.100.7", &["127.0.0.1"], &[]), "198.51.100.7");
+        assert_eq!(visitor("10.0.0.1", &["203.0.113.9"], &["10.0.0.0/8"]), "203.0.113.9");
+        assert_eq!(visitor("10.0.0.1", &["127.0.0.1, 203.0.113.9"], &["10.0.0.0/8"]), "203.0.113.9");
+        assert_eq!(visitor("10.0.0.1", &["203.0.113.9, 10.2.3.4"], &["10.0.0.0/8"]), "203.0.113.9");
+        assert_eq!(visitor("10.0.0.1", &["203.0.113.9", "10.2.3.4"], &["10.0.0.0/8"]), "203.0.113.9");
+        assert_eq!(visitor("10.0.0.1", &["203.0.113.9:4711"], &["10.0.0.0/8"]), "203.0.113.9");
+        assert_eq!(visitor("10.0.0.1", &["[2001:db8::1]:443"], &["10.0.0.0/8"]), "2001:db8::/64");
+        assert_eq!(visitor("10.0.0.1", &["[2001:db8::1]"], &["10.0.0.0/8"]), "2001:db8::/64");
+        assert_eq!(visitor("10.0.0.1", &["junk"], &["10.0.0.0/8"]), "10.0.0.1");
+        assert_eq!(visitor("10.0.0.1", &[], &["10.0.0.0/8"]), "10.0.0.1");
+        assert_eq!(visitor("::ffff:198.51.100.7", &[], &[]), "198.51.100.7");
+        assert_eq!(visitor("2001:db8:1:2:3:4:5:6", &[], &[]), "2001:db8:1:2::/64");
+    }
+}

@@ -1,0 +1,87 @@
+//! Time and randomness come in from outside, so that tests own them.
+
+use std::sync::Arc;
+
+use rand::RngCore as _;
+use time::OffsetDateTime;
+
+/// Tells the time of day, UTC.
+pub trait Clock: Send + Sync + 'static {
+    /// Now, to the millisecond (no store keeps more).
+    fn now(&self) -> OffsetDateTime;
+}
+
+/// Gives unpredictable bytes.
+pub trait Entropy: Send + Sync + 'static {
+    /// Fills `bytes` from a cryptographically secure source.
+    fn fill(&self, bytes: &mut [u8]);
+}
+
+/// Clock and randomness together, cheap to clone.
+#[derive(Clone)]
+pub struct System {
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
+    /// The source of unpredictable bytes.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+impl System {
+    /// The operating system's clock and randomness.
+    #[must_use]
+    pub fn real() -> Self {
+        Self { clock: Arc::new(RealClock), entropy: Arc::new(RealEntropy) }
+    }
+
+    /// Now, UTC, to the millisecond.
+    #[must_use]
+    pub fn now(&self) -> OffsetDateTime {
+        self.clock.now()
+    }
+
+    /// `N` unpredictable bytes.
+    #[must_use]
+    pub fn bytes<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.entropy.fill(&mut bytes);
+        bytes
+    }
+}
+
+/// The operating system's clock.
+pub struct RealClock;
+
+impl Clock for RealClock {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the system's clock")]
+    fn now(&self) -> OffsetDateTime {
+        whole_milliseconds(OffsetDateTime::now_utc())
+    }
+}
+
+/// The operating system's randomness.
+pub struct RealEntropy;
+
+impl Entropy for RealEntropy {
+    fn fill(&self, bytes: &mut [u8]) {
+        rand::rngs::OsRng.fill_bytes(bytes);
+    }
+}
+
+/// Milliseconds since 1970, as stored and sealed.
+#[must_use]
+pub fn to_millis(moment: OffsetDateTime) -> i64 {
+    // A year has at most four digits in `time`, so the quotient always fits.
+    i64::try_from(moment.unix_timestamp_nanos().div_euclid(1_000_000)).unwrap_or(i64::MAX)
+}
+
+/// Reads what [`to_millis`] wrote. `None` where it is no time.
+#[must_use]
+pub fn from_millis(millis: i64) -> Option<OffsetDateTime> {
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000).ok()
+}
+
+/// `moment` without what is finer than a millisecond.
+#[must_use]
+pub fn whole_milliseconds(moment: OffsetDateTime) -> OffsetDateTime {
+    moment.replace_millisecond(moment.millisecond()).unwrap_or(moment)
+}

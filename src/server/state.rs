@@ -1,0 +1,60 @@
+//! What handlers share.
+
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use axum::http::HeaderMap;
+use ipnet::IpNet;
+
+use super::{
+    clock::System,
+    http::{assets::Assets, cookies::Cookies},
+    provider::Providers,
+    session::Sessions,
+    settings::PublicUrl,
+    sign_in::SignIn,
+    store::Store,
+};
+
+/// What handlers share.
+pub struct App {
+    /// The only source of absolute links.
+    pub public_url: PublicUrl,
+    /// Our cookies by their names.
+    pub cookies: Cookies,
+    /// Peers whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// The static files.
+    pub assets: Assets,
+    /// The providers.
+    pub providers: Arc<Providers>,
+    /// The store.
+    pub store: Arc<dyn Store>,
+    /// The sessions.
+    pub sessions: Arc<Sessions>,
+    /// The flow.
+    pub sign_in: Arc<SignIn>,
+    /// Time and randomness.
+    pub system: System,
+    pub(super) proxy_noticed: AtomicBool,
+}
+
+impl App {
+    /// Warns, once, that a proxy stands in front which is not configured: then all visitors look like one, and share
+    /// one visitor's bound on failed sign-ins.
+    pub fn notice_proxy(&self, peer: IpAddr, headers: &HeaderMap) {
+        let trusted = self.trusted_proxies.iter().any(|net| net.contains(&peer.to_canonical()));
+        if !trusted && headers.contains_key("x-forwarded-for") && !self.proxy_noticed.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                code = "proxy_not_trusted", %peer,
+                "X-Forwarded-For from a peer that is not in trusted_proxies: all visitors behind it count as one; \
+                 if it is your proxy, add its address to trusted_proxies"
+            );
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! Three processes on one MongoDB behind nginx, and people who sign in while processes come and go.
+
+use std::{
+    collections::BTreeMap,
+    ops::Range,
+    sync::atomic::{AtomicBool, AtomicU16, Ordering},
+    time::{Duration, Instant},
+};
+
+use crate::support::people::{Person, Site, account};
+use crate::support::process::{Database, Nginx, Program, Settings};
+use crate::support::scene::{CLIENT_ID, CLIENT_SECRET, free_address};
+use futures_util::future::join_all;
+use tokio::sync::Mutex;
+use url::Url;
+use vestibule::server::demo::{Client, Endpoint, Profile, ProviderConfig, RunningProvider};
+
+const PEOPLE: u16 = 200;
+const PROCESSES: [&str; 3] = ["one", "two", "three"];
+const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+const NEXT_KEY: &str = "ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8";
+/// A container is killed so long after it was told to stop.
+const CONTAINER: Duration = Duration::from_secs(10);
+
+/// One cluster at a time: together they would be more than the machine has.
+static TURN: Mutex<()> = Mutex::const_new(());
+
+struct Cluster {
+    site: Site,
+    programs: Vec<Program>,
+    nginx: Nginx,
+    database: Database,
+    keys: Vec<String>,
+    provider: RunningProvider,
+    _mongo: crate::support::mongo::Server,
+    _folder: tempfile::TempDir,
+}
+
+impl Cluster {
+    async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mongo = crate::support::mongo::Server::start_own().await;
+        let front = free_address();
+        let origin = format!("http://{front}");
+        let client = Client::basic(CLIENT_ID, CLIENT_SECRET, &format!("{origin}/auth/oidc/callback"));
+        let people = (0..PEOPLE).map(account).collect();
+        let config = ProviderConfig { people, ..ProviderConfig::new(Profile::Standard) };
+        let provider = RunningProvider::start(config.with_client(client)).await.unwrap();
+        let programs: Vec<_> = PROCESSES.iter().map(|name| Program::new(folder.path(), name)).collect();
+        let nginx = Nginx::start(folder.path(), front, &programs).await;
+        let database = Database::Mongo { uri: mongo.uri().to_owned(), name: crate::support::mongo::database_name() };
+        let mut cluster = Self {
+            site: Site::new(&origin, &provider),
+            programs,
+            nginx,
+            database,
+            keys: Vec::new(),
+            provider,
+            _mongo: mongo,
+            _folder: folder,
+        };
+        cluster.set_keys(&[KEY]);
+        for program in &mut cluster.programs {
+            program.start().await;
+        }
+        cluster
+    }
+
+    fn person(&self, number: u16) -> Person {
+        Person::new(&self.site, number)
+    }
+
+    /// The keys that programs started from now on have.
+    fn set_keys(&mut self, keys: &[&str]) {
+        self.keys = keys.iter().map(|&key| key.to_owned()).collect();
+        for program in &self.programs {
+            program.set(&Settings {
+                public_url: &self.site.origin,
+                database: &self.database,
+                provider: &self.provider,
+                keys: &self.keys,
+            });
+        }
+    }
+
+    /// Replaces a process as an orchestrator does: told to stop, waited for, started anew. Returns how long it took to end.
+    async fn replace(&mut self, number: usize) -> Duration {
+        let program = &mut self.programs[number];
+        let began = Instant::now();
+        program.ask_to_end().await;
+        self.provider.release(Endpoint::Token);
+        assert_eq!(program.ended().await, 0, "the exit status");
+        let took = began.elapsed();
+        assert!(took < CONTAINER, "a container would have been killed: {took:?}");
+        program.start().await;
+        took
+    }
+
+    /// What must hold whatever happened.
+    async fn check(&self, people: usize) {
+        assert_eq!(self.database.count("users").await, people as u64, "one person, one account");
+        for code in self.provider.redemptions() {
+            assert_eq!(code.presented, 1, "a code was sent twice");
+            assert!(code.redeemed <= 1, "a code was redeemed twice");
+        }
+    }
+}
+
+/// How often each code had to be clicked away.
+fn clicks<'p>(people: impl IntoIterator<Item = &'p Person>) -> BTreeMap<String, usize> {
+    let mut clicks = BTreeMap::new();
+    for code in people.into_iter().flat_map(|person| &person.clicks) {
+        *clicks.entry(code.clone()).or_default() += 1;
+    }
+    clicks
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_of_three_is_killed_in_the_middle_of_200_sign_ins() {
+    /// Of each process a third, which leaves none of them idle.
+    const UNDER_WAY: usize = 60;
+    let _turn = TURN.lock().await;
+    let mut cluster = Cluster::start().await;
+    let mut people: Vec<_> = (0..PEOPLE).map(|number| cluster.person(number)).collect();
+    let began = Instant::now();
+
+    cluster.provider.hold(Endpoint::Token);
+    let everybody = join_all(people.iter_mut().map(Person::sign_in));
+    let killing = async {
+        cluster.provider.wait_for(Endpoint::Token, UNDER_WAY).await;
+        cluster.programs[1].kill().await;
+        cluster.provider.release(Endpoint::Token);
+    };
+    tokio::join!(everybody, killing);
+
+    cluster.check(people.len()).await;
+    let clicked = people.iter().filter(|person| !person.clicks.is_empty()).count();
+    let clicks = clicks(&people);
+    println!(
+        "killed: {} people signed in within {:.1?}, {clicked} of them after a click ({clicks:?}); nginx asked again {} \
+         times, {} questions went unanswered, {} pages asked again by themselves",
+        people.len(),
+        began.elapsed(),
+        cluster.nginx.asked_again(),
+        people.iter().map(|person| person.unanswered).sum::<usize>(),
+        people.iter().map(|person| person.away).sum::<usize>(),
+    );
+    assert!(clicked > 0, "the process was killed in the middle of something");
+    assert!(people.iter().all(|person| person.clicks.len() <= 1), "one click is enough: {clicks:?}");
+    assert!(clicks.keys().all(|code| code == "interrupted"), "{clicks:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_of_three_is_replaced_while_people_sign_in() {
+    /// People who sign in at the same time; each is followed by another.
+    const AT_ONCE: usize = 24;
+    /// Codes that are with the provider when a process is told to stop.
+    const UNDER_WAY: usize = AT_ONCE / 2;
+    let _turn = TURN.lock().await;
+    let mut cluster = Cluster::start().await;
+    let began = Instant::now();
+
+    let site = cluster.site.clone();
+    let (next, over) = (AtomicU16::new(0), AtomicBool::new(false));
+    let queues = join_all((0..AT_ONCE).map(|_| async {
+        let mut people = Vec::new();
+        while !over.load(Ordering::Relaxed) {
+            // Where all have been here they come again, with another browser.
+            let mut person = Person::new(&site, next.fetch_add(1, Ordering::Relaxed) % PEOPLE);
+            person.sign_in().await;
+            people.push(person);
+        }
+        people
+    }));
+    let replacing = async {
+        let mut endings = Vec::new();
+        for (number, name) in PROCESSES.iter().enumerate() {
+            cluster.provider.hold(Endpoint::Token);
+            let before = cluster.provider.count(Endpoint::Token);
+            cluster.provider.wait_for(Endpoint::Token, before + UNDER_WAY).await;
+            let took = cluster.replace(number).await;
+            let finished = cluster.programs[number].finished_while_stopping();
+            assert!(finished > 0, "{name} was told to stop in the middle of something");
+            endings.push((took, finished));
+        }
+        over.store(true, Ordering::Relaxed);
+        endings
+    };
+    let (people, endings) = tokio::join!(queues, replacing);
+    let people: Vec<_> = people.into_iter().flatten().collect();
+
+    cluster.check(people.len().min(PEOPLE.into())).await;
+    let clicks = clicks(&people);
+    println!(
+        "replaced: {} people signed in within {:.1?}, clicks {clicks:?}; the processes took {:.1?} to end and finished \
+         {:?} sign-ins meanwhile; nginx asked again {} times, {} questions went unanswered, {} pages asked again by \
+         themselves",
+        people.len(),
+        began.elapsed(),
+        endings.iter().map(|(took, _)| took).collect::<Vec<_>>(),
+        endings.iter().map(|(_, finished)| finished).collect::<Vec<_>>(),
+        cluster.nginx.asked_again(),
+        people.iter().map(|person| person.unanswered).sum::<usize>(),
+        people.iter().map(|person| person.away).sum::<usize>(),
+    );
+    assert!(clicks.is_empty(), "nobody has to know of it: {clicks:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_key_is_rotated_while_people_are_with_the_provider() {
+    /// People who begin between two restarts.
+    const PER_STEP: u16 = 16;
+    let _turn = TURN.lock().await;
+    let mut cluster = Cluster::start().await;
+    let began = Instant::now();
+
+    let mut back = Vec::new();
+    let mut step = 0;
+    let mut away = begin(&cluster, 0..PER_STEP).await;
+    // First every process learns the new key, then each seals with it.
+    for keys in [[KEY, NEXT_KEY], [NEXT_KEY, KEY]] {
+        cluster.set_keys(&keys);
+        for process in 0..PROCESSES.len() {
+            cluster.replace(process).await;
+            step += 1;
+            away.extend(begin(&cluster, step * PER_STEP..(step + 1) * PER_STEP).await);
+            // Every other one comes back at once, while the processes differ; some are away during all that follows.
+            let numbered = away.into_iter().enumerate();
+            let (now, later): (Vec<_>, Vec<_>) = numbered.partition(|(number, _)| number.is_multiple_of(2));
+            back.extend(come_back(now.into_iter().map(|(_, person)| person).collect()).await);
+            away = later.into_iter().map(|(_, person)| person).collect();
+        }
+    }
+    back.extend(come_back(away).await);
+    join_all(back.iter_mut().map(Person::uses_the_session)).await;
+
+    cluster.check(back.len()).await;
+    let clicks = clicks(&back);
+    println!(
+        "rotated: {} people signed in within {:.1?}, clicks {clicks:?}; nginx asked again {} times",
+        back.len(),
+        began.elapsed(),
+        cluster.nginx.asked_again(),
+    );
+    assert!(clicks.is_empty(), "nobody has to know of it: {clicks:?}");
+}
+
+/// People go to the provider; with each where the provider leads.
+async fn begin(cluster: &Cluster, numbers: Range<u16>) -> Vec<(Person, Url)> {
+    join_all(numbers.map(|number| async move {
+        let mut person = cluster.person(number);
+        let callback = person.begin().await;
+        (person, callback)
+    }))
+    .await
+}
+
+async fn come_back(people: Vec<(Person, Url)>) -> Vec<Person> {
+    join_all(people.into_iter().map(|(mut person, callback)| async move {
+        person.finish(callback).await;
+        person
+    }))
+    .await
+}

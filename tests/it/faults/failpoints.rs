@@ -1,0 +1,514 @@
+//! The store's faults (MongoDB), by fail points: a real server, a replica set of one, answers single commands as a
+//! server does that fails over, is full, is slow or loses connections.
+
+use std::{
+    ops::Deref,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use mongodb::bson::{Document, doc};
+use vestibule::server::{demo::Endpoint, settings::Settings};
+
+use crate::{
+    faults::process::verified,
+    faults::table::{BEYOND, Ends, Ends::SignedIn, Person, Played, RETURN_TO, Row, Stop, encoded, later, patiently},
+    support::mongo::Server,
+    support::scene::{Browser, Page, Scene},
+};
+
+const STORE_UNAVAILABLE: Ends = Ends::Explained(&["store_unavailable"]);
+const GIVEN_UP: Ends = Ends::Explained(&["store_unavailable", "interrupted"]);
+/// A session is noted to be used after so long: a tenth of what it may idle.
+const NOTED_EVERY: Duration = Duration::from_secs(3);
+
+/// A real server pushes the news of its role; this one has to be asked, by default once in ten seconds.
+const HEARTBEAT: &str = "?heartbeatFrequencyMS=500";
+/// What the server does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trouble {
+    /// Every command fails with this code.
+    FailingOver(i32),
+    /// Reads succeed, writes fail with this code.
+    Refusing(i32),
+    /// The primary becomes a secondary for so many seconds, and there is no other.
+    SteppedDown(i32),
+    /// Every command takes so many milliseconds more.
+    Slow(i32),
+    /// Every write does; reads are quick.
+    SlowToWrite(i32),
+    /// Every command ends the connection.
+    Cut,
+    /// Writes are made, but the majority does not confirm them in time.
+    Unconfirmed,
+}
+
+/// Longer than the driver looks for a primary, and shorter than anybody waits.
+const STEPPED_DOWN: Trouble = Trouble::SteppedDown(4);
+/// Longer than a few requests take.
+const STEPPED_DOWN_FOR_LONG: Trouble = Trouble::SteppedDown(15);
+const FAILING_OVER: Trouble = Trouble::FailingOver(10_107);
+const FULL: Trouble = Trouble::Refusing(14_031);
+/// Longer than any operation may take.
+const SLOW: Trouble = Trouble::Slow(10_000);
+
+const EVERY: [Trouble; 10] = [
+    FAILING_OVER,
+    Trouble::FailingOver(11_602),
+    Trouble::FailingOver(189),
+    Trouble::Refusing(10_107),
+    Trouble::Refusing(13_435),
+    FULL,
+    SLOW,
+    Trouble::SlowToWrite(10_000),
+    Trouble::Cut,
+    Trouble::Unconfirmed,
+];
+
+impl Trouble {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::FailingOver(10_107) => "fails over (NotWritablePrimary)",
+            Self::FailingOver(189) => "fails over (PrimarySteppedDown)",
+            Self::FailingOver(_) => "fails over (InterruptedDueToReplStateChange)",
+            Self::Refusing(10_107) => "refuses writes (NotWritablePrimary)",
+            Self::Refusing(13_435) => "refuses writes (NotPrimaryNoSecondaryOk)",
+            Self::Refusing(_) => "is full (OutOfDiskSpace)",
+            Self::SteppedDown(_) => "steps down, and nobody takes over",
+            Self::Slow(10_000) => "takes 10 s for each command",
+            Self::Slow(_) => "takes 300 ms for each command",
+            Self::SlowToWrite(_) => "takes 10 s for each write",
+            Self::Cut => "closes the connection at each command",
+            Self::Unconfirmed => "writes, but not to the majority in time",
+        }
+    }
+
+    /// Whether reads succeed.
+    const fn can_be_read(self) -> bool {
+        matches!(self, Self::Refusing(_) | Self::SlowToWrite(_) | Self::Unconfirmed)
+    }
+
+    /// Whether a write may be made although it seemed to fail.
+    const fn may_write(self) -> bool {
+        matches!(self, Self::SlowToWrite(_) | Self::Unconfirmed)
+    }
+
+    /// Whether reads wait too once a write has failed: the driver looks for another primary.
+    const fn casts_doubt(self) -> bool {
+        matches!(self, Self::Refusing(10_107 | 13_435))
+    }
+
+    /// Begins, until [`Self::ends`] or for so many commands.
+    async fn begins(self, server: &Server, commands: Commands, times: Option<i32>) {
+        let mut data = match self {
+            Self::SteppedDown(seconds) => return server.step_down(seconds).await,
+            Self::FailingOver(code) | Self::Refusing(code) => doc! { "errorCode": code },
+            Self::Slow(ms) | Self::SlowToWrite(ms) => doc! { "blockConnection": true, "blockTimeMS": ms },
+            Self::Cut => doc! { "closeConnection": true },
+            Self::Unconfirmed => doc! { "writeConcernError": unconfirmed() },
+        };
+        let commands = match commands {
+            Commands::All if self.can_be_read() => &ALL[..WRITES],
+            Commands::All => &ALL,
+            Commands::Updates => &["update"],
+            Commands::OfUsers => &["findAndModify"],
+            Commands::Inserts => &["insert"],
+        };
+        data.insert("failCommands", commands);
+        server.fail(data, times).await;
+    }
+
+    async fn ends(self, server: &Server) {
+        server.succeed().await;
+        server.primary().await;
+    }
+}
+
+fn unconfirmed() -> Document {
+    doc! {
+        "code": 64, "codeName": "WriteConcernFailed", "errmsg": "waiting for replication timed out",
+        "errInfo": { "wtimeout": true },
+    }
+}
+
+const ALL: [&str; 7] = ["insert", "update", "delete", "findAndModify", "createIndexes", "find", "aggregate"];
+/// So many of these write.
+const WRITES: usize = 5;
+
+/// Which commands a trouble is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Commands {
+    /// All that it can be about.
+    All,
+    /// Claim, lease and verdict.
+    Updates,
+    /// Looking a user up, which also notes the sign-in.
+    OfUsers,
+    /// A new user, a new session.
+    Inserts,
+}
+
+/// Where the trouble begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Start,
+    Claim,
+    Lease,
+    User,
+    Verdict,
+    Delivery,
+}
+
+impl Step {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Start => "before the program starts",
+            Self::Claim => "claim",
+            Self::Lease => "lease",
+            Self::User => "user",
+            Self::Verdict => "verdict",
+            Self::Delivery => "delivery",
+        }
+    }
+
+    /// What the trouble is about where it lasts: from here on everything, but what comes before the step.
+    const fn onwards(self) -> Commands {
+        match self {
+            Self::Verdict => Commands::Updates,
+            _ => Commands::All,
+        }
+    }
+
+    /// What the trouble is about where it happens once.
+    const fn here(self) -> Commands {
+        match self {
+            Self::Start => Commands::All,
+            Self::Claim | Self::Lease | Self::Verdict => Commands::Updates,
+            Self::User => Commands::OfUsers,
+            Self::Delivery => Commands::Inserts,
+        }
+    }
+}
+
+pub fn rows() -> Vec<Row> {
+    let mut rows = Vec::new();
+    for trouble in EVERY.into_iter().chain([STEPPED_DOWN]) {
+        let name = format!("{}, for a while", trouble.name());
+        for step in [Step::Claim, Step::Lease, Step::User, Step::Verdict, Step::Delivery] {
+            rows.push(Row::new(&name, step.name(), SignedIn, move |script| a_while(trouble, step, script)));
+        }
+    }
+    for trouble in [FAILING_OVER, FULL, Trouble::Cut, STEPPED_DOWN] {
+        let name = format!("{}, for a while", trouble.name());
+        let step = Step::Start;
+        rows.push(Row::new(&name, step.name(), SignedIn, move |script| a_while(trouble, step, script)));
+    }
+    for trouble in [FAILING_OVER, FULL, SLOW, Trouble::Cut, Trouble::Unconfirmed] {
+        for step in [Step::Claim, Step::User, Step::Verdict, Step::Delivery] {
+            let name = format!("{}, once", trouble.name());
+            rows.push(Row::new(&name, step.name(), SignedIn, move |script| once(trouble, step, script)));
+        }
+        for (step, ends) in [(Step::Claim, STORE_UNAVAILABLE), (Step::User, GIVEN_UP)] {
+            let name = format!("{}, beyond the deadline", trouble.name());
+            rows.push(Row::new(&name, step.name(), ends, move |_| beyond(trouble, step)));
+        }
+    }
+    for trouble in [FAILING_OVER, FULL, Trouble::Cut] {
+        let name = format!("{}, beyond the deadline", trouble.name());
+        rows.push(Row::new(&name, Step::Verdict.name(), GIVEN_UP, move |_| beyond(trouble, Step::Verdict)));
+    }
+    for trouble in [Trouble::Refusing(10_107), Trouble::Refusing(13_435), FULL] {
+        for (step, killed) in
+            [("a verdict is missed, and asked for", false), ("killed before the verdict, and asked for", true)]
+        {
+            let ends = Ends::Explained(&["interrupted"]);
+            rows.push(Row::new(trouble.name(), step, ends, move |script| missed(trouble, killed, script)));
+        }
+    }
+    for trouble in [FAILING_OVER, FULL, SLOW, Trouble::Cut, Trouble::Unconfirmed] {
+        // What is not confirmed is written all the same, so the lease is good.
+        let ends = if trouble == Trouble::Unconfirmed { SignedIn } else { Ends::Explained(&["interrupted"]) };
+        let name = format!("{}, beyond the lease", trouble.name());
+        rows.push(Row::new(&name, "lease, and another process is asked", ends, move |_| lost(trouble, false)));
+    }
+    for (step, known) in [("all of a first sign-in", false), ("all of a later sign-in", true)] {
+        let trouble = Trouble::Slow(300);
+        rows.push(Row::new(trouble.name(), step, SignedIn, move |script| slowly(trouble, known, script)));
+    }
+    for trouble in EVERY {
+        // Who is signed in can be read; that they were here cannot be noted.
+        let ends = if trouble.can_be_read() { SignedIn } else { STORE_UNAVAILABLE };
+        rows.push(Row::new(trouble.name(), "a later request", ends, move |script| request(trouble, false, script)));
+    }
+    for trouble in EVERY.into_iter().chain([STEPPED_DOWN_FOR_LONG]) {
+        let name = trouble.name();
+        rows.push(Row::new(name, "the session's first request", STORE_UNAVAILABLE, move |script| {
+            request(trouble, true, script)
+        }));
+        rows.push(Row::new(name, "sign-out, and in again", SignedIn, move |script| sign_out(trouble, script)));
+    }
+    rows
+}
+
+/// A server of a row that is over. Each serves one row at a time, since it has one fail point.
+struct Lent(Option<Server>);
+
+static IDLE: Mutex<Vec<Server>> = Mutex::new(Vec::new());
+
+impl Lent {
+    async fn new() -> Self {
+        let idle = IDLE.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let server = match idle {
+            Some(server) => server,
+            None => Server::start_replica_set().await,
+        };
+        server.succeed().await;
+        server.primary().await;
+        Self(Some(server))
+    }
+}
+
+impl Deref for Lent {
+    type Target = Server;
+
+    fn deref(&self) -> &Server {
+        self.0.as_ref().unwrap()
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        IDLE.lock().unwrap_or_else(PoisonError::into_inner).extend(self.0.take());
+    }
+}
+
+async fn scene(tweak: fn(&mut Settings)) -> (Lent, Scene) {
+    let server = Lent::new().await;
+    let scene = Scene::on_mongo(server.uri(), HEARTBEAT, tweak).await;
+    scene.provider.wait_for(Endpoint::Jwks, 1).await;
+    (server, scene)
+}
+
+fn short(settings: &mut Settings) {
+    settings.sign_in.deadline = Duration::from_secs(5);
+}
+
+/// Until the person has waited for a while.
+async fn a_while(trouble: Trouble, step: Step, script: bool) -> Played {
+    let (server, mut scene) = scene(|_| {}).await;
+    let browser = scene.browser();
+    let next = up_to(&server, &mut scene, &browser, (trouble, step, None)).await;
+    let person = Person { scene: &scene, browser: &browser, script };
+    // A primary comes back by itself; a session that seemed not to be written is found when it is written again.
+    let passes =
+        matches!(trouble, Trouble::SteppedDown(_)) || (trouble, step) == (Trouble::Unconfirmed, Step::Delivery);
+    let next = if passes {
+        next
+    } else {
+        let waiting = person.once(&next).await.waiting();
+        let waiting = person.wait(&waiting).await.waiting();
+        trouble.ends(&server).await;
+        scene.url(&format!("/auth/oidc/callback?{waiting}"))
+    };
+    scene.provider.release(Endpoint::Token);
+    let stop = person.go(&next).await;
+    trouble.ends(&server).await;
+    Played { stop, scene, browser, script, kept: Box::new(server) }
+}
+
+/// One command of the step, and no more.
+async fn once(trouble: Trouble, step: Step, script: bool) -> Played {
+    let (server, mut scene) = scene(|_| {}).await;
+    let browser = scene.browser();
+    let next = up_to(&server, &mut scene, &browser, (trouble, step, Some(1))).await;
+    let stop = Person { scene: &scene, browser: &browser, script }.go(&next).await;
+    trouble.ends(&server).await;
+    Played { stop, scene, browser, script, kept: Box::new(server) }
+}
+
+/// The claim fails until the patience is over; from then on by the panel's questions alone.
+pub async fn by_questions_alone() -> Played {
+    let (server, mut scene) = scene(|settings| settings.sign_in.patience = Duration::from_millis(500)).await;
+    let browser = scene.browser();
+    let next = up_to(&server, &mut scene, &browser, (FULL, Step::Claim, None)).await;
+    let person = Person { scene: &scene, browser: &browser, script: true };
+    let mut stop = person.once(&next).await;
+    FULL.ends(&server).await;
+    while let Stop::Waiting(query) = stop {
+        stop = person.wait(&query).await;
+    }
+    Played { stop, scene, browser, script: true, kept: Box::new(server) }
+}
+
+async fn beyond(trouble: Trouble, step: Step) -> Played {
+    let (server, mut scene) = scene(short).await;
+    let browser = scene.browser();
+    let next = up_to(&server, &mut scene, &browser, (trouble, step, None)).await;
+    let person = Person { scene: &scene, browser: &browser, script: false };
+    let stop = person.go_for(&next, if step == Step::Claim { usize::MAX } else { BEYOND }).await;
+    trouble.ends(&server).await;
+    let stop = person.finish(stop).await;
+    Played { stop, scene, browser, script: false, kept: Box::new(server) }
+}
+
+/// The verdict cannot be written before its owner is gone, and neither can it be that the owner is gone: "interrupted"
+/// is said by a store that has recovered.
+async fn missed(trouble: Trouble, killed: bool, script: bool) -> Played {
+    let (server, mut scene) = scene(short).await;
+    let browser = scene.browser();
+    let next = up_to(&server, &mut scene, &browser, (trouble, Step::Verdict, None)).await;
+    while scene.count("users").await == 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    trouble.begins(&server, Commands::All, None).await;
+    if killed {
+        scene.kill().await;
+        scene.start().await;
+    }
+    let person = Person { scene: &scene, browser: &browser, script };
+    let unavailable = person.come_back(&next).await;
+    later(&unavailable);
+    let again = scene.url(&unavailable.button());
+    later(&person.go(&again).await.explained("store_unavailable"));
+    trouble.ends(&server).await;
+    let stop = person.go(&again).await;
+    Played { stop, scene, browser, script, kept: Box::new(server) }
+}
+
+/// Up to the step, with the trouble there; and the URL that goes on.
+async fn up_to(
+    server: &Server,
+    scene: &mut Scene,
+    browser: &Browser,
+    (trouble, step, times): (Trouble, Step, Option<i32>),
+) -> String {
+    let commands = if times.is_some() { step.here() } else { step.onwards() };
+    match step {
+        Step::Start => {
+            scene.kill().await;
+            trouble.begins(server, commands, times).await;
+            scene.start().await;
+            browser.callback_url(scene, &encoded(RETURN_TO)).await
+        }
+        Step::Claim => {
+            let callback = browser.callback_url(scene, &encoded(RETURN_TO)).await;
+            trouble.begins(server, commands, times).await;
+            callback
+        }
+        Step::Lease => {
+            let pending = held_at(Endpoint::Token, scene, browser).await;
+            trouble.begins(server, commands, times).await;
+            scene.url(pending.location())
+        }
+        Step::User | Step::Verdict => {
+            let pending = held_at(Endpoint::Userinfo, scene, browser).await;
+            trouble.begins(server, commands, times).await;
+            scene.provider.release(Endpoint::Userinfo);
+            scene.url(pending.location())
+        }
+        Step::Delivery if times.is_some() => {
+            // Somebody who is known, so that the session is all there is to insert.
+            scene.browser().sign_in(scene).await;
+            let pending = held_at(Endpoint::Userinfo, scene, browser).await;
+            trouble.begins(server, commands, times).await;
+            scene.provider.release(Endpoint::Userinfo);
+            scene.url(pending.location())
+        }
+        Step::Delivery => {
+            let pending = held_at(Endpoint::Token, scene, browser).await;
+            scene.provider.release(Endpoint::Token);
+            verified(scene).await;
+            trouble.begins(server, commands, times).await;
+            scene.url(pending.location())
+        }
+    }
+}
+
+/// The provider keeps a sign-in waiting there.
+async fn held_at(endpoint: Endpoint, scene: &Scene, browser: &Browser) -> Page {
+    let callback = browser.callback_url(scene, &encoded(RETURN_TO)).await;
+    let before = scene.provider.count(endpoint);
+    scene.provider.hold(endpoint);
+    let pending = browser.get(&callback).await;
+    assert!(!pending.sets_session());
+    scene.provider.wait_for(endpoint, before + 1).await;
+    pending
+}
+
+/// The lease cannot be renewed, and another process is asked.
+async fn lost(trouble: Trouble, script: bool) -> Played {
+    let (server, scene) = scene(|_| {}).await;
+    let browser = scene.browser();
+    let pending = held_at(Endpoint::Token, &scene, &browser).await;
+    let second = scene.start_second().await;
+    trouble.begins(&server, Commands::Updates, None).await;
+    browser.go_through(&scene, &second);
+    let person = Person { scene: &scene, browser: &browser, script };
+    let stop = person.go_for(&scene.url(pending.location()), BEYOND).await;
+    trouble.ends(&server).await;
+    scene.provider.release(Endpoint::Token);
+    let stop = person.finish(stop).await;
+    Played { stop, scene, browser, script, kept: Box::new(server) }
+}
+
+async fn slowly(trouble: Trouble, known: bool, script: bool) -> Played {
+    let (server, scene) = scene(|_| {}).await;
+    if known {
+        scene.browser().sign_in(&scene).await;
+    }
+    let browser = scene.browser();
+    trouble.begins(&server, Commands::All, None).await;
+    let stop = Person { scene: &scene, browser: &browser, script }.begin().await;
+    trouble.ends(&server).await;
+    Played { stop, scene, browser, script, kept: Box::new(server) }
+}
+
+/// Somebody with a session asks for a protected page, and begins another sign-in: never "not signed in".
+async fn request(trouble: Trouble, first: bool, script: bool) -> Played {
+    let (server, scene) = scene(|settings| settings.session.idle = 10 * NOTED_EVERY).await;
+    let browser = scene.browser();
+    let person = Person { scene: &scene, browser: &browser, script };
+    person.begin().await.landed(RETURN_TO);
+    if !first {
+        assert!(browser.is_signed_in(&scene).await);
+        tokio::time::sleep(NOTED_EVERY).await;
+    }
+    let session = browser.cookie(&scene, "vestibule").unwrap();
+    trouble.begins(&server, Commands::All, None).await;
+    // The first request closes the delivery, and that has to be written before the session is good.
+    if trouble.can_be_read() && !first {
+        assert!(browser.is_signed_in(&scene).await);
+    } else {
+        later(&browser.get(&scene.url("/auth/account")).await);
+    }
+    let meanwhile = if first || !trouble.casts_doubt() { Some(person.begin().await) } else { None };
+    assert_eq!(browser.cookie(&scene, "vestibule").as_ref(), Some(&session), "the cookie is kept");
+    trouble.ends(&server).await;
+    assert!(browser.is_signed_in(&scene).await);
+    let stop = match meanwhile {
+        Some(stop) => stop,
+        None => person.begin().await,
+    };
+    Played { stop, scene, browser, script, kept: Box::new(server) }
+}
+
+/// Signing out is not done by halves: it is done, or the person is told that it is not.
+async fn sign_out(trouble: Trouble, script: bool) -> Played {
+    let (server, scene) = scene(|_| {}).await;
+    let browser = scene.browser();
+    browser.sign_in(&scene).await;
+    let session = browser.cookie(&scene, "vestibule").unwrap();
+    trouble.begins(&server, Commands::All, None).await;
+    later(&browser.post(&scene.url("/auth/logout"), "").await);
+    assert_eq!(browser.cookie(&scene, "vestibule").as_ref(), Some(&session), "the cookie is kept");
+    trouble.ends(&server).await;
+    let still = browser.is_signed_in(&scene).await;
+    // Whether it was written after all nobody can know.
+    assert!(still || trouble.may_write());
+    let logout = scene.url("/auth/logout");
+    let out = patiently(|| browser.post(&logout, "")).await;
+    assert!(out.location().starts_with("/auth/signed-out"), "{out:#?}");
+    assert!(!browser.is_signed_in(&scene).await);
+    let stop = Person { scene: &scene, browser: &browser, script }.begin().await;
+    Played { stop, scene, browser, script, kept: Box::new(server) }
+}

@@ -1,0 +1,278 @@
+//! The store's faults (SQLite): another process holds the file's lock, writes are refused, tables are gone.
+
+use std::time::Duration;
+
+use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
+use vestibule::server::{demo::Endpoint, demo::Profile, settings::Settings};
+
+use crate::{
+    faults::process::verified,
+    faults::table::{BEYOND, Ends, Ends::SignedIn, Person, Played, RETURN_TO, Row, encoded},
+    support::scene::Scene,
+};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trouble {
+    /// Another connection holds the only lock for writing.
+    Locked,
+    /// A write fails (as on a full disk), reads succeed.
+    Refused,
+    /// Neither reads nor writes succeed.
+    Gone,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Claim,
+    User,
+    Verdict,
+    Delivery,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lasts {
+    /// Until the person has waited for a while.
+    AWhile,
+    /// Beyond the deadline.
+    Long,
+}
+
+impl Trouble {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Locked => "locked by another process",
+            Self::Refused => "writes fail",
+            Self::Gone => "reads and writes fail",
+        }
+    }
+}
+
+impl Step {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Claim => "claim",
+            Self::User => "user",
+            Self::Verdict => "verdict",
+            Self::Delivery => "delivery",
+        }
+    }
+
+    const fn table(self) -> &'static str {
+        match self {
+            Self::Claim | Self::Verdict => "login_attempts",
+            Self::User => "users",
+            Self::Delivery => "login_sessions",
+        }
+    }
+
+    const fn refused(self) -> &'static str {
+        match self {
+            Self::Claim => "BEFORE INSERT ON login_attempts",
+            Self::User => "BEFORE INSERT ON users",
+            Self::Verdict => "BEFORE UPDATE ON login_attempts WHEN NEW.state <> 'running'",
+            Self::Delivery => "BEFORE INSERT ON login_sessions",
+        }
+    }
+}
+
+/// The trouble, until it is over.
+enum Caused {
+    Lock(SqliteConnection),
+    Undo(String),
+}
+
+impl Caused {
+    async fn at(scene: &Scene, trouble: Trouble, step: Step) -> Self {
+        match trouble {
+            Trouble::Locked => {
+                let options = SqliteConnectOptions::new().filename(&scene.database);
+                let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+                sqlx::query("BEGIN EXCLUSIVE").execute(&mut connection).await.unwrap();
+                Self::Lock(connection)
+            }
+            Trouble::Refused => {
+                let when = step.refused();
+                scene
+                    .execute(&format!("CREATE TRIGGER fault {when} BEGIN SELECT RAISE(ABORT, 'disk full'); END"))
+                    .await;
+                Self::Undo("DROP TRIGGER fault".to_owned())
+            }
+            Trouble::Gone => {
+                let table = step.table();
+                scene.execute(&format!("ALTER TABLE {table} RENAME TO away")).await;
+                Self::Undo(format!("ALTER TABLE away RENAME TO {table}"))
+            }
+        }
+    }
+
+    async fn over(self, scene: &Scene) {
+        match self {
+            Self::Lock(mut connection) => {
+                sqlx::query("ROLLBACK").execute(&mut connection).await.unwrap();
+                connection.close().await.unwrap();
+            }
+            Self::Undo(sql) => scene.execute(&sql).await,
+        }
+    }
+}
+
+pub fn rows() -> Vec<Row> {
+    let mut rows = Vec::new();
+    for trouble in [Trouble::Locked, Trouble::Refused, Trouble::Gone] {
+        for step in [Step::Claim, Step::User, Step::Verdict, Step::Delivery] {
+            // The lock is taken while userinfo is held, and so is in the way of the user and of the verdict.
+            if (trouble, step) == (Trouble::Locked, Step::Verdict) {
+                continue;
+            }
+            let name = format!("{}, for a while", trouble.name());
+            rows.push(Row::new(&name, step.name(), SignedIn, move |script| play(trouble, step, Lasts::AWhile, script)));
+            // A verified attempt is not given up: it can be delivered as long as anybody asks.
+            if step != Step::Delivery {
+                let name = format!("{}, beyond the deadline", trouble.name());
+                let ends: &[&str] = match (step, trouble) {
+                    (Step::Claim, _) => &["store_unavailable"],
+                    // The verdict on the attempt can still be written.
+                    (Step::User, Trouble::Refused | Trouble::Gone) => &["interrupted"],
+                    // Whoever asks after the process has given up learns it from the lease.
+                    _ => &["store_unavailable", "interrupted"],
+                };
+                // Without a script: see `somebody_with_a_script_is_told_that_the_store_is_down` for the other.
+                rows.push(Row::new(&name, step.name(), Ends::Explained(ends), move |_| {
+                    play(trouble, step, Lasts::Long, false)
+                }));
+            }
+        }
+    }
+    for (step, killed) in
+        [("a verdict is missed, and asked for", false), ("killed before the verdict, and asked for", true)]
+    {
+        let ends = Ends::Explained(&["interrupted"]);
+        rows.push(Row::new(Trouble::Refused.name(), step, ends, move |script| missed(killed, script)));
+    }
+    for (step, path) in [
+        ("a signed-in person begins", "/auth/oidc/login?return_to=%2Freports%3Fyear%3D2026"),
+        ("a signed-in person reopens the callback", "callback"),
+    ] {
+        rows.push(Row::new(Trouble::Gone.name(), step, Ends::Explained(&["store_unavailable"]), move |script| {
+            signed_in(path, script)
+        }));
+    }
+    rows
+}
+
+/// While the store refuses all claims, beyond the deadline.
+pub async fn somebody_with_a_script() -> Played {
+    play(Trouble::Refused, Step::Claim, Lasts::Long, true).await
+}
+
+/// How long a page without script is held while the session cannot be written.
+pub async fn held_for() -> Duration {
+    let scene = Scene::new().await;
+    let browser = scene.browser();
+    let callback = browser.callback_url(&scene, &encoded(RETURN_TO)).await;
+    let caused = Caused::at(&scene, Trouble::Refused, Step::Delivery).await;
+    let person = Person { scene: &scene, browser: &browser, script: false };
+    let waiting = person.once(&callback).await.waiting();
+    let began = std::time::Instant::now();
+    let waiting = person.wait(&waiting).await.waiting();
+    let held = began.elapsed();
+    caused.over(&scene).await;
+    person.go_from(&waiting).await.landed(RETURN_TO);
+    held
+}
+
+fn short(settings: &mut Settings) {
+    settings.sign_in.deadline = Duration::from_secs(5);
+}
+
+async fn play(trouble: Trouble, step: Step, lasts: Lasts, script: bool) -> Played {
+    let tweak: fn(&mut Settings) = if lasts == Lasts::Long { short } else { |_| {} };
+    let scene = Scene::with(Profile::Standard, tweak).await;
+    scene.provider.wait_for(Endpoint::Jwks, 1).await;
+    let browser = scene.browser();
+    let callback = browser.callback_url(&scene, &encoded(RETURN_TO)).await;
+    let (caused, next) = match (step, trouble) {
+        (Step::Delivery, _) => {
+            scene.provider.hold(Endpoint::Token);
+            tokio::select! {
+                page = browser.get(&callback) => { assert!(!page.sets_session()); }
+                () = scene.provider.wait_for(Endpoint::Token, 1) => {}
+            }
+            scene.provider.release(Endpoint::Token);
+            verified(&scene).await;
+            (Caused::at(&scene, trouble, step).await, callback)
+        }
+        (Step::Claim, _) | (_, Trouble::Refused) => (Caused::at(&scene, trouble, step).await, callback),
+        (Step::User | Step::Verdict, _) => {
+            scene.provider.hold(Endpoint::Userinfo);
+            let pending = browser.get(&callback).await;
+            scene.provider.wait_for(Endpoint::Userinfo, 1).await;
+            let caused = Caused::at(&scene, trouble, step).await;
+            scene.provider.release(Endpoint::Userinfo);
+            (caused, scene.url(pending.location()))
+        }
+    };
+    let person = Person { scene: &scene, browser: &browser, script };
+    let stop = match lasts {
+        Lasts::AWhile => {
+            let waiting = person.once(&next).await.waiting();
+            let waiting = person.wait(&waiting).await.waiting();
+            caused.over(&scene).await;
+            person.go_from(&waiting).await
+        }
+        Lasts::Long if step == Step::Claim => {
+            let stop = person.go(&next).await;
+            caused.over(&scene).await;
+            stop
+        }
+        // Who asked just before and just after the process gave up waits until the lease can be looked at.
+        Lasts::Long => {
+            let stop = person.go_for(&next, BEYOND).await;
+            caused.over(&scene).await;
+            person.finish(stop).await
+        }
+    };
+    Played::on_file(stop, scene, browser, script)
+}
+
+/// The verdict cannot be written before its owner is gone, and neither can it be that the owner is gone: "interrupted"
+/// is said by a store that has recovered.
+async fn missed(killed: bool, script: bool) -> Played {
+    let mut scene = Scene::with(Profile::Standard, short).await;
+    scene.provider.wait_for(Endpoint::Jwks, 1).await;
+    let browser = scene.browser();
+    let callback = browser.callback_url(&scene, &encoded(RETURN_TO)).await;
+    let caused = Caused::at(&scene, Trouble::Refused, Step::Verdict).await;
+    let waiting = browser.get(&callback).await.location().to_owned();
+    if killed {
+        scene.kill().await;
+        scene.start().await;
+    }
+    let person = Person { scene: &scene, browser: &browser, script };
+    let unavailable = person.come_back(&scene.url(&waiting)).await;
+    let again = scene.url(&unavailable.button());
+    person.go(&again).await.explained("store_unavailable");
+    caused.over(&scene).await;
+    let stop = person.go(&again).await;
+    Played::on_file(stop, scene, browser, script)
+}
+
+/// Somebody who is signed in, while the sessions cannot be read: never "not signed in".
+async fn signed_in(path: &'static str, script: bool) -> Played {
+    let scene = Scene::new().await;
+    let browser = scene.browser();
+    let callback = browser.callback_url(&scene, &encoded(RETURN_TO)).await;
+    assert!(browser.get(&callback).await.sets_session());
+    assert!(browser.is_signed_in(&scene).await);
+    let session = browser.cookie(&scene, "vestibule");
+    let caused = Caused::at(&scene, Trouble::Gone, Step::Delivery).await;
+    let account = browser.get(&scene.url("/auth/account")).await;
+    account.explains("store_unavailable");
+    let url = if path == "callback" { callback } else { scene.url(path) };
+    let person = Person { scene: &scene, browser: &browser, script };
+    let stop = person.once(&url).await;
+    assert_eq!(browser.cookie(&scene, "vestibule"), session, "the cookie is kept");
+    caused.over(&scene).await;
+    assert!(browser.is_signed_in(&scene).await);
+    Played::on_file(stop, scene, browser, script)
+}

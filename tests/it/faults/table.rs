@@ -1,0 +1,350 @@
+//! What a fault does to a person: rows of faults, a person who clicks, and what must hold whatever happened.
+
+use std::{panic::AssertUnwindSafe, time::Duration};
+
+use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream};
+
+use crate::support::scene::{Browser, MOST_HEADER_BYTES, Page, Scene};
+
+/// Where every person wants to go.
+pub const RETURN_TO: &str = "/reports?year=2026";
+/// Held questions that outlast a deadline of 5 s and the lease of 6 s, at 1.5 s each.
+pub const BEYOND: usize = 14;
+/// Requests and pages of one person; more would be a loop.
+const PATIENCE: usize = 90;
+/// Rows that run at the same time.
+const AT_ONCE: usize = 10;
+
+/// How a row ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ends {
+    /// On the page that the person wanted, with no more than waiting.
+    SignedIn,
+    /// On an explained page with one of these codes.
+    Explained(&'static [&'static str]),
+}
+
+/// One fault at one step.
+pub struct Row {
+    pub fault: String,
+    pub step: &'static str,
+    pub ends: Ends,
+    /// How often the code may have been sent: once, or again after 429, which comes before a code is looked at.
+    pub sent: usize,
+    /// Clicks until the person is signed in once the fault is over, where that does not depend on pauses of ours.
+    pub clicks: Option<usize>,
+    pub run: Run,
+}
+
+/// Plays the row up to its end.
+pub type Run = Box<dyn FnOnce(bool) -> BoxFuture<'static, Played> + Send>;
+
+/// A row that has come to its end, with its fault gone.
+pub struct Played {
+    pub scene: Scene,
+    pub browser: Browser,
+    pub stop: Stop,
+    pub script: bool,
+    /// What else the scene stands on: it goes when the row is over.
+    pub kept: Box<dyn Send>,
+}
+
+impl Played {
+    /// With SQLite as the store.
+    pub fn on_file(stop: Stop, scene: Scene, browser: Browser, script: bool) -> Self {
+        Self { scene, browser, stop, script, kept: Box::new(()) }
+    }
+}
+
+impl Row {
+    pub fn new<F>(fault: &str, step: &'static str, ends: Ends, run: impl FnOnce(bool) -> F + Send + 'static) -> Self
+    where
+        F: Future<Output = Played> + Send + 'static,
+    {
+        Self {
+            fault: fault.to_owned(),
+            step,
+            ends,
+            sent: 1,
+            clicks: Some(1),
+            run: Box::new(move |script| run(script).boxed()),
+        }
+    }
+
+    pub fn sent(self, sent: usize) -> Self {
+        Self { sent, ..self }
+    }
+
+    /// Our own pauses after the failure may cost a person another click.
+    pub fn with_pauses(self) -> Self {
+        Self { clicks: None, ..self }
+    }
+
+    async fn play(self, script: bool) {
+        let Played { scene, browser, stop, script, kept } = (self.run)(script).await;
+        let person = Person { scene: &scene, browser: &browser, script };
+        assert!(scene.count("users").await <= 1);
+        match (self.ends, stop) {
+            (Ends::SignedIn, Stop::Landed(at)) => {
+                assert_eq!(at, RETURN_TO);
+                assert!(browser.is_signed_in(&scene).await);
+                let again = format!("/auth/oidc/login?return_to={}&prompt=login&again=1", encoded(RETURN_TO));
+                person.go(&scene.url(&again)).await.landed(RETURN_TO);
+            }
+            (Ends::Explained(codes), Stop::Explained(page)) => {
+                let code = page.data("code").unwrap().to_owned();
+                assert!(codes.contains(&&*code), "{code}, not {codes:?}");
+                page.explains(&code);
+                let (at, clicks) = person.go_on(page).await;
+                // Without a state of ours nobody knows where the person wanted to go.
+                let lost = matches!(&*code, "state_missing" | "state_invalid");
+                assert_eq!(at, if lost { "/" } else { RETURN_TO });
+                assert!(self.clicks.is_none_or(|most| clicks <= most), "{clicks} clicks");
+                assert!(browser.is_signed_in(&scene).await);
+            }
+            (ends, stop) => panic!("not {ends:?} but {stop:#?}"),
+        }
+        let elsewhere = scene.browser();
+        Person { browser: &elsewhere, ..person }.begin().await.landed(RETURN_TO);
+        assert!(elsewhere.is_signed_in(&scene).await);
+        assert_eq!(scene.count("users").await, 1, "one person, one account");
+        for code in scene.provider.redemptions() {
+            assert!(code.presented <= self.sent, "sent {} times", code.presented);
+            assert!(code.redeemed <= 1, "redeemed {} times", code.redeemed);
+        }
+        tokio::task::block_in_place(|| drop(kept));
+    }
+
+    /// The row in the documentation's table.
+    pub fn line(&self) -> String {
+        let ends = match self.ends {
+            Ends::SignedIn => "signed in".to_owned(),
+            Ends::Explained(codes) => {
+                let codes: Vec<_> = codes.iter().map(|code| format!("[`{code}`](errors.md#{code})")).collect();
+                format!("explained: {}", codes.join(" or "))
+            }
+        };
+        format!("| {} | {} | {ends} |", self.fault, self.step)
+    }
+}
+
+/// Plays all rows, several at once, and names all that fail. Every other person has no script.
+pub async fn play(rows: Vec<Row>) {
+    let all = rows.len();
+    let failed: Vec<String> = stream::iter(rows.into_iter().enumerate())
+        .map(|(number, row)| async move {
+            let name = format!("{} / {}", row.fault, row.step);
+            let played = tokio::time::timeout(Duration::from_secs(180), row.play(number % 2 == 0));
+            let played = tokio::spawn(AssertUnwindSafe(played).catch_unwind()).await.unwrap();
+            match played {
+                Ok(Ok(())) => None,
+                Ok(Err(_)) => Some(format!("{name}: no end")),
+                Err(panic) => {
+                    let text = panic.downcast_ref::<String>().map(String::as_str);
+                    let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or_default();
+                    Some(format!("{name}: {text:.3000}"))
+                }
+            }
+        })
+        .buffer_unordered(AT_ONCE)
+        .filter_map(std::future::ready)
+        .collect()
+        .await;
+    assert!(failed.is_empty(), "{} of {all} rows failed:\n{}", failed.len(), failed.join("\n\n"));
+}
+
+/// Where a person stops.
+#[derive(Debug)]
+pub enum Stop {
+    /// On a page of the application's.
+    Landed(String),
+    /// On an explained page.
+    Explained(Page),
+    /// On the waiting page; the query that asks again.
+    Waiting(String),
+}
+
+impl Stop {
+    #[track_caller]
+    pub fn landed(self, at: &str) {
+        match self {
+            Self::Landed(landed) => assert_eq!(landed, at),
+            stop => panic!("not {at} but {stop:#?}"),
+        }
+    }
+
+    #[track_caller]
+    pub fn explained(self, code: &str) -> Page {
+        match self {
+            Self::Explained(page) => {
+                page.explains(code);
+                page
+            }
+            stop => panic!("not {code} but {stop:#?}"),
+        }
+    }
+
+    #[track_caller]
+    pub fn waiting(self) -> String {
+        match self {
+            Self::Waiting(query) => query,
+            stop => panic!("not waiting but {stop:#?}"),
+        }
+    }
+}
+
+/// Somebody who follows redirects, waits where asked to, and clicks the button.
+pub struct Person<'s> {
+    pub scene: &'s Scene,
+    pub browser: &'s Browser,
+    /// Whether the panel is alive; else the page asks again by itself.
+    pub script: bool,
+}
+
+impl Person<'_> {
+    /// From the click on a protected page.
+    pub async fn begin(&self) -> Stop {
+        self.go(&self.scene.url(&format!("/auth/oidc/login?return_to={}", encoded(RETURN_TO)))).await
+    }
+
+    /// Follows redirects and waits, until something else comes.
+    pub async fn go(&self, url: &str) -> Stop {
+        match self.go_for(url, PATIENCE).await {
+            Stop::Waiting(query) => panic!("waiting without end: {query}"),
+            stop => stop,
+        }
+    }
+
+    /// The same with less patience: may still be waiting.
+    pub async fn go_for(&self, url: &str, waits: usize) -> Stop {
+        let mut stop = self.once(url).await;
+        for _ in 0..waits {
+            let Stop::Waiting(query) = stop else { return stop };
+            stop = self.wait(&query).await;
+        }
+        stop
+    }
+
+    /// Waits until the process that works on it has given up, which it says to whoever it holds just then, and comes
+    /// back to a store that can only be read.
+    pub async fn come_back(&self, url: &str) -> Page {
+        self.go_for(url, BEYOND).await;
+        self.go_for(url, BEYOND).await.explained("store_unavailable")
+    }
+
+    /// Goes on from the waiting page with this query.
+    pub async fn go_from(&self, query: &str) -> Stop {
+        self.go(&self.scene.url(&format!("/auth/oidc/callback?{query}"))).await
+    }
+
+    /// Goes on, where that stopped at the waiting page.
+    pub async fn finish(&self, stop: Stop) -> Stop {
+        match stop {
+            Stop::Waiting(query) => self.go_from(&query).await,
+            stop => stop,
+        }
+    }
+
+    /// Follows redirects to a page.
+    pub async fn once(&self, url: &str) -> Stop {
+        let mut url = reqwest::Url::parse(url).unwrap();
+        for _ in 0..PATIENCE {
+            let page = self.browser.get(url.as_str()).await;
+            let ours = url.as_str().starts_with(&self.scene.origin);
+            if ours {
+                check(&page);
+            }
+            if page.status.is_redirection() {
+                url = url.join(page.location()).unwrap();
+                match url.as_str().strip_prefix(&self.scene.origin) {
+                    Some(path) if !path.starts_with("/auth/") => return Stop::Landed(path.to_owned()),
+                    _ => continue,
+                }
+            }
+            assert!(ours, "left with the provider: {page:#?}");
+            if url.path() == "/auth/login" {
+                url = url.join(&page.button()).unwrap();
+                continue;
+            }
+            return match page.data("kind") {
+                Some("waiting") => Stop::Waiting(page.data("query").unwrap().replace("&amp;", "&")),
+                Some("problem") => Stop::Explained(page),
+                _ => panic!("neither explained nor waiting: {page:#?}"),
+            };
+        }
+        panic!("a redirect loop at {url}");
+    }
+
+    /// Waits on the waiting page for as long as it asks for, once.
+    pub async fn wait(&self, query: &str) -> Stop {
+        if !self.script {
+            return self.once(&self.scene.url(&format!("/auth/oidc/callback?{query}&wait=1"))).await;
+        }
+        let (page, outcome) = self.browser.ask(self.scene, query).await;
+        check(&page);
+        match outcome["outcome"].as_str() {
+            Some("pending") => {
+                tokio::time::sleep(Duration::from_millis(outcome["ask_again_in"].as_u64().unwrap())).await;
+                Stop::Waiting(query.to_owned())
+            }
+            Some("done") => Stop::Landed(outcome["location"].as_str().unwrap().to_owned()),
+            Some("failed") => self.once(&self.scene.url(outcome["location"].as_str().unwrap())).await,
+            _ => panic!("{page:#?}"),
+        }
+    }
+
+    /// From an explained page by its own button to the application, and how many clicks that took. A page that looks
+    /// again by itself needs none.
+    async fn go_on(&self, mut page: Page) -> (String, usize) {
+        let mut clicks = 0;
+        for _ in 0..PATIENCE {
+            if page.body.contains("http-equiv=\"refresh\"") {
+                tokio::time::sleep(Duration::from_millis(250)).await;
+            } else {
+                clicks += 1;
+                if clicks > 1 {
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+            }
+            match self.go(&self.scene.url(&page.button())).await {
+                Stop::Landed(at) => return (at, clicks),
+                Stop::Explained(next) => page = next,
+                stop @ Stop::Waiting(_) => panic!("{stop:?}"),
+            }
+        }
+        panic!("no way on: {page:#?}");
+    }
+}
+
+/// What every answer of ours keeps to.
+#[track_caller]
+pub fn check(page: &Page) {
+    assert!(!matches!(page.status.as_u16(), 500 | 502 | 504), "{page:#?}");
+    assert!(page.header_bytes() < MOST_HEADER_BYTES, "{} bytes of headers", page.header_bytes());
+}
+
+/// Asks again for as long as the store is said to be away, which on a busy machine it may be without any fault.
+pub async fn patiently<F: Future<Output = Page>>(ask: impl Fn() -> F) -> Page {
+    for _ in 0..2 * PATIENCE {
+        let page = ask().await;
+        check(&page);
+        if page.data("code") != Some("store_unavailable") {
+            return page;
+        }
+        later(&page);
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    panic!("the store does not come back");
+}
+
+/// 503, explained, with the time to come back.
+#[track_caller]
+pub fn later(page: &Page) {
+    page.explains("store_unavailable");
+    assert_eq!(page.status.as_u16(), 503);
+    assert!(page.header("retry-after").parse::<u32>().is_ok(), "{page:#?}");
+}
+
+pub fn encoded(text: &str) -> String {
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}

@@ -1,0 +1,19 @@
+//! Every test that needs more than one module: the program, its stores, its provider side and everything around them.
+//! One binary, since each would link the whole program. A folder a feature.
+#![cfg(feature = "demo")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+#![allow(clippy::print_stdout, reason = "what was measured")]
+#![allow(unreachable_pub, reason = "a test binary has no outside")]
+
+#[cfg(target_os = "linux")]
+mod cluster;
+mod error_docs;
+mod faults;
+#[cfg(target_os = "linux")]
+mod flood;
+mod flow;
+mod provider;
+mod provider_self;
+mod settings;
+mod store;
+mod support;

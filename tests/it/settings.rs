@@ -1,0 +1,332 @@
+//! Wrong settings on the real program: exit 2, every fault at once, a line each with its key and mend, no secret shown.
+
+use std::{
+    ffi::OsString,
+    fs,
+    path::Path,
+    process::{Command, Output},
+    sync::Barrier,
+    thread,
+};
+
+use secrecy::ExposeSecret as _;
+use tempfile::TempDir;
+use vestibule::server::{
+    clock::RealEntropy,
+    settings::{ClientAuth, Database, Settings},
+};
+
+const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+const OTHER_KEY: &str = "ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8";
+/// Stands for every secret; no output may hold it.
+const SECRET: &str = "hunter2hunter2";
+
+const GOOD: &str = r#"
+public_url = "https://auth.example.com"
+listen = "127.0.0.1:0"
+admin_listen = "127.0.0.1:0"
+
+[[provider]]
+id = "op"
+issuer = "https://op.test"
+client_id = "app"
+client_secret = "hunter2hunter2"
+"#;
+
+/// Runs the program in an empty folder with `vestibule.toml` (if any) and nothing but `env` in its environment.
+fn run(file: Option<&str>, env: &[(&str, &str)], arguments: &[&str]) -> Output {
+    let folder = TempDir::new().unwrap();
+    if let Some(text) = file {
+        fs::write(folder.path().join("vestibule.toml"), text).unwrap();
+    }
+    run_in(folder.path(), env, arguments)
+}
+
+fn run_in(folder: &Path, env: &[(&str, &str)], arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_vestibule"))
+        .args(arguments)
+        .current_dir(folder)
+        .env_clear()
+        .envs(env.iter().copied())
+        .output()
+        .unwrap()
+}
+
+/// The fault lines of a run that must end with 2.
+fn faults(file: Option<&str>, env: &[(&str, &str)]) -> Vec<String> {
+    lines(&run(file, env, &[]))
+}
+
+fn lines(output: &Output) -> Vec<String> {
+    let text = String::from_utf8(output.stderr.clone()).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(output.stdout.is_empty());
+    assert!(!text.contains("hunter2"), "a secret is shown: {text}");
+    text.lines()
+        .map(|line| {
+            let line = line.strip_prefix("vestibule: ").unwrap_or_else(|| panic!("not a fault: {line}"));
+            assert!(line.contains(": ") && line.contains("; "), "neither key nor mend: {line}");
+            line.to_owned()
+        })
+        .collect()
+}
+
+#[test]
+fn each_kind_of_wrong_settings_is_one_line() {
+    let changed = |from: &str, to: &str| GOOD.replacen(from, to, 1);
+    let above = |line: &str| format!("{line}\n{GOOD}");
+    let below = |text: &str| format!("{GOOD}\n{text}\n");
+    let twice = below(&GOOD[GOOD.find("[[provider]]").unwrap()..].replace("app", "app2"));
+    let cases: &[(String, &str, &str)] = &[
+        (changed("public_url = \"https://auth.example.com\"", ""), "public_url: is missing", "add public_url"),
+        (changed("auth.example.com", "auth.example.com/app"), "public_url: must be an origin", "write an origin"),
+        (changed("https://auth", "http://auth"), "public_url: must be https", "write an origin"),
+        (changed("listen = \"127.0.0.1:0\"", "listen = true"), "listen: is true or false, text is wanted", "write it"),
+        (changed("https://op.test", "http://op.test"), "provider[0].issuer: is not https", "copy it"),
+        (changed("https://op.test", "https://op.test?x"), "provider[0].issuer: has a query", "copy it"),
+        (changed("id = \"op\"", "id = \"o p\""), "provider[0].id: is \"o p\"", "use letters"),
+        (twice, "provider[1].id: is \"op\" a second time", "give each provider"),
+        (
+            below("client_auth = \"basic\""),
+            "provider[0].client_auth: is \"basic\"",
+            "client_secret_basic, client_secret_post, none",
+        ),
+        (
+            changed("client_secret = \"hunter2hunter2\"", ""),
+            "provider[0].client_secret: is missing",
+            "client_secret_file",
+        ),
+        (
+            changed("hunter2hunter2\"", "hunter2hunter2 \""),
+            "provider[0].client_secret: begins or ends with white space",
+            "remove it",
+        ),
+        (below("scopes = [\"email\"]"), "provider[0].scopes: lacks openid", "write it"),
+        (above("secret_keys = [\"hunter2hunter2\"]"), "secret_keys[0]: is not base64url", "openssl"),
+        (above("secret_keys = [\"hunter2hunter2AA\"]"), "secret_keys[0]: has 12 bytes, at least 32", "openssl"),
+        (above("secret_keys = []"), "secret_keys: is empty", "openssl"),
+        (above("database = \"postgres://u:hunter2@db/v\""), "database: begins with none of", "sqlite://"),
+        (above("database = \"mongodb://u:hunter2@db.test/v\""), "secret_keys: is missing", "openssl"),
+        (
+            above(&format!("secret_keys = [\"{KEY}\"]\ndatabase = \"mongodb://u:hunter2@db.test\"")),
+            "database: names no database",
+            "add its name",
+        ),
+        (below("[sign_in]\npatience = \"2s\""), "sign_in.patience: is \"2s\", which is out of bounds", "at most 1.8s"),
+        (below("[session]\nidle = 7"), "session.idle: is a number", "write it"),
+        (below("[session]\nidle = \"40d\""), "session.idle: is 40d, longer than", "raise session.absolute"),
+        (below("[session]\nidel = \"1d\""), "session.idel: is not a key", "did you mean session.idle?"),
+        (
+            below("client_secert_file = \"x\""),
+            "provider[0].client_secert_file: is not a key",
+            "did you mean provider[0].client_secret_file?",
+        ),
+        (above("public-url = 1"), "public-url: is not a key", "did you mean public_url?"),
+        (below("client_secret_file = \"x\""), "provider[0].client_secret: is given together with", "keep one"),
+        (
+            changed("client_secret = \"hunter2hunter2\"", "client_secret_file = \"missing\""),
+            "provider[0].client_secret_file: cannot read",
+            "name a file",
+        ),
+        (changed("[[provider]]", "[provider]"), "provider: is not a list of tables", "write [[provider]]"),
+    ];
+    for (file, begins, mend) in cases {
+        let found = faults(Some(file), &[]);
+        // A file whose only provider cannot be read lacks one as well.
+        let found: Vec<_> = found.iter().filter(|line| !line.starts_with("provider: is missing")).collect();
+        assert_eq!(found.len(), 1, "{begins}: {found:?}");
+        assert!(found[0].starts_with(begins) && found[0].contains(mend), "{begins} … {mend}: {found:?}");
+    }
+}
+
+#[test]
+fn all_faults_are_reported_at_once() {
+    let found = faults(
+        Some(
+            "listen = \"x\"\nsession = 1\nsecret_keys = [\"hunter2\"]\n[[provider]]\nid = \"/\"\n[users]\ngroups = []\n",
+        ),
+        &[("VESTIBULE_SIGN_IN__DEADLINE", "1h")],
+    );
+    let keys: Vec<_> = found.iter().filter_map(|line| line.split(": ").next()).collect();
+    assert_eq!(
+        keys,
+        [
+            "session",
+            "users.groups",
+            "public_url",
+            "listen",
+            "secret_keys[0]",
+            "provider[0].id",
+            "provider[0].issuer",
+            "provider[0].client_id",
+            "provider[0].client_secret",
+            "sign_in.deadline"
+        ]
+    );
+}
+
+#[test]
+fn nothing_at_all_says_what_is_needed() {
+    let found = faults(None, &[]);
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].starts_with("public_url: is missing") && found[1].starts_with("provider: is missing"));
+}
+
+#[test]
+fn a_broken_file_is_named_with_its_line_and_not_quoted() {
+    let found = faults(Some("public_url = \"https://a.test\"\n[[provider]]\nclient_secret = \"hunter2\" oops\n"), &[]);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].starts_with("vestibule.toml: is not TOML") && found[0].contains("line 3"), "{found:?}");
+}
+
+#[test]
+fn a_named_file_must_exist_and_the_default_one_need_not() {
+    let missing = lines(&run(Some(GOOD), &[], &["--config", "other.toml"]));
+    assert!(missing[0].starts_with("--config: cannot read \"other.toml\" (no such file)"), "{missing:?}");
+
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("vestibule.toml"), "nonsense").unwrap();
+    fs::write(folder.path().join("other.toml"), GOOD.replace("https://op", "http://op")).unwrap();
+    for arguments in [&["--config", "other.toml"][..], &["serve", "--config", "other.toml"]] {
+        let found = lines(&run_in(folder.path(), &[], arguments));
+        assert!(found.len() == 1 && found[0].starts_with("provider[0].issuer: is not https"), "{found:?}");
+    }
+}
+
+#[test]
+fn the_environment_overrides_the_file() {
+    let wrong = GOOD.replace("listen = \"127.0.0.1:0\"", "listen = \"wrong\"").replace("https://op.test", "wrong");
+    // Right over wrong: only the fault put in to end the run is left.
+    let found = faults(
+        Some(&wrong.replace("admin_listen = \"wrong\"", "")),
+        &[
+            ("VESTIBULE_LISTEN", "127.0.0.1:0"),
+            ("VESTIBULE_PROVIDER__0__ISSUER", "https://op.test"),
+            ("VESTIBULE_SESSION__IDLE", "never"),
+            ("VESTIBULE_UNKNOWN__KEY", "ignored"),
+        ],
+    );
+    assert!(found.len() == 1 && found[0].starts_with("session.idle: is \"never\""), "{found:?}");
+    // Wrong over right, also where the two are spelled differently.
+    let found = faults(Some(GOOD), &[("VESTIBULE_PROVIDER__0__CLIENT_SECRET_FILE", "missing")]);
+    assert!(found.len() == 1 && found[0].starts_with("provider[0].client_secret_file: cannot read"), "{found:?}");
+}
+
+#[test]
+fn a_secret_twice_in_the_environment_is_a_fault() {
+    let both = [("VESTIBULE_DATABASE", SECRET), ("VESTIBULE_DATABASE_FILE", "x")];
+    let found = faults(Some(GOOD), &both);
+    assert!(found[0].starts_with("database: is given together with database_file; keep one"), "{found:?}");
+}
+
+#[test]
+fn usage() {
+    let help = run(None, &[], &["--help"]);
+    let text = String::from_utf8(help.stdout).unwrap();
+    assert_eq!(help.status.code(), Some(0));
+    assert!(text.contains("serve") && text.contains("--config <FILE>"), "{text}");
+    assert_eq!(text.contains("demo"), cfg!(feature = "demo"), "{text}");
+
+    let version = run(None, &[], &["--version"]);
+    assert_eq!(version.status.code(), Some(0));
+    assert_eq!(String::from_utf8(version.stdout).unwrap(), concat!("vestibule ", env!("CARGO_PKG_VERSION"), "\n"));
+
+    for wrong in
+        [&["frobnicate"][..], &["--frobnicate"], &["--config"], &["demo", "--config", "x"], &["--config", "x", "demo"]]
+    {
+        assert_eq!(run(None, &[], wrong).status.code(), Some(2), "{wrong:?}");
+    }
+    let filter = lines(&run(Some(GOOD), &[("VESTIBULE_LOG", "a=b=c")], &[]));
+    assert!(filter.len() == 1 && filter[0].starts_with("VESTIBULE_LOG: is not a filter"), "{filter:?}");
+}
+
+fn load(folder: &Path, file: &str, env: &[(&str, &str)]) -> Settings {
+    let path = folder.join("settings.toml");
+    fs::write(&path, file).unwrap();
+    let env = env.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
+    Settings::load(Some(&path), env, &RealEntropy).unwrap_or_else(|faults| panic!("{faults:?}"))
+}
+
+#[test]
+fn secrets_come_from_files_and_one_newline_is_dropped() {
+    let folder = TempDir::new().unwrap();
+    let kept = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let secret = kept("secret", "hunter2\n");
+    let keys = kept("keys", &format!("{KEY}\n{OTHER_KEY}\n"));
+    let database = kept("database", "mongodb://u:hunter2@db.test/people\n");
+    let file = GOOD.replace("client_secret = \"hunter2hunter2\"", &format!("client_secret_file = \"{secret}\""));
+    let env = [("VESTIBULE_SECRET_KEYS_FILE", keys.as_str()), ("VESTIBULE_DATABASE_FILE", database.as_str())];
+    let settings = load(folder.path(), &file, &env);
+
+    assert!(
+        matches!(&settings.providers[0].client_auth, ClientAuth::Basic(secret) if secret.expose_secret() == "hunter2")
+    );
+    assert!(matches!(&settings.database, Database::Mongo { name, .. } if name == "people"));
+    let first: Vec<_> = settings.secret_keys.iter().map(|key| key.expose_secret()[0]).collect();
+    assert_eq!(first, [0, 32], "in order: the first seals");
+
+    let two_newlines = kept("secret", "hunter2\n\n");
+    let found = faults(
+        Some(&GOOD.replace("client_secret = \"hunter2hunter2\"", &format!("client_secret_file = \"{two_newlines}\""))),
+        &[],
+    );
+    assert!(found[0].starts_with("provider[0].client_secret: begins or ends with white space"), "{found:?}");
+}
+
+#[test]
+fn a_first_start_on_sqlite_makes_one_key_that_stays() {
+    let folder = TempDir::new().unwrap();
+    let database = format!("sqlite://{}", folder.path().join("people.db").display());
+    let together = Barrier::new(8);
+    let start = |at: usize| {
+        let folder = folder.path().join(at.to_string());
+        fs::create_dir(&folder).unwrap();
+        together.wait();
+        load(&folder, GOOD, &[("VESTIBULE_DATABASE", &database)]).secret_keys[0].expose_secret().clone()
+    };
+    let keys: Vec<_> = thread::scope(|scope| {
+        let start = &start;
+        let started: Vec<_> = (0..8).map(|at| scope.spawn(move || start(at))).collect();
+        started.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    assert_eq!(keys[0].len(), 32);
+    assert!(keys.iter().all(|key| *key == keys[0]), "processes that start together have the same key");
+
+    let path = folder.path().join("people.db.key");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    let drafts = fs::read_dir(folder.path()).unwrap().filter(|e| e.as_ref().unwrap().path().is_file()).count();
+    assert_eq!(drafts, 1, "nothing is left but the key");
+    let again = load(folder.path(), GOOD, &[("VESTIBULE_DATABASE", &database)]);
+    assert_eq!(*again.secret_keys[0].expose_secret(), keys[0]);
+
+    let given = load(folder.path(), GOOD, &[("VESTIBULE_DATABASE", &database), ("VESTIBULE_SECRET_KEYS", KEY)]);
+    assert_ne!(*given.secret_keys[0].expose_secret(), keys[0]);
+}
+
+#[test]
+fn settings_with_a_fault_make_no_key() {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("vestibule.toml"), GOOD.replace("https://op", "http://op")).unwrap();
+    lines(&run_in(folder.path(), &[], &[]));
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_damaged_or_homeless_key_file_is_a_fault() {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("vestibule.toml"), GOOD).unwrap();
+    fs::write(folder.path().join("vestibule.db.key"), "hunter2").unwrap();
+    let found = lines(&run_in(folder.path(), &[("VESTIBULE_LOG", "off")], &[]));
+    assert!(found.len() == 1 && found[0].starts_with("secret_keys: \"vestibule.db.key\":"), "{found:?}");
+
+    let found = faults(Some(GOOD), &[("VESTIBULE_DATABASE", "sqlite://nowhere/people.db")]);
+    assert!(found.len() == 1 && found[0].starts_with("secret_keys: cannot be made"), "{found:?}");
+}

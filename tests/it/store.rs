@@ -1,0 +1,4 @@
+//! Both stores: one contract, and the attempt as a state machine over both.
+
+mod attempt;
+mod contract;

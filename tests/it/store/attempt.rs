@@ -1,0 +1,587 @@
+//! The attempt as a state machine, under random interleavings of callbacks, questions, crashes, lost answers, lapsed
+//! leases and time: over a store in memory that is made of nothing but the rules of `server::attempt`, and over both real
+//! ones. Whatever happens, a code is sent once at most, one account and one session come of it, and whoever goes on
+//! asking hears how it ended.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use crate::support::bench::Bench;
+use proptest::{prelude::*, test_runner::TestRunner};
+use time::{OffsetDateTime, macros::datetime};
+use vestibule::server::{
+    attempt::{AttemptState, DELIVERABLE, LEASE, May, Next, Phase, Transition, Verdict},
+    clock::System,
+    ids::{AttemptId, BrowserHash, CodeHash, Issuer, OwnerToken, ProviderId, SessionHash, Subject, UserId},
+    store::{Attempt, Claimed, Created, NewClaim, NewUser, Person, Profile, Role, SessionRecord, Store},
+};
+
+/// Processes that share the store.
+const PROCESSES: usize = 3;
+/// Longer than a lease, whatever the store rounds to.
+const LAPSED: Duration = Duration::from_secs(LEASE.as_secs() + 2);
+const DELIVERY: &[u8] = b"sealed";
+/// An owner that has claimed nothing.
+const STRANGER: OwnerToken = OwnerToken::new([0; 16]);
+const EVERY_TRANSITION: [Transition; 6] = [
+    Transition::Renew,
+    Transition::Verify,
+    Transition::Fail,
+    Transition::Interrupt,
+    Transition::Close,
+    Transition::Withdraw,
+];
+
+/// Something that happens.
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    /// The callback, with the code, arrives at a process.
+    Callback(usize),
+    /// The same state with another code.
+    OtherCode(usize),
+    /// A question how it stands: it carries no code, and any process may answer it.
+    Question,
+    /// The exchange of a process goes one step on, or does what it did before once more: the store's answer got lost.
+    Work { process: usize, answer_lost: bool },
+    /// The provider refuses what that process asks next.
+    Refuse(usize),
+    /// The process says that it lives.
+    Renew(usize),
+    /// The process dies; another takes its place.
+    Crash(usize),
+    /// Nobody has renewed the lease for too long (the process hangs, its machine sleeps).
+    LeaseLapses,
+    /// More time passes than an attempt can be delivered in.
+    TimePasses,
+    /// The session is used for the first time, or signed out.
+    Close,
+    /// The browser signs out, here or in another tab.
+    SignOut,
+    /// Somebody who has no part in it tries this, at a time of their own.
+    Stranger(Transition),
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let process = 0..PROCESSES;
+    prop_oneof![
+        4 => process.clone().prop_map(Event::Callback),
+        1 => process.clone().prop_map(Event::OtherCode),
+        3 => Just(Event::Question),
+        9 => (process.clone(), any::<bool>()).prop_map(|(process, answer_lost)| Event::Work { process, answer_lost }),
+        1 => process.clone().prop_map(Event::Refuse),
+        2 => process.clone().prop_map(Event::Renew),
+        2 => process.prop_map(Event::Crash),
+        2 => Just(Event::LeaseLapses),
+        1 => Just(Event::TimePasses),
+        1 => Just(Event::Close),
+        1 => Just(Event::SignOut),
+        3 => prop::sample::select(EVERY_TRANSITION.as_slice()).prop_map(Event::Stranger),
+    ]
+}
+
+/// How far the exchange of a process is; the steps of `sign_in::exchange`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Exchange {
+    Claiming(OwnerToken),
+    Sending(OwnerToken),
+    Verified(OwnerToken),
+    HasUser(OwnerToken),
+    Refused(OwnerToken),
+}
+
+/// What whoever asked was told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Told {
+    Wait,
+    Delivered,
+    Over,
+    Failed(String),
+    /// Another code than the one it was claimed with.
+    Spent,
+    /// Nobody has claimed it, and the question brought no code.
+    Unclaimed,
+}
+
+/// What the stores do for an attempt, as far as this test goes.
+trait Attempts {
+    async fn claim(&mut self, claim: &NewClaim) -> Option<Attempt>;
+    async fn attempt(&mut self) -> Option<Attempt>;
+    async fn make(&mut self, transition: Transition, owner: OwnerToken) -> bool;
+    async fn lapse(&mut self);
+    /// Accounts that there are after this person has signed in.
+    async fn sign_in(&mut self) -> u64;
+    /// Begins the session; answers whether it is new.
+    async fn begin_session(&mut self) -> bool;
+}
+
+/// The attempt, the processes and the person.
+struct World<A> {
+    attempts: A,
+    exchanges: [Option<Exchange>; PROCESSES],
+    refuse: [bool; PROCESSES],
+    owners: u8,
+    now: OffsetDateTime,
+    sent: BTreeSet<[u8; 32]>,
+    sessions: u32,
+    users: u64,
+    /// Whether the browser has signed out since the claim.
+    signed_out: bool,
+}
+
+fn id() -> AttemptId {
+    AttemptId::new([7; 16])
+}
+
+fn code(other: bool) -> CodeHash {
+    CodeHash::of(if other { b"another" } else { b"code" })
+}
+
+fn claim(owner: OwnerToken, other: bool) -> NewClaim {
+    let now = System::real().now();
+    NewClaim {
+        id: id(),
+        owner,
+        provider: ProviderId::new("op"),
+        browser: BrowserHash::of(b"browser"),
+        code: code(other),
+        started: now,
+        claimed: now,
+    }
+}
+
+/// When the fixed world begins; delivery is judged by its clock.
+const BEGIN: OffsetDateTime = datetime!(2026-11-24 12:00 UTC);
+
+impl<A: Attempts> World<A> {
+    fn new(attempts: A) -> Self {
+        Self {
+            attempts,
+            exchanges: [None; PROCESSES],
+            refuse: [false; PROCESSES],
+            owners: 0,
+            now: BEGIN,
+            sent: BTreeSet::new(),
+            sessions: 0,
+            users: 0,
+            signed_out: false,
+        }
+    }
+
+    /// Plays an event; answers what somebody was told, if somebody asked.
+    async fn play(&mut self, event: Event) -> Option<Told> {
+        match event {
+            Event::Callback(process) => return Some(self.callback(process, false).await),
+            Event::OtherCode(process) => return Some(self.callback(process, true).await),
+            Event::Question => return Some(self.question(None).await),
+            Event::Work { process, answer_lost } => self.work(process, answer_lost).await,
+            Event::Refuse(process) => self.refuse[process] = true,
+            Event::Renew(process) => {
+                if let Some(Exchange::Sending(owner) | Exchange::Verified(owner) | Exchange::HasUser(owner)) =
+                    self.exchanges[process]
+                {
+                    self.attempts.make(Transition::Renew, owner).await;
+                }
+            }
+            Event::Crash(process) => self.exchanges[process] = None,
+            Event::LeaseLapses => self.attempts.lapse().await,
+            Event::TimePasses => self.now += DELIVERABLE + Duration::from_secs(1),
+            Event::Close => {
+                self.attempts.make(Transition::Close, STRANGER).await;
+            }
+            Event::SignOut => {
+                self.attempts.make(Transition::Withdraw, STRANGER).await;
+                self.attempts.make(Transition::Close, STRANGER).await;
+                self.signed_out |= self.attempts.attempt().await.is_some();
+            }
+            Event::Stranger(transition) => {
+                let made = self.attempts.make(transition, STRANGER).await;
+                let may = [Transition::Interrupt, Transition::Close, Transition::Withdraw];
+                assert!(!made || may.contains(&transition), "{transition:?}");
+            }
+        }
+        None
+    }
+
+    async fn callback(&mut self, process: usize, other: bool) -> Told {
+        if self.exchanges[process].is_some() {
+            return if other { Told::Spent } else { Told::Wait };
+        }
+        if self.attempts.attempt().await.is_none() {
+            // A process has one exchange for an attempt, with the code that came first.
+            if other {
+                return Told::Unclaimed;
+            }
+            self.owners += 1;
+            self.exchanges[process] = Some(Exchange::Claiming(OwnerToken::new([self.owners; 16])));
+            return Told::Wait;
+        }
+        self.question(Some(code(other))).await
+    }
+
+    async fn question(&mut self, brought: Option<CodeHash>) -> Told {
+        let Some(attempt) = self.attempts.attempt().await else { return Told::Unclaimed };
+        if brought.is_some_and(|brought| brought != attempt.code) {
+            return Told::Spent;
+        }
+        match attempt.state.next(self.now) {
+            Next::Wait => Told::Wait,
+            Next::Interrupt => {
+                self.attempts.make(Transition::Interrupt, STRANGER).await;
+                Told::Wait
+            }
+            Next::Deliver(delivery) => {
+                assert_eq!(delivery, DELIVERY);
+                assert!(!self.signed_out, "delivered after the sign-out");
+                // Two minutes, written out: what the constant says is not what it should say.
+                assert!(self.now <= BEGIN + Duration::from_secs(120), "delivered too late");
+                self.sessions += u32::from(self.attempts.begin_session().await);
+                Told::Delivered
+            }
+            Next::Close => {
+                self.attempts.make(Transition::Close, STRANGER).await;
+                Told::Over
+            }
+            Next::Over => Told::Over,
+            Next::Explain { code, .. } => Told::Failed(code.to_owned()),
+            Next::ExplainInterrupted => Told::Failed("interrupted".to_owned()),
+        }
+    }
+
+    /// One step of an exchange; with its answer lost, the step is taken and the process does not know.
+    async fn work(&mut self, process: usize, answer_lost: bool) {
+        let Some(exchange) = self.exchanges[process] else { return };
+        let next = match exchange {
+            Exchange::Claiming(owner) => match self.attempts.claim(&claim(owner, false)).await {
+                None => Some(Exchange::Sending(owner)),
+                Some(_) => None,
+            },
+            // Whether an answer came or not: a code that was sent is never sent again.
+            Exchange::Sending(owner) => {
+                assert!(self.sent.insert(*code(false).as_bytes()), "the code is sent twice");
+                let refused = std::mem::take(&mut self.refuse[process]) || answer_lost;
+                self.exchanges[process] =
+                    Some(if refused { Exchange::Refused(owner) } else { Exchange::Verified(owner) });
+                return;
+            }
+            Exchange::Verified(owner) => {
+                self.users = self.attempts.sign_in().await;
+                Some(Exchange::HasUser(owner))
+            }
+            Exchange::HasUser(owner) => {
+                self.attempts.make(Transition::Verify, owner).await;
+                None
+            }
+            Exchange::Refused(owner) => {
+                self.attempts.make(Transition::Fail, owner).await;
+                None
+            }
+        };
+        if !answer_lost {
+            self.exchanges[process] = next;
+        }
+    }
+
+    /// No more trouble: what runs goes on to its end, and somebody keeps asking.
+    async fn end_fairly(&mut self) -> Told {
+        for process in 0..PROCESSES {
+            while self.exchanges[process].is_some() {
+                self.work(process, false).await;
+            }
+        }
+        self.callback(0, false).await;
+        for _ in 0..8 {
+            while self.exchanges[0].is_some() {
+                self.work(0, false).await;
+            }
+            match self.question(Some(code(false))).await {
+                // Whoever claimed it is dead, and nobody renews the lease.
+                Told::Wait => self.attempts.lapse().await,
+                told => return told,
+            }
+        }
+        panic!("still waiting");
+    }
+
+    fn check(&self) {
+        assert!(self.users <= 1, "{} accounts", self.users);
+        assert!(self.sessions <= 1, "{} sessions", self.sessions);
+    }
+}
+
+/// The rules themselves, as a store.
+#[derive(Default)]
+struct Rules {
+    record: Option<Record>,
+    user: bool,
+    session: bool,
+}
+
+struct Record {
+    phase: Phase,
+    owner: OwnerToken,
+    code: CodeHash,
+    lapsed: bool,
+    delivery: bool,
+}
+
+impl Attempts for Rules {
+    async fn claim(&mut self, claim: &NewClaim) -> Option<Attempt> {
+        match &mut self.record {
+            Some(record) if record.owner == claim.owner && record.phase == Phase::CLAIMED => {
+                record.lapsed = false;
+                None
+            }
+            Some(_) => self.attempt().await,
+            free => {
+                *free = Some(Record {
+                    phase: Phase::CLAIMED,
+                    owner: claim.owner,
+                    code: claim.code,
+                    lapsed: false,
+                    delivery: false,
+                });
+                None
+            }
+        }
+    }
+
+    async fn attempt(&mut self) -> Option<Attempt> {
+        let record = self.record.as_ref()?;
+        let claim = claim(record.owner, false);
+        let state = match record.phase {
+            Phase::Running => AttemptState::Running { stale: record.lapsed },
+            Phase::Verified => {
+                AttemptState::Verified { at: BEGIN, delivery: record.delivery.then(|| DELIVERY.to_vec()) }
+            }
+            Phase::Failed => AttemptState::Failed { code: "code_refused".into(), retry_at: None },
+            Phase::Interrupted => AttemptState::Interrupted,
+        };
+        Some(Attempt {
+            id: claim.id,
+            provider: claim.provider,
+            browser: claim.browser,
+            code: record.code,
+            started: claim.started,
+            claimed: claim.claimed,
+            state,
+            steps: Vec::new(),
+        })
+    }
+
+    async fn make(&mut self, transition: Transition, owner: OwnerToken) -> bool {
+        let Some(record) = &mut self.record else { return false };
+        let allowed = match transition.may() {
+            May::Owner => record.owner == owner,
+            May::AnybodyAfterLease => record.lapsed,
+            May::Anybody => true,
+        };
+        if record.phase != transition.from() || !allowed {
+            return false;
+        }
+        record.phase = transition.to();
+        record.lapsed &= transition != Transition::Renew;
+        record.delivery = transition == Transition::Verify;
+        true
+    }
+
+    async fn lapse(&mut self) {
+        if let Some(record) = &mut self.record {
+            record.lapsed = true;
+        }
+    }
+
+    async fn sign_in(&mut self) -> u64 {
+        self.user = true;
+        1
+    }
+
+    async fn begin_session(&mut self) -> bool {
+        !std::mem::replace(&mut self.session, true)
+    }
+}
+
+/// A real store, held against the rules at every step.
+struct Real<'b> {
+    bench: &'b Bench,
+    rules: Rules,
+}
+
+impl Real<'_> {
+    fn store(&self) -> &dyn Store {
+        &*self.bench.store
+    }
+}
+
+/// What matters of two attempts that should be the same.
+fn shape(attempt: Option<&Attempt>) -> Option<(CodeHash, AttemptState)> {
+    attempt.map(|attempt| (attempt.code, attempt.state.clone()))
+}
+
+impl Attempts for Real<'_> {
+    async fn claim(&mut self, claim: &NewClaim) -> Option<Attempt> {
+        let found = match self.store().claim(claim).await.unwrap() {
+            Claimed::Ours => None,
+            Claimed::Before(attempt) => Some(*attempt),
+        };
+        assert_eq!(shape(found.as_ref()), shape(self.rules.claim(claim).await.as_ref()));
+        found
+    }
+
+    async fn attempt(&mut self) -> Option<Attempt> {
+        let found = self.store().attempt(id()).await.unwrap();
+        assert_eq!(shape(found.as_ref()), shape(self.rules.attempt().await.as_ref()));
+        found
+    }
+
+    async fn make(&mut self, transition: Transition, owner: OwnerToken) -> bool {
+        let allowed = self.rules.make(transition, owner).await;
+        let store = self.store();
+        match transition {
+            Transition::Renew => assert_eq!(store.renew(id(), owner).await.unwrap(), allowed),
+            Transition::Interrupt => assert_eq!(store.interrupt(id()).await.unwrap(), allowed),
+            // Neither says whether it has changed anything: settling is idempotent, and so is closing.
+            Transition::Verify | Transition::Fail => {
+                let verdict = if transition == Transition::Verify {
+                    Verdict::Verified { at: BEGIN, delivery: DELIVERY.to_vec() }
+                } else {
+                    Verdict::Failed { code: "code_refused".into(), retry_at: None }
+                };
+                let settled = store.settle(id(), owner, &verdict, &[]).await.unwrap();
+                assert!(settled || !allowed);
+            }
+            Transition::Close => store.close_delivery(id()).await.unwrap(),
+            // It closes as well.
+            Transition::Withdraw => {
+                store.end_browser(BrowserHash::of(b"browser"), System::real().now()).await.unwrap();
+                self.rules.make(Transition::Close, STRANGER).await;
+            }
+        }
+        self.attempt().await;
+        allowed
+    }
+
+    async fn lapse(&mut self) {
+        self.rules.lapse().await;
+        if self.rules.record.is_some() {
+            self.bench.raw.age_lease(id(), LAPSED).await;
+        }
+    }
+
+    async fn sign_in(&mut self) -> u64 {
+        let person = Person {
+            issuer: Issuer::new("https://op.example.com"),
+            subject: Subject::new("alice").unwrap(),
+            discovery_url: "https://op.example.com/.well-known/openid-configuration".into(),
+            profile: Profile::default(),
+            role: None,
+            now: self.rules_now(),
+        };
+        if self.store().sign_in_user(&person).await.unwrap().is_none() {
+            let user = NewUser { person, username: "alice".into(), role: Role::User };
+            assert!(matches!(self.store().create_user(&user).await.unwrap(), Created::New(_)));
+        }
+        self.bench.raw.count_users().await
+    }
+
+    async fn begin_session(&mut self) -> bool {
+        let session = SessionRecord {
+            id: SessionHash::of(b"derived from the attempt"),
+            browser: Some(BrowserHash::of(b"browser")),
+            user: UserId::new("0".repeat(24)),
+            issuer: Issuer::new("https://op.example.com"),
+            provider: ProviderId::new("op"),
+            created: self.rules_now(),
+            last_seen: self.rules_now(),
+            expires: self.rules_now() + Duration::from_secs(3600),
+            delivered_by: Some(id()),
+        };
+        let new = self.store().create_session(&session).await.unwrap();
+        assert_eq!(new, self.rules.begin_session().await);
+        new
+    }
+}
+
+impl Real<'_> {
+    fn rules_now(&self) -> OffsetDateTime {
+        System::real().now()
+    }
+}
+
+async fn play<A: Attempts>(attempts: A, events: &[Event]) {
+    let mut world = World::new(attempts);
+    for event in events {
+        let told = world.play(*event).await;
+        // A person is told that it waits only where somebody works on it, or will be found dead.
+        assert!(told.is_none_or(|told| !matches!(told, Told::Failed(code) if code.is_empty())));
+        world.check();
+    }
+    let end = world.end_fairly().await;
+    world.check();
+    match end {
+        Told::Delivered => assert_eq!((world.users, world.sessions), (1, 1)),
+        Told::Over | Told::Failed(_) => {}
+        end => panic!("no end: {end:?}"),
+    }
+}
+
+fn events() -> impl Strategy<Value = Vec<Event>> {
+    prop::collection::vec(event(), 0..40)
+}
+
+/// As many runs as `cases` says, each on a store of its own; a failure is shrunk to the shortest run.
+fn property(cases: u32, run: impl Fn(Vec<Event>)) {
+    let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
+    let ran = TestRunner::new(config).run(&events(), |events| {
+        run(events);
+        Ok(())
+    });
+    if let Err(error) = ran {
+        panic!("{error}");
+    }
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+}
+
+#[test]
+fn the_rules_keep_their_promises() {
+    let runtime = runtime();
+    property(4_000, |events| runtime.block_on(play(Rules::default(), &events)));
+}
+
+#[test]
+fn sqlite_keeps_to_the_rules() {
+    let runtime = runtime();
+    property(150, |events| {
+        runtime.block_on(async {
+            let bench = Bench::sqlite().await;
+            play(Real { bench: &bench, rules: Rules::default() }, &events).await;
+        });
+    });
+}
+
+#[test]
+fn mongodb_keeps_to_the_rules() {
+    let runtime = runtime();
+    property(150, |events| {
+        runtime.block_on(async {
+            Bench::mongo()
+                .await
+                .run(async |bench: &Bench| play(Real { bench, rules: Rules::default() }, &events).await)
+                .await;
+        });
+    });
+}
+
+/// The machine's own text: every phase is reached, none is left once it is final, and each has its name.
+#[test]
+fn every_phase_has_a_way_in_and_the_final_ones_have_none_out() {
+    let all = EVERY_TRANSITION;
+    for phase in [Phase::Running, Phase::Verified, Phase::Failed, Phase::Interrupted] {
+        assert_eq!(Phase::parse(phase.as_str()), Some(phase));
+        let leaves = all.iter().any(|it| it.from() == phase && it.to() != phase);
+        assert_eq!(leaves, phase == Phase::Running, "{phase:?}");
+        assert!(phase == Phase::CLAIMED || all.iter().any(|it| it.to() == phase && it.from() != phase), "{phase:?}");
+    }
+    assert_eq!(Phase::parse("Running"), None);
+}
