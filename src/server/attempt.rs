@@ -13,16 +13,9 @@
 //! `tests/attempt.rs` drives random interleavings of callbacks, questions, crashes, sign-outs and time over this module
 //! and over both stores.
 
-use std::time::Duration;
-
 use time::OffsetDateTime;
 
-/// After this long without a renewal, by the store's clock, an attempt's owner is held to be dead.
-pub const LEASE: Duration = Duration::from_secs(6);
-/// How long a verified attempt can be delivered.
-pub const DELIVERABLE: Duration = Duration::from_secs(2 * 60);
-/// How long an attempt's record is kept (it is also the trace an administrator reads).
-pub const KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+pub use super::limits::{ATTEMPT_KEPT as KEPT, DELIVERABLE, LEASE};
 
 /// How far a claimed attempt has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -482,7 +482,7 @@ table! {
         "Warten Sie einen Augenblick, und versuchen Sie es erneut. Nach etwa einer Minute muss eine Anmeldung neu begonnen werden; die nächste Seite sagt es dann."
     operator "`/readyz` says more. MongoDB: reachable, a primary elected, credentials valid? SQLite: disk full, file or folder not writable, file on a network drive? It recovers without a restart. Only where the log says `malformed` or `not a database`, the file is damaged: stop, put a backup in its place, start."
 
-    TooManyFailures = "too_many_failures", 429, WARN, Pause, Nobody, BeginAgain;
+    TooManyFailures = "too_many_failures", 429, WARN, Pause, Nobody, TryAgain;
     when "This visitor has caused too many failed sign-ins."
     en "Too many failed sign-ins",
         "There have been many failed sign-ins from your network in a short time. New ones are held back for a while, so that everybody else can still sign in.",
@@ -643,7 +643,10 @@ impl Problem {
     /// Whether it passes by itself: the page looks again until it has.
     #[must_use]
     pub const fn passes(self) -> bool {
-        matches!(self, Self::StoreUnavailable | Self::SignInUnavailable | Self::ProviderDown | Self::Busy)
+        matches!(
+            self,
+            Self::StoreUnavailable | Self::SignInUnavailable | Self::ProviderDown | Self::Busy | Self::TooManyFailures
+        )
     }
 
     /// What kind of problem it is.
@@ -681,21 +684,21 @@ impl Problem {
 }
 
 impl Problem {
-    /// One event with the stable code, as loud as its row says.
-    pub(super) fn log(self, message: &'static str) {
+    /// One event with the stable code, as loud as its row says, and what the other side said.
+    pub(super) fn log_detail(self, message: &'static str, detail: Option<&str>) {
         let code = self.code();
         match self.level() {
-            Level::ERROR => tracing::error!(code, "{message}"),
-            Level::WARN => tracing::warn!(code, "{message}"),
-            Level::INFO => tracing::info!(code, "{message}"),
-            _ => tracing::debug!(code, "{message}"),
+            Level::ERROR => tracing::error!(code, detail, "{message}"),
+            Level::WARN => tracing::warn!(code, detail, "{message}"),
+            Level::INFO => tracing::info!(code, detail, "{message}"),
+            _ => tracing::debug!(code, detail, "{message}"),
         }
     }
 
     /// The same, where no span names the reference.
     pub(super) fn log_with(self, reference: &Reference) {
         let _entered = tracing::info_span!("request", reference = %reference).entered();
-        self.log("problem");
+        self.log_detail("problem", None);
     }
 }
 

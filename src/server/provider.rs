@@ -6,6 +6,8 @@
 
 /// Leaves a provider alone that does not answer.
 mod breaker;
+/// How many exchanges run at once.
+mod capacity;
 /// Which claims we take.
 mod claims;
 /// The HTTP client: bounded, and silent about us.
@@ -44,6 +46,7 @@ use time::OffsetDateTime;
 use tokio::time::{Instant, timeout_at};
 
 pub use self::breaker::{Held, Pass};
+pub use self::capacity::{ExchangePermit, QueueTicket};
 use self::{
     breaker::Breaker,
     client::{Endpoint, Http},
@@ -123,6 +126,7 @@ pub struct Provider {
     metadata: Kept<Metadata>,
     keys: Kept<CoreJsonWebKeySet>,
     breaker: Arc<Breaker>,
+    capacity: capacity::Capacity,
     system: System,
 }
 
@@ -331,6 +335,10 @@ impl Provider {
         });
         Ok(Self {
             breaker: Breaker::new(settings.id.clone()),
+            capacity: capacity::Capacity::new(
+                crate::server::limits::EXCHANGES_PER_PROVIDER,
+                crate::server::limits::EXCHANGE_QUEUE,
+            ),
             id: settings.id,
             name: settings.name,
             issuer: settings.issuer,
@@ -380,6 +388,12 @@ impl Provider {
             .into_iter()
             .find(|availability| *availability != Availability::Available)
             .unwrap_or(Availability::Available)
+    }
+
+    /// A place in the queue; `None` where it is full.
+    #[must_use]
+    pub fn join_queue(&self) -> Option<QueueTicket> {
+        self.capacity.join_queue()
     }
 
     /// Asks for leave to redeem a code.
@@ -451,7 +465,7 @@ impl Provider {
         let since = Instant::now();
         let tokens =
             redeem::redeem(&self.http, &metadata, &self.registration, &redemption, trace.began(), &self.system).await;
-        trace.record("token", since, result(&tokens));
+        trace.record("token", since, result(&tokens), None);
         if let Err(ProviderFault::ClientRefused { method, detail }) = &tokens {
             tracing::error!(
                 provider = %self.id, code = "client_refused", method, detail,
@@ -469,7 +483,7 @@ impl Provider {
         let since = Instant::now();
         let expected = self.expected(&metadata, &keys, &redemption);
         let userinfo = userinfo::ask(&self.http, url, &tokens.access_token, &person.subject, &expected, deadline).await;
-        trace.record("userinfo", since, result(&userinfo));
+        trace.record("userinfo", since, result(&userinfo), None);
         let claims = Claims::take(&userinfo?);
         Ok(person.with(self.issuer.clone(), claims))
     }
@@ -496,20 +510,20 @@ impl Provider {
                 .unwrap_or_else(|_| Err(slow("keys")));
             match newer {
                 Ok(Some(newer)) => {
-                    trace.record("keys", asked, "ok");
+                    trace.record("keys", asked, "ok", None);
                     keys = newer;
                     checked = check(&keys);
                 }
                 // Asked a moment ago: the token's key is not the provider's.
                 Ok(None) => {}
                 Err(fault) => {
-                    trace.record("keys", asked, fault.code());
+                    trace.record("keys", asked, fault.code(), None);
                     return Err(fault);
                 }
             }
         }
         let checked = checked.map_err(Refusal::into_fault);
-        trace.record("id_token", since, result(&checked));
+        trace.record("id_token", since, result(&checked), None);
         Ok((checked?, keys))
     }
 
@@ -542,7 +556,7 @@ async fn at_hand<T: Send + Sync + 'static>(
     }
     let since = Instant::now();
     let document = timeout_at(deadline, kept.get()).await.unwrap_or_else(|_| Err(slow(step)));
-    trace.record(step, since, result(&document));
+    trace.record(step, since, result(&document), None);
     document
 }
 

@@ -1,12 +1,15 @@
 //! Keys and sealed envelopes: what leaves the server and must come back unread and unaltered.
 //!
 //! XChaCha20-Poly1305 under a key per purpose, derived by HKDF-SHA-256 from the operator's secret. The first secret
-//! seals; all of them open, so that a key can be appended, rolled out and then promoted without losing a sign-in.
+//! encrypts, all of them decrypt, so that a key can be appended, rolled out and then promoted without losing a sign-in.
+//!
+//! An envelope is `format | nonce | ciphertext`, and what is inside begins with a version of its own ([`Payload`]), so
+//! that processes of two releases can open each other's (docs/decisions/formats.md).
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chacha20poly1305::{
     XChaCha20Poly1305, XNonce,
-    aead::{Aead as _, KeyInit as _, Payload},
+    aead::{Aead as _, KeyInit as _},
 };
 use hkdf::Hkdf;
 use secrecy::ExposeSecret as _;
@@ -63,13 +66,76 @@ impl Derived {
     }
 }
 
-/// Format of an envelope; anything else does not open.
-const VERSION: u8 = 1;
+/// Bytes of the nonce.
 const NONCE: usize = 24;
+
+/// The first byte of an envelope, bound to the rest.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Format {
+    /// The payload has no version: all that releases before this one write and can open.
+    Unmarked = 1,
+    /// The payload begins with its version.
+    Marked = 2,
+}
+
+impl Format {
+    fn read(byte: u8) -> Option<Self> {
+        [Self::Unmarked, Self::Marked].into_iter().find(|format| *format as u8 == byte)
+    }
+}
+
+/// A value that travels sealed.
+///
+/// A later version only ever appends fields: whoever is older reads those it knows and ignores the rest, whoever is
+/// newer takes what is missing to be at its default. That is what makes a rolling update lose nothing.
+pub trait Sealed: Sized {
+    /// What it is for.
+    const PURPOSE: Purpose;
+
+    /// As it is sealed.
+    fn write(&self) -> Payload;
+
+    /// Reads what a process of this, an older or a newer version has written. Version 0 is a payload without one.
+    fn read(version: u8, payload: &[u8]) -> Option<Self>;
+}
+
+/// What is inside an envelope.
+pub struct Payload {
+    format: Format,
+    bytes: Vec<u8>,
+}
+
+impl Payload {
+    /// A payload that begins with `version` (from 1).
+    #[must_use]
+    pub fn marked(version: u8, fields: &impl Serialize) -> Self {
+        let mut bytes = vec![version];
+        bytes.extend(plain(fields));
+        Self { format: Format::Marked, bytes }
+    }
+
+    /// A payload without a version, for what processes of the release before this one have to open as well.
+    #[must_use]
+    pub fn unmarked(fields: &impl Serialize) -> Self {
+        Self { format: Format::Unmarked, bytes: plain(fields) }
+    }
+}
+
+#[expect(clippy::expect_used, reason = "plain structs of ours, written into memory")]
+fn plain(fields: &impl Serialize) -> Vec<u8> {
+    postcard::to_allocvec(fields).expect("fields of a sealed value can be written")
+}
+
+/// The first fields of a payload, and what was appended to them.
+#[must_use]
+pub fn take<T: DeserializeOwned>(payload: &[u8]) -> Option<(T, &[u8])> {
+    postcard::take_from_bytes(payload).ok()
+}
 
 /// The operator's secrets, ready for use.
 pub struct Keyring {
-    keys: Vec<Hkdf<Sha256>>,
+    current: Hkdf<Sha256>,
+    older: Vec<Hkdf<Sha256>>,
     public_url: String,
 }
 
@@ -87,14 +153,18 @@ pub struct Opened<T> {
 }
 
 impl Keyring {
-    /// From at least one secret (`settings` sees to it). Envelopes are bound to the public URL.
+    /// `current` encrypts and decrypts, `older` ones only decrypt. Envelopes are bound to the public URL.
     #[must_use]
-    pub fn new(secrets: &[SecretKey], public_url: &PublicUrl) -> Self {
-        let keys = secrets.iter().map(|secret| Hkdf::new(Some(b"vestibule"), secret.expose_secret())).collect();
-        Self { keys, public_url: public_url.origin().to_owned() }
+    pub fn new(current: &SecretKey, older: &[SecretKey], public_url: &PublicUrl) -> Self {
+        let ready = |secret: &SecretKey| Hkdf::new(Some(b"vestibule"), secret.expose_secret());
+        Self {
+            current: ready(current),
+            older: older.iter().map(ready).collect(),
+            public_url: public_url.origin().to_owned(),
+        }
     }
 
-    /// The key that seals today.
+    /// The key that encrypts today.
     #[must_use]
     pub const fn current(&self) -> KeyIndex {
         KeyIndex(0)
@@ -102,80 +172,78 @@ impl Keyring {
 
     /// Seals `value` as URL-safe text. `context` binds it further; it must be given again to open.
     #[must_use]
-    pub fn seal<T: Serialize>(&self, purpose: Purpose, context: &[u8], value: &T, system: &System) -> String {
-        URL_SAFE_NO_PAD.encode(self.seal_bytes(purpose, context, value, system))
+    pub fn seal<T: Sealed>(&self, context: &[u8], value: &T, system: &System) -> String {
+        URL_SAFE_NO_PAD.encode(self.seal_bytes(context, value, system))
     }
 
     /// Opens what [`seal`](Self::seal) made. `None` for anything else, whatever the reason.
     #[must_use]
-    pub fn open<T: DeserializeOwned>(&self, purpose: Purpose, context: &[u8], sealed: &str) -> Option<Opened<T>> {
-        self.open_bytes(purpose, context, &URL_SAFE_NO_PAD.decode(sealed).ok()?)
+    pub fn open<T: Sealed>(&self, context: &[u8], sealed: &str) -> Option<Opened<T>> {
+        self.open_bytes(context, &URL_SAFE_NO_PAD.decode(sealed).ok()?)
     }
 
     /// [`seal`](Self::seal), as bytes.
     #[must_use]
-    pub fn seal_bytes<T: Serialize>(&self, purpose: Purpose, context: &[u8], value: &T, system: &System) -> Vec<u8> {
-        // Serializing our own plain structs into memory and sealing a few hundred bytes cannot fail; were it to, the
-        // empty envelope that results would simply not open.
-        let Ok(plain) = postcard::to_allocvec(value) else { return Vec::new() };
-        let Some(cipher) = self.cipher(purpose, self.current()) else { return Vec::new() };
+    #[expect(clippy::expect_used, reason = "some hundred bytes, where the cipher takes 256 GiB")]
+    pub fn seal_bytes<T: Sealed>(&self, context: &[u8], value: &T, system: &System) -> Vec<u8> {
+        let Payload { format, bytes } = value.write();
         let nonce = system.bytes::<NONCE>();
-        let aad = self.associated_data(purpose, context);
-        let Ok(secret) = cipher.encrypt(XNonce::from_slice(&nonce), Payload { msg: &plain, aad: &aad }) else {
-            return Vec::new();
-        };
-        let mut sealed = Vec::with_capacity(1 + NONCE + secret.len());
-        sealed.push(VERSION);
-        sealed.extend_from_slice(&nonce);
-        sealed.extend_from_slice(&secret);
-        sealed
+        let aad = self.associated_data(format, T::PURPOSE, context);
+        let payload = chacha20poly1305::aead::Payload { msg: &bytes, aad: &aad };
+        let cipher = cipher(&self.current, T::PURPOSE);
+        let ciphertext = cipher.encrypt(XNonce::from_slice(&nonce), payload).expect("a short payload can be encrypted");
+        [&[format as u8], &nonce[..], &ciphertext].concat()
     }
 
     /// [`open`](Self::open), from bytes.
     #[must_use]
-    pub fn open_bytes<T: DeserializeOwned>(
-        &self,
-        purpose: Purpose,
-        context: &[u8],
-        sealed: &[u8],
-    ) -> Option<Opened<T>> {
-        let (version, rest) = sealed.split_first()?;
-        if *version != VERSION {
-            return None;
-        }
-        let (nonce, secret) = rest.split_at_checked(NONCE)?;
-        let aad = self.associated_data(purpose, context);
-        (0..self.keys.len()).map(KeyIndex).find_map(|key| {
-            let payload = Payload { msg: secret, aad: &aad };
-            let plain = self.cipher(purpose, key)?.decrypt(XNonce::from_slice(nonce), payload).ok()?;
-            Some(Opened { value: postcard::from_bytes(&plain).ok()?, key })
-        })
+    pub fn open_bytes<T: Sealed>(&self, context: &[u8], sealed: &[u8]) -> Option<Opened<T>> {
+        let (format, rest) = sealed.split_first()?;
+        let format = Format::read(*format)?;
+        let (nonce, ciphertext) = rest.split_at_checked(NONCE)?;
+        let aad = self.associated_data(format, T::PURPOSE, context);
+        let (index, bytes) = self.keys().enumerate().find_map(|(index, key)| {
+            let payload = chacha20poly1305::aead::Payload { msg: ciphertext, aad: &aad };
+            let bytes = cipher(key, T::PURPOSE).decrypt(XNonce::from_slice(nonce), payload).ok()?;
+            Some((index, bytes))
+        })?;
+        let value = match format {
+            Format::Unmarked => T::read(0, &bytes),
+            Format::Marked => bytes.split_first().and_then(|(version, fields)| T::read(*version, fields)),
+        };
+        Some(Opened { value: value?, key: KeyIndex(index) })
     }
 
     /// 32 bytes that only `key` and `parts` together give.
     #[must_use]
     pub fn derive(&self, key: KeyIndex, what: Derived, parts: [&[u8]; 2]) -> [u8; 32] {
-        let mut derived = [0; 32];
-        if let Some(key) = self.keys.get(key.0) {
-            let [first, second] = parts;
-            // Lengths keep the parts apart; 32 bytes are within what HKDF can give, so expanding cannot fail.
-            let _ = key.expand_multi_info(
-                &[b"derive ", what.label().as_bytes(), &[0], &length(first), first, &length(second), second],
-                &mut derived,
-            );
-        }
-        derived
+        let [first, second] = parts;
+        // An index comes from `open` alone, so it is one of ours.
+        let key = self.keys().nth(key.0).unwrap_or(&self.current);
+        // Lengths keep the parts apart.
+        let info: [&[u8]; 7] =
+            [b"derive ", what.label().as_bytes(), &[0], &length(first), first, &length(second), second];
+        expand(key, &info)
     }
 
-    fn cipher(&self, purpose: Purpose, key: KeyIndex) -> Option<XChaCha20Poly1305> {
-        let mut bytes = [0; 32];
-        self.keys.get(key.0)?.expand_multi_info(&[b"seal ", purpose.label().as_bytes()], &mut bytes).ok()?;
-        Some(XChaCha20Poly1305::new(&bytes.into()))
+    fn keys(&self) -> impl Iterator<Item = &Hkdf<Sha256>> {
+        std::iter::once(&self.current).chain(&self.older)
     }
 
-    fn associated_data(&self, purpose: Purpose, context: &[u8]) -> Vec<u8> {
-        [&[VERSION], purpose.label().as_bytes(), &[0], self.public_url.as_bytes(), &[0], context].concat()
+    fn associated_data(&self, format: Format, purpose: Purpose, context: &[u8]) -> Vec<u8> {
+        [&[format as u8], purpose.label().as_bytes(), &[0], self.public_url.as_bytes(), &[0], context].concat()
     }
+}
+
+fn cipher(key: &Hkdf<Sha256>, purpose: Purpose) -> XChaCha20Poly1305 {
+    XChaCha20Poly1305::new(&expand(key, &[b"seal ", purpose.label().as_bytes()]).into())
+}
+
+#[expect(clippy::expect_used, reason = "HKDF-SHA-256 gives up to 8,160 bytes")]
+fn expand(key: &Hkdf<Sha256>, info: &[&[u8]]) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    key.expand_multi_info(info, &mut bytes).expect("32 bytes can be derived");
+    bytes
 }
 
 fn length(part: &[u8]) -> [u8; 8] {
@@ -186,13 +254,56 @@ fn length(part: &[u8]) -> [u8; 8] {
 mod tests {
     use super::*;
 
+    /// Version 2 of a value that had one field without a version, and then one field more.
+    #[derive(Debug, PartialEq)]
+    struct Grown {
+        text: String,
+        number: u8,
+    }
+
+    impl Sealed for Grown {
+        const PURPOSE: Purpose = Purpose::State;
+
+        fn write(&self) -> Payload {
+            Payload::marked(1, &(&self.text, self.number))
+        }
+
+        fn read(version: u8, payload: &[u8]) -> Option<Self> {
+            let (text, appended) = take(payload)?;
+            let number = if version == 0 { 0 } else { take(appended)?.0 };
+            Some(Self { text, number })
+        }
+    }
+
+    struct Elsewhere(Grown);
+
+    impl Sealed for Elsewhere {
+        const PURPOSE: Purpose = Purpose::Flow;
+
+        fn write(&self) -> Payload {
+            self.0.write()
+        }
+
+        fn read(version: u8, payload: &[u8]) -> Option<Self> {
+            Grown::read(version, payload).map(Self)
+        }
+    }
+
     fn keyring(seeds: &[u8]) -> Keyring {
         let secrets: Vec<SecretKey> = seeds.iter().map(|seed| SecretKey::new(Box::new(vec![*seed; 32]))).collect();
-        Keyring::new(&secrets, &PublicUrl::parse("https://rp.test").unwrap())
+        Keyring::new(&secrets[0], &secrets[1..], &PublicUrl::parse("https://rp.test").unwrap())
+    }
+
+    fn value() -> Grown {
+        Grown { text: "value".into(), number: 7 }
     }
 
     fn sealed(keys: &Keyring) -> String {
-        keys.seal(Purpose::State, b"context", &"value", &System::real())
+        keys.seal(b"context", &value(), &System::real())
+    }
+
+    fn open(keys: &Keyring, text: &str) -> Option<Opened<Grown>> {
+        keys.open(b"context", text)
     }
 
     #[test]
@@ -200,38 +311,59 @@ mod tests {
         let old = keyring(&[1]);
         let text = sealed(&old);
         let rotated = keyring(&[2, 1]);
-        let opened = rotated.open::<String>(Purpose::State, b"context", &text).unwrap();
-        assert_eq!(opened.value, "value");
+        let opened = open(&rotated, &text).unwrap();
+        assert_eq!(opened.value, value());
         assert_eq!(opened.key, KeyIndex(1));
-        assert_ne!(
-            rotated.derive(opened.key, Derived::Nonce, [b"a", b"b"]),
-            rotated.derive(rotated.current(), Derived::Nonce, [b"a", b"b"])
-        );
-        assert_eq!(
-            rotated.derive(opened.key, Derived::Nonce, [b"a", b"b"]),
-            old.derive(old.current(), Derived::Nonce, [b"a", b"b"])
-        );
+        let derive = |keys: &Keyring, key| keys.derive(key, Derived::Nonce, [b"a", b"b"]);
+        assert_ne!(derive(&rotated, opened.key), derive(&rotated, rotated.current()));
+        assert_eq!(derive(&rotated, opened.key), derive(&old, old.current()));
+        assert_ne!(derive(&old, old.current()), [0; 32]);
     }
 
     #[test]
     fn opens_nothing_else() {
         let keys = keyring(&[1]);
         let text = sealed(&keys);
-        assert!(keys.open::<String>(Purpose::Flow, b"context", &text).is_none(), "another purpose");
-        assert!(keys.open::<String>(Purpose::State, b"other", &text).is_none(), "another context");
-        assert!(keyring(&[9]).open::<String>(Purpose::State, b"context", &text).is_none(), "another key");
-        let secrets = [SecretKey::new(Box::new(vec![1; 32]))];
-        let elsewhere = Keyring::new(&secrets, &PublicUrl::parse("https://other.test").unwrap());
-        assert!(elsewhere.open::<String>(Purpose::State, b"context", &text).is_none(), "another public URL");
+        assert!(keys.open::<Elsewhere>(b"context", &text).is_none(), "another purpose");
+        assert!(keys.open::<Grown>(b"other", &text).is_none(), "another context");
+        assert!(open(&keyring(&[9]), &text).is_none(), "another key");
+        let secret = SecretKey::new(Box::new(vec![1; 32]));
+        let elsewhere = Keyring::new(&secret, &[], &PublicUrl::parse("https://other.test").unwrap());
+        assert!(open(&elsewhere, &text).is_none(), "another public URL");
         for position in 0..text.len() {
             let mut bytes = text.clone().into_bytes();
             bytes[position] = if bytes[position] == b'A' { b'B' } else { b'A' };
             let altered = String::from_utf8(bytes).unwrap();
-            assert!(keys.open::<String>(Purpose::State, b"context", &altered).is_none(), "altered at {position}");
-            assert!(keys.open::<String>(Purpose::State, b"context", &text[..position]).is_none(), "cut at {position}");
+            assert!(open(&keys, &altered).is_none(), "altered at {position}");
+            assert!(open(&keys, &text[..position]).is_none(), "cut at {position}");
         }
         for junk in ["", "=", "AQ", "💥", "AAAA"] {
-            assert!(keys.open::<String>(Purpose::State, b"context", junk).is_none());
+            assert!(open(&keys, junk).is_none());
+        }
+    }
+
+    #[test]
+    fn older_and_newer_payloads_are_read_as_far_as_they_are_known() {
+        struct As(Payload);
+        impl Sealed for As {
+            const PURPOSE: Purpose = Purpose::State;
+            fn write(&self) -> Payload {
+                Payload { format: self.0.format, bytes: self.0.bytes.clone() }
+            }
+            fn read(_: u8, _: &[u8]) -> Option<Self> {
+                None
+            }
+        }
+        let keys = keyring(&[1]);
+        for (payload, read) in [
+            (Payload::unmarked(&"value"), Some(0)),
+            (Payload::unmarked(&("value", "appended")), Some(0)),
+            (Payload::marked(1, &("value", 7_u8)), Some(7)),
+            (Payload::marked(9, &("value", 7_u8, "appended", 5_u64)), Some(7)),
+            (Payload::marked(1, &"value"), None),
+        ] {
+            let text = keys.seal(b"context", &As(payload), &System::real());
+            assert_eq!(open(&keys, &text).map(|opened| opened.value.number), read);
         }
     }
 

@@ -53,11 +53,12 @@ pub async fn bind(settings: Settings, system: System) -> Result<Bound, String> {
     let providers = Arc::new(Providers::new(settings.providers, &settings.public_url, &system)?);
     let sessions = Arc::new(Sessions::new(store.clone(), settings.session, system.clone()));
     let tasks = TaskTracker::new();
+    let (current, older) = settings.secret_keys.split_first().ok_or("secret_keys: is empty")?;
     let sign_in = Arc::new(SignIn::new(Parts {
         public_url: settings.public_url.clone(),
         rules: settings.sign_in,
         users: settings.users,
-        keys: Keyring::new(&settings.secret_keys, &settings.public_url),
+        keys: Keyring::new(current, older, &settings.public_url),
         providers: providers.clone(),
         store: store.clone(),
         sessions: sessions.clone(),

@@ -14,6 +14,9 @@ pub struct Step {
     pub took_ms: u32,
     /// `ok`, or the stable code of what went wrong.
     pub result: String,
+    /// What the other side said: endpoint, status, its own words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
 }
 
 /// Collects the steps of one attempt.
@@ -37,18 +40,20 @@ impl Trace {
     }
 
     /// Records a step that began at `since` and ends now.
-    pub fn record(&mut self, name: &str, since: Instant, result: &str) {
+    pub fn record(&mut self, name: &str, since: Instant, result: &str, detail: Option<String>) {
         let step = Step {
             name: name.to_owned(),
             after_ms: millis(since.saturating_duration_since(self.began)),
             took_ms: millis(since.elapsed()),
             result: result.to_owned(),
+            detail,
         };
         tracing::info!(
             step = step.name,
             after_ms = step.after_ms,
             took_ms = step.took_ms,
             result = step.result,
+            detail = step.detail,
             "step"
         );
         self.steps.push(step);

@@ -26,14 +26,17 @@ use crate::{
     server::{
         client_address::ClientAddress,
         ids::{ProviderId, Reference},
+        limits,
         problem::{Problem, WayOn},
         provider::Availability,
         session::{Found, SessionId, SignedIn},
         sign_in::{
             Completion, Failure, RequestContext,
             authorize::{Start, StartOutcome, Started},
-            browser_cookie::{Browser, COOKIE_LIFE, Onward},
-            callback::{Caller, held},
+            browser_cookie::Browser,
+            callback::Caller,
+            callback_query::CallbackQuery,
+            redirect_loop::Onward,
             return_to::ReturnTo,
         },
         state::App,
@@ -77,7 +80,7 @@ impl Visit {
         let asking = RequestContext {
             browser: cookies.get(&headers, Cookie::Flow).and_then(|value| app.sign_in.browser(value)),
             session: cookies.get(&headers, Cookie::Session).and_then(SessionId::parse),
-            visitor: ClientAddress::behind(peer, &headers, &app.trusted_proxies),
+            address: ClientAddress::behind(peer, &headers, &app.trusted_proxies),
             arrived,
         };
         let lang = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
@@ -108,7 +111,7 @@ impl Visit {
 
     fn set_flow(&self, response: &mut Response, browser: &Browser) {
         let value = self.app.sign_in.seal_browser(browser);
-        add_cookie(response, self.app.cookies.set(Cookie::Flow, &value, COOKIE_LIFE));
+        add_cookie(response, self.app.cookies.set(Cookie::Flow, &value, limits::FLOW_COOKIE));
     }
 
     /// The page for a problem that has no attempt: its reference is in the log alone.
@@ -116,25 +119,30 @@ impl Visit {
     pub fn problem(&self, error: Problem) -> Response {
         let reference = Reference::of(&self.app.system.bytes::<16>());
         error.log_with(&reference);
-        self.failure(&Failure { error, reference, query: None, begin_again: None, retry_in: None }, None)
+        self.failure(&Failure::new(error, reference), None)
     }
 
     /// The account was switched off since the person signed in. The way on asks the provider who one is.
     fn disabled(&self) -> Response {
         let reference = Reference::of(&self.app.system.bytes::<16>());
         Problem::UserDisabled.log_with(&reference);
-        let only = self.app.providers.iter().next().filter(|_| self.app.providers.iter().count() == 1);
-        let begin_again = only.map(|provider| {
-            let provider = provider.id().clone();
-            Start { provider, return_to: ReturnTo::default(), other_account: true, clicked: true }.path()
-        });
-        let error = Problem::UserDisabled;
-        self.failure(&Failure { error, reference, query: None, begin_again, retry_in: None }, None)
+        let failure = Failure::new(Problem::UserDisabled, reference);
+        let mut providers = self.app.providers.iter();
+        let failure = match (providers.next(), providers.next()) {
+            (Some(only), None) => failure.with_start(Start {
+                provider: only.id().clone(),
+                return_to: ReturnTo::default(),
+                other_account: true,
+                clicked: true,
+            }),
+            _ => failure,
+        };
+        self.failure(&failure, None)
     }
 
     /// The explained page. `same` is the path that asks the same again, where asking again may help.
     fn failure(&self, failure: &Failure, same: Option<String>) -> Response {
-        let error = failure.error;
+        let error = failure.problem;
         let texts = error.texts(self.lang);
         let login = || paths::LOGIN.to_owned();
         let again = failure.begin_again.clone();
@@ -185,13 +193,12 @@ impl Visit {
         tracing::error!(code = "store_unavailable", detail = %error, "session");
         let reference = Reference::of(&self.app.system.bytes::<16>());
         Problem::StoreUnavailable.log_with(&reference);
-        let failure =
-            Failure { error: Problem::StoreUnavailable, reference, query: None, begin_again: None, retry_in: Some(3) };
+        let failure = Failure::new(Problem::StoreUnavailable, reference).with_retry(None, self.app.system.now());
         self.failure(&failure, Some(same.to_owned()))
     }
 
-    fn waiting(&self, query: String, reference: &Reference, provider: String) -> Response {
-        let again = callback_path(&held(&query));
+    fn waiting(&self, query: CallbackQuery, reference: &Reference, provider: String) -> Response {
+        let (query, again) = (query.to_string(), callback_path(&query.waiting()));
         let reference = reference.to_string();
         let html = view::waiting(&self.shell(), &view::Waiting { provider, again, query, reference });
         self.page(StatusCode::OK, html)
@@ -318,7 +325,7 @@ pub async fn start(visit: Visit, method: Method, RawQuery(query): RawQuery) -> R
             response
         }
         StartOutcome::Failed(failure) => {
-            failure.error.log_with(&failure.reference);
+            failure.problem.log_with(&failure.reference);
             visit.failure(&failure, Some(same))
         }
     }
@@ -340,9 +347,12 @@ pub async fn callback(visit: Visit, method: Method, RawQuery(query): RawQuery) -
         Fetch::Ahead => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
         Fetch::Other => return StatusCode::NO_CONTENT.into_response(),
     }
-    let query = query.unwrap_or_default();
-    let brings_answer = has_answer(&query);
-    match visit.app.sign_in.complete(&query, Caller::Page, visit.asking.clone()).await {
+    let query = match CallbackQuery::parse(query.as_deref().unwrap_or_default()) {
+        Ok(query) => query,
+        Err(problem) => return visit.problem(problem),
+    };
+    let is_plain = query.is_plain();
+    match visit.app.sign_in.callback(query, Caller::Page, visit.asking.clone()).await {
         Completion::Done { return_to, session, browser } => {
             let mut response = see_other(return_to.as_str());
             visit.sign_in_cookies(&mut response, session, &browser);
@@ -351,34 +361,25 @@ pub async fn callback(visit: Visit, method: Method, RawQuery(query): RawQuery) -
         Completion::GoOn(return_to) => see_other(return_to.as_str()),
         Completion::Restart(started) => visit.off_to_the_provider(&started),
         // The code leaves the address before any page is shown.
-        Completion::Pending { query, .. } if brings_answer && fits_a_redirect(&query) => {
-            see_other(&callback_path(&query))
-        }
+        Completion::Pending { query, .. } if is_plain && fits_a_redirect(&query) => see_other(&callback_path(&query)),
         Completion::Pending { query, reference, provider, .. } => visit.waiting(query, &reference, provider),
         Completion::Failed(failure) => match &failure.query {
-            Some(explained) if brings_answer && fits_a_redirect(explained) => see_other(&callback_path(explained)),
+            Some(explained) if is_plain && fits_a_redirect(explained) => see_other(&callback_path(explained)),
             Some(query) => visit.failure(&failure, Some(callback_path(query))),
             None => visit.failure(&failure, None),
         },
     }
 }
 
-/// The budget of 1,536 bytes less what other headers take. What is longer (a long code that could not be claimed yet)
-/// goes into the page instead.
-const fn fits_a_redirect(query: &str) -> bool {
-    query.len() <= 1_150
+fn fits_a_redirect(query: &CallbackQuery) -> bool {
+    query.to_string().len() <= limits::REDIRECT_QUERY
 }
 
-fn callback_path(query: &str) -> String {
+fn callback_path(query: &CallbackQuery) -> String {
     format!("{}?{query}", paths::OIDC_CALLBACK)
 }
 
-/// Whether a provider's answer stands in the address.
-fn has_answer(query: &str) -> bool {
-    url::form_urlencoded::parse(query.as_bytes()).any(|(name, _)| matches!(&*name, "code" | "error" | "iss"))
-}
-
-/// `POST /auth/oidc/callback` (`response_mode=form_post`): a cross-site post carries no cookie of ours, so the answer
+/// `POST /auth/oidc/callback` (`response_mode=form_post`): a cross-site post carries no cookie of ours, so the response
 /// is asked for again by a redirect, which does.
 pub async fn callback_form(visit: Visit, body: Result<Bytes, BytesRejection>) -> Response {
     let Ok(body) = body else { return visit.problem(Problem::TooLarge) };
@@ -388,7 +389,7 @@ pub async fn callback_form(visit: Visit, body: Result<Bytes, BytesRejection>) ->
         return visit.problem(Problem::BadRequest);
     }
     let Ok(form) = std::str::from_utf8(&body) else { return visit.problem(Problem::BadRequest) };
-    match visit.app.sign_in.requery(form) {
+    match visit.app.sign_in.seal_form(form) {
         Some((query, ..)) if fits_a_redirect(&query) => see_other(&callback_path(&query)),
         Some((query, reference, provider)) => visit.waiting(query, &reference, provider),
         None => visit.problem(Problem::StateInvalid),
@@ -446,7 +447,8 @@ pub async fn logout(visit: Visit) -> Response {
     let query = provider.map(|id| format!("?provider={id}")).unwrap_or_default();
     let mut response = see_other(&format!("{}{query}", paths::SIGNED_OUT));
     add_cookie(&mut response, visit.app.cookies.remove(Cookie::Session));
-    visit.set_flow(&mut response, &visit.app.sign_in.signed_out_browser());
+    let browser = visit.app.sign_in.signed_out_browser(visit.asking.browser.as_ref());
+    visit.set_flow(&mut response, &browser);
     response
 }
 
@@ -472,9 +474,12 @@ pub async fn signed_out(visit: Visit, RawQuery(query): RawQuery) -> Response {
 }
 
 /// The panel's question, for the server function: how it stands, and the response's cookies.
-pub async fn question(visit: &Visit, query: &str) -> (Outcome, Vec<HeaderValue>) {
-    let completion = visit.app.sign_in.complete(query, Caller::Poll, visit.asking.clone()).await;
-    match completion {
+pub async fn question(visit: &Visit, raw: &str) -> (Outcome, Vec<HeaderValue>) {
+    let failed = |location| (Outcome::Failed { location }, Vec::new());
+    // The page explains, restarts or sends on: it is asked for by the browser itself.
+    let Ok(query) = CallbackQuery::parse(raw) else { return failed(format!("{}?{raw}", paths::OIDC_CALLBACK)) };
+    let same = callback_path(&query);
+    match visit.app.sign_in.callback(query, Caller::Poll, visit.asking.clone()).await {
         Completion::Done { return_to, session, browser } => {
             let mut response = Response::default();
             visit.sign_in_cookies(&mut response, session, &browser);
@@ -483,12 +488,8 @@ pub async fn question(visit: &Visit, query: &str) -> (Outcome, Vec<HeaderValue>)
         }
         Completion::GoOn(return_to) => (Outcome::Done { location: return_to.as_str().to_owned() }, Vec::new()),
         Completion::Pending { ask_again_in, .. } => (Outcome::Pending { ask_again_in }, Vec::new()),
-        // The page explains, restarts or sends on: it is asked for by the browser itself.
-        Completion::Restart(_) => (Outcome::Failed { location: callback_path(query) }, Vec::new()),
-        Completion::Failed(failure) => {
-            let location = failure.query.as_deref().map_or_else(|| callback_path(query), callback_path);
-            (Outcome::Failed { location }, Vec::new())
-        }
+        Completion::Restart(_) => failed(same),
+        Completion::Failed(failure) => failed(failure.query.as_ref().map_or(same, callback_path)),
     }
 }
 

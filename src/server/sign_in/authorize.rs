@@ -1,18 +1,20 @@
-//! The start: a sealed state, derived secrets, a redirect to the provider. Nothing is stored.
+//! The start: a sealed state, derived secrets, a redirect to the provider's authorization endpoint (OpenID Connect Core
+//! 3.1.2.1, RFC 7636 4.3). Nothing is stored.
 
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use super::{
-    browser_cookie::{Browser, Onward},
+    browser_cookie::Browser,
     flow::{Failure, RequestContext, SignIn},
+    redirect_loop::Onward,
     return_to::ReturnTo,
-    state::{Envelope, Secrets},
+    state::State,
 };
 use crate::{
     paths,
     server::{
-        ids::{AttemptId, ProviderId, Reference},
+        ids::{AttemptId, ProviderId},
         problem::Problem,
         provider::{AuthorizationRequest, Provider},
         session::Found,
@@ -60,6 +62,13 @@ pub struct Started {
 }
 
 impl Start {
+    /// What began `state`, begun again by a click.
+    #[must_use]
+    pub fn again(state: &State) -> Self {
+        let (provider, return_to) = (state.provider.clone(), state.return_to.clone());
+        Self { provider, return_to, other_account: false, clicked: true }
+    }
+
     /// The path that starts this sign-in.
     #[must_use]
     pub fn path(&self) -> String {
@@ -76,43 +85,42 @@ impl Start {
 
 impl SignIn {
     /// Begins a sign-in.
-    pub async fn start(&self, start: Start, asking: RequestContext) -> StartOutcome {
-        let now = self.system.now();
-        let known = asking.browser.is_some();
-        let mut browser = asking.browser.unwrap_or_else(|| Browser::new(&self.system));
-        let mut changed = !known;
-        if start.clicked && known {
-            browser.clicked();
-            changed = true;
-        }
-        let failed = |error, retry_in| {
-            let reference = Reference::of(&self.system.bytes::<16>());
-            let other_account = start.other_account || error == Problem::UserDisabled;
-            let again = Start { clicked: true, other_account, ..start.clone() };
-            StartOutcome::Failed(Failure { error, reference, query: None, begin_again: Some(again.path()), retry_in })
-        };
-        let Some(provider) = self.providers.get(&start.provider) else {
-            return failed(Problem::UnknownProvider, None);
-        };
-        if let Some(session) = asking.session.filter(|_| !start.other_account) {
-            let until = asking.arrived + self.rules.patience;
-            match timeout_at(until, self.sessions.find(session)).await {
-                Ok(Ok(Found::SignedIn(_))) => {
-                    let Some(onward) = browser.bounce(&start.return_to, now) else {
-                        return failed(Problem::SignInLoop, None);
-                    };
-                    return StartOutcome::SignedIn { return_to: start.return_to, browser, onward };
-                }
-                Ok(Ok(Found::Disabled)) => return failed(Problem::UserDisabled, None),
-                Ok(Ok(Found::Nobody)) => {}
-                // Never "not signed in": the person would be sent round for nothing.
-                Ok(Err(_)) | Err(_) => return failed(Problem::StoreUnavailable, Some(2)),
+    pub async fn start(&self, start: Start, request: RequestContext) -> StartOutcome {
+        match self.try_start(&start, request).await {
+            Ok(outcome) => outcome,
+            Err(problem) => {
+                let failure = Failure::new(problem, self.new_reference());
+                StartOutcome::Failed(failure.with_start(start).with_retry(None, self.system.now()))
             }
         }
-        if !browser.may_start(&start.return_to, now) {
-            return failed(Problem::SignInLoop, None);
+    }
+
+    async fn try_start(&self, start: &Start, request: RequestContext) -> Result<StartOutcome, Problem> {
+        let now = self.system.now();
+        let until = request.arrived + self.rules.patience;
+        let known = request.browser.is_some();
+        let mut browser = request.browser.unwrap_or_else(|| Browser::new(&self.system));
+        if start.clicked {
+            browser.clicked();
         }
-        let envelope = Envelope {
+        let provider = self.providers.get(&start.provider).ok_or(Problem::UnknownProvider)?;
+        if let Some(session) = request.session.filter(|_| !start.other_account) {
+            match timeout_at(until, self.sessions.find(session)).await {
+                Ok(Ok(Found::SignedIn(_))) => {
+                    let return_to = start.return_to.clone();
+                    let onward = browser.turns.sent_on(&return_to, now).ok_or(Problem::SignInLoop)?;
+                    return Ok(StartOutcome::SignedIn { return_to, browser, onward });
+                }
+                Ok(Ok(Found::Disabled)) => return Err(Problem::UserDisabled),
+                Ok(Ok(Found::Nobody)) => {}
+                // Never "not signed in": the person would be sent round for nothing.
+                Ok(Err(_)) | Err(_) => return Err(Problem::StoreUnavailable),
+            }
+        }
+        if browser.turns.is_loop(&start.return_to, now) {
+            return Err(Problem::SignInLoop);
+        }
+        let state = State {
             attempt: AttemptId::new(self.system.bytes()),
             provider: provider.id().clone(),
             fingerprint: provider.fingerprint(),
@@ -123,25 +131,22 @@ impl SignIn {
             other_account: start.other_account,
             restarts: 0,
         };
-        let until = asking.arrived + self.rules.patience;
-        match self.authorization_url(provider, &envelope, &browser, until).await {
-            Some(location) => {
-                tracing::info!(code = "start", reference = %envelope.attempt.reference(), provider = %provider.id(), "start");
-                StartOutcome::Started(Started { location, browser: changed.then_some(browser) })
-            }
-            None => failed(Problem::SignInUnavailable, Some(3)),
-        }
+        let location = self.authorization_url(provider, &state, &browser, until).await;
+        let location = location.ok_or(Problem::SignInUnavailable)?;
+        tracing::info!(code = "start", reference = %state.attempt.reference(), provider = %provider.id(), "sign-in started");
+        let changed = !known || start.clicked;
+        Ok(StartOutcome::Started(Started { location, browser: changed.then_some(browser) }))
     }
 
     /// Begins anew by itself what another key of this browser had begun; nothing of the old attempt is consumed.
     pub(super) async fn restart(
         &self,
-        old: &Envelope,
+        old: &State,
         provider: &Provider,
         browser: &Browser,
-        until: tokio::time::Instant,
+        until: Instant,
     ) -> Option<Started> {
-        let envelope = Envelope {
+        let state = State {
             attempt: AttemptId::new(self.system.bytes()),
             started: self.system.now(),
             browser: browser.key.hash(),
@@ -149,23 +154,23 @@ impl SignIn {
             restarts: old.restarts + 1,
             ..old.clone()
         };
-        let location = self.authorization_url(provider, &envelope, browser, until).await?;
+        let location = self.authorization_url(provider, &state, browser, until).await?;
         Some(Started { location, browser: None })
     }
 
     async fn authorization_url(
         &self,
         provider: &Provider,
-        envelope: &Envelope,
+        state: &State,
         browser: &Browser,
-        until: tokio::time::Instant,
+        until: Instant,
     ) -> Option<Url> {
-        let secrets = Secrets::new(&self.keys, envelope.attempt, &browser.key);
+        let secrets = state.secrets(&self.keys, &browser.key);
         let request = AuthorizationRequest {
-            state: envelope.seal(&self.keys, &self.system),
+            state: state.seal(&self.keys, &self.system),
             nonce: secrets.nonce(),
             verifier: secrets.verifier(),
-            prompt_login: envelope.other_account,
+            prompt_login: state.other_account,
         };
         match timeout_at(until, provider.authorization_url(request)).await {
             Ok(Ok(url)) => Some(url),

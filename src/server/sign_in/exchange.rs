@@ -1,122 +1,61 @@
-//! The exchange: claim, code for tokens, tokens for a person, the person for an account. It runs in a task of its own
-//! under a total deadline; requests only wait for it, so that a browser, proxy or tab that goes away loses nothing.
+//! The exchange: the response checked, the attempt claimed, the code for tokens, the tokens for a person, the person for
+//! an account. It runs in a task of its own under a total deadline; requests only wait for it, so that a browser, proxy
+//! or tab that goes away loses nothing.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{convert::Infallible, sync::Arc};
 
+use futures_util::FutureExt as _;
 use secrecy::SecretString;
-use time::OffsetDateTime;
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, watch},
-    time::{Instant, sleep, timeout, timeout_at},
+    sync::watch,
+    time::{Instant, sleep, sleep_until, timeout_at},
 };
 use tracing::Instrument as _;
 
-use super::{authorization_response::Answer, browser_cookie::BrowserKey, flow::SignIn, state::Received};
+use super::{
+    authorization_response::{AuthorizationResponse, Received, problem_of},
+    browser_cookie::BrowserKey,
+    delivery::Delivery,
+    exchanges::{Exchange, Outcome, Progress, Reason},
+    flow::SignIn,
+    permits::Permits,
+    rate_limit::Client,
+    state::OpenedState,
+};
 use crate::server::{
     accounts::{self, Admitted},
-    attempt::{LEASE, Verdict},
-    client_address::ClientAddress,
-    ids::{AttemptId, CodeHash, OwnerToken, ProviderId, UserId},
+    attempt::Verdict,
+    ids::{AttemptId, OwnerToken},
+    limits,
     problem::Problem,
-    provider::{Held, Pass, Provider, ProviderFault, Redemption, VerifiedClaims},
-    seal::Purpose,
-    store::{Attempt, Claimed, NewClaim, StoreError},
+    provider::{Provider, ProviderFault, Redemption, VerifiedClaims},
+    store::{Claimed, NewClaim, StoreError},
     trace::Trace,
 };
 
-/// The lease of a running attempt is renewed this often ([`LEASE`] is three times as long).
-const RENEW_EVERY: Duration = Duration::from_secs(2);
-/// Exchanges that run or wait for their turn, of everybody: each may hold a code of some kilobytes for the deadline.
-const MOST_WAITING: usize = 4_096;
-/// The same, at one provider: one that does not answer must not take the places of the others.
-const MOST_WAITING_AT_A_PROVIDER: usize = 1_024;
-/// The same, of one visitor. Many people may share an address.
-const MOST_WAITING_OF_A_VISITOR: usize = 512;
-/// An exchange that could not be claimed is remembered this long, a little over the longest pause between questions.
-const LINGER: Duration = Duration::from_secs(4);
-/// A code lives about a minute; what cannot be sent by then need not be waited for.
-const CODE_LIFE: Duration = Duration::from_secs(55);
-/// Pauses between tries of a store that does not answer.
-const STORE_PAUSES: [Duration; 3] = [Duration::from_millis(100), Duration::from_millis(400), Duration::from_secs(1)];
-
-/// How far an exchange has come.
-#[derive(Clone, Debug)]
-pub(super) enum Progress {
-    /// Waiting for its turn or for the store: the code has not been sent and the claim is not known to stand.
-    Unclaimed,
-    /// Ours, and under way.
-    Claimed,
-    /// Over.
-    Over(Over),
-}
-
-/// How an exchange ended.
-#[derive(Clone, Debug)]
-pub(super) enum Over {
-    /// The person is verified and has an account.
-    Verified(UserId),
-    /// It failed, and the store knows.
-    Failed(Problem, Option<OffsetDateTime>),
-    /// It was not even claimed; nothing is consumed, and the same answer may be tried again, from then on.
-    NotClaimed(Problem, Option<OffsetDateTime>),
-    /// It had been claimed before.
-    Before(Box<Attempt>),
-}
-
-/// The exchanges of this process.
-pub(super) struct Exchanges {
-    running: Mutex<HashMap<AttemptId, Running>>,
-    caps: HashMap<ProviderId, Arc<Semaphore>>,
-}
-
-/// An exchange to wait for.
-#[derive(Clone)]
-pub(super) struct Running {
-    pub(super) code: CodeHash,
-    provider: ProviderId,
-    visitor: ClientAddress,
-    pub(super) progress: watch::Receiver<Progress>,
-}
-
 /// What an exchange needs to know.
 pub(super) struct Job {
-    pub(super) received: Received,
+    pub(super) state: OpenedState,
     pub(super) provider: Arc<Provider>,
     pub(super) browser_key: BrowserKey,
-    pub(super) answer: Answer,
-    /// When the answer first came: a code lives from then at the latest.
-    pub(super) came: OffsetDateTime,
-    pub(super) visitor: ClientAddress,
+    pub(super) received: Received,
+    pub(super) client: Client,
 }
 
-/// Leave to claim an attempt, for as long as it is held.
-struct Leave {
-    _turn: Turn,
-    pass: Option<Pass>,
+impl Job {
+    const fn attempt(&self) -> AttemptId {
+        self.state.state.attempt
+    }
 }
 
-/// A place among the exchanges of the visitor and of the provider.
-struct Turn {
-    _visitors: Option<OwnedSemaphorePermit>,
-    _providers: Option<OwnedSemaphorePermit>,
-}
-
-impl Exchanges {
-    pub(super) fn new(caps: HashMap<ProviderId, Arc<Semaphore>>) -> Self {
-        Self { running: Mutex::default(), caps }
-    }
-
-    pub(super) fn find(&self, attempt: AttemptId) -> Option<Running> {
-        self.lock().get(&attempt).cloned()
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<AttemptId, Running>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// What a response is good for.
+enum Checked<'j> {
+    /// A code to redeem.
+    Code(&'j str),
+    /// Nothing: it spends its attempt.
+    Bad(Reason),
+    /// That cannot be told yet; nothing is spent.
+    NotYet(Reason),
 }
 
 /// Takes an exchange off the list when its task ends, however it ends.
@@ -127,297 +66,223 @@ struct Listed {
 
 impl Drop for Listed {
     fn drop(&mut self) {
-        self.sign_in.exchanges.lock().remove(&self.attempt);
+        self.sign_in.exchanges.leave(self.attempt);
     }
 }
 
 impl SignIn {
     /// Begins the exchange, unless this process has it under way; then that one is joined.
-    pub(super) fn exchange(self: &Arc<Self>, job: Job) -> Running {
-        let attempt = job.received.envelope.attempt;
-        let mut running = self.exchanges.lock();
-        if let Some(running) = running.get(&attempt) {
-            return running.clone();
-        }
-        let code = job.answer.code_hash();
-        let (sender, progress) = watch::channel(Progress::Unclaimed);
-        let entry = Running { code, provider: job.provider.id().clone(), visitor: job.visitor, progress };
-        // Those that only linger keep nobody out.
-        let waiting = || running.values().filter(|other| !matches!(*other.progress.borrow(), Progress::Over(_)));
-        if waiting().count() >= MOST_WAITING
-            || waiting().filter(|other| other.provider == entry.provider).count() >= MOST_WAITING_AT_A_PROVIDER
-            || waiting().filter(|other| other.visitor == entry.visitor).count() >= MOST_WAITING_OF_A_VISITOR
-        {
-            drop(running);
-            Problem::Busy.log_with(&attempt.reference());
-            sender.send_replace(Progress::Over(Over::NotClaimed(Problem::Busy, None)));
-            return entry;
-        }
-        running.insert(attempt, entry.clone());
-        drop(running);
-        let listed = Listed { sign_in: self.clone(), attempt };
-        let span = tracing::info_span!(
-            "sign_in", reference = %attempt.reference(), provider = %job.provider.id(), visitor = %job.visitor
-        );
+    pub(super) fn exchange(self: &Arc<Self>, job: Job) -> Exchange {
+        let attempt = job.attempt();
+        let (exchange, progress) = match self.exchanges.enter(attempt, job.received.response.code_hash()) {
+            Ok(entered) => entered,
+            Err(under_way) => return under_way,
+        };
+        let listed = Listed { sign_in: Arc::clone(self), attempt };
+        let span = tracing::info_span!("sign_in", reference = %attempt.reference(), provider = %job.provider.id());
         let work = async move {
-            let over = listed.sign_in.run(&job, &sender).await;
-            match &over {
-                Over::Failed(error, _) | Over::NotClaimed(error, _) => error.log("sign-in failed"),
-                Over::Verified(_) => tracing::info!(code = "signed_in", "sign-in verified"),
-                Over::Before(_) => {}
-            }
-            metrics::counter!("vestibule_sign_ins_total", "outcome" => over.label()).increment(1);
-            let not_claimed = matches!(over, Over::NotClaimed(..));
-            sender.send_replace(Progress::Over(over));
+            let sign_in = &listed.sign_in;
+            let outcome = sign_in.run(&job, &progress).await;
+            outcome.log();
+            metrics::counter!("vestibule_sign_ins_total", "outcome" => outcome.label()).increment(1);
+            let not_claimed = matches!(outcome, Outcome::NotClaimed(_));
+            progress.send_replace(Progress::Over(outcome));
             drop(job);
-            if not_claimed && listed.sign_in.exchanges.lock().len() < MOST_WAITING {
+            if not_claimed && sign_in.exchanges.len() < limits::UNCLAIMED_MOST {
                 // The store knows nothing of it, so whoever asks next has to find it here; then it may be tried again.
-                // Where too many linger already, it may be at once.
-                sleep(LINGER).await;
+                sleep(limits::UNCLAIMED_KEPT).await;
             }
         };
         self.tasks.spawn(work.instrument(span));
-        entry
+        exchange
     }
 
-    async fn run(&self, job: &Job, progress: &watch::Sender<Progress>) -> Over {
+    async fn run(&self, job: &Job, progress: &watch::Sender<Progress>) -> Outcome {
         let mut trace = Trace::begin();
         let deadline = trace.began() + self.rules.deadline;
-        let leave = match self.leave(job, deadline).await {
-            Ok(leave) => leave,
-            Err((error, retry_at)) => return Over::NotClaimed(error, retry_at),
+        let code = match self.check_response(job, deadline).await {
+            Checked::Code(code) => code,
+            Checked::Bad(reason) => return self.refuse(job, reason, trace).await,
+            Checked::NotYet(reason) => return Outcome::NotClaimed(reason),
         };
-
-        let envelope = &job.received.envelope;
-        let owner = OwnerToken::new(self.system.bytes());
-        let claim = NewClaim {
-            id: envelope.attempt,
-            owner,
-            provider: envelope.provider.clone(),
-            browser: envelope.browser,
-            code: job.answer.code_hash(),
-            started: envelope.started,
-            claimed: self.system.now(),
+        let permits = match self.permits(job, deadline).await {
+            Ok(permits) => permits,
+            Err(reason) => return Outcome::NotClaimed(reason),
         };
         let since = Instant::now();
+        let claim = self.new_claim(job);
         match patiently(deadline, || self.store.claim(&claim)).await {
-            Ok(Claimed::Ours) => trace.record("claim", since, "ok"),
-            Ok(Claimed::Before(attempt)) => return Over::Before(attempt),
-            Err(error) => {
-                tracing::error!(code = "store_unavailable", detail = %error, "claim");
-                return Over::NotClaimed(Problem::StoreUnavailable, None);
-            }
+            Ok(Claimed::Ours) => trace.record("claim", since, "ok", None),
+            Ok(Claimed::Before(attempt)) => return Outcome::ClaimedBefore(attempt),
+            Err(error) => return Outcome::NotClaimed(Reason::of_store(&error, Problem::StoreUnavailable)),
         }
         progress.send_replace(Progress::Claimed);
-
         tokio::select! {
-            over = self.work_and_settle(job, leave, owner, deadline, &mut trace) => over,
-            never = self.keep_lease(envelope.attempt, owner) => match never {},
+            outcome = async {
+                let redeemed = self.redeem(job, code, permits, deadline, &mut trace).await;
+                self.settle(&claim, redeemed, deadline, &trace).await
+            } => outcome,
+            never = self.keep_lease(&claim) => match never {},
         }
     }
 
-    /// Leave to claim the attempt: a turn, and where a code is to be sent, the provider's pass and the visitor's credit.
-    /// Nothing is consumed while it is waited for.
-    async fn leave(&self, job: &Job, deadline: Instant) -> Result<Leave, Failed> {
-        let by_then = deadline.min(Instant::now() + CODE_LIFE);
-        loop {
-            let Ok(turn) = timeout_at(deadline, self.turn(job)).await else { return Err((Problem::Busy, None)) };
-            let now = self.system.now();
-            if !self.failures.may_record(job.visitor, now) {
-                // What fails without a code being sent is explained without a record.
-                self.judge(job, deadline).await?;
+    /// Whether the response is one of the issuer that was asked (RFC 9207 2.4), and what it says.
+    async fn check_response<'j>(&self, job: &'j Job, deadline: Instant) -> Checked<'j> {
+        let problem = match &job.received.response {
+            AuthorizationResponse::Malformed => return Checked::Bad(Problem::AnswerMalformed.into()),
+            AuthorizationResponse::Code { code, iss } => {
+                let checked = timeout_at(deadline, job.provider.check_answer_issuer(iss.as_deref())).await;
+                return match checked {
+                    Ok(Ok(())) => Checked::Code(code),
+                    Ok(Err(fault @ ProviderFault::IssuerMismatch)) => Checked::Bad(self.reason(&fault)),
+                    // What it promises is not known.
+                    Ok(Err(fault)) => Checked::NotYet(self.reason(&fault)),
+                    Err(_) => Checked::NotYet(Problem::ProviderSlow.into()),
+                };
             }
-            if !matches!(job.answer, Answer::Code { .. }) {
-                return Ok(Leave { _turn: turn, pass: None });
-            }
-            if let Some(until) = self.failures.wait_until(job.visitor, now) {
-                return Err((Problem::TooManyFailures, Some(until)));
-            }
-            // A code that is dead by now would only count against us, and against everybody who signs in through us.
-            if now > job.came + CODE_LIFE {
-                return Err((Problem::AttemptExpired, None));
-            }
-            match job.provider.pass() {
-                Ok(pass) => return Ok(Leave { _turn: turn, pass: Some(pass) }),
-                // The provider has asked for a moment, and the code lives longer than that.
-                Err(Held { until, asked: true }) if until < by_then => {
-                    drop(turn);
-                    tokio::time::sleep_until(until).await;
+            // An error waits for nobody: what is not known of the provider yet does not matter for it.
+            AuthorizationResponse::Error { error, iss, .. } => {
+                let checked = job.provider.check_answer_issuer(iss.as_deref()).now_or_never();
+                if let Some(Err(fault @ ProviderFault::IssuerMismatch)) = checked {
+                    return Checked::Bad(self.reason(&fault));
                 }
-                Err(Held { until, asked }) => {
-                    let error = if asked { Problem::ProviderBusy } else { Problem::ProviderDown };
-                    return Err((error, Some(now + until.saturating_duration_since(Instant::now()))));
-                }
-            }
-        }
-    }
-
-    async fn turn(&self, job: &Job) -> Turn {
-        let visitors = self.failures.place(job.visitor).await;
-        let provider = self.exchanges.caps.get(job.provider.id()).cloned();
-        let providers = if let Some(cap) = provider { cap.acquire_owned().await.ok() } else { None };
-        Turn { _visitors: visitors, _providers: providers }
-    }
-
-    async fn work_and_settle(
-        &self,
-        job: &Job,
-        leave: Leave,
-        owner: OwnerToken,
-        deadline: Instant,
-        trace: &mut Trace,
-    ) -> Over {
-        let envelope = &job.received.envelope;
-        let (verdict, over) = match self.work(job, leave.pass, deadline, trace).await {
-            Ok(user) => {
-                let context = envelope.attempt;
-                let delivery = self.keys.seal_bytes(Purpose::Delivery, context.as_bytes(), &user, &self.system);
-                (Verdict::Verified { at: self.system.now(), delivery }, Over::Verified(user))
-            }
-            Err((error, retry_at)) => {
-                (Verdict::Failed { code: error.code().to_owned(), retry_at }, Over::Failed(error, retry_at))
+                problem_of(error)
             }
         };
-        // The verdict is worth some time more than the exchange had: what is lost here has to be begun anew.
-        let until = deadline.max(Instant::now() + LEASE);
-        match patiently(until, || self.store.settle(envelope.attempt, owner, &verdict, trace.steps())).await {
-            Ok(true) => {
-                if matches!(over, Over::Failed(..)) {
-                    self.failures.recorded(job.visitor, self.system.now());
-                }
-                over
-            }
-            Ok(false) => Over::Failed(Problem::Interrupted, None),
+        Checked::Bad(Reason { detail: job.received.response.words(), ..problem.into() })
+    }
+
+    /// Spends the attempt of a response that is no good, as far as this client's failures are still recorded; what is
+    /// not recorded, or cannot be, is explained all the same.
+    async fn refuse(&self, job: &Job, reason: Reason, mut trace: Trace) -> Outcome {
+        if !self.rate_limit(&job.provider).may_record(job.client, self.system.now()) {
+            return Outcome::NotClaimed(reason);
+        }
+        let claim = self.new_claim(job);
+        match self.store.claim(&claim).await {
+            Ok(Claimed::Ours) => {}
+            Ok(Claimed::Before(attempt)) => return Outcome::ClaimedBefore(attempt),
             Err(error) => {
-                tracing::error!(code = "store_unavailable", detail = %error, "verdict");
-                Over::Failed(Problem::Interrupted, None)
+                tracing::warn!(code = "store_unavailable", detail = %error, "the failed sign-in is not recorded");
+                return Outcome::NotClaimed(reason);
             }
         }
+        trace.record("authorization_response", trace.began(), reason.problem.code(), reason.detail.clone());
+        let soon = Instant::now() + limits::LEASE;
+        self.settle(&claim, Err(reason), soon, &trace).await
     }
 
-    async fn work(
-        &self,
-        job: &Job,
-        pass: Option<Pass>,
-        deadline: Instant,
-        trace: &mut Trace,
-    ) -> Result<UserId, Failed> {
-        let code = self.judge(job, deadline).await?;
-        let claims = self.verified(job, code, pass, deadline, trace).await?;
-        let since = Instant::now();
-        let discovery_url = job.provider.discovery_url();
-        let admit = || accounts::admit(&*self.store, &self.users, &claims, discovery_url, &self.system);
-        let result = match patiently(deadline, admit).await {
-            Ok(Admitted::User(user)) => Ok(user.id),
-            Ok(Admitted::NotAllowed) => Err(Problem::NotAllowed),
-            Ok(Admitted::Unknown) => Err(Problem::UserUnknown),
-            Ok(Admitted::Disabled) => Err(Problem::UserDisabled),
-            // The code is spent, so asking again would help nobody: the person begins anew.
-            Err(error) => {
-                tracing::error!(code = "store_unavailable", detail = %error, "user");
-                Err(Problem::Interrupted)
-            }
-        };
-        trace.record("user", since, result.as_ref().map_or_else(|error| error.code(), |_| "ok"));
-        result.map_err(|error| (error, None))
-    }
-
-    /// The code that the answer brings, or what is wrong with the answer.
-    async fn judge<'j>(&self, job: &'j Job, deadline: Instant) -> Result<&'j str, Failed> {
-        let (Answer::Code { iss, .. } | Answer::Error { iss, .. }) = &job.answer else {
-            return Err((Problem::AnswerMalformed, None));
-        };
-        match timeout_at(deadline, job.provider.check_answer_issuer(iss.as_deref())).await {
-            Ok(checked) => checked.map_err(|fault| self.fault(job, &fault))?,
-            Err(_) => return Err((Problem::ProviderSlow, None)),
-        }
-        match &job.answer {
-            Answer::Code { code, .. } => Ok(code),
-            Answer::Error { error, .. } => Err((refused(error), None)),
-            Answer::Malformed => Err((Problem::AnswerMalformed, None)),
+    fn new_claim(&self, job: &Job) -> NewClaim {
+        let state = &job.state.state;
+        NewClaim {
+            id: state.attempt,
+            owner: OwnerToken::new(self.system.bytes()),
+            provider: state.provider.clone(),
+            browser: state.browser,
+            code: job.received.response.code_hash(),
+            started: state.started,
+            claimed: self.system.now(),
         }
     }
 
-    /// From the code to a verified person. The claim stands, so whatever is wrong spends this attempt and no other.
-    async fn verified(
+    /// From the code to an account. The claim stands, so whatever is wrong spends this attempt and no other.
+    async fn redeem(
         &self,
         job: &Job,
         code: &str,
-        pass: Option<Pass>,
+        permits: Permits,
         deadline: Instant,
         trace: &mut Trace,
-    ) -> Result<VerifiedClaims, Failed> {
-        let secrets = job.received.secrets(&self.keys, &job.browser_key);
+    ) -> Result<Delivery, Reason> {
+        let secrets = job.state.secrets(&self.keys, &job.browser_key);
         let redemption = Redemption {
             code: SecretString::from(code),
             verifier: secrets.verifier(),
             nonce: secrets.nonce(),
-            started: job.received.envelope.started,
+            started: job.state.state.started,
             deadline,
         };
         let redeemed = match timeout_at(deadline, job.provider.redeem(redemption, trace)).await {
             Ok(redeemed) => redeemed,
             Err(_) => Err(ProviderFault::Slow("the whole exchange".into())),
         };
-        if let Some(pass) = pass {
-            job.provider.settle(pass, redeemed.as_ref().err());
-        }
-        redeemed.map_err(|fault| self.fault(job, &fault))
+        permits.settle(&job.provider, redeemed.as_ref().err(), self.system.now());
+        let claims = redeemed.map_err(|fault| self.reason(&fault))?;
+        self.account(job, &claims, deadline, trace).await
     }
 
-    fn fault(&self, job: &Job, fault: &ProviderFault) -> Failed {
-        let now = self.system.now();
-        // Every other refusal is the operator's fault and not the visitor's.
-        if matches!(fault, ProviderFault::CodeRefused(_)) {
-            self.failures.refused(job.visitor, now);
-        }
-        let error = Problem::from_code(fault.code()).unwrap_or(Problem::ProviderBadAnswer);
-        tracing::warn!(code = error.code(), detail = %fault, "provider");
-        let retry_at = match fault {
-            ProviderFault::Busy { retry_after } => Some(now + retry_after.unwrap_or(Duration::from_secs(60))),
-            _ => None,
+    async fn account(
+        &self,
+        job: &Job,
+        claims: &VerifiedClaims,
+        deadline: Instant,
+        trace: &mut Trace,
+    ) -> Result<Delivery, Reason> {
+        let since = Instant::now();
+        let discovery_url = job.provider.discovery_url();
+        let admit = || accounts::admit(&*self.store, &self.users, claims, discovery_url, &self.system);
+        let result: Result<_, Reason> = match patiently(deadline, admit).await {
+            Ok(Admitted::User(user)) => Ok(Delivery { user: user.id }),
+            Ok(Admitted::NotAllowed) => Err(Problem::NotAllowed.into()),
+            Ok(Admitted::Unknown) => Err(Problem::UserUnknown.into()),
+            Ok(Admitted::Disabled) => Err(Problem::UserDisabled.into()),
+            // The code is spent, so asking again would help nobody: the person begins anew.
+            Err(error) => Err(Reason::of_store(&error, Problem::Interrupted)),
         };
-        (error, retry_at)
+        let code = result.as_ref().map_or_else(|reason| reason.problem.code(), |_| "ok");
+        let detail = result.as_ref().err().and_then(|reason| reason.detail.clone());
+        trace.record("user", since, code, detail);
+        result
     }
 
-    async fn keep_lease(&self, attempt: AttemptId, owner: OwnerToken) -> std::convert::Infallible {
+    /// Writes down how it ended.
+    async fn settle(
+        &self,
+        claim: &NewClaim,
+        ended: Result<Delivery, Reason>,
+        deadline: Instant,
+        trace: &Trace,
+    ) -> Outcome {
+        let (verdict, outcome) = match ended {
+            Ok(delivery) => {
+                let sealed = delivery.seal(claim.id, &self.keys, &self.system);
+                (Verdict::Verified { at: self.system.now(), delivery: sealed }, Outcome::Verified(delivery))
+            }
+            Err(reason) => {
+                let code = reason.problem.code().to_owned();
+                (Verdict::Failed { code, retry_at: reason.retry_at }, Outcome::Failed(reason))
+            }
+        };
+        // The verdict is worth some time more than the exchange had: what is lost here has to be begun anew.
+        let until = deadline.max(Instant::now() + limits::LEASE);
+        match patiently(until, || self.store.settle(claim.id, claim.owner, &verdict, trace.steps())).await {
+            Ok(true) => outcome,
+            Ok(false) => Outcome::Failed(Problem::Interrupted.into()),
+            Err(error) => Outcome::Failed(Reason::of_store(&error, Problem::Interrupted)),
+        }
+    }
+
+    async fn keep_lease(&self, claim: &NewClaim) -> Infallible {
         loop {
-            sleep(RENEW_EVERY).await;
-            // A lease that cannot be renewed is no reason to give up: the verdict is compared and set.
-            match timeout(RENEW_EVERY, self.store.renew(attempt, owner)).await {
-                Ok(Ok(_)) => {}
-                Ok(Err(error)) => tracing::warn!(code = "store_unavailable", detail = %error, "lease"),
-                Err(_) => tracing::warn!(code = "store_unavailable", detail = "no answer in time", "lease"),
+            sleep(limits::RENEW_LEASE).await;
+            // A lease that cannot be renewed is no reason to give up: the verdict is compared and set. Nor is one that
+            // takes long a reason to cut it off: a cut operation costs the driver its connection.
+            if let Err(error) = self.store.renew(claim.id, claim.owner).await {
+                tracing::warn!(code = "store_unavailable", detail = %error, "the lease of a sign-in was not renewed");
             }
         }
     }
-}
 
-/// Why, and from when it makes sense to begin again.
-type Failed = (Problem, Option<OffsetDateTime>);
-
-impl Over {
-    const fn label(&self) -> &'static str {
-        match self {
-            Self::Verified(_) => "signed_in",
-            Self::Failed(error, _) | Self::NotClaimed(error, _) => error.code(),
-            Self::Before(_) => "repeated",
-        }
-    }
-}
-
-/// What an error in the authorization response means (OpenID Connect Core 3.1.2.6, RFC 6749 4.1.2.1).
-fn refused(error: &str) -> Problem {
-    match error {
-        "access_denied" => Problem::AccessDenied,
-        "login_required" | "interaction_required" | "consent_required" | "account_selection_required" => {
-            Problem::ProviderInteraction
-        }
-        "server_error" | "temporarily_unavailable" => Problem::ProviderError,
-        other => {
-            tracing::error!(code = "provider_refused_request", error = %other.escape_debug(), "authorization response");
-            Problem::ProviderRefusedRequest
-        }
+    /// What a fault of the provider means for the sign-in.
+    fn reason(&self, fault: &ProviderFault) -> Reason {
+        let problem = Problem::from_code(fault.code()).unwrap_or(Problem::ProviderBadAnswer);
+        let retry_at = match fault {
+            ProviderFault::Busy { retry_after } => {
+                Some(self.system.now() + retry_after.unwrap_or(limits::RETRY_BUSY_AFTER))
+            }
+            _ => None,
+        };
+        Reason { problem, retry_at, detail: Some(fault.to_string()) }
     }
 }
 
@@ -426,15 +291,16 @@ async fn patiently<T, F>(deadline: Instant, mut ask: impl FnMut() -> F) -> Resul
 where
     F: Future<Output = Result<T, StoreError>>,
 {
-    let mut pauses = STORE_PAUSES.into_iter().chain(std::iter::repeat(Duration::from_secs(1)));
+    let [.., last] = limits::STORE_PAUSES;
+    let mut pauses = limits::STORE_PAUSES.into_iter();
     loop {
         match timeout_at(deadline, ask()).await {
             Ok(Err(StoreError::Unavailable(detail))) => {
-                let pause = pauses.next().unwrap_or_default();
-                if Instant::now() + pause >= deadline {
+                let again = Instant::now() + pauses.next().unwrap_or(last);
+                if again >= deadline {
                     return Err(StoreError::Unavailable(detail));
                 }
-                sleep(pause).await;
+                sleep_until(again).await;
             }
             Ok(answered) => return answered,
             Err(_) => return Err(StoreError::Unavailable("no answer in time".into())),

@@ -1,15 +1,25 @@
-//! The flow with everything it needs, and what goes into and comes out of each of its steps.
+//! The flow with everything it needs, and what goes into and comes out of its steps.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use tokio::{sync::Semaphore, time::Instant};
+use moka::sync::Cache;
+use time::OffsetDateTime;
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
-use super::{authorize, browser_cookie::Browser, exchange::Exchanges, return_to::ReturnTo, visitor::Failures};
+use super::{
+    authorize::{Start, Started},
+    browser_cookie::Browser,
+    callback_query::CallbackQuery,
+    exchanges::Exchanges,
+    rate_limit::{Client, RateLimit},
+    return_to::ReturnTo,
+};
 use crate::server::{
     client_address::ClientAddress,
     clock::System,
-    ids::Reference,
+    ids::{AttemptId, ProviderId, Reference},
+    limits,
     problem::Problem,
     provider::Providers,
     seal::Keyring,
@@ -17,14 +27,6 @@ use crate::server::{
     settings::{PublicUrl, SignInRules, UserRules},
     store::Store,
 };
-
-/// Exchanges that may run at once at one provider, as many as its client has slots.
-const EXCHANGES_PER_PROVIDER: usize = 32;
-/// Automatic restarts of one attempt: each tab of a browser that began without a cookie may need one, and one more for
-/// each time that cookies and answers cross. Two redirects each; a browser follows 20.
-pub(super) const MOST_RESTARTS: u8 = 6;
-/// How much longer each restart waits than the one before, for keys that are still on their way to settle.
-pub(super) const RESTART_PAUSE: Duration = Duration::from_millis(250);
 
 /// The sign-in flow with everything it needs.
 pub struct SignIn {
@@ -35,8 +37,10 @@ pub struct SignIn {
     pub(super) providers: Arc<Providers>,
     pub(super) store: Arc<dyn Store>,
     pub(super) sessions: Arc<Sessions>,
-    pub(super) failures: Failures,
+    pub(super) rate_limits: HashMap<ProviderId, Arc<RateLimit>>,
     pub(super) exchanges: Exchanges,
+    /// When the response to an attempt first came, as long as its code may live.
+    pub(super) arrivals: Cache<AttemptId, OffsetDateTime>,
     pub(super) tasks: TaskTracker,
     pub(super) system: System,
 }
@@ -71,9 +75,17 @@ pub struct RequestContext {
     /// From its session cookie, unchecked.
     pub session: Option<SessionId>,
     /// Where it comes from.
-    pub visitor: ClientAddress,
+    pub address: ClientAddress,
     /// When its request arrived; the patience counts from here.
     pub arrived: Instant,
+}
+
+impl RequestContext {
+    /// Who answers for the codes that it brings.
+    pub(super) fn client(&self) -> Client {
+        let device = self.browser.as_ref().and_then(|browser| browser.device);
+        device.map_or(Client::Address(self.address), Client::Device)
+    }
 }
 
 /// What became of a sign-in, or of the question about it.
@@ -91,11 +103,11 @@ pub enum Completion {
     /// Signed in before: go.
     GoOn(ReturnTo),
     /// Begin anew by itself: go to the provider.
-    Restart(authorize::Started),
+    Restart(Started),
     /// Not yet.
     Pending {
         /// The callback's query that asks again; no code stands in it.
-        query: String,
+        query: CallbackQuery,
         /// The attempt's reference.
         reference: Reference,
         /// The provider's name for people.
@@ -107,28 +119,60 @@ pub enum Completion {
     Failed(Failure),
 }
 
-/// A sign-in that did not succeed.
+/// A sign-in that did not succeed, or not yet.
 #[derive(Debug)]
 pub struct Failure {
     /// Why.
-    pub error: Problem,
+    pub problem: Problem,
     /// Finds it in the log and, if it was claimed, in the store.
     pub reference: Reference,
     /// The callback's query that explains the same again; `None` where there is no state of ours to go by.
-    pub query: Option<String>,
+    pub query: Option<CallbackQuery>,
     /// Path of a new start at the same provider, for the same page.
     pub begin_again: Option<String>,
     /// Seconds until a new try makes sense.
     pub retry_in: Option<u32>,
 }
 
+impl Failure {
+    /// For `problem`, to be looked up by `reference`.
+    #[must_use]
+    pub const fn new(problem: Problem, reference: Reference) -> Self {
+        Self { problem, reference, query: None, begin_again: None, retry_in: None }
+    }
+
+    /// With a way to begin anew. Where the account is the problem, the provider asks who one is.
+    #[must_use]
+    pub fn with_start(self, start: Start) -> Self {
+        let another = matches!(self.problem, Problem::UserDisabled | Problem::NotAllowed | Problem::UserUnknown);
+        let start = Start { clicked: true, other_account: start.other_account || another, ..start };
+        Self { begin_again: Some(start.path()), ..self }
+    }
+
+    /// Explained again by `query`.
+    #[must_use]
+    pub fn with_query(self, query: CallbackQuery) -> Self {
+        Self { query: Some(query), ..self }
+    }
+
+    /// A new try makes sense at `retry_at`, or soon where the problem passes by itself.
+    #[must_use]
+    pub fn with_retry(self, retry_at: Option<OffsetDateTime>, now: OffsetDateTime) -> Self {
+        // Whole seconds, rounded up; none where that has passed.
+        let left = retry_at.map(|at| (at - now).whole_seconds()).filter(|left| *left > 0);
+        let seconds = left.and_then(|left| u32::try_from(left + 1).ok());
+        let soon = self.problem.passes().then_some(limits::TRY_AGAIN_IN);
+        Self { retry_in: seconds.or(soon), ..self }
+    }
+}
+
 impl SignIn {
     /// Ready to sign people in.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let caps =
-            parts.providers.iter().map(|provider| (provider.id().clone(), Semaphore::new(EXCHANGES_PER_PROVIDER)));
-        let exchanges = Exchanges::new(caps.map(|(id, cap)| (id, Arc::new(cap))).collect());
+        let now = parts.system.now();
+        let ids = parts.providers.iter().map(|provider| provider.id().clone());
+        let rate_limits = ids.map(|id| (id.clone(), Arc::new(RateLimit::new(id, now)))).collect();
         Self {
             public_url: parts.public_url,
             rules: parts.rules,
@@ -137,8 +181,9 @@ impl SignIn {
             providers: parts.providers,
             store: parts.store,
             sessions: parts.sessions,
-            failures: Failures::new(),
-            exchanges,
+            rate_limits,
+            exchanges: Exchanges::default(),
+            arrivals: Cache::builder().max_capacity(limits::ARRIVALS).time_to_live(2 * limits::CODE_LIFE).build(),
             tasks: parts.tasks,
             system: parts.system,
         }
@@ -164,13 +209,18 @@ impl SignIn {
 
     /// The browser after sign-out.
     #[must_use]
-    pub fn signed_out_browser(&self) -> Browser {
-        Browser::signed_out(&self.system)
+    pub fn signed_out_browser(&self, before: Option<&Browser>) -> Browser {
+        Browser::signed_out(before, &self.system)
     }
 
     /// A page to return to, judged.
     #[must_use]
     pub fn return_to(&self, asked: Option<&str>) -> ReturnTo {
         ReturnTo::judge(asked, &self.public_url)
+    }
+
+    /// A reference for what has no attempt: it is in the log alone.
+    pub(super) fn new_reference(&self) -> Reference {
+        Reference::of(&self.system.bytes::<16>())
     }
 }

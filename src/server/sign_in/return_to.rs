@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use url::Url;
 
-use crate::{paths, server::settings::PublicUrl};
-
-/// The longest target that is kept, in bytes as sent in a `Location` header.
-pub const LONGEST: usize = 512;
+use crate::{
+    paths,
+    server::{limits, settings::PublicUrl},
+};
 
 /// A path with query (and fragment) on our own origin, as a browser would follow it, percent-encoded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,7 +26,7 @@ impl Default for ReturnTo {
 impl ReturnTo {
     /// Judges what was asked for (decoded once, as the query parser does, and never again). Anything but a path that
     /// a browser would resolve to our own origin, outside our sign-in and machine paths, becomes `/`. A target over
-    /// [`LONGEST`] bytes loses its query, and becomes `/` if that does not help.
+    /// [`limits::RETURN_TO`] bytes loses its query, and becomes `/` if that does not help.
     #[must_use]
     pub fn judge(asked: Option<&str>, public_url: &PublicUrl) -> Self {
         asked.and_then(|asked| Self::own(asked, public_url)).unwrap_or_default()
@@ -34,7 +34,10 @@ impl ReturnTo {
 
     fn own(asked: &str, public_url: &PublicUrl) -> Option<Self> {
         // URL parsers delete tabs and newlines and take a backslash for a slash: refuse rather than follow them.
-        if asked.len() > 16 * 1024 || !asked.starts_with('/') || asked.chars().any(|c| c.is_control() || c == '\\') {
+        if asked.len() > limits::RETURN_TO_READ
+            || !asked.starts_with('/')
+            || asked.chars().any(|c| c.is_control() || c == '\\')
+        {
             return None;
         }
         let origin = Url::parse(public_url.origin()).ok()?;
@@ -48,10 +51,10 @@ impl ReturnTo {
             return None;
         }
         let whole = &target[url::Position::BeforePath..];
-        if whole.len() <= LONGEST {
+        if whole.len() <= limits::RETURN_TO {
             return Some(Self(whole.to_owned()));
         }
-        (path.len() <= LONGEST).then(|| Self(path.to_owned()))
+        (path.len() <= limits::RETURN_TO).then(|| Self(path.to_owned()))
     }
 
     /// For a `Location` header, or an `href`.
@@ -196,11 +199,11 @@ mod tests {
 
     #[test]
     fn a_long_target_loses_its_query_and_then_everything() {
-        let query = format!("/reports?{}", "x".repeat(LONGEST));
+        let query = format!("/reports?{}", "x".repeat(limits::RETURN_TO));
         assert_eq!(judge(&query), "/reports");
-        assert_eq!(judge(&format!("/{}", "x".repeat(LONGEST))), "/");
-        assert_eq!(judge(&format!("/{}", "x".repeat(LONGEST - 1))).len(), LONGEST);
-        assert_eq!(judge(&format!("/{}", "ü".repeat(LONGEST / 2))), "/", "measured as encoded");
+        assert_eq!(judge(&format!("/{}", "x".repeat(limits::RETURN_TO))), "/");
+        assert_eq!(judge(&format!("/{}", "x".repeat(limits::RETURN_TO - 1))).len(), limits::RETURN_TO);
+        assert_eq!(judge(&format!("/{}", "ü".repeat(limits::RETURN_TO / 2))), "/", "measured as encoded");
         assert_eq!(judge(&format!("/{}", "x".repeat(64 * 1024))), "/");
     }
 

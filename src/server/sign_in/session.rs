@@ -1,89 +1,82 @@
 //! Verified to signed in. Delivering an attempt again is the same session, since its id is derived.
 
-use tokio::time::timeout_at;
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{
-    browser_cookie::Browser,
-    flow::{Completion, RequestContext, SignIn},
-    state::Received,
+    callback_query::CallbackQuery,
+    delivery::Delivery,
+    exchanges::Reason,
+    flow::{Completion, SignIn},
+    status::Callback,
 };
 use crate::server::{
-    ids::{Issuer, UserId},
+    limits,
     problem::Problem,
     session::{Admission, Found, SessionId},
     store::StoreError,
 };
 
 impl SignIn {
-    pub(super) async fn deliver(
-        &self,
-        received: &Received,
-        state: &str,
-        mut browser: Browser,
-        asking: &RequestContext,
-        user: UserId,
-        issuer: Issuer,
-    ) -> Completion {
-        let envelope = &received.envelope;
-        let session = SessionId::new(received.secrets(&self.keys, &browser.key).session_id());
+    /// Begins the session of a verified attempt. The request is held while that cannot be written.
+    pub(super) async fn deliver(&self, callback: &Callback, delivery: Delivery) -> Completion {
+        loop {
+            let delivered = self.deliver_once(callback, delivery.clone()).await;
+            // A page without script asks again at once.
+            let pending = matches!(delivered, Completion::Pending { .. });
+            if !pending || Instant::now() + limits::LOOK_EVERY >= callback.hold {
+                return delivered;
+            }
+            sleep(limits::LOOK_EVERY).await;
+        }
+    }
+
+    async fn deliver_once(&self, callback: &Callback, delivery: Delivery) -> Completion {
+        let state = &callback.state.state;
+        let session = SessionId::new(callback.state.secrets(&self.keys, &callback.browser.key).session_id());
         let admission = Admission {
             id: session,
-            browser: envelope.browser,
-            user,
-            issuer,
-            provider: envelope.provider.clone(),
-            attempt: envelope.attempt,
+            browser: state.browser,
+            user: delivery.user,
+            issuer: callback.provider.issuer().clone(),
+            provider: state.provider.clone(),
+            attempt: state.attempt,
         };
-        // A little over the patience, lest a sign-in that has just succeeded be asked for again.
-        let until = tokio::time::Instant::now().max(asking.arrived + self.rules.patience)
-            + std::time::Duration::from_millis(100);
-        match timeout_at(until, self.sessions.admit(admission, asking.session)).await {
+        let question = CallbackQuery::question(callback.state.text());
+        let until = Instant::now().max(callback.request.arrived + self.rules.patience) + limits::DELIVERY_GRACE;
+        let reference = state.attempt.reference();
+        match timeout_at(until, self.sessions.admit(admission, callback.request.session)).await {
             Ok(Ok(true)) => {
-                browser.ended(&envelope.return_to, envelope.started, self.system.now());
-                tracing::info!(code = "delivered", reference = %envelope.attempt.reference(), "delivered");
-                Completion::Done { return_to: envelope.return_to.clone(), session, browser }
+                let mut browser = callback.browser.clone();
+                browser.signed_in(&state.return_to, state.started, &self.system);
+                tracing::info!(code = "delivered", %reference, "signed in");
+                Completion::Done { return_to: state.return_to.clone(), session, browser }
             }
-            Ok(Ok(false)) => self.failed(received, state, Problem::AlreadyUsed, None),
-            Ok(Err(StoreError::Unreadable(detail))) => {
-                tracing::error!(code = "store_unavailable", detail, reference = %envelope.attempt.reference(), "session");
-                self.failed(received, state, Problem::Interrupted, None)
+            Ok(Ok(false)) => self.failed(callback, &Problem::AlreadyUsed.into(), question),
+            Ok(Err(error @ StoreError::Unreadable(_))) => {
+                tracing::error!(code = "store_unavailable", detail = %error, %reference, "session");
+                self.failed(callback, &Problem::Interrupted.into(), question)
             }
             Ok(Err(error)) => {
-                tracing::error!(code = "store_unavailable", detail = %error, reference = %envelope.attempt.reference(), "session");
-                self.pending(received, format!("state={state}"))
+                tracing::error!(code = "store_unavailable", detail = %error, %reference, "session");
+                self.pending(callback, question)
             }
-            Err(_) => self.pending(received, format!("state={state}")),
+            Err(_) => self.pending(callback, question),
         }
     }
 
     /// An attempt that is over and delivers nothing any more: a signed-in person is led on, anyone else told how to
     /// begin.
-    pub(super) async fn over(
-        &self,
-        received: &Received,
-        state: &str,
-        asking: &RequestContext,
-        error: Problem,
-    ) -> Completion {
-        match self.by_session(received, state, asking).await {
-            Some(completion) => completion,
-            None => self.failed(received, state, error, None),
-        }
-    }
-
-    /// What the browser's session decides; `None`: nobody is signed in.
-    pub(super) async fn by_session(
-        &self,
-        received: &Received,
-        state: &str,
-        asking: &RequestContext,
-    ) -> Option<Completion> {
-        let session = asking.session?;
-        Some(match timeout_at(self.look_until(asking), self.sessions.find(session)).await {
-            Ok(Ok(Found::SignedIn(_))) => Completion::GoOn(received.envelope.return_to.clone()),
-            Ok(Ok(Found::Disabled)) => self.failed(received, state, Problem::UserDisabled, None),
-            Ok(Ok(Found::Nobody)) => return None,
-            Ok(Err(_)) | Err(_) => self.failed(received, state, Problem::StoreUnavailable, None),
-        })
+    pub(super) async fn over(&self, callback: &Callback, problem: Problem) -> Completion {
+        let problem = match callback.request.session {
+            None => problem,
+            Some(session) => match timeout_at(self.look_until(callback), self.sessions.find(session)).await {
+                Ok(Ok(Found::SignedIn(_))) => return Completion::GoOn(callback.state.state.return_to.clone()),
+                Ok(Ok(Found::Disabled)) => Problem::UserDisabled,
+                Ok(Ok(Found::Nobody)) => problem,
+                Ok(Err(_)) | Err(_) => Problem::StoreUnavailable,
+            },
+        };
+        let reason = Reason::from(problem);
+        self.failed(callback, &reason, CallbackQuery::question(callback.state.text()))
     }
 }

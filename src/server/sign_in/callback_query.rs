@@ -1,0 +1,185 @@
+//! The query of the callback's own address: what a provider, a page of ours or our own redirect has put there. Nothing
+//! else reads or writes it.
+
+use std::fmt;
+
+use url::form_urlencoded;
+
+use super::authorization_response::AuthorizationResponse;
+use crate::server::{limits, problem::Problem};
+
+/// Our own parameters, beside those of the specification.
+const SEALED: &str = "answer";
+const WAIT: &str = "wait";
+const SPENT: &str = "spent";
+
+/// A callback's query with exactly one `state` that could be ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallbackQuery {
+    /// The `state`, still sealed.
+    pub state: String,
+    /// What the provider said.
+    pub response: Carried,
+    /// The request may be held until there is news: our own pages ask for it.
+    pub wait: bool,
+    /// The request is about a response that came too late; it is explained again, and nothing else.
+    pub spent: bool,
+}
+
+/// How a query carries the authorization response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Carried {
+    /// Not at all: the request only asks how the sign-in stands.
+    Nothing,
+    /// As the provider sent it.
+    Plain(AuthorizationResponse),
+    /// Sealed by us on its way from one of our addresses to the next, so that no code stands in them.
+    Sealed(String),
+}
+
+/// Every value of one parameter: all that matters is whether there is none, one or more.
+#[derive(Default)]
+pub(super) enum Values {
+    #[default]
+    None,
+    One(String),
+    Many,
+}
+
+impl Values {
+    fn add(&mut self, value: &str) {
+        *self = match self {
+            Self::None => Self::One(value.to_owned()),
+            Self::One(_) | Self::Many => Self::Many,
+        };
+    }
+}
+
+impl CallbackQuery {
+    /// Reads a query string or a form body. Parameters with other names are ignored (RFC 6749 4.1.2); `axum`'s own
+    /// extractor would take the last of duplicates, or answer with a page of its own.
+    ///
+    /// # Errors
+    /// There is no `state` to go by: none or an empty one, which is the same (RFC 6749 3.1); or several, or one with
+    /// characters that ours never have.
+    pub fn parse(raw: &str) -> Result<Self, Problem> {
+        if raw.len() > limits::CALLBACK_QUERY {
+            return Err(Problem::AnswerMalformed);
+        }
+        let [mut state, mut code, mut error, mut description, mut iss, mut sealed] = <[Values; 6]>::default();
+        let (mut wait, mut spent) = (false, false);
+        for (name, value) in form_urlencoded::parse(raw.as_bytes()) {
+            match &*name {
+                "state" => state.add(&value),
+                "code" => code.add(&value),
+                "error" => error.add(&value),
+                "error_description" => description.add(&value),
+                "iss" => iss.add(&value),
+                SEALED => sealed.add(&value),
+                WAIT => wait = true,
+                SPENT => spent = true,
+                _ => {}
+            }
+        }
+        let state = match state {
+            Values::None => return Err(Problem::StateMissing),
+            Values::One(state) if state.is_empty() => return Err(Problem::StateMissing),
+            Values::One(state) if state.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_') => state,
+            Values::One(_) | Values::Many => return Err(Problem::AnswerMalformed),
+        };
+        let response = match (AuthorizationResponse::read(code, error, description, iss), sealed) {
+            (Some(response), _) => Carried::Plain(response),
+            (None, Values::One(sealed)) => Carried::Sealed(sealed),
+            (None, Values::None | Values::Many) => Carried::Nothing,
+        };
+        Ok(Self { state, response, wait, spent })
+    }
+
+    /// Asks how the sign-in of `state` stands.
+    #[must_use]
+    pub fn question(state: &str) -> Self {
+        Self { state: state.to_owned(), response: Carried::Nothing, wait: false, spent: false }
+    }
+
+    /// The same, held until there is news: what a page without script asks.
+    #[must_use]
+    pub fn waiting(self) -> Self {
+        Self { wait: true, ..self }
+    }
+
+    /// Whether a provider's response stands in it for everybody to read.
+    #[must_use]
+    pub const fn is_plain(&self) -> bool {
+        matches!(self.response, Carried::Plain(_))
+    }
+}
+
+/// As it stands in an address. A plain response is never written: it is sealed first, or left out.
+impl fmt::Display for CallbackQuery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "state={}", self.state)?;
+        if let Carried::Sealed(sealed) = &self.response {
+            write!(f, "&{SEALED}={sealed}")?;
+        }
+        if self.spent {
+            write!(f, "&{SPENT}=1")?;
+        }
+        if self.wait {
+            write!(f, "&{WAIT}=1")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn judges_the_state_alone() {
+        for (raw, expected) in [
+            ("", Problem::StateMissing),
+            ("code=a", Problem::StateMissing),
+            ("state=", Problem::StateMissing),
+            ("state=a&state=b", Problem::AnswerMalformed),
+            ("state=a&state=a", Problem::AnswerMalformed),
+            ("state=a%20", Problem::AnswerMalformed),
+            ("state=%00", Problem::AnswerMalformed),
+            ("state=%ff%fe", Problem::AnswerMalformed),
+            ("state=a%0d%0a", Problem::AnswerMalformed),
+            ("state[$ne]=1", Problem::StateMissing),
+            ("STATE=a", Problem::StateMissing),
+            ("state%00=a", Problem::StateMissing),
+        ] {
+            assert_eq!(CallbackQuery::parse(raw), Err(expected), "{raw}");
+        }
+        let long = format!("state=a&x={}", "y".repeat(limits::CALLBACK_QUERY));
+        assert_eq!(CallbackQuery::parse(&long), Err(Problem::AnswerMalformed));
+    }
+
+    #[test]
+    fn reads_what_it_writes() {
+        let question = CallbackQuery::question("abc_-9");
+        let sealed = CallbackQuery { response: Carried::Sealed("xyz".into()), ..question.clone() };
+        let spent = CallbackQuery { spent: true, ..question.clone() };
+        for (query, text) in [
+            (question.clone(), "state=abc_-9"),
+            (question.waiting(), "state=abc_-9&wait=1"),
+            (sealed.clone(), "state=abc_-9&answer=xyz"),
+            (sealed.waiting(), "state=abc_-9&answer=xyz&wait=1"),
+            (spent, "state=abc_-9&spent=1"),
+        ] {
+            assert_eq!(query.to_string(), text);
+            assert_eq!(CallbackQuery::parse(text), Ok(query));
+        }
+    }
+
+    #[test]
+    fn a_plain_response_is_never_written() {
+        let query = CallbackQuery::parse("state=s&code=secret&iss=https%3A%2F%2Fop.test").unwrap();
+        assert!(query.is_plain());
+        assert_eq!(query.to_string(), "state=s");
+        let both = CallbackQuery::parse("state=s&code=secret&answer=xyz").unwrap();
+        assert!(both.is_plain(), "what the provider says counts");
+    }
+}

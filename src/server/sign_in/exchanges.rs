@@ -1,0 +1,135 @@
+//! The exchanges of this process: which attempts it works on, and how far each has come.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use time::OffsetDateTime;
+use tokio::sync::watch;
+
+use super::delivery::Delivery;
+use crate::server::{
+    ids::{AttemptId, CodeHash},
+    problem::Problem,
+    store::{Attempt, StoreError},
+};
+
+/// How far an exchange has come.
+#[derive(Clone, Debug)]
+pub(super) enum Progress {
+    /// Waiting for a permit or for the store: the code has not been sent and the claim is not known to stand.
+    Unclaimed,
+    /// Ours, and under way.
+    Claimed,
+    /// Over.
+    Over(Outcome),
+}
+
+/// How an exchange ended.
+#[derive(Clone, Debug)]
+pub(super) enum Outcome {
+    /// The person is verified and has an account.
+    Verified(Delivery),
+    /// It failed, and the store knows.
+    Failed(Reason),
+    /// It was not even claimed; nothing is consumed, and the same response may be tried again.
+    NotClaimed(Reason),
+    /// It had been claimed before; this is how it stood.
+    ClaimedBefore(Box<Attempt>),
+}
+
+/// Why a sign-in failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Reason {
+    pub(super) problem: Problem,
+    /// From when on it makes sense to try again.
+    pub(super) retry_at: Option<OffsetDateTime>,
+    /// For the log and the trace: what the provider or the store said.
+    pub(super) detail: Option<String>,
+}
+
+impl From<Problem> for Reason {
+    fn from(problem: Problem) -> Self {
+        Self { problem, retry_at: None, detail: None }
+    }
+}
+
+impl Reason {
+    pub(super) const fn until(problem: Problem, retry_at: OffsetDateTime) -> Self {
+        Self { problem, retry_at: Some(retry_at), detail: None }
+    }
+
+    pub(super) fn of_store(error: &StoreError, problem: Problem) -> Self {
+        Self { problem, retry_at: None, detail: Some(error.to_string()) }
+    }
+}
+
+impl Outcome {
+    /// One line of the log.
+    pub(super) fn log(&self) {
+        match self {
+            Self::Verified(_) => tracing::info!(code = "signed_in", "sign-in verified"),
+            Self::Failed(reason) | Self::NotClaimed(reason) => {
+                reason.problem.log_detail("sign-in failed", reason.detail.as_deref());
+            }
+            Self::ClaimedBefore(_) => {}
+        }
+    }
+
+    /// For the metrics.
+    pub(super) const fn label(&self) -> &'static str {
+        match self {
+            Self::Verified(_) => "signed_in",
+            Self::Failed(reason) | Self::NotClaimed(reason) => reason.problem.code(),
+            Self::ClaimedBefore(_) => "repeated",
+        }
+    }
+}
+
+/// An exchange to wait for.
+#[derive(Clone)]
+pub(super) struct Exchange {
+    /// What it sends, or would send.
+    pub(super) code: CodeHash,
+    pub(super) progress: watch::Receiver<Progress>,
+}
+
+/// All of them, by attempt.
+#[derive(Default)]
+pub(super) struct Exchanges(Mutex<HashMap<AttemptId, Exchange>>);
+
+impl Exchanges {
+    /// The exchange of that attempt, as long as it runs or is remembered.
+    pub(super) fn find(&self, attempt: AttemptId) -> Option<Exchange> {
+        self.lock().get(&attempt).cloned()
+    }
+
+    /// Enters an exchange. `Err` is the one that is under way already.
+    pub(super) fn enter(
+        &self,
+        attempt: AttemptId,
+        code: CodeHash,
+    ) -> Result<(Exchange, watch::Sender<Progress>), Exchange> {
+        let mut all = self.lock();
+        if let Some(exchange) = all.get(&attempt) {
+            return Err(exchange.clone());
+        }
+        let (sender, progress) = watch::channel(Progress::Unclaimed);
+        let exchange = Exchange { code, progress };
+        all.insert(attempt, exchange.clone());
+        Ok((exchange, sender))
+    }
+
+    pub(super) fn leave(&self, attempt: AttemptId) {
+        self.lock().remove(&attempt);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<AttemptId, Exchange>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,80 @@
+//! An authentic state in a browser that does not hold its key, and a request without any state: nothing is consumed.
+
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use super::{
+    authorize::Start,
+    browser_cookie::Browser,
+    callback_query::CallbackQuery,
+    flow::{Completion, Failure, RequestContext, SignIn},
+    state::OpenedState,
+};
+use crate::server::{limits, problem::Problem, provider::Provider, session::Found};
+
+impl SignIn {
+    /// A failure before there is any state of ours to go by: it lives in the log alone.
+    pub(super) fn without_state(&self, problem: Problem) -> Completion {
+        let reference = self.new_reference();
+        problem.log_with(&reference);
+        Completion::Failed(Failure::new(problem, reference))
+    }
+
+    /// What to say to a browser that is not the one `opened` began in.
+    pub(super) async fn in_another_browser(
+        &self,
+        opened: &OpenedState,
+        provider: &Provider,
+        browser: Option<Browser>,
+        expired: bool,
+        request: &RequestContext,
+    ) -> Completion {
+        let state = &opened.state;
+        let problem = match browser {
+            _ if expired => Problem::AttemptExpired,
+            Some(browser) if !browser.may_restart(state.started) => Problem::AlreadyUsed,
+            // With a key of its own it is most likely one of many tabs begun before there was a cookie: begin anew by
+            // itself, which gives nobody more power than a link to start.
+            Some(browser) => match self.begin_anew(opened, provider, &browser, request).await {
+                Ok(completion) => return completion,
+                Err(problem) => problem,
+            },
+            None if state.first_contact => Problem::CookiesBlocked,
+            None => Problem::OtherBrowser,
+        };
+        let reference = state.attempt.reference();
+        problem.log_with(&reference);
+        let failure = Failure::new(problem, reference)
+            .with_query(CallbackQuery::question(opened.text()))
+            .with_start(Start::again(state))
+            .with_retry(None, self.system.now());
+        Completion::Failed(failure)
+    }
+
+    async fn begin_anew(
+        &self,
+        opened: &OpenedState,
+        provider: &Provider,
+        browser: &Browser,
+        request: &RequestContext,
+    ) -> Result<Completion, Problem> {
+        let state = &opened.state;
+        let until = request.arrived + self.rules.patience;
+        if let Some(session) = request.session {
+            // Whom another tab has signed in meanwhile goes on.
+            match timeout_at(until, self.sessions.find(session)).await {
+                Ok(Ok(Found::SignedIn(_))) => return Ok(Completion::GoOn(state.return_to.clone())),
+                Ok(Ok(Found::Disabled)) => return Err(Problem::UserDisabled),
+                Ok(Ok(Found::Nobody)) => {}
+                Ok(Err(_)) | Err(_) => return Err(Problem::StoreUnavailable),
+            }
+        }
+        if state.restarts >= limits::RESTARTS {
+            return Err(Problem::OtherBrowser);
+        }
+        // Other tabs may still be getting their keys: each time there is longer for the last to arrive.
+        let pause = limits::RESTART_PAUSE * u32::from(state.restarts);
+        sleep_until((Instant::now() + pause).min(until)).await;
+        let restarted = self.restart(state, provider, browser, until).await;
+        restarted.map(Completion::Restart).ok_or(Problem::SignInUnavailable)
+    }
+}

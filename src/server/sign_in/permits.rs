@@ -1,0 +1,83 @@
+//! What an exchange needs before a code is sent: the client's leave, a place at the provider, and the circuit breaker's.
+//! Nothing is stored and no code is spent while it waits for them.
+
+use std::sync::Arc;
+
+use time::OffsetDateTime;
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use super::{
+    exchange::Job,
+    exchanges::Reason,
+    flow::SignIn,
+    rate_limit::{self, Admission, RateLimit},
+};
+use crate::server::{
+    limits,
+    problem::Problem,
+    provider::{ExchangePermit, Held, Pass, Provider, ProviderFault},
+};
+
+/// All that is needed to send one code, for as long as it is held.
+pub(super) struct Permits {
+    client: rate_limit::Permit,
+    _place: ExchangePermit,
+    circuit: Pass,
+}
+
+impl Permits {
+    /// How the redemption has ended: the rate limit and the circuit breaker learn from it.
+    pub(super) fn settle(self, provider: &Provider, fault: Option<&ProviderFault>, now: OffsetDateTime) {
+        match fault {
+            None => self.client.accepted(),
+            Some(ProviderFault::CodeRefused(_)) => self.client.refused(now),
+            // Every other failure is the operator's or the provider's, and not the client's.
+            Some(_) => drop(self.client),
+        }
+        provider.settle(self.circuit, fault);
+    }
+}
+
+impl SignIn {
+    /// The failures at `provider`.
+    pub(super) fn rate_limit(&self, provider: &Provider) -> Arc<RateLimit> {
+        let limit = self.rate_limits.get(provider.id()).cloned();
+        limit.unwrap_or_else(|| Arc::new(RateLimit::new(provider.id().clone(), self.system.now())))
+    }
+
+    /// Waits for the permits of `job`, until `deadline` or until its code is too old to be sent.
+    pub(super) async fn permits(&self, job: &Job, deadline: Instant) -> Result<Permits, Reason> {
+        let busy = || Reason::from(Problem::Busy);
+        let rate_limit = self.rate_limit(&job.provider);
+        let queued = job.provider.join_queue().ok_or_else(busy)?;
+        let code_dies = Instant::now() + limits::CODE_LIFE;
+        loop {
+            let client = match rate_limit.admit(job.client, self.system.now()) {
+                Admission::Admitted(permit) => permit,
+                Admission::Wait(settled) => {
+                    timeout_at(deadline, settled.wait()).await.map_err(|_| busy())?;
+                    continue;
+                }
+                Admission::SlowedUntil(until) => return Err(Reason::until(Problem::TooManyFailures, until)),
+            };
+            let place = timeout_at(deadline, queued.exchange_permit()).await.map_err(|_| busy())?;
+            // A code that is dead by now would only count against us, and against everybody who signs in through us.
+            let now = self.system.now();
+            if now > job.received.came + limits::CODE_LIFE {
+                return Err(Problem::AttemptExpired.into());
+            }
+            match job.provider.pass() {
+                Ok(circuit) => return Ok(Permits { client, _place: place, circuit }),
+                // The provider has asked for a moment, and the code lives longer than that.
+                Err(Held { until, asked: true }) if until < deadline.min(code_dies) => {
+                    drop((client, place));
+                    sleep_until(until).await;
+                }
+                Err(Held { until, asked }) => {
+                    let problem = if asked { Problem::ProviderBusy } else { Problem::ProviderDown };
+                    return Err(Reason::until(problem, now + until.saturating_duration_since(Instant::now())));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,382 @@
+//! How many refused codes a client may cause at one provider. A provider that counts failed token requests by address
+//! counts ours as one (Authelia: 30 a minute, then it refuses everybody), so nobody may cause more than a few. Whoever
+//! fails is slowed down, never shut out, and holds up nobody else (docs/decisions/rate-limit.md).
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use moka::sync::Cache;
+use time::OffsetDateTime;
+use tokio::sync::watch;
+
+use super::browser_cookie::Device;
+use crate::server::{client_address::ClientAddress, ids::ProviderId, limits};
+
+/// Who answers for a code: the browser, where somebody has signed in with it before, else everybody behind its address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Client {
+    /// A browser that has signed in here before is not held up by its neighbours.
+    Device(Device),
+    /// All others from one address.
+    Address(ClientAddress),
+}
+
+/// The failures at one provider, in memory bounded by [`limits::CLIENTS`].
+pub(super) struct RateLimit {
+    provider: ProviderId,
+    clients: Cache<Client, Arc<Account>>,
+    /// What all clients who have failed lately may still cause together.
+    refusals: Mutex<Bucket>,
+}
+
+/// What one client has on its account.
+struct Account {
+    balance: Mutex<Balance>,
+    /// Changes when one of its codes is no longer in flight.
+    settled: watch::Sender<()>,
+}
+
+struct Balance {
+    refusals: Bucket,
+    records: Bucket,
+    in_flight: u32,
+    /// Codes that may be in flight as long as none was refused: one more for each that is accepted.
+    window: u32,
+}
+
+/// Tokens that come back one by one.
+struct Bucket {
+    tokens: u32,
+    most: u32,
+    every: std::time::Duration,
+    /// From when on the next token is counted.
+    since: OffsetDateTime,
+}
+
+/// Whether a code may be sent.
+pub(super) enum Admission {
+    /// It may.
+    Admitted(Permit),
+    /// Others of this client are in flight: once one of them is settled, ask again.
+    Wait(Settled),
+    /// Not before then.
+    SlowedUntil(OffsetDateTime),
+}
+
+/// Leave to send one code. Dropped, it says nothing about the code.
+pub(super) struct Permit {
+    limit: Arc<RateLimit>,
+    client: Client,
+    account: Arc<Account>,
+}
+
+/// Ends when one of a client's codes is no longer in flight.
+pub(super) struct Settled(watch::Receiver<()>);
+
+impl Settled {
+    pub(super) async fn wait(mut self) {
+        // An error means that the account is forgotten, and so is what it waited for.
+        let _ = self.0.changed().await;
+    }
+}
+
+impl RateLimit {
+    pub(super) fn new(provider: ProviderId, now: OffsetDateTime) -> Self {
+        let clients = Cache::builder().max_capacity(limits::CLIENTS).time_to_idle(limits::CLIENT_FORGOTTEN).build();
+        let refusals = Bucket::new(limits::PROVIDER_REFUSALS, limits::PROVIDER_REFUSAL_EVERY, now);
+        Self { provider, clients, refusals: Mutex::new(refusals) }
+    }
+
+    /// Asks for leave to send a code of `client`.
+    pub(super) fn admit(self: &Arc<Self>, client: Client, now: OffsetDateTime) -> Admission {
+        let account = self.account(client, now);
+        {
+            let mut balance = account.balance();
+            balance.refusals.refill(now);
+            if let Some(until) = self.slowed_until(&mut balance, now) {
+                return Admission::SlowedUntil(until);
+            }
+            if balance.in_flight >= balance.may_be_in_flight() {
+                // Before the balance is let go of, lest a code be settled unheard.
+                return Admission::Wait(Settled(account.settled.subscribe()));
+            }
+            balance.in_flight += 1;
+        }
+        Admission::Admitted(Permit { limit: Arc::clone(self), client, account })
+    }
+
+    /// Until when `client` has to wait with its codes; `None`: it may ask.
+    pub(super) fn slowed(&self, client: Client, now: OffsetDateTime) -> Option<OffsetDateTime> {
+        let account = self.clients.get(&client)?;
+        let mut balance = account.balance();
+        balance.refusals.refill(now);
+        self.slowed_until(&mut balance, now)
+    }
+
+    /// A client who has not failed lately is never slowed down, whatever others do.
+    fn slowed_until(&self, balance: &mut Balance, now: OffsetDateTime) -> Option<OffsetDateTime> {
+        if balance.refusals.is_full() {
+            return None;
+        }
+        // The last token is for one code at a time: those beside it would be refused with it.
+        let own = (balance.refusals.tokens == 0 || balance.refusals.tokens == 1 && balance.in_flight > 0)
+            .then(|| balance.refusals.next());
+        let mut together = lock(&self.refusals);
+        together.refill(now);
+        let all = (together.tokens == 0).then(|| together.next());
+        own.max(all)
+    }
+
+    /// Whether a failed attempt of `client` that needed no code may be recorded.
+    pub(super) fn may_record(&self, client: Client, now: OffsetDateTime) -> bool {
+        let account = self.account(client, now);
+        let mut balance = account.balance();
+        balance.records.refill(now);
+        balance.records.take()
+    }
+
+    fn account(&self, client: Client, now: OffsetDateTime) -> Arc<Account> {
+        self.clients.get_with(client, || {
+            Arc::new(Account {
+                balance: Mutex::new(Balance {
+                    refusals: Bucket::new(limits::REFUSALS, limits::REFUSAL_EVERY, now),
+                    records: Bucket::new(limits::RECORDS, limits::RECORD_EVERY, now),
+                    in_flight: 0,
+                    window: limits::REFUSALS,
+                }),
+                settled: watch::Sender::default(),
+            })
+        })
+    }
+}
+
+impl Permit {
+    /// The provider has accepted the code: more of this client's may be in flight.
+    pub(super) fn accepted(self) {
+        let mut balance = self.account.balance();
+        balance.window = (balance.window + 1).min(limits::IN_FLIGHT_MOST);
+    }
+
+    /// The provider has refused the code.
+    pub(super) fn refused(self, now: OffsetDateTime) {
+        let exhausted = {
+            let mut balance = self.account.balance();
+            balance.window = limits::REFUSALS;
+            balance.refusals.refill(now);
+            balance.refusals.take() && balance.refusals.tokens == 0
+        };
+        lock(&self.limit.refusals).take_at(now);
+        if exhausted {
+            let provider = &self.limit.provider;
+            match self.client {
+                Client::Address(address) => {
+                    tracing::warn!(code = "slowed_down", %provider, %address, "an address has caused many refused codes");
+                }
+                Client::Device(_) => {
+                    tracing::warn!(code = "slowed_down", %provider, "a browser has caused many refused codes");
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let mut balance = self.account.balance();
+        balance.in_flight = balance.in_flight.saturating_sub(1);
+        // All who wait: how many may go on now is for each to ask.
+        self.account.settled.send_replace(());
+    }
+}
+
+impl Account {
+    fn balance(&self) -> MutexGuard<'_, Balance> {
+        lock(&self.balance)
+    }
+}
+
+impl Balance {
+    /// Each code in flight may be refused.
+    const fn may_be_in_flight(&self) -> u32 {
+        if self.refusals.is_full() { self.window } else { self.refusals.tokens }
+    }
+}
+
+impl Bucket {
+    const fn new(most: u32, every: std::time::Duration, now: OffsetDateTime) -> Self {
+        Self { tokens: most, most, every, since: now }
+    }
+
+    const fn is_full(&self) -> bool {
+        self.tokens == self.most
+    }
+
+    fn refill(&mut self, now: OffsetDateTime) {
+        while !self.is_full() && self.next() <= now {
+            self.since += self.every;
+            self.tokens += 1;
+        }
+        if self.is_full() {
+            self.since = now;
+        }
+    }
+
+    fn next(&self) -> OffsetDateTime {
+        self.since + self.every
+    }
+
+    const fn take(&mut self) -> bool {
+        let taken = self.tokens > 0;
+        self.tokens = self.tokens.saturating_sub(1);
+        taken
+    }
+
+    fn take_at(&mut self, now: OffsetDateTime) {
+        self.refill(now);
+        self.take();
+    }
+}
+
+/// Nothing in here panics half way; a poisoned lock still holds a whole value.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+
+    const NOON: OffsetDateTime = datetime!(2026-11-26 12:00 UTC);
+
+    fn limit() -> Arc<RateLimit> {
+        Arc::new(RateLimit::new(ProviderId::new("p"), NOON))
+    }
+
+    fn address(last: u8) -> Client {
+        Client::Address(ClientAddress::of(std::net::IpAddr::from([192, 0, 2, last])))
+    }
+
+    fn seconds(n: u32) -> std::time::Duration {
+        std::time::Duration::from_secs(n.into())
+    }
+
+    fn permit(limit: &Arc<RateLimit>, client: Client, now: OffsetDateTime) -> Option<Permit> {
+        match limit.admit(client, now) {
+            Admission::Admitted(permit) => Some(permit),
+            Admission::Wait(_) | Admission::SlowedUntil(_) => None,
+        }
+    }
+
+    /// Codes refused of a client who sends whenever it may, for so many seconds.
+    fn junk(limit: &Arc<RateLimit>, client: Client, from: OffsetDateTime, lasting: u32) -> u32 {
+        let mut refused = 0;
+        for second in 0..lasting {
+            let now = from + seconds(second);
+            while let Some(permit) = permit(limit, client, now) {
+                permit.refused(now);
+                refused += 1;
+            }
+        }
+        refused
+    }
+
+    #[test]
+    fn a_client_who_fails_is_slowed_down_to_one_try_every_few_seconds_and_others_are_not() {
+        let limit = limit();
+        for _ in 0..limits::REFUSALS {
+            permit(&limit, address(1), NOON).unwrap().refused(NOON);
+        }
+        assert_eq!(limit.slowed(address(1), NOON), Some(NOON + limits::REFUSAL_EVERY));
+        assert!(permit(&limit, address(1), NOON).is_none());
+        assert!(permit(&limit, address(2), NOON).is_some());
+        let later = NOON + limits::REFUSAL_EVERY;
+        let one = permit(&limit, address(1), later).unwrap();
+        assert!(permit(&limit, address(1), later).is_none(), "one at a time");
+        one.refused(later);
+        assert_eq!(limit.slowed(address(1), later), Some(later + limits::REFUSAL_EVERY));
+        let much_later = later + limits::REFUSAL_EVERY * limits::REFUSALS;
+        assert_eq!(limit.slowed(address(1), much_later), None);
+    }
+
+    #[test]
+    fn a_browser_that_has_signed_in_before_answers_for_itself() {
+        let limit = limit();
+        junk(&limit, address(1), NOON, 1);
+        let device = Client::Device(postcard::from_bytes(&[7; 16]).unwrap());
+        assert!(permit(&limit, device, NOON).is_some());
+        junk(&limit, device, NOON, 1);
+        assert!(limit.slowed(device, NOON).is_some());
+    }
+
+    #[test]
+    fn a_client_who_does_not_fail_may_have_more_and_more_in_flight() {
+        let limit = limit();
+        let mut in_flight: Vec<_> = std::iter::from_fn(|| permit(&limit, address(1), NOON)).collect();
+        assert_eq!(in_flight.len(), limits::REFUSALS as usize);
+        for _ in 0..5 {
+            in_flight.drain(..).for_each(Permit::accepted);
+            in_flight.extend(std::iter::from_fn(|| permit(&limit, address(1), NOON)));
+        }
+        assert_eq!(in_flight.len(), 160);
+        // One refusal, and as many may be in flight as may be refused.
+        in_flight.pop().unwrap().refused(NOON);
+        in_flight.clear();
+        let after: Vec<_> = std::iter::from_fn(|| permit(&limit, address(1), NOON)).collect();
+        assert_eq!(after.len(), limits::REFUSALS as usize - 1);
+        assert_eq!(limit.slowed(address(1), NOON), None, "the others wait for these, and are not turned away");
+    }
+
+    #[test]
+    fn a_code_that_was_neither_accepted_nor_refused_counts_for_nothing() {
+        let limit = limit();
+        for _ in 0..100 {
+            drop(permit(&limit, address(1), NOON).unwrap());
+        }
+        assert_eq!(limit.slowed(address(1), NOON), None);
+    }
+
+    #[test]
+    fn no_client_makes_authelia_refuse_everybody() {
+        for (within, allowed) in [(60, 30), (2 * 60, 40), (10 * 60, 50), (60 * 60, 100)] {
+            let refused = junk(&limit(), address(1), NOON, within);
+            assert!(refused < allowed, "{refused} in {within} s");
+        }
+        // Nor two of them.
+        let limit = limit();
+        let refused: u32 = [1, 2].map(|last| junk(&limit, address(last), NOON, 120)).iter().sum();
+        assert!(refused < 40, "{refused}");
+    }
+
+    #[test]
+    fn who_has_not_failed_is_not_held_up_by_all_who_have() {
+        let limit = limit();
+        for last in 0..20 {
+            junk(&limit, address(last), NOON, 1);
+        }
+        assert!(limit.slowed(address(1), NOON + seconds(30)).is_some(), "together they have caused too many");
+        assert!(permit(&limit, address(99), NOON + seconds(30)).is_some());
+    }
+
+    #[test]
+    fn failed_attempts_are_recorded_up_to_a_bound() {
+        let limit = limit();
+        let recorded = (0..200).filter(|_| limit.may_record(address(1), NOON)).count();
+        assert_eq!(recorded, limits::RECORDS as usize);
+        assert_eq!(limit.slowed(address(1), NOON), None, "which keeps nobody from signing in");
+        assert!(limit.may_record(address(1), NOON + limits::RECORD_EVERY));
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_hears_that_a_code_is_settled() {
+        let limit = limit();
+        let mut in_flight: Vec<_> = std::iter::from_fn(|| permit(&limit, address(1), NOON)).collect();
+        let Admission::Wait(settled) = limit.admit(address(1), NOON) else { panic!("no place is free") };
+        let waiting = settled.wait();
+        tokio::pin!(waiting);
+        assert!(futures_util::poll!(&mut waiting).is_pending());
+        in_flight.pop();
+        waiting.await;
+        assert!(permit(&limit, address(1), NOON).is_some());
+    }
+}

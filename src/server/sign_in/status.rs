@@ -1,0 +1,253 @@
+//! How an attempt stands, whoever knows it, this process or the store, and what that means for the request that asks.
+
+use std::sync::Arc;
+
+use time::OffsetDateTime;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::{
+    authorization_response::Received,
+    authorize::Start,
+    browser_cookie::Browser,
+    callback_query::{CallbackQuery, Carried},
+    delivery::Delivery,
+    exchanges::{Exchange, Outcome, Progress, Reason},
+    flow::{Completion, Failure, RequestContext, SignIn},
+    state::OpenedState,
+};
+use crate::server::{
+    attempt::Next,
+    ids::AttemptId,
+    limits,
+    problem::Problem,
+    provider::Provider,
+    store::{Attempt, StoreError},
+};
+
+/// How an attempt stands.
+#[derive(Debug)]
+pub(super) enum Status {
+    /// Nobody has claimed it.
+    Unclaimed,
+    /// An exchange works on it. Until that has claimed it, its response is still needed.
+    Running { claimed: bool },
+    /// The person is verified and has an account.
+    Verified(Delivery),
+    /// It failed for good.
+    Failed(Reason),
+    /// Nothing was consumed: the same response can be tried again.
+    NotClaimed(Reason),
+    /// It was claimed with another response than this request's.
+    OtherResponse,
+    /// It is over, and delivers nothing.
+    Over(Problem),
+}
+
+impl Status {
+    /// What to say of an attempt that nobody has claimed, if it is too late to.
+    pub(super) fn or_over(self, problem: Problem) -> Self {
+        if matches!(self, Self::Unclaimed) { Self::Over(problem) } else { self }
+    }
+
+    /// What to say of an attempt that nobody has claimed, and that this request does not claim either.
+    pub(super) fn or_not_claimed(self, reason: Reason) -> Self {
+        if matches!(self, Self::Unclaimed) { Self::NotClaimed(reason) } else { self }
+    }
+}
+
+/// A callback request of the browser that owns the attempt.
+pub(super) struct Callback {
+    pub(super) state: OpenedState,
+    pub(super) provider: Arc<Provider>,
+    pub(super) browser: Browser,
+    pub(super) request: RequestContext,
+    /// The response that the request brings, if any.
+    pub(super) received: Option<Received>,
+    /// Until then the request may be held.
+    pub(super) hold: Instant,
+}
+
+impl Callback {
+    pub(super) const fn attempt(&self) -> AttemptId {
+        self.state.state.attempt
+    }
+
+    /// Whether the request brings another response than the attempt was claimed with.
+    fn brings_other_than(&self, claimed: crate::server::ids::CodeHash) -> bool {
+        self.received.as_ref().is_some_and(|received| received.response.code_hash() != claimed)
+    }
+
+    fn question(&self) -> CallbackQuery {
+        CallbackQuery::question(self.state.text())
+    }
+
+    /// A new start at the same provider, for the same page.
+    pub(super) fn start(&self) -> Start {
+        Start::again(&self.state.state)
+    }
+}
+
+impl SignIn {
+    /// How an exchange of this process stands, once it is over or the request can no longer be held.
+    pub(super) async fn status_here(&self, callback: &Callback, mut exchange: Exchange) -> Status {
+        if callback.brings_other_than(exchange.code) {
+            return Status::OtherResponse;
+        }
+        let over = exchange.progress.wait_for(|progress| matches!(progress, Progress::Over(_)));
+        let gone = matches!(timeout_at(callback.hold, over).await, Ok(Err(_)));
+        if gone {
+            // The task ended without a word (a panic): whatever it wrote stands.
+            return self.status_in_store(callback).await;
+        }
+        let progress = exchange.progress.borrow().clone();
+        match progress {
+            Progress::Unclaimed => Status::Running { claimed: false },
+            Progress::Claimed => Status::Running { claimed: true },
+            Progress::Over(Outcome::Verified(delivery)) => Status::Verified(delivery),
+            Progress::Over(Outcome::Failed(reason)) => Status::Failed(reason),
+            Progress::Over(Outcome::NotClaimed(reason)) => Status::NotClaimed(reason),
+            Progress::Over(Outcome::ClaimedBefore(attempt)) => match self.status_of(callback, *attempt).await {
+                Status::Running { .. } => self.status_in_store(callback).await,
+                status => status,
+            },
+        }
+    }
+
+    /// How an attempt stands that this process does not work on; held while another one does.
+    pub(super) async fn status_in_store(&self, callback: &Callback) -> Status {
+        loop {
+            let status = match timeout_at(self.look_until(callback), self.store.attempt(callback.attempt())).await {
+                Ok(Ok(Some(attempt))) => self.status_of(callback, attempt).await,
+                Ok(Ok(None)) => return Status::Unclaimed,
+                Ok(Err(error @ StoreError::Unreadable(_))) => {
+                    return Status::Failed(Reason::of_store(&error, Problem::Interrupted).logged(callback));
+                }
+                Ok(Err(error)) => Status::NotClaimed(Reason::of_store(&error, Problem::StoreUnavailable)),
+                Err(_) => Status::NotClaimed(Problem::StoreUnavailable.into()),
+            };
+            let may_change = matches!(
+                status,
+                Status::Running { .. } | Status::NotClaimed(Reason { problem: Problem::StoreUnavailable, .. })
+            );
+            // A page without script asks again at once, so it is held even where the answer is known.
+            if !may_change || Instant::now() + limits::LOOK_EVERY >= callback.hold {
+                return match status {
+                    Status::NotClaimed(reason) => Status::NotClaimed(reason.logged(callback)),
+                    status => status,
+                };
+            }
+            sleep(limits::LOOK_EVERY).await;
+        }
+    }
+
+    /// Whether the store knows of a claim.
+    pub(super) async fn claimed(&self, callback: &Callback) -> Option<Status> {
+        let look = timeout_at(self.look_until(callback), self.store.attempt(callback.attempt()));
+        match look.await {
+            Ok(Ok(Some(attempt))) => Some(self.status_of(callback, attempt).await),
+            // Where the store cannot tell, the exchange finds out, and explains.
+            Ok(Ok(None) | Err(_)) | Err(_) => None,
+        }
+    }
+
+    /// How long one look into the store may take: until the patience is over, or a moment where it is already.
+    pub(super) fn look_until(&self, callback: &Callback) -> Instant {
+        (callback.request.arrived + self.rules.patience).max(Instant::now() + limits::LOOK_EVERY)
+    }
+
+    async fn status_of(&self, callback: &Callback, attempt: Attempt) -> Status {
+        if callback.brings_other_than(attempt.code) {
+            return Status::OtherResponse;
+        }
+        let until = self.look_until(callback);
+        match attempt.state.next(self.system.now()) {
+            Next::Wait => Status::Running { claimed: true },
+            Next::Interrupt => match timeout_at(until, self.store.interrupt(attempt.id)).await {
+                Ok(Ok(true)) => Status::Failed(Reason::from(Problem::Interrupted).logged(callback)),
+                Ok(Ok(false)) => Status::Running { claimed: true },
+                // A store that can only be read: the owner is dead, and nobody can say so yet.
+                Ok(Err(_)) | Err(_) => Status::NotClaimed(Problem::StoreUnavailable.into()),
+            },
+            Next::ExplainInterrupted => Status::Failed(Problem::Interrupted.into()),
+            Next::Explain { code, retry_at } => {
+                let problem = Problem::from_code(code).unwrap_or(Problem::Interrupted);
+                Status::Failed(Reason { retry_at, ..problem.into() })
+            }
+            Next::Deliver(sealed) => Delivery::open(sealed, attempt.id, &self.keys)
+                .map_or(Status::Over(Problem::AlreadyUsed), Status::Verified),
+            Next::Close => {
+                // It is past its time whether or not that is written down.
+                let _ = timeout_at(until, self.store.close_delivery(attempt.id)).await;
+                Status::Over(Problem::AlreadyUsed)
+            }
+            Next::Over => Status::Over(Problem::AlreadyUsed),
+        }
+    }
+
+    /// What `status` means for the request.
+    pub(super) async fn respond(&self, callback: &Callback, status: Status) -> Completion {
+        let question = callback.question();
+        match status {
+            Status::Unclaimed => self.failed(callback, &Problem::AnswerMalformed.into(), question),
+            Status::Running { claimed: true } => self.pending(callback, question),
+            Status::Running { claimed: false } => self.pending(callback, self.unspent(callback)),
+            Status::Verified(delivery) => self.deliver(callback, delivery).await,
+            Status::Failed(reason) => self.failed(callback, &reason, question),
+            Status::NotClaimed(reason) => self.failed(callback, &reason, self.unspent(callback)),
+            Status::OtherResponse => {
+                self.failed(callback, &Problem::AlreadyUsed.into(), CallbackQuery { spent: true, ..question })
+            }
+            Status::Over(problem) => self.over(callback, problem).await,
+        }
+    }
+
+    /// The query that asks again with the same response. The response is sealed, so that no code stands in an address.
+    fn unspent(&self, callback: &Callback) -> CallbackQuery {
+        let response = callback.received.as_ref().map_or(Carried::Nothing, |received| {
+            Carried::Sealed(self.keys.seal(callback.attempt().as_bytes(), received, &self.system))
+        });
+        CallbackQuery { response, ..callback.question() }
+    }
+
+    pub(super) fn pending(&self, callback: &Callback, query: CallbackQuery) -> Completion {
+        let waited = self.system.now() - callback.state.state.started;
+        let [two, three] = limits::ASK_SLOWER_AFTER;
+        let pace = match waited.whole_seconds() {
+            seconds if seconds <= two => 1000,
+            seconds if seconds <= three => 2000,
+            _ => 3000,
+        };
+        let [jitter] = self.system.bytes::<1>();
+        Completion::Pending {
+            query,
+            reference: callback.attempt().reference(),
+            provider: callback.provider.name().to_owned(),
+            ask_again_in: pace + u32::from(jitter),
+        }
+    }
+
+    pub(super) fn failed(&self, callback: &Callback, reason: &Reason, query: CallbackQuery) -> Completion {
+        let failure = Failure::new(reason.problem, callback.attempt().reference())
+            .with_query(query)
+            .with_start(callback.start())
+            .with_retry(reason.retry_at, self.system.now());
+        Completion::Failed(failure)
+    }
+}
+
+impl Reason {
+    /// Once it is logged, under the attempt's reference.
+    fn logged(self, callback: &Callback) -> Self {
+        let reference = callback.attempt().reference();
+        let _entered = tracing::info_span!("request", %reference).entered();
+        self.problem.log_detail("callback", self.detail.as_deref());
+        self
+    }
+}
+
+impl SignIn {
+    /// When the response to an attempt first came: a reload makes no code younger.
+    pub(super) fn first_arrival(&self, attempt: AttemptId) -> OffsetDateTime {
+        self.arrivals.get_with(attempt, || self.system.now())
+    }
+}
