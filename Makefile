@@ -8,7 +8,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 export VESTIBULE_TOOLS
 export PATH := $(VESTIBULE_TOOLS)/bin:$(VESTIBULE_TOOLS)/node_modules/.bin:$(PATH)
 
-.PHONY: help run build test dev site lint fmt clean clean-tools
+.PHONY: help run build test dev site lint graph fmt clean clean-tools
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -39,9 +39,12 @@ site: ## Make target/site alone
 	@tools/setup run
 	@cargo run -q -p xtask -- site
 
-lint: ## Formatting and lints alone
+lint: ## Formatting, lints, and how the modules hang together, alone
 	@tools/setup test
-	@python3 tools/test.py rustfmt clippy-server clippy-demo clippy-browser clippy-xtask deny
+	@python3 tools/test.py graph sizes rustfmt clippy-server clippy-demo clippy-browser clippy-xtask deny
+
+graph: ## Draw which module imports from which (tools/graph.py --dot: for Graphviz)
+	@python3 tools/graph.py
 
 fmt: ## Format all Rust code
 	@cargo fmt --all

@@ -19,8 +19,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from changes import Inputs, cache
 
 ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / "target/test-logs"
@@ -87,6 +89,8 @@ class Stage:
     env: dict[str, str] = field(default_factory=dict)
     # Preparation counts only when it fails.
     preparation: bool = False
+    # Where given, the stage runs only when something of that has changed since it last passed.
+    inputs: Inputs | None = None
 
     @property
     def report(self) -> Path:
@@ -146,16 +150,23 @@ def run_all(stages: list[Stage]) -> Count:
     width = max(len(stage.name) for stage in stages)
     for number, stage in enumerate(stages, 1):
         print(f"[{number:2}/{len(stages)}] {stage.name:{width}} ", end="", flush=True)
+        hashes = stage.inputs.hashes() if stage.inputs else {}
+        why = stage.inputs.why_run(hashes) if stage.inputs else ""
+        if why is None:
+            print("not run: nothing that it depends on has changed since it last passed", flush=True)
+            continue
         began = time.monotonic()
         status, output = run(stage)
         count = outcome(stage, status, output)
         total += count
         said = "ready" if count == Count() else str(count)
-        print(f"{time.monotonic() - began:6.1f} s  {said}", flush=True)
+        print(f"{time.monotonic() - began:6.1f} s  {said}" + (f" (run: {why})" if why else ""), flush=True)
         if count.failed:
             print(f"----- the end of target/test-logs/{stage.name}.log (exit {status})")
             print("\n".join(output.splitlines()[-TAIL_LINES:]))
             print("-----", flush=True)
+        elif stage.inputs and not stage.preparation:
+            stage.inputs.passed(hashes)
     return total
 
 
@@ -175,6 +186,8 @@ STAGES = [
     Stage("site", cargo("run", "-p", "xtask", "--", "site"), preparation=True),
     # The browser tests start these.
     Stage("build", cargo("build", *DEMO, "--bins", "--examples"), preparation=True),
+    Stage("graph", ["python3", "tools/graph.py", "--check"]),
+    Stage("sizes", ["python3", "tools/sizes.py"]),
     Stage("rustfmt", cargo("fmt", "--all", "--", "--check", "--color", "never")),
     Stage("clippy-server", cargo("clippy", *SERVER, *DENY_WARNINGS)),
     Stage("clippy-demo", cargo("clippy", *DEMO, "--all-targets", *DENY_WARNINGS)),
@@ -185,7 +198,9 @@ STAGES = [
     Stage("typescript", ["npx", "tsc", "--noEmit"], folder=END2END),
     Stage("tools", ["python3", "-m", "unittest", "discover", "tools"], count_unittest),
     Stage("xtask", cargo("test", "-p", "xtask"), count_cargo),
-    Stage("rust", cargo("test", *DEMO, "--no-fail-fast"), count_cargo),
+    Stage("rust", cargo("test", *DEMO, "--no-fail-fast", "--", "--skip", "load::"), count_cargo),
+    # These use all of the machine, and would be in the way of others and of each other.
+    Stage("load", cargo("test", *DEMO, "--test", "it", "--", "--test-threads=1", "load::"), count_cargo),
     Stage(
         "browser",
         cargo("test", *BROWSER, "--test", "panel"),
@@ -201,18 +216,34 @@ STAGES = [
     ),
 ]
 
+# cargo-leptos is installed from source and builds everything once more, to show no more than that it still can.
+LEPTOS = Inputs(
+    "leptos",
+    (
+        "Cargo.toml",
+        "Cargo.lock",
+        "Leptos.toml",
+        "rust-toolchain.toml",
+        "xtask",
+        "style",
+        "public",
+        "src/lib.rs",
+        "src/view",
+        "tools/versions",
+        ".ci/leptos",
+    ),
+)
 # These build the program in full and install cargo-leptos: a quarter of an hour the first time.
 CI_STAGES = [
     Stage("ship", [".ci/ship"]),
-    Stage("setup-leptos", ["tools/setup", "dev"], preparation=True),
-    Stage("leptos", [".ci/leptos"]),
+    Stage("setup-leptos", ["tools/setup", "dev"], preparation=True, inputs=LEPTOS),
+    Stage("leptos", [".ci/leptos"], inputs=LEPTOS),
 ]
 
 
 def environment(found: dict[str, str]) -> dict[str, str]:
     """Where the installed programs are, for whoever starts this without make."""
-    cache = found.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    tools = found.get("VESTIBULE_TOOLS") or f"{cache}/vestibule/tools"
+    tools = found.get("VESTIBULE_TOOLS") or str(cache(found) / "tools")
     path = os.pathsep.join([f"{tools}/bin", f"{tools}/node_modules/.bin", found.get("PATH", "")])
     return {
         "VESTIBULE_TOOLS": tools,
@@ -229,7 +260,8 @@ def main(arguments: list[str]) -> int:
     if arguments in ([], ["--ci"]):
         chosen = everything if arguments else STAGES
     else:
-        chosen = [stage for stage in everything if stage.name in arguments]
+        # What somebody asks for by name runs in any case.
+        chosen = [replace(stage, inputs=None) for stage in everything if stage.name in arguments]
         unknown = set(arguments) - {stage.name for stage in everything}
         if unknown:
             print(f"no such stage: {', '.join(sorted(unknown))}", file=sys.stderr)

@@ -10,7 +10,9 @@ from pathlib import Path
 from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).parent))
+import changes
 import test as runner
+from changes import Inputs
 from test import Count, Stage, count_cargo, count_playwright, count_unittest, outcome
 
 CARGO = """
@@ -76,6 +78,74 @@ class Counting(unittest.TestCase):
 
     def test_the_line(self):
         self.assertEqual(str(Count(3, 2, 1)), "3 passed, 2 failed, 1 skipped")
+
+
+class Changes(unittest.TestCase):
+    """A stage with inputs runs when one of them has changed since it last passed, and always on GitHub."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.root = Path(folder.name)
+        self.env = {"XDG_CACHE_HOME": str(self.root / "cache")}
+        (self.root / "style/deep").mkdir(parents=True)
+        (self.root / "style/deep/a.css").write_text("a")
+        (self.root / "Cargo.toml").write_text("b")
+        self.inputs = Inputs("stage", ("Cargo.toml", "style", "missing"))
+        for target, name, value in [
+            (runner, "LOGS", self.root / "logs"),
+            (changes, "ROOT", self.root),
+        ]:
+            patch = mock.patch.object(target, name, value)
+            patch.start()
+            self.addCleanup(patch.stop)
+
+    def why(self):
+        return self.inputs.why_run(self.inputs.hashes(self.root), self.env)
+
+    def pass_once(self):
+        self.inputs.passed(self.inputs.hashes(self.root), self.env)
+
+    def test_it_runs_until_it_has_passed_and_then_when_something_changes(self):
+        self.assertEqual(self.why(), "it has not passed on this machine")
+        self.pass_once()
+        self.assertIsNone(self.why())
+        (self.root / "unrelated").write_text("c")
+        self.assertIsNone(self.why())
+        (self.root / "style/deep/a.css").rename(self.root / "style/deep/b.css")
+        self.assertEqual(self.why(), "changed: style")
+        (self.root / "missing").write_text("no more")
+        self.assertEqual(self.why(), "changed: style missing")
+        self.pass_once()
+        self.assertIsNone(self.why())
+
+    def test_always_on_github(self):
+        self.pass_once()
+        self.env["GITHUB_ACTIONS"] = "true"
+        self.assertEqual(self.why(), "always on GitHub")
+
+    def test_a_record_that_cannot_be_read_is_none(self):
+        self.pass_once()
+        for text in ["", "{", "[]"]:
+            (self.root / "cache/vestibule/stage.passed.json").write_text(text)
+            self.assertEqual(self.why(), "it has not passed on this machine")
+
+    def test_only_a_stage_that_passed_is_remembered(self):
+        said = []
+        with (
+            mock.patch.dict(runner.os.environ, self.env | {"GITHUB_ACTIONS": ""}),
+            mock.patch("builtins.print", lambda *words, **_: said.append(" ".join(words))),
+        ):
+            for command, preparation in [("false", False), ("true", True), ("true", False), ("false", False)]:
+                stage = Stage("stage", [command], inputs=self.inputs, preparation=preparation)
+                runner.run_all([stage])
+        said = [line for line in said if "run:" in line]
+        self.assertEqual(["not run:" in line for line in said], [False, False, False, True])
+        self.assertIn("(run: it has not passed on this machine)", said[0])
+
+    def test_the_stage_of_cargo_leptos_watches_files_that_exist(self):
+        root = Path(__file__).parent.parent
+        self.assertEqual([name for name in runner.LEPTOS.paths if not (root / name).exists()], [])
 
 
 class Agreement(unittest.TestCase):

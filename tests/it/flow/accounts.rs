@@ -1,0 +1,67 @@
+//! Whose account a sign-in leads to.
+
+use reqwest::StatusCode;
+use vestibule::server::demo::Endpoint;
+
+use crate::support::scene::{Browser, Scene};
+
+#[tokio::test]
+async fn two_first_sign_ins_at_once_make_one_user() {
+    let scene = Scene::patient().await;
+    let (one, other) = (scene.browser(), scene.browser());
+    let (first, second) = (one.callback_url(&scene, "/").await, other.callback_url(&scene, "/").await);
+    scene.provider.hold(Endpoint::Userinfo);
+    let release = async {
+        scene.provider.wait_for(Endpoint::Userinfo, 2).await;
+        scene.provider.release(Endpoint::Userinfo);
+    };
+    let (first, second, ()) = tokio::join!(one.get(&first), other.get(&second), release);
+    assert!(first.sets_session() && second.sets_session());
+    assert!(one.is_signed_in(&scene).await && other.is_signed_in(&scene).await);
+    assert_eq!(scene.count("users").await, 1);
+}
+
+#[tokio::test]
+async fn a_disabled_user_is_refused_at_once_and_at_sign_in() {
+    let scene = Scene::patient().await;
+    let browser = scene.browser();
+    browser.sign_in(&scene).await;
+    scene.execute("UPDATE users SET is_active = 0").await;
+    let page = browser.get(&scene.url("/auth/account")).await;
+    page.explains("user_disabled");
+    assert_eq!(page.status, StatusCode::FORBIDDEN);
+    assert!(page.body.contains("Access denied. Please contact your administrator."));
+    let again = scene.browser();
+    let callback = again.callback_url(&scene, "/").await;
+    again.follow(&scene, &callback).await.unwrap().explains("user_disabled");
+    scene.execute("UPDATE users SET is_active = 1").await;
+    assert!(!browser.is_signed_in(&scene).await, "the session is gone for good");
+    scene.browser().sign_in(&scene).await;
+}
+
+#[tokio::test]
+async fn another_sign_in_keeps_the_former_session_for_a_moment_and_another_person_ends_it() {
+    let scene = Scene::patient().await;
+    let browser = scene.browser();
+    browser.sign_in(&scene).await;
+    let former = browser.cookie(&scene, "vestibule").unwrap();
+    let callback = browser.callback_url_with(&scene, "/auth/oidc/login?prompt=login&again=1").await;
+    assert!(browser.get(&callback).await.sets_session());
+    let old_tab = scene.browser();
+    old_tab.cookies.lock().unwrap().insert((scene.origin.clone(), "vestibule".into()), former.clone());
+    assert!(old_tab.is_signed_in(&scene).await, "parallel tabs do not look signed out");
+
+    scene.provider.log_in_as("bob");
+    let last = browser.cookie(&scene, "vestibule").unwrap();
+    let callback = browser.callback_url_with(&scene, "/auth/oidc/login?prompt=login&again=1").await;
+    assert!(browser.get(&callback).await.sets_session());
+    old_tab.cookies.lock().unwrap().insert((scene.origin.clone(), "vestibule".into()), last);
+    assert!(!old_tab.is_signed_in(&scene).await, "another person's session is dead at once");
+}
+
+impl Browser {
+    async fn callback_url_with(&self, scene: &Scene, path: &str) -> String {
+        let page = self.get(&scene.url(path)).await;
+        self.get(page.location()).await.location().to_owned()
+    }
+}

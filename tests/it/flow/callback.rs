@@ -1,0 +1,270 @@
+//! The callback: what it takes, once and no more, and what it does not take.
+
+use std::time::Duration;
+
+use reqwest::{Method, StatusCode};
+use vestibule::server::demo::{Behaviour, CallbackEdit, Endpoint, Profile, Rule};
+
+use crate::support::scene::{MOST_HEADER_BYTES, Scene, query};
+
+#[tokio::test]
+async fn the_quick_path_is_the_whole_sign_in() {
+    for profile in [Profile::Standard, Profile::Authelia] {
+        let scene = Scene::with(profile, |settings| settings.sign_in.patience = Duration::from_secs(20)).await;
+        let browser = scene.browser();
+        let start = browser.get(&scene.url("/auth/oidc/login?return_to=/reports%3Fyear%3D2026")).await;
+        assert_eq!(start.status, StatusCode::SEE_OTHER);
+        assert!(start.header_bytes() < MOST_HEADER_BYTES);
+        let request = browser.get(start.location()).await;
+        let done = browser.get(request.location()).await;
+        assert_eq!(done.status, StatusCode::SEE_OTHER, "{done:#?}");
+        assert_eq!(done.location(), "/reports?year=2026");
+        assert!(done.sets_session());
+        assert!(done.header_bytes() < MOST_HEADER_BYTES, "{}", done.header_bytes());
+        assert!(done.body.is_empty());
+        assert!(browser.is_signed_in(&scene).await);
+        assert_eq!(scene.redeemed(), 1);
+        assert_eq!(scene.count("users").await, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_warm_sign_in_asks_the_provider_twice() {
+    let scene = Scene::patient().await;
+    scene.browser().sign_in(&scene).await;
+    scene.provider.forget_requests();
+    let browser = scene.browser();
+    browser.sign_in(&scene).await;
+    let asked: Vec<_> = scene.provider.requests().iter().map(|request| request.endpoint).collect();
+    assert_eq!(asked, [Endpoint::Authorize, Endpoint::Token, Endpoint::Userinfo]);
+    assert_eq!(scene.count("users").await, 1);
+}
+
+#[tokio::test]
+async fn the_incident_stays_under_the_header_budget() {
+    let scene = Scene::patient().await;
+    scene.provider.log_in_as("incident");
+    let browser = scene.browser();
+    let callback = browser.callback_url(&scene, "/reports").await;
+    let done = browser.get(&callback).await;
+    assert_eq!(done.location(), "/reports", "{done:#?}");
+    assert!(done.header_bytes() < MOST_HEADER_BYTES, "{}", done.header_bytes());
+    let account = browser.get(&scene.url("/auth/account")).await;
+    assert_eq!(account.status, StatusCode::OK);
+    assert!(account.header_bytes() < MOST_HEADER_BYTES, "{}", account.header_bytes());
+}
+
+#[tokio::test]
+async fn the_longest_return_to_fits() {
+    let scene = Scene::patient().await;
+    let path = format!("/{}", "x".repeat(511));
+    let start = scene.browser().get(&scene.url(&format!("/auth/oidc/login?return_to={path}"))).await;
+    assert!(start.header_bytes() < 2_048, "{}", start.header_bytes());
+    let browser = scene.browser();
+    let callback = browser.callback_url(&scene, &path).await;
+    assert_eq!(browser.get(&callback).await.location(), path);
+}
+
+#[tokio::test]
+async fn a_slow_provider_means_a_waiting_page_and_one_redemption() {
+    let scene = Scene::hasty().await;
+    scene.provider.hold(Endpoint::Token);
+    let browser = scene.browser();
+    let callback = browser.callback_url(&scene, "/reports").await;
+    // The provider answers only after we hold the first byte: we never wait for it beyond the patience.
+    let pending = browser.get(&callback).await;
+    assert_eq!(pending.status, StatusCode::SEE_OTHER);
+    assert!(!pending.location().contains("code="), "the code leaves the address: {}", pending.location());
+    assert!(pending.header_bytes() < MOST_HEADER_BYTES);
+    let waiting = browser.get(&scene.url(pending.location())).await;
+    assert_eq!(waiting.status, StatusCode::OK);
+    assert!(waiting.body.contains("Completing Sign In"), "{waiting:#?}");
+    let (_, outcome) = browser.ask(&scene, query(pending.location())).await;
+    assert_eq!(outcome["outcome"], "pending");
+    assert!((1000..=3300).contains(&outcome["ask_again_in"].as_u64().unwrap()));
+    scene.provider.release(Endpoint::Token);
+    // Held for the patience until there is news, and then the redirect itself.
+    let held = format!("{}&wait=1", pending.location());
+    let mut done = browser.get(&scene.url(&held)).await;
+    while done.status == StatusCode::OK {
+        done = browser.get(&scene.url(&held)).await;
+    }
+    assert_eq!(done.location(), "/reports", "{done:#?}");
+    assert!(done.sets_session());
+    let (page, outcome) = browser.ask(&scene, query(pending.location())).await;
+    assert_eq!(outcome, serde_json::json!({ "outcome": "done", "location": "/reports" }));
+    assert!(page.sets_session(), "the same session, delivered again");
+    assert_eq!(scene.redeemed(), 1);
+    assert_eq!(scene.count("login_sessions").await, 1);
+}
+
+#[tokio::test]
+async fn any_number_of_callbacks_are_one_exchange_and_one_session() {
+    let scene = Scene::patient().await;
+    let browser = scene.browser();
+    let callback = browser.callback_url(&scene, "/reports").await;
+    scene.provider.hold(Endpoint::Token);
+    let calls = (0..10).map(|_| browser.get(&callback));
+    let calls = futures_util::future::join_all(calls);
+    let release = async {
+        scene.provider.wait_for(Endpoint::Token, 1).await;
+        scene.provider.release(Endpoint::Token);
+    };
+    let (pages, ()) = tokio::join!(calls, release);
+    for page in pages {
+        assert_eq!(page.location(), "/reports");
+        assert!(page.sets_session());
+    }
+    assert_eq!(scene.redeemed(), 1);
+    assert_eq!(scene.count("login_sessions").await, 1);
+    assert_eq!(scene.count("login_attempts").await, 1);
+}
+
+#[tokio::test]
+async fn the_answer_of_a_peer_that_went_away_is_not_lost() {
+    let scene = Scene::patient().await;
+    let browser = scene.browser();
+    let callback = browser.callback_url(&scene, "/reports").await;
+    scene.provider.hold(Endpoint::Token);
+    {
+        let gone = browser.get(&callback);
+        tokio::select! {
+            _ = gone => panic!("answered"),
+            () = scene.provider.wait_for(Endpoint::Token, 1) => {}
+        }
+    }
+    scene.provider.release(Endpoint::Token);
+    let done = browser.get(&callback).await;
+    assert_eq!(done.location(), "/reports", "{done:#?}");
+    assert!(done.sets_session());
+    assert_eq!(scene.redeemed(), 1);
+}
+
+#[tokio::test]
+async fn what_is_no_state_of_ours_is_explained_and_touches_nothing() {
+    let scene = Scene::patient().await;
+    let browser = scene.browser();
+    let callback = browser.callback_url(&scene, "/").await;
+    let (head, state) = callback.split_once("state=").unwrap();
+    let (state, tail) = state.split_once('&').unwrap_or((state, ""));
+    let with = |state: &str| format!("{head}state={state}&{tail}");
+    for (url, code, status) in [
+        (scene.url("/auth/oidc/callback"), "state_missing", 400),
+        (scene.url("/auth/oidc/callback?code=x"), "state_missing", 400),
+        (with(""), "state_missing", 400),
+        (with("unknown"), "state_invalid", 400),
+        (with(&format!("{state}A")), "state_invalid", 400),
+        (with(&state.to_ascii_uppercase()), "state_invalid", 400),
+        (format!("{}&state={state}", with(state)), "answer_malformed", 400),
+        (scene.url("/auth/oidc/callback?error=access_denied"), "state_missing", 400),
+        (scene.url("/auth/oidc/callback?error=%3Cscript%3Ealert(1)%3C/script%3E&state=x"), "state_invalid", 400),
+        (scene.url(&format!("/auth/oidc/callback?state={state}")), "answer_malformed", 400),
+        (scene.url("/nowhere"), "not_found", 404),
+        (scene.url("/auth/oidc/login?provider=other"), "unknown_provider", 404),
+    ] {
+        let page = browser.follow(&scene, &url).await.unwrap();
+        page.explains(code);
+        assert_eq!(page.status.as_u16(), status, "{url}");
+        assert!(!page.body.contains("<script>alert"), "reflected");
+    }
+    assert_eq!((scene.redeemed(), scene.count("login_attempts").await), (0, 0));
+    // And the sign-in itself still succeeds.
+    assert!(browser.get(&callback).await.sets_session());
+}
+
+#[tokio::test]
+async fn a_spoilt_answer_spends_the_owners_attempt_and_sends_no_code() {
+    for (edit, code, status) in [
+        (CallbackEdit::Repeat("code".into()), "answer_malformed", 400),
+        (CallbackEdit::Add("code".into(), "other".into()), "answer_malformed", 400),
+        (CallbackEdit::Set("code".into(), "a\u{7}b".into()), "answer_malformed", 400),
+        (CallbackEdit::Set("iss".into(), "https://evil.example".into()), "issuer_mismatch", 400),
+        (
+            CallbackEdit::Error { code: "access_denied".into(), description: Some("<b>x</b>".into()) },
+            "access_denied",
+            403,
+        ),
+        (CallbackEdit::Error { code: "login_required".into(), description: None }, "provider_interaction", 400),
+        (CallbackEdit::Error { code: "temporarily_unavailable".into(), description: None }, "provider_error", 503),
+        (CallbackEdit::Error { code: "<svg/onload=x>".into(), description: None }, "provider_refused_request", 503),
+        (CallbackEdit::Add("error".into(), "server_error".into()), "provider_error", 503),
+    ] {
+        let scene =
+            Scene::with(Profile::Authelia, |settings| settings.sign_in.patience = Duration::from_secs(20)).await;
+        let browser = scene.browser();
+        scene.provider.behave(Rule::once(Behaviour::Callback(edit.clone())));
+        let callback = browser.callback_url(&scene, "/").await;
+        for _ in 0..2 {
+            let page = browser.follow(&scene, &callback).await.unwrap();
+            page.explains(code);
+            assert_eq!(page.status.as_u16(), status, "{edit:?}");
+            assert!(!page.body.contains("<svg/onload"), "reflected");
+        }
+        assert_eq!(scene.redeemed(), 0, "{edit:?}");
+        assert_eq!(scene.count("users").await, 0);
+        assert_eq!(scene.count("login_attempts WHERE state = 'failed'").await, 1, "{edit:?}");
+        browser.sign_in(&scene).await;
+    }
+}
+
+#[tokio::test]
+async fn the_same_state_with_another_code_is_already_used() {
+    let scene = Scene::patient().await;
+    let browser = scene.browser();
+    let callback = browser.callback_url(&scene, "/").await;
+    assert!(browser.get(&callback).await.sets_session());
+    let code = query(&callback).split('&').find(|pair| pair.starts_with("code=")).unwrap();
+    let other = callback.replace(code, "code=another");
+    assert_eq!(browser.follow(&scene, &other).await.unwrap_err(), "/", "whoever is signed in is led on");
+    browser.forget(&scene, "vestibule");
+    let page = browser.follow(&scene, &other).await.unwrap();
+    page.explains("already_used");
+    assert_eq!(page.status, StatusCode::CONFLICT);
+    assert_eq!(scene.redeemed(), 1);
+}
+
+#[tokio::test]
+async fn a_form_post_answer_works_though_it_carries_no_cookie() {
+    let scene = Scene::patient().await;
+    let browser = scene.browser();
+    let callback = browser.callback_url(&scene, "/reports").await;
+    let (url, form) = callback.split_once('?').unwrap();
+    let stranger = scene.browser();
+    let headers = [("sec-fetch-site", "cross-site"), ("origin", "https://op.test")];
+    let page = stranger.request(Method::POST, url, &headers, Some(form.to_owned())).await;
+    assert_eq!(page.status, StatusCode::SEE_OTHER, "{page:#?}");
+    assert!(!page.location().contains("code="));
+    let done = browser.get(&scene.url(page.location())).await;
+    assert_eq!(done.location(), "/reports", "{done:#?}");
+    assert!(done.sets_session());
+}
+
+#[tokio::test]
+async fn nothing_but_a_navigation_begins_or_consumes() {
+    let scene = Scene::patient().await;
+    let browser = scene.browser();
+    let callback = browser.callback_url(&scene, "/").await;
+    let start = scene.url("/auth/oidc/login?return_to=/a");
+    for (headers, status) in [
+        // A failure, or the browser may take this answer for the click's.
+        (&[("sec-purpose", "prefetch")][..], StatusCode::SERVICE_UNAVAILABLE),
+        (&[("purpose", "prefetch")], StatusCode::SERVICE_UNAVAILABLE),
+        (&[("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "image")], StatusCode::NO_CONTENT),
+        (&[("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "iframe")], StatusCode::NO_CONTENT),
+    ] {
+        for url in [&start, &callback] {
+            let page = browser.get_as(url, headers).await;
+            assert_eq!(page.status, status, "{headers:?}");
+            assert_eq!(page.header("cache-control"), "no-store");
+        }
+    }
+    for url in [&start, &callback] {
+        assert_eq!(browser.request(Method::HEAD, url, &[], None).await.status, StatusCode::NO_CONTENT);
+    }
+    let page = browser.get_as(&start, &[("sec-fetch-mode", "cors"), ("sec-fetch-dest", "empty")]).await;
+    assert_eq!(page.status, StatusCode::UNAUTHORIZED);
+    let body: serde_json::Value = serde_json::from_str(&page.body).unwrap();
+    assert_eq!(body["login_url"], scene.url("/auth/login?return_to=/a"));
+    assert_eq!((scene.redeemed(), scene.count("login_attempts").await), (0, 0));
+    assert!(browser.get(&callback).await.sets_session());
+}

@@ -1,0 +1,222 @@
+//! The provider or the database is away, or the program itself.
+
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use vestibule::server::demo::{Behaviour, Endpoint, Fault, Rule};
+
+use crate::support::scene::Scene;
+
+#[tokio::test]
+async fn a_restart_between_start_and_callback_loses_nothing() {
+    let mut scene = Scene::patient().await;
+    let browser = scene.browser();
+    let callback = browser.callback_url(&scene, "/reports").await;
+    scene.kill().await;
+    // Append a key, roll, promote it.
+    scene.set_keys(&[9, 7]);
+    scene.start().await;
+    assert_eq!(browser.get(&callback).await.location(), "/reports");
+    assert!(browser.is_signed_in(&scene).await);
+    // With the old key gone, the state is a stranger's: explained, one click begins anew.
+    let browser = scene.browser();
+    let late = browser.callback_url(&scene, "/").await;
+    scene.kill().await;
+    scene.set_keys(&[11]);
+    scene.start().await;
+    browser.follow(&scene, &late).await.unwrap().explains("state_invalid");
+}
+
+#[tokio::test]
+async fn shutdown_finishes_the_exchange_that_runs() {
+    let mut scene = Scene::hasty().await;
+    let browser = scene.browser();
+    let callback = browser.callback_url(&scene, "/reports").await;
+    scene.provider.hold(Endpoint::Token);
+    let pending = browser.get(&callback).await;
+    let release = async {
+        scene.provider.wait_for(Endpoint::Token, 1).await;
+        scene.provider.release(Endpoint::Token);
+    };
+    tokio::join!(scene.stop(), release);
+    scene.start().await;
+    let done = browser.get(&scene.url(pending.location())).await;
+    assert_eq!(done.location(), "/reports", "{done:#?}");
+    assert_eq!(scene.redeemed(), 1);
+}
+
+#[tokio::test]
+async fn a_damaged_database_signs_nobody_out() {
+    let mut scene = Scene::patient().await;
+    let browser = scene.browser();
+    browser.sign_in(&scene).await;
+    scene.stop().await;
+    let sound = scene.damage("login_sessions").await;
+    scene.start().await;
+    for path in ["/auth/account", "/auth/oidc/login"] {
+        let page = browser.get(&scene.url(path)).await;
+        page.explains("store_unavailable");
+        assert_eq!(page.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(!page.header("retry-after").is_empty());
+    }
+    browser.post(&scene.url("/auth/logout"), "").await.explains("store_unavailable");
+    assert!(browser.cookie(&scene, "vestibule").is_some(), "the cookie is kept");
+    scene.stop().await;
+    scene.restore(&sound);
+    scene.start().await;
+    assert!(browser.is_signed_in(&scene).await);
+}
+
+#[tokio::test]
+async fn a_provider_that_is_down_is_explained_and_recovers() {
+    let mut scene = Scene::hasty().await;
+    scene.kill().await;
+    scene.provider.down().await;
+    scene.start().await;
+    let browser = scene.browser();
+    assert_eq!(browser.get(&scene.url("/healthz")).await.status, StatusCode::OK);
+    assert_eq!(browser.get(&scene.url("/readyz")).await.status, StatusCode::OK, "a provider is a detail");
+    let page = browser.get(&scene.url("/auth/oidc/login?return_to=/a")).await;
+    page.explains("sign_in_unavailable");
+    assert_eq!(page.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(page.body.contains("http-equiv=\"refresh\""), "{}", page.body);
+    assert!(!page.header("retry-after").is_empty());
+    scene.provider.up().await.unwrap();
+    // As often as the page would ask, within the program's own pauses.
+    for _ in 0..120 {
+        let page = browser.get(&scene.url("/auth/oidc/login?return_to=/a")).await;
+        if page.status == StatusCode::SEE_OTHER {
+            return;
+        }
+        page.explains("sign_in_unavailable");
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+    panic!("it does not recover");
+}
+
+#[tokio::test]
+async fn a_provider_fault_is_named_and_a_new_sign_in_succeeds() {
+    for (fault, code) in [
+        (Fault::html(502), "provider_server_error"),
+        (Fault::html(200), "provider_bad_answer"),
+        (Fault::CloseUnprocessed, "provider_unreachable"),
+        (Fault::Reset, "provider_unreachable"),
+        (Fault::status(204), "provider_bad_answer"),
+        (Fault::Oversized { bytes: 2_000_000 }, "provider_bad_answer"),
+        (Fault::json(400, &serde_json::json!({ "error": "invalid_grant" })), "code_refused"),
+        (Fault::json(401, &serde_json::json!({ "error": "invalid_client" })), "client_refused"),
+    ] {
+        let scene = Scene::patient().await;
+        let browser = scene.browser();
+        browser.sign_in(&scene).await;
+        scene.provider.forget_requests();
+        scene.provider.behave(Rule::once(Behaviour::Fault { at: Endpoint::Token, fault: fault.clone() }));
+        let other = scene.browser();
+        let callback = other.callback_url(&scene, "/a").await;
+        for _ in 0..2 {
+            other.follow(&scene, &callback).await.unwrap().explains(code);
+        }
+        assert_eq!(scene.redeemed(), 1, "{fault:?}: never sent twice");
+        other.sign_in(&scene).await;
+    }
+}
+
+/// Five codes were sent, and no more are for the moment.
+async fn with_a_provider_that_has_failed_in_a_row() -> Scene {
+    let scene = Scene::patient().await;
+    scene.browser().sign_in(&scene).await;
+    scene.provider.forget_requests();
+    scene.provider.behave(Rule::standing(Behaviour::Fault { at: Endpoint::Token, fault: Fault::html(502) }));
+    for _ in 0..5 {
+        let browser = scene.browser();
+        let callback = browser.callback_url(&scene, "/").await;
+        browser.follow(&scene, &callback).await.unwrap().explains("provider_server_error");
+    }
+    scene
+}
+
+#[tokio::test]
+async fn a_provider_that_fails_in_a_row_is_left_alone_and_no_code_is_wasted_on_it() {
+    let scene = with_a_provider_that_has_failed_in_a_row().await;
+    let held = scene.browser();
+    let callback = held.callback_url(&scene, "/reports").await;
+    let page = held.follow(&scene, &callback).await.unwrap();
+    page.explains("provider_down");
+    assert_eq!(page.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(page.body.contains("http-equiv=\"refresh\""), "it goes on by itself");
+    assert!((1..=3).contains(&page.header("retry-after").parse::<u32>().unwrap()));
+    assert_eq!(scene.redeemed(), 5, "the sixth code was not sent");
+    assert_eq!(scene.count("login_attempts").await, 6, "nor was its attempt claimed");
+    // Before the click, too.
+    let login = scene.browser().get(&scene.url("/auth/login")).await;
+    assert!(login.body.contains("cannot be reached at the moment"), "{}", login.body);
+    assert!(login.body.contains("again.js") && login.body.contains("http-equiv=\"refresh\""), "{}", login.body);
+
+    scene.provider.behave_well();
+    let landed = loop {
+        match held.follow(&scene, &callback).await {
+            Err(landed) => break landed,
+            Ok(page) => page.explains("provider_down"),
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    };
+    assert_eq!(landed, "/reports", "with the same code");
+    assert!(held.is_signed_in(&scene).await);
+    let login = scene.browser().get(&scene.url("/auth/login")).await;
+    assert!(!login.body.contains("cannot be reached at the moment"), "{}", login.body);
+    for code in scene.provider.redemptions() {
+        assert!(code.presented <= 1);
+    }
+}
+
+#[tokio::test]
+async fn a_code_that_is_dead_by_now_is_not_sent() {
+    let scene = with_a_provider_that_has_failed_in_a_row().await;
+    let held = scene.browser();
+    let callback = held.callback_url(&scene, "/reports").await;
+    // A code's life begins when it comes, not when the sign-in began.
+    scene.later(60);
+    // The address of the page that goes on by itself, which says when the answer came.
+    let waiting = scene.url(held.get(&callback).await.location());
+    held.get(&waiting).await.explains("provider_down");
+    scene.provider.behave_well();
+    scene.later(56);
+    let mut asked = 0;
+    let page = loop {
+        let page = held.get(&waiting).await;
+        // What it said last holds for a few seconds.
+        if page.status != StatusCode::SERVICE_UNAVAILABLE {
+            break page;
+        }
+        page.explains("provider_down");
+        asked += 1;
+        assert!(asked < 600, "it never says that the code is too old");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    };
+    page.explains("attempt_expired");
+    assert_eq!(scene.redeemed(), 5, "the sixth code was not sent");
+}
+
+#[tokio::test]
+async fn the_login_page_learns_from_a_failed_sign_in_that_the_provider_is_away_and_that_it_is_back() {
+    let scene = Scene::patient().await;
+    let browser = scene.browser();
+    let callback = browser.callback_url(&scene, "/").await;
+    let login = async || scene.browser().get(&scene.url("/auth/login")).await.body;
+    assert!(!login().await.contains("cannot be reached"));
+    scene.provider.down().await;
+    browser.follow(&scene, &callback).await.unwrap().explains("provider_unreachable");
+    while !login().await.contains("cannot be reached") {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let ready: serde_json::Value =
+        serde_json::from_str(&browser.get(&format!("http://{}/readyz", scene.admin)).await.body).unwrap();
+    assert_eq!(ready["store"]["ready"], true);
+    assert_eq!(ready["providers"][0]["availability"]["available"], false);
+    assert_eq!(ready["providers"][0]["availability"]["code"], "provider_unreachable");
+    scene.provider.up().await.unwrap();
+    // Nobody signs in meanwhile: it looks by itself.
+    while login().await.contains("cannot be reached") {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}

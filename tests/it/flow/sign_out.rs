@@ -1,0 +1,133 @@
+//! Sign-out, and what it ends.
+
+use std::time::Duration;
+
+use reqwest::{Method, StatusCode};
+use vestibule::server::demo::Endpoint;
+
+use crate::support::scene::{Page, Scene};
+
+#[tokio::test]
+async fn only_our_own_pages_sign_out() {
+    let scene = Scene::patient().await;
+    let browser = scene.browser();
+    browser.sign_in(&scene).await;
+    let logout = scene.url("/auth/logout");
+    for headers in
+        [&[][..], &[("sec-fetch-site", "cross-site")], &[("origin", "null")], &[("origin", "https://evil.example")]]
+    {
+        let page = browser.request(Method::POST, &logout, headers, Some(String::new())).await;
+        page.explains("cross_site");
+        assert_eq!(page.status, StatusCode::FORBIDDEN);
+    }
+    assert_eq!(browser.get(&logout).await.status, StatusCode::METHOD_NOT_ALLOWED);
+    browser.get(&scene.url("/auth/signed-out")).await;
+    assert!(browser.is_signed_in(&scene).await);
+    let out = browser.post(&logout, "").await;
+    assert_eq!(out.location(), "/auth/signed-out?provider=op");
+    assert!(!browser.is_signed_in(&scene).await);
+    let page = browser.get(&scene.url(out.location())).await;
+    assert!(page.body.contains("prompt=login"), "{page:#?}");
+    assert_eq!(browser.post(&logout, "").await.location(), "/auth/signed-out", "twice is once");
+}
+
+#[tokio::test]
+async fn a_callback_opened_again_leads_on_and_after_sign_out_admits_nobody() {
+    let scene = Scene::patient().await;
+    let browser = scene.browser();
+    let callback = browser.callback_url(&scene, "/reports").await;
+    assert!(browser.get(&callback).await.sets_session());
+    assert!(browser.is_signed_in(&scene).await);
+    let again = browser.get(&callback).await;
+    assert_eq!((again.location(), again.sets_session()), ("/reports", false), "the session is used; it leads on");
+    let session = browser.cookie(&scene, "vestibule").unwrap();
+
+    let out = browser.post(&scene.url("/auth/logout"), "").await;
+    assert_eq!(out.status, StatusCode::SEE_OTHER);
+    assert!(!browser.is_signed_in(&scene).await);
+    // Though the provider still knows the person and would answer at once.
+    browser.follow(&scene, &callback).await.unwrap().explains("already_used");
+    assert!(!browser.is_signed_in(&scene).await);
+    // The old cookie is dead at the server.
+    browser.cookies.lock().unwrap().insert((scene.origin.clone(), "vestibule".into()), session);
+    assert!(!browser.is_signed_in(&scene).await);
+    assert_eq!(scene.redeemed(), 1);
+}
+
+#[tokio::test]
+async fn sign_out_before_the_session_was_used_closes_delivery_too() {
+    let scene = Scene::patient().await;
+    let browser = scene.browser();
+    let callback = browser.callback_url(&scene, "/").await;
+    let flow = browser.cookie(&scene, "vestibule-flow").unwrap();
+    assert!(browser.get(&callback).await.sets_session());
+    browser.post(&scene.url("/auth/logout"), "").await;
+    // Even with the browser key of that time.
+    browser.cookies.lock().unwrap().insert((scene.origin.clone(), "vestibule-flow".into()), flow);
+    let page = browser.follow(&scene, &callback).await.unwrap();
+    page.explains("already_used");
+}
+
+#[tokio::test]
+async fn sign_out_ends_what_parallel_callbacks_have_left_behind() {
+    let scene = Scene::patient().await;
+    let browser = scene.browser();
+    browser.get(&scene.url("/auth/oidc/login")).await;
+    let (one, two) = (browser.callback_url(&scene, "/a").await, browser.callback_url(&scene, "/b").await);
+    let third = browser.callback_url(&scene, "/c").await;
+    let flow = browser.cookie(&scene, "vestibule-flow").unwrap();
+    let (first, second) = tokio::join!(browser.get(&one), browser.get(&two));
+    let session = |page: &Page| {
+        let cookies = page.headers.get_all("set-cookie").iter().map(|it| it.to_str().unwrap());
+        let session = cookies.into_iter().find_map(|it| it.strip_prefix("vestibule=")).unwrap();
+        session.split(';').next().unwrap().to_owned()
+    };
+    let sessions = [session(&first), session(&second)];
+    assert_ne!(sessions[0], sessions[1]);
+    // Verified and never fetched: the tab was closed.
+    {
+        scene.provider.hold(Endpoint::Token);
+        tokio::select! {
+            _ = browser.get(&third) => panic!("answered"),
+            () = scene.provider.wait_for(Endpoint::Token, 3) => scene.provider.release(Endpoint::Token),
+        }
+        while scene.count("login_attempts WHERE state = 'verified'").await < 3 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    browser.post(&scene.url("/auth/logout"), "").await;
+    for session in sessions {
+        let thief = scene.browser();
+        thief.cookies.lock().unwrap().insert((scene.origin.clone(), "vestibule".into()), session);
+        assert!(!thief.is_signed_in(&scene).await);
+    }
+    let back = scene.browser();
+    back.cookies.lock().unwrap().insert((scene.origin.clone(), "vestibule-flow".into()), flow);
+    for callback in [one, two, third] {
+        back.follow(&scene, &callback).await.unwrap().explains("already_used");
+    }
+    assert!(!back.is_signed_in(&scene).await);
+}
+
+#[tokio::test]
+async fn sign_out_interrupts_what_another_tab_still_waits_for() {
+    let scene = Scene::patient().await;
+    let browser = scene.browser();
+    browser.get(&scene.url("/auth/oidc/login")).await;
+    let (one, two) = (browser.callback_url(&scene, "/a").await, browser.callback_url(&scene, "/b").await);
+    assert!(browser.get(&one).await.sets_session());
+    let flow = browser.cookie(&scene, "vestibule-flow").unwrap();
+    scene.provider.hold(Endpoint::Token);
+    tokio::select! {
+        _ = browser.get(&two) => panic!("answered"),
+        () = scene.provider.wait_for(Endpoint::Token, 2) => {}
+    }
+    browser.post(&scene.url("/auth/logout"), "").await;
+    scene.provider.release(Endpoint::Token);
+    // As the tab does that had been there before: the answer that it gets last would bring the session back.
+    let back = scene.browser();
+    back.cookies.lock().unwrap().insert((scene.origin.clone(), "vestibule-flow".into()), flow);
+    back.follow(&scene, &two).await.unwrap().explains("interrupted");
+    assert!(!back.is_signed_in(&scene).await);
+    assert_eq!(scene.redeemed(), 2);
+}
