@@ -103,5 +103,7 @@ pub const CLIENT_FORGOTTEN: Duration = Duration::from_secs(10 * 60);
 pub const FLOW_COOKIE: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 
 // --- (provider side: merged from its branch) ---
+/// x
 pub const EXCHANGES_PER_PROVIDER: usize = 128;
+/// x
 pub const EXCHANGE_QUEUE: usize = 2_048;

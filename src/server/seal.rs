@@ -121,6 +121,14 @@ impl Payload {
     }
 }
 
+#[cfg(test)]
+impl Payload {
+    /// What is inside, if it has no version.
+    pub(super) fn as_unmarked(&self) -> Option<&[u8]> {
+        (self.format == Format::Unmarked).then_some(&self.bytes)
+    }
+}
+
 #[expect(clippy::expect_used, reason = "plain structs of ours, written into memory")]
 fn plain(fields: &impl Serialize) -> Vec<u8> {
     postcard::to_allocvec(fields).expect("fields of a sealed value can be written")

@@ -1,9 +1,12 @@
 //! What one client may use up, and that others do not notice it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
-use vestibule::server::demo::{Endpoint, Profile, ProviderConfig, RateLimit};
+use vestibule::server::{
+    demo::{Endpoint, Profile, ProviderConfig, RateLimit},
+    limits,
+};
 
 use crate::support::scene::{Browser, Page, Scene};
 
@@ -16,35 +19,43 @@ async fn forged(browser: &Browser, scene: &Scene, answer: &str, headers: &[(&str
     if page.status.is_redirection() { browser.get_as(&scene.url(page.location()), headers).await } else { page }
 }
 
-#[tokio::test]
-async fn one_visitors_junk_does_not_use_up_the_providers_patience() {
+/// A provider that refuses everybody after some failures, and a program that believes its proxy.
+async fn with_authelias_limit() -> Scene {
     let config = ProviderConfig {
         token_delay: Duration::ZERO,
         rate_limit: Some(RateLimit::authelia()),
         ..ProviderConfig::new(Profile::Authelia)
     };
-    let scene = Scene::configured(config, |settings| {
+    Scene::configured(config, |settings| {
         settings.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()];
         settings.sign_in.patience = Duration::from_secs(20);
     })
-    .await;
+    .await
+}
+
+fn encoded(text: &str) -> String {
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
+#[tokio::test]
+async fn the_junk_of_one_address_does_not_use_up_the_providers_patience() {
+    let scene = with_authelias_limit().await;
     let vandal = scene.browser();
-    vandal.get(&scene.url("/auth/oidc/login")).await;
+    let from = &[("x-forwarded-for", "203.0.113.66")];
+    vandal.get_as(&scene.url("/auth/oidc/login"), from).await;
+    let issuer = encoded(scene.provider.issuer());
+    let began = Instant::now();
     // As fast as possible: side by side, so that none waits for another's failure to be counted.
     let junk = futures_util::future::join_all((0..60).map(async |n| {
-        let start = vandal.get_as(&scene.url("/auth/oidc/login?again=1"), &[("x-forwarded-for", "203.0.113.66")]).await;
-        let location = reqwest::Url::parse(start.location()).unwrap();
-        let state = location.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
-        let issuer: String = url::form_urlencoded::byte_serialize(scene.provider.issuer().as_bytes()).collect();
-        let junk = scene.url(&format!("/auth/oidc/callback?code=junk{n}&iss={issuer}&state={state}"));
-        let page = vandal.get_as(&junk, &[("x-forwarded-for", "203.0.113.66")]).await;
-        let page = vandal.get_as(&scene.url(page.location()), &[("x-forwarded-for", "203.0.113.66")]).await;
-        page.body.contains("too_many_failures")
+        let page = forged(&vandal, &scene, &format!("code=junk{n}&iss={issuer}"), from).await;
+        ["too_many_failures", "code_refused"].into_iter().find(|code| page.says(code)).map(str::to_owned)
     }));
-    let refused = junk.await.into_iter().filter(|refused| *refused).count();
-    assert!(refused >= 45, "{refused}");
-    // What may fail at once and what may fail before the others wait, together.
-    assert!(scene.redeemed() <= 13, "{}", scene.redeemed());
+    let junk = junk.await;
+    assert!(junk.iter().all(Option::is_some), "{junk:?}");
+    // What may fail at once, and one more every few seconds.
+    let every = limits::REFUSAL_EVERY.as_secs();
+    let most = limits::REFUSALS as usize + usize::try_from(began.elapsed().as_secs() / every).unwrap() + 1;
+    assert!(scene.redeemed() <= most, "{} of {most}", scene.redeemed());
     let honest = scene.browser();
     let callback = honest.callback_url(&scene, "/").await;
     let done = honest.get_as(&callback, &[("x-forwarded-for", "198.51.100.1")]).await;
@@ -52,7 +63,71 @@ async fn one_visitors_junk_does_not_use_up_the_providers_patience() {
 }
 
 #[tokio::test]
-async fn one_visitors_junk_fills_the_store_up_to_a_bound_only() {
+async fn a_neighbour_whose_sign_ins_are_refused_slows_down_new_browsers_and_no_known_one() {
+    let scene = with_authelias_limit().await;
+    let known = scene.browser();
+    known.sign_in(&scene).await;
+    known.post(&scene.url("/auth/logout"), "").await;
+    let neighbour = scene.browser();
+    let issuer = encoded(scene.provider.issuer());
+    let every = i64::try_from(limits::REFUSAL_EVERY.as_secs()).unwrap();
+    let mut refused = 0;
+    for n in 0..100 {
+        let page = forged(&neighbour, &scene, &format!("code=junk{n}&iss={issuer}"), &[]).await;
+        if page.says("code_refused") {
+            refused += 1;
+        } else {
+            page.explains("too_many_failures");
+            scene.later(every);
+        }
+        if refused == 10 {
+            break;
+        }
+    }
+    assert_eq!(refused, 10, "slowed down, and never shut out");
+
+    // From the same address, at once, though signed out meanwhile.
+    let callback = known.callback_url(&scene, "/known").await;
+    assert_eq!(known.follow(&scene, &callback).await.unwrap_err(), "/known");
+    assert!(known.is_signed_in(&scene).await);
+
+    let new = scene.browser();
+    let callback = new.callback_url(&scene, "/new").await;
+    let page = new.follow(&scene, &callback).await.unwrap();
+    page.explains("too_many_failures");
+    assert_eq!(page.status, StatusCode::TOO_MANY_REQUESTS);
+    assert!(page.body.contains("http-equiv=\"refresh\""), "it goes on by itself: {}", page.body);
+    let wait: i64 = page.header("retry-after").parse().unwrap();
+    assert!((1..=every + 1).contains(&wait), "{wait}");
+    scene.later(wait);
+    // The page asks again with the same code, which was not sent yet.
+    let again = new.get(&callback).await.location().to_owned();
+    assert_eq!(again, "/new");
+    assert!(new.is_signed_in(&scene).await);
+    let codes = scene.provider.redemptions();
+    assert!(codes.iter().all(|code| code.presented == 1));
+}
+
+#[tokio::test]
+async fn a_known_browser_that_fails_is_slowed_down_itself() {
+    let scene = with_authelias_limit().await;
+    let vandal = scene.browser();
+    vandal.sign_in(&scene).await;
+    let before = scene.redeemed();
+    let issuer = encoded(scene.provider.issuer());
+    for n in 0..30 {
+        vandal.forget(&scene, "vestibule");
+        // A new key each time; it stays the same browser.
+        vandal.post(&scene.url("/auth/logout"), "").await;
+        forged(&vandal, &scene, &format!("code=junk{n}&iss={issuer}"), &[]).await;
+    }
+    assert!(scene.redeemed() - before <= 2 * limits::REFUSALS as usize, "{}", scene.redeemed());
+    let neighbour = scene.browser();
+    neighbour.sign_in(&scene).await;
+}
+
+#[tokio::test]
+async fn junk_fills_the_store_up_to_a_bound_only() {
     let scene = Scene::with(Profile::Standard, |settings| {
         settings.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()];
         settings.sign_in.patience = Duration::from_secs(20);
@@ -61,9 +136,9 @@ async fn one_visitors_junk_fills_the_store_up_to_a_bound_only() {
     let vandal = scene.browser();
     let from = &[("x-forwarded-for", "203.0.113.66")];
     vandal.get_as(&scene.url("/auth/oidc/login"), from).await;
-    let issuer: String = url::form_urlencoded::byte_serialize(scene.provider.issuer().as_bytes()).collect();
-    let most = usize::try_from(vestibule::server::sign_in::visitor::MOST_RECORDED).unwrap();
-    for n in 0..most + 40 {
+    let issuer = encoded(scene.provider.issuer());
+    let began = Instant::now();
+    for n in 0..limits::RECORDS * 2 {
         let (answer, codes): (String, &[&str]) = match n % 4 {
             0 => (format!("error=access_denied&iss={issuer}"), &["access_denied"]),
             1 => (format!("code=x{n}&iss=https%3A%2F%2Fevil.example"), &["issuer_mismatch", "too_many_failures"]),
@@ -71,15 +146,44 @@ async fn one_visitors_junk_fills_the_store_up_to_a_bound_only() {
             _ => (format!("code=x{n}&iss={issuer}"), &["code_refused", "too_many_failures"]),
         };
         let page = forged(&vandal, &scene, &answer, from).await;
-        assert!(codes.iter().any(|code| page.body.contains(*code)), "{answer}: {page:#?}");
+        assert!(codes.iter().any(|code| page.says(code)), "{answer}: {page:#?}");
     }
+    let meanwhile = usize::try_from(began.elapsed().as_secs() / limits::RECORD_EVERY.as_secs()).unwrap() + 1;
     let stored = usize::try_from(scene.count("login_attempts").await).unwrap();
-    assert!(stored <= most, "{stored} documents");
-    assert!(scene.redeemed() <= 5, "{}", scene.redeemed());
-    // Somebody else is not concerned; nor is somebody honest behind the same address kept from an answer.
+    let most = (limits::RECORDS + limits::REFUSALS) as usize + 2 * meanwhile;
+    assert!(stored <= most, "{stored} documents, {most} are allowed");
+    // Nobody else notices it.
     let honest = scene.browser();
     let callback = honest.callback_url(&scene, "/").await;
     assert!(honest.get_as(&callback, &[("x-forwarded-for", "198.51.100.1")]).await.sets_session());
+}
+
+#[tokio::test]
+async fn what_needs_no_provider_waits_for_none() {
+    let scene = Scene::hasty().await;
+    scene.provider.hold(Endpoint::Token);
+    // From one address, and more than may be under way for it.
+    let waiting = futures_util::future::join_all((0..20).map(async |_| {
+        let browser = scene.browser();
+        let callback = browser.callback_url(&scene, "/").await;
+        assert_eq!(browser.get(&callback).await.status, StatusCode::SEE_OTHER);
+        browser
+    }));
+    let waiting = waiting.await;
+    scene.provider.wait_for(Endpoint::Token, limits::REFUSALS as usize).await;
+    let issuer = encoded(scene.provider.issuer());
+    for (answer, code) in [
+        (format!("error=access_denied&iss={issuer}"), "access_denied"),
+        (format!("error=server_error&iss={issuer}"), "provider_error"),
+        ("code=a&code=b".to_owned(), "answer_malformed"),
+        ("code=a&iss=https%3A%2F%2Fevil.example".to_owned(), "issuer_mismatch"),
+    ] {
+        let browser = scene.browser();
+        forged(&browser, &scene, &answer, &[]).await.explains(code);
+    }
+    assert_eq!(scene.redeemed(), limits::REFUSALS as usize);
+    scene.provider.release(Endpoint::Token);
+    drop(waiting);
 }
 
 #[tokio::test]
@@ -107,7 +211,8 @@ async fn starting_costs_the_store_nothing() {
 }
 
 #[tokio::test]
-async fn a_hundred_who_wait_for_one_provider_do_not_keep_others_from_theirs() {
+async fn those_who_wait_for_one_provider_do_not_keep_others_from_theirs() {
+    const PEOPLE: usize = limits::EXCHANGES_PER_PROVIDER + 32;
     let scene = Scene::beside_a_neighbour(|settings| {
         settings.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()];
         settings.sign_in.patience = Duration::from_millis(500);
@@ -115,7 +220,7 @@ async fn a_hundred_who_wait_for_one_provider_do_not_keep_others_from_theirs() {
     })
     .await;
     scene.provider.hold(Endpoint::Token);
-    let people = futures_util::future::join_all((0..100).map(async |n| {
+    let people = futures_util::future::join_all((0..PEOPLE).map(async |n| {
         let person = scene.browser();
         let start = person.get(&scene.url("/auth/oidc/login?provider=op&return_to=/reports")).await;
         let callback = person.get(start.location()).await.location().to_owned();
@@ -124,8 +229,8 @@ async fn a_hundred_who_wait_for_one_provider_do_not_keep_others_from_theirs() {
     }));
     let people = people.await;
     // As many as the provider gets at once; the others wait, and their codes with them.
-    scene.provider.wait_for(Endpoint::Token, 32).await;
-    assert_eq!(scene.redeemed(), 32);
+    scene.provider.wait_for(Endpoint::Token, limits::EXCHANGES_PER_PROVIDER).await;
+    assert_eq!(scene.redeemed(), limits::EXCHANGES_PER_PROVIDER);
 
     let neighbour = scene.browser();
     let start = neighbour.get(&scene.url("/auth/oidc/login?provider=neighbour&return_to=/elsewhere")).await;
@@ -139,7 +244,7 @@ async fn a_hundred_who_wait_for_one_provider_do_not_keep_others_from_theirs() {
     };
     assert_eq!(landed, "/elsewhere");
     assert!(neighbour.is_signed_in(&scene).await);
-    assert_eq!(scene.redeemed(), 32);
+    assert_eq!(scene.redeemed(), limits::EXCHANGES_PER_PROVIDER);
 
     scene.provider.release(Endpoint::Token);
     for (from, page, person) in people {
@@ -152,6 +257,6 @@ async fn a_hundred_who_wait_for_one_provider_do_not_keep_others_from_theirs() {
         }
         assert_eq!(page.location(), "/reports");
     }
-    assert_eq!(scene.redeemed(), 100);
+    assert_eq!(scene.redeemed(), PEOPLE);
     assert!(scene.provider.redemptions().iter().all(|code| code.presented == 1));
 }

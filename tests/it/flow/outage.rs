@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::StatusCode;
 use vestibule::server::demo::{Behaviour, Endpoint, Fault, Rule};
 
-use crate::support::scene::Scene;
+use crate::support::scene::{Scene, query};
 
 #[tokio::test]
 async fn a_restart_between_start_and_callback_loses_nothing() {
@@ -219,4 +219,46 @@ async fn the_login_page_learns_from_a_failed_sign_in_that_the_provider_is_away_a
     while login().await.contains("cannot be reached") {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+}
+
+#[tokio::test]
+async fn a_code_grows_no_younger_by_a_reload() {
+    let scene = with_a_provider_that_has_failed_in_a_row().await;
+    let held = scene.browser();
+    let callback = held.callback_url(&scene, "/reports").await;
+    held.follow(&scene, &callback).await.unwrap().explains("provider_down");
+    scene.provider.behave_well();
+    scene.later(56);
+    // The very address that the provider has sent it to, as after a proxy's error page.
+    let mut asked = 0;
+    let page = loop {
+        let page = held.follow(&scene, &callback).await.unwrap();
+        if !page.says("provider_down") {
+            break page;
+        }
+        asked += 1;
+        assert!(asked < 600, "it never says that the code is too old");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    };
+    page.explains("attempt_expired");
+    assert_eq!(scene.redeemed(), 5, "the sixth code was not sent");
+}
+
+#[tokio::test]
+async fn a_question_while_the_store_is_away_is_answered_and_goes_on_by_itself() {
+    let scene = Scene::hasty().await;
+    let browser = scene.browser();
+    let callback = browser.callback_url(&scene, "/reports").await;
+    assert_eq!(browser.follow(&scene, &callback).await.unwrap_err(), "/reports");
+    assert!(browser.is_signed_in(&scene).await);
+    let question = query(&callback).split('&').find(|pair| pair.starts_with("state=")).unwrap().to_owned();
+    scene.execute("ALTER TABLE login_attempts RENAME TO away").await;
+    let (_, outcome) = browser.ask(&scene, &question).await;
+    assert_eq!(outcome["outcome"], "failed", "not pending without end: {outcome}");
+    let page = browser.get(&scene.url(outcome["location"].as_str().unwrap())).await;
+    page.explains("store_unavailable");
+    assert!(page.body.contains("http-equiv=\"refresh\""), "{}", page.body);
+    scene.execute("ALTER TABLE away RENAME TO login_attempts").await;
+    let page = browser.get(&scene.url(outcome["location"].as_str().unwrap())).await;
+    assert_eq!(page.location(), "/reports");
 }

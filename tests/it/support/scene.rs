@@ -387,6 +387,11 @@ impl Page {
         href.unwrap_or_else(|| panic!("no way on: {}", self.body)).0.replace("&amp;", "&")
     }
 
+    /// Whether it is the explained page with this code.
+    pub fn says(&self, code: &str) -> bool {
+        self.body.contains(&format!("data-code=\"{code}\""))
+    }
+
     /// The explained page with this code.
     #[track_caller]
     pub fn explains(&self, code: &str) {

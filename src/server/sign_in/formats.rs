@@ -1,0 +1,134 @@
+//! What processes of 0.1.0 (November 2026, up to dec42a7) write and read, copied from there: during a rolling update they
+//! open our sealed values and we open theirs (docs/decisions/formats.md).
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use time::macros::datetime;
+
+use super::{
+    authorization_response::{AuthorizationResponse, Received},
+    browser_cookie::Browser,
+    delivery::Delivery,
+    return_to::ReturnTo,
+    state::State,
+};
+use crate::server::{
+    clock::{System, to_millis},
+    ids::{AttemptId, BrowserHash, ProviderId, UserId},
+    seal::Sealed,
+    settings::PublicUrl,
+};
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct OldState {
+    attempt: [u8; 16],
+    provider: String,
+    fingerprint: [u8; 16],
+    return_to: String,
+    started_ms: i64,
+    browser: [u8; 32],
+    first_contact: bool,
+    other_account: bool,
+    restarts: u8,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct OldBrowser {
+    key: [u8; 32],
+    signed_out: Option<i64>,
+    circle: Option<(i64, [u8; 8], u8, u8)>,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+enum OldAnswer {
+    Code { code: String, iss: Option<String> },
+    Error { error: String, iss: Option<String> },
+    Malformed,
+}
+
+/// As an old process opens it: it takes the fields it knows, from the first byte on.
+fn opened_by_old<T: DeserializeOwned>(value: &impl Sealed) -> T {
+    let payload = value.write();
+    postcard::from_bytes(payload.as_unmarked().expect("an old process cannot open a marked payload")).unwrap()
+}
+
+/// As we open what an old process has sealed.
+fn opened_by_us<T: Sealed>(old: &impl Serialize) -> T {
+    T::read(0, &postcard::to_allocvec(old).unwrap()).unwrap()
+}
+
+#[test]
+fn states_go_both_ways() {
+    let started = datetime!(2026-11-26 12:00 UTC);
+    let state = State {
+        attempt: AttemptId::new([1; 16]),
+        provider: ProviderId::new("op"),
+        fingerprint: [2; 16],
+        return_to: ReturnTo::judge(Some("/a?b=c"), &PublicUrl::parse("https://rp.test").unwrap()),
+        started,
+        browser: BrowserHash::from_bytes([3; 32]),
+        first_contact: true,
+        other_account: false,
+        restarts: 4,
+    };
+    let old = OldState {
+        attempt: [1; 16],
+        provider: "op".into(),
+        fingerprint: [2; 16],
+        return_to: "/a?b=c".into(),
+        started_ms: to_millis(started),
+        browser: [3; 32],
+        first_contact: true,
+        other_account: false,
+        restarts: 4,
+    };
+    assert_eq!(opened_by_old::<OldState>(&state), old);
+    assert_eq!(format!("{:?}", opened_by_us::<State>(&old)), format!("{state:?}"));
+}
+
+#[test]
+fn flow_cookies_go_both_ways() {
+    let system = System::real();
+    let page = ReturnTo::default();
+    let mut browser = Browser::signed_out(None, &system);
+    browser.signed_in(&page, system.now(), &system);
+    assert!(browser.device.is_some());
+    let old: OldBrowser = opened_by_old(&browser);
+    assert_eq!(&old.key, browser.key.as_bytes());
+    assert!(old.signed_out.is_some() && old.circle.is_some_and(|(_, at, ..)| at == page.fingerprint()));
+    // The old process does not know the device; all else comes back.
+    assert_eq!(opened_by_us::<Browser>(&old), Browser { device: None, ..browser });
+}
+
+#[test]
+fn responses_go_both_ways() {
+    let came = datetime!(2026-11-26 12:00 UTC);
+    let iss = || Some("https://op.test".to_owned());
+    let received = |response| Received { response, came };
+    for (new, old, back) in [
+        (
+            AuthorizationResponse::Code { code: "c".into(), iss: iss() },
+            OldAnswer::Code { code: "c".into(), iss: iss() },
+            AuthorizationResponse::Code { code: "c".into(), iss: iss() },
+        ),
+        (
+            AuthorizationResponse::Error { error: "e".into(), description: Some("why".into()), iss: None },
+            OldAnswer::Error { error: "e".into(), iss: None },
+            AuthorizationResponse::Error { error: "e".into(), description: None, iss: None },
+        ),
+        (AuthorizationResponse::Malformed, OldAnswer::Malformed, AuthorizationResponse::Malformed),
+    ] {
+        let old = (old, to_millis(came));
+        assert_eq!(opened_by_old::<(OldAnswer, i64)>(&received(new.clone())), old);
+        assert_eq!(opened_by_us::<Received>(&old), received(back));
+        let payload = received(new.clone()).write();
+        assert_eq!(Received::read(0, payload.as_unmarked().unwrap()), Some(received(new)));
+    }
+}
+
+#[test]
+fn deliveries_go_both_ways() {
+    let user = UserId::new("0123456789abcdef01234567");
+    let delivery = opened_by_us::<Delivery>(&user);
+    assert_eq!(delivery.user, user);
+    assert_eq!(opened_by_old::<UserId>(&delivery), user);
+}
