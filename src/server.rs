@@ -16,6 +16,10 @@ pub mod demo;
 pub mod http;
 /// Small types that carry meaning.
 pub mod ids;
+/// Every number that decides behaviour, in one table.
+pub(crate) mod limits;
+/// Foreign text on its way into the log.
+pub(crate) mod log_text;
 /// Everything that can go wrong, in one table.
 pub mod problem;
 /// The provider side: discovery, keys, client. `openidconnect` stays in here.

@@ -121,7 +121,7 @@ impl Keyring {
         let Some(cipher) = self.cipher(purpose, self.current()) else { return Vec::new() };
         let nonce = system.bytes::<NONCE>();
         let aad = self.associated_data(purpose, context);
-        let Ok(secret) = cipher.encrypt(XNonce::from_slice(&nonce), Payload { msg: &plain, aad: &aad }) else {
+        let Ok(secret) = cipher.encrypt(&XNonce::from(nonce), Payload { msg: &plain, aad: &aad }) else {
             return Vec::new();
         };
         let mut sealed = Vec::with_capacity(1 + NONCE + secret.len());
@@ -143,11 +143,11 @@ impl Keyring {
         if *version != VERSION {
             return None;
         }
-        let (nonce, secret) = rest.split_at_checked(NONCE)?;
+        let (nonce, secret) = rest.split_first_chunk::<NONCE>()?;
         let aad = self.associated_data(purpose, context);
         (0..self.keys.len()).map(KeyIndex).find_map(|key| {
             let payload = Payload { msg: secret, aad: &aad };
-            let plain = self.cipher(purpose, key)?.decrypt(XNonce::from_slice(nonce), payload).ok()?;
+            let plain = self.cipher(purpose, key)?.decrypt(&XNonce::from(*nonce), payload).ok()?;
             Some(Opened { value: postcard::from_bytes(&plain).ok()?, key })
         })
     }

@@ -10,7 +10,7 @@ use std::{
 use secrecy::SecretString;
 use time::OffsetDateTime;
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    sync::{OwnedSemaphorePermit, watch},
     time::{Instant, sleep, timeout, timeout_at},
 };
 use tracing::Instrument as _;
@@ -20,9 +20,13 @@ use crate::server::{
     accounts::{self, Admitted},
     attempt::{LEASE, Verdict},
     client_address::ClientAddress,
-    ids::{AttemptId, CodeHash, OwnerToken, ProviderId, UserId},
+    ids::{AttemptId, CodeHash, OwnerToken, UserId},
+    limits::CODE_LIFE,
     problem::Problem,
-    provider::{Held, Pass, Provider, ProviderFault, Redemption, VerifiedClaims},
+    provider::{
+        ExchangePermit, Provider, ProviderFault, QueueTicket, Redemption, VerifiedClaims,
+        circuit_breaker::{Open, Permit},
+    },
     seal::Purpose,
     store::{Attempt, Claimed, NewClaim, StoreError},
     trace::Trace,
@@ -32,14 +36,10 @@ use crate::server::{
 const RENEW_EVERY: Duration = Duration::from_secs(2);
 /// Exchanges that run or wait for their turn, of everybody: each may hold a code of some kilobytes for the deadline.
 const MOST_WAITING: usize = 4_096;
-/// The same, at one provider: one that does not answer must not take the places of the others.
-const MOST_WAITING_AT_A_PROVIDER: usize = 1_024;
 /// The same, of one visitor. Many people may share an address.
 const MOST_WAITING_OF_A_VISITOR: usize = 512;
 /// An exchange that could not be claimed is remembered this long, a little over the longest pause between questions.
 const LINGER: Duration = Duration::from_secs(4);
-/// A code lives about a minute; what cannot be sent by then need not be waited for.
-const CODE_LIFE: Duration = Duration::from_secs(55);
 /// Pauses between tries of a store that does not answer.
 const STORE_PAUSES: [Duration; 3] = [Duration::from_millis(100), Duration::from_millis(400), Duration::from_secs(1)];
 
@@ -68,16 +68,15 @@ pub(super) enum Over {
 }
 
 /// The exchanges of this process.
+#[derive(Default)]
 pub(super) struct Exchanges {
     running: Mutex<HashMap<AttemptId, Running>>,
-    caps: HashMap<ProviderId, Arc<Semaphore>>,
 }
 
 /// An exchange to wait for.
 #[derive(Clone)]
 pub(super) struct Running {
     pub(super) code: CodeHash,
-    provider: ProviderId,
     visitor: ClientAddress,
     pub(super) progress: watch::Receiver<Progress>,
 }
@@ -96,20 +95,16 @@ pub(super) struct Job {
 /// Leave to claim an attempt, for as long as it is held.
 struct Leave {
     _turn: Turn,
-    pass: Option<Pass>,
+    permit: Option<Permit>,
 }
 
 /// A place among the exchanges of the visitor and of the provider.
 struct Turn {
     _visitors: Option<OwnedSemaphorePermit>,
-    _providers: Option<OwnedSemaphorePermit>,
+    _providers: ExchangePermit,
 }
 
 impl Exchanges {
-    pub(super) fn new(caps: HashMap<ProviderId, Arc<Semaphore>>) -> Self {
-        Self { running: Mutex::default(), caps }
-    }
-
     pub(super) fn find(&self, attempt: AttemptId) -> Option<Running> {
         self.lock().get(&attempt).cloned()
     }
@@ -141,18 +136,19 @@ impl SignIn {
         }
         let code = job.answer.code_hash();
         let (sender, progress) = watch::channel(Progress::Unclaimed);
-        let entry = Running { code, provider: job.provider.id().clone(), visitor: job.visitor, progress };
+        let entry = Running { code, visitor: job.visitor, progress };
         // Those that only linger keep nobody out.
         let waiting = || running.values().filter(|other| !matches!(*other.progress.borrow(), Progress::Over(_)));
-        if waiting().count() >= MOST_WAITING
-            || waiting().filter(|other| other.provider == entry.provider).count() >= MOST_WAITING_AT_A_PROVIDER
-            || waiting().filter(|other| other.visitor == entry.visitor).count() >= MOST_WAITING_OF_A_VISITOR
-        {
+        let ticket = job.provider.join_queue().filter(|_| {
+            waiting().count() < MOST_WAITING
+                && waiting().filter(|other| other.visitor == entry.visitor).count() < MOST_WAITING_OF_A_VISITOR
+        });
+        let Some(ticket) = ticket else {
             drop(running);
             Problem::Busy.log_with(&attempt.reference());
             sender.send_replace(Progress::Over(Over::NotClaimed(Problem::Busy, None)));
             return entry;
-        }
+        };
         running.insert(attempt, entry.clone());
         drop(running);
         let listed = Listed { sign_in: self.clone(), attempt };
@@ -160,7 +156,7 @@ impl SignIn {
             "sign_in", reference = %attempt.reference(), provider = %job.provider.id(), visitor = %job.visitor
         );
         let work = async move {
-            let over = listed.sign_in.run(&job, &sender).await;
+            let over = listed.sign_in.run(&job, ticket, &sender).await;
             match &over {
                 Over::Failed(error, _) | Over::NotClaimed(error, _) => error.log("sign-in failed"),
                 Over::Verified(_) => tracing::info!(code = "signed_in", "sign-in verified"),
@@ -180,10 +176,10 @@ impl SignIn {
         entry
     }
 
-    async fn run(&self, job: &Job, progress: &watch::Sender<Progress>) -> Over {
+    async fn run(&self, job: &Job, ticket: QueueTicket, progress: &watch::Sender<Progress>) -> Over {
         let mut trace = Trace::begin();
         let deadline = trace.began() + self.rules.deadline;
-        let leave = match self.leave(job, deadline).await {
+        let leave = match self.leave(job, &ticket, deadline).await {
             Ok(leave) => leave,
             Err((error, retry_at)) => return Over::NotClaimed(error, retry_at),
         };
@@ -201,7 +197,7 @@ impl SignIn {
         };
         let since = Instant::now();
         match patiently(deadline, || self.store.claim(&claim)).await {
-            Ok(Claimed::Ours) => trace.record("claim", since, "ok"),
+            Ok(Claimed::Ours) => trace.record("claim", since, "ok", None),
             Ok(Claimed::Before(attempt)) => return Over::Before(attempt),
             Err(error) => {
                 tracing::error!(code = "store_unavailable", detail = %error, "claim");
@@ -218,17 +214,19 @@ impl SignIn {
 
     /// Leave to claim the attempt: a turn, and where a code is to be sent, the provider's pass and the visitor's credit.
     /// Nothing is consumed while it is waited for.
-    async fn leave(&self, job: &Job, deadline: Instant) -> Result<Leave, Failed> {
+    async fn leave(&self, job: &Job, ticket: &QueueTicket, deadline: Instant) -> Result<Leave, Failed> {
         let by_then = deadline.min(Instant::now() + CODE_LIFE);
         loop {
-            let Ok(turn) = timeout_at(deadline, self.turn(job)).await else { return Err((Problem::Busy, None)) };
+            let Ok(turn) = timeout_at(deadline, self.turn(job, ticket)).await else {
+                return Err((Problem::Busy, None));
+            };
             let now = self.system.now();
             if !self.failures.may_record(job.visitor, now) {
                 // What fails without a code being sent is explained without a record.
                 self.judge(job, deadline).await?;
             }
             if !matches!(job.answer, Answer::Code { .. }) {
-                return Ok(Leave { _turn: turn, pass: None });
+                return Ok(Leave { _turn: turn, permit: None });
             }
             if let Some(until) = self.failures.wait_until(job.visitor, now) {
                 return Err((Problem::TooManyFailures, Some(until)));
@@ -237,14 +235,14 @@ impl SignIn {
             if now > job.came + CODE_LIFE {
                 return Err((Problem::AttemptExpired, None));
             }
-            match job.provider.pass() {
-                Ok(pass) => return Ok(Leave { _turn: turn, pass: Some(pass) }),
+            match job.provider.circuit_permit() {
+                Ok(permit) => return Ok(Leave { _turn: turn, permit: Some(permit) }),
                 // The provider has asked for a moment, and the code lives longer than that.
-                Err(Held { until, asked: true }) if until < by_then => {
+                Err(Open { until, asked: true }) if until < by_then => {
                     drop(turn);
                     tokio::time::sleep_until(until).await;
                 }
-                Err(Held { until, asked }) => {
+                Err(Open { until, asked }) => {
                     let error = if asked { Problem::ProviderBusy } else { Problem::ProviderDown };
                     return Err((error, Some(now + until.saturating_duration_since(Instant::now()))));
                 }
@@ -252,11 +250,9 @@ impl SignIn {
         }
     }
 
-    async fn turn(&self, job: &Job) -> Turn {
+    async fn turn(&self, job: &Job, ticket: &QueueTicket) -> Turn {
         let visitors = self.failures.place(job.visitor).await;
-        let provider = self.exchanges.caps.get(job.provider.id()).cloned();
-        let providers = if let Some(cap) = provider { cap.acquire_owned().await.ok() } else { None };
-        Turn { _visitors: visitors, _providers: providers }
+        Turn { _visitors: visitors, _providers: ticket.exchange_permit().await }
     }
 
     async fn work_and_settle(
@@ -268,7 +264,7 @@ impl SignIn {
         trace: &mut Trace,
     ) -> Over {
         let envelope = &job.received.envelope;
-        let (verdict, over) = match self.work(job, leave.pass, deadline, trace).await {
+        let (verdict, over) = match self.work(job, leave.permit, deadline, trace).await {
             Ok(user) => {
                 let context = envelope.attempt;
                 let delivery = self.keys.seal_bytes(Purpose::Delivery, context.as_bytes(), &user, &self.system);
@@ -298,12 +294,12 @@ impl SignIn {
     async fn work(
         &self,
         job: &Job,
-        pass: Option<Pass>,
+        permit: Option<Permit>,
         deadline: Instant,
         trace: &mut Trace,
     ) -> Result<UserId, Failed> {
         let code = self.judge(job, deadline).await?;
-        let claims = self.verified(job, code, pass, deadline, trace).await?;
+        let claims = self.verified(job, code, permit, deadline, trace).await?;
         let since = Instant::now();
         let discovery_url = job.provider.discovery_url();
         let admit = || accounts::admit(&*self.store, &self.users, &claims, discovery_url, &self.system);
@@ -318,7 +314,7 @@ impl SignIn {
                 Err(Problem::Interrupted)
             }
         };
-        trace.record("user", since, result.as_ref().map_or_else(|error| error.code(), |_| "ok"));
+        trace.record("user", since, result.as_ref().map_or_else(|error| error.code(), |_| "ok"), None);
         result.map_err(|error| (error, None))
     }
 
@@ -343,7 +339,7 @@ impl SignIn {
         &self,
         job: &Job,
         code: &str,
-        pass: Option<Pass>,
+        permit: Option<Permit>,
         deadline: Instant,
         trace: &mut Trace,
     ) -> Result<VerifiedClaims, Failed> {
@@ -359,8 +355,8 @@ impl SignIn {
             Ok(redeemed) => redeemed,
             Err(_) => Err(ProviderFault::Slow("the whole exchange".into())),
         };
-        if let Some(pass) = pass {
-            job.provider.settle(pass, redeemed.as_ref().err());
+        if let Some(permit) = permit {
+            job.provider.report(permit, redeemed.as_ref().err());
         }
         redeemed.map_err(|fault| self.fault(job, &fault))
     }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::{sync::Semaphore, time::Instant};
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use super::{authorize, browser_cookie::Browser, exchange::Exchanges, return_to::ReturnTo, visitor::Failures};
@@ -18,8 +18,6 @@ use crate::server::{
     store::Store,
 };
 
-/// Exchanges that may run at once at one provider, as many as its client has slots.
-const EXCHANGES_PER_PROVIDER: usize = 32;
 /// Automatic restarts of one attempt: each tab of a browser that began without a cookie may need one, and one more for
 /// each time that cookies and answers cross. Two redirects each; a browser follows 20.
 pub(super) const MOST_RESTARTS: u8 = 6;
@@ -126,9 +124,6 @@ impl SignIn {
     /// Ready to sign people in.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let caps =
-            parts.providers.iter().map(|provider| (provider.id().clone(), Semaphore::new(EXCHANGES_PER_PROVIDER)));
-        let exchanges = Exchanges::new(caps.map(|(id, cap)| (id, Arc::new(cap))).collect());
         Self {
             public_url: parts.public_url,
             rules: parts.rules,
@@ -138,7 +133,7 @@ impl SignIn {
             store: parts.store,
             sessions: parts.sessions,
             failures: Failures::new(),
-            exchanges,
+            exchanges: Exchanges::default(),
             tasks: parts.tasks,
             system: parts.system,
         }
