@@ -182,3 +182,34 @@ pub(super) fn why_unreadable(token: &str) -> String {
         None => "its header or a claim cannot be understood".into(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn how_the_person_was_authenticated_comes_from_the_id_token_and_the_rest_from_the_given_claims() {
+        let members = json!({"name": "From the ID token", "groups": ["id"], "sid": "s1", "acr": "phr", "amr": ["otp"]});
+        let token = IdTokenClaims {
+            subject: Subject::new("subject-1").unwrap(),
+            members: members.as_object().unwrap().clone(),
+        };
+        let userinfo = Claims { name: Some("Alice".into()), groups: Some(vec!["a".into()]), ..Claims::default() };
+        let person = token.with(Issuer::new("https://op.example.com"), userinfo.clone());
+        assert_eq!(person.claims(), &userinfo);
+        let Authentication { sid, auth_time, acr, amr } = person.authentication();
+        assert_eq!((sid.as_deref(), acr.as_deref(), *auth_time), (Some("s1"), Some("phr"), None));
+        assert_eq!(amr.as_deref(), Some(["otp".to_owned()].as_slice()));
+    }
+
+    #[test]
+    fn iat_lies_between_the_begin_of_the_attempt_and_now_give_or_take_the_leeway() {
+        let started = OffsetDateTime::UNIX_EPOCH + time::Duration::hours(1);
+        let now = started + time::Duration::minutes(5);
+        let fits = |moment: OffsetDateTime| check_iat(moment.unix_timestamp(), started, now).is_ok();
+        let second = time::Duration::seconds(1);
+        assert!(fits(started - CLOCK_LEEWAY) && fits(now + CLOCK_LEEWAY));
+        assert!(!fits(started - CLOCK_LEEWAY - second) && !fits(now + CLOCK_LEEWAY + second));
+    }
+}

@@ -22,11 +22,13 @@ pub(super) fn client_config(ca_file: Option<&[u8]>) -> Result<ClientConfig, Stri
         add(&mut roots, pem)?;
     }
     // The cryptography is named here rather than installed for the whole process, where a library could be first.
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+    let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|error| causes(&error))?
         .with_root_certificates(roots)
         .with_no_client_auth();
+    // The only protocol that we speak; reqwest sets it only in a configuration of its own.
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
 }
 
