@@ -42,7 +42,8 @@ impl Providers {
     /// Keeps the documents of every provider fresh, each in a task of its own, until the future is dropped.
     pub async fn keep_fresh(&self) {
         let mut tasks = JoinSet::new();
-        for provider in self.iter().cloned() {
+        for provider in self.iter() {
+            let provider = Arc::clone(provider);
             tasks.spawn(async move { provider.keep_fresh().await });
         }
         while let Some(ended) = tasks.join_next().await {
