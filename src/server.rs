@@ -18,6 +18,8 @@ pub mod http;
 pub mod ids;
 /// Every number that decides how the program behaves.
 pub mod limits;
+/// Foreign text on its way into the log.
+pub(crate) mod log_text;
 /// Everything that can go wrong, in one table.
 pub mod problem;
 /// The provider side: discovery, keys, client. `openidconnect` stays in here.

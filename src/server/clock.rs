@@ -1,8 +1,7 @@
 //! Time and randomness come in from outside, so that tests own them.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use rand::RngCore as _;
 use time::OffsetDateTime;
 
 /// Tells the time of day, UTC.
@@ -46,6 +45,12 @@ impl System {
         self.entropy.fill(&mut bytes);
         bytes
     }
+
+    /// `duration`, give or take a fifth, so that many processes do not act at the same moment.
+    pub(crate) fn spread(&self, duration: Duration) -> Duration {
+        let fraction = f64::from(u16::from_be_bytes(self.bytes())) / f64::from(u16::MAX);
+        duration.mul_f64(0.4f64.mul_add(fraction, 0.8))
+    }
 }
 
 /// The operating system's clock.
@@ -62,8 +67,13 @@ impl Clock for RealClock {
 pub struct RealEntropy;
 
 impl Entropy for RealEntropy {
+    #[expect(clippy::disallowed_methods, reason = "the one place that asks the system for randomness")]
     fn fill(&self, bytes: &mut [u8]) {
-        rand::rngs::OsRng.fill_bytes(bytes);
+        if let Err(error) = getrandom::fill(bytes) {
+            // Every key, state and session id would be a guess. A panic would end one request and let the next go on.
+            tracing::error!(%error, "the operating system gives no randomness; the program ends");
+            std::process::abort();
+        }
     }
 }
 

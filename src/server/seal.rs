@@ -199,7 +199,7 @@ impl Keyring {
         let aad = self.associated_data(format, T::PURPOSE, context);
         let payload = chacha20poly1305::aead::Payload { msg: &bytes, aad: &aad };
         let cipher = cipher(&self.current, T::PURPOSE);
-        let ciphertext = cipher.encrypt(XNonce::from_slice(&nonce), payload).expect("a short payload can be encrypted");
+        let ciphertext = cipher.encrypt(&XNonce::from(nonce), payload).expect("a short payload can be encrypted");
         [&[format as u8], &nonce[..], &ciphertext].concat()
     }
 
@@ -208,11 +208,11 @@ impl Keyring {
     pub fn open_bytes<T: Sealed>(&self, context: &[u8], sealed: &[u8]) -> Option<Opened<T>> {
         let (format, rest) = sealed.split_first()?;
         let format = Format::read(*format)?;
-        let (nonce, ciphertext) = rest.split_at_checked(NONCE)?;
+        let (nonce, ciphertext) = rest.split_first_chunk::<NONCE>()?;
         let aad = self.associated_data(format, T::PURPOSE, context);
         let (index, bytes) = self.keys().enumerate().find_map(|(index, key)| {
             let payload = chacha20poly1305::aead::Payload { msg: ciphertext, aad: &aad };
-            let bytes = cipher(key, T::PURPOSE).decrypt(XNonce::from_slice(nonce), payload).ok()?;
+            let bytes = cipher(key, T::PURPOSE).decrypt(&XNonce::from(*nonce), payload).ok()?;
             Some((index, bytes))
         })?;
         let value = match format {

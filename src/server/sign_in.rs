@@ -23,11 +23,11 @@ mod delivery;
 mod exchange;
 /// Which exchanges run here, and how far they are.
 mod exchanges;
+/// The flow with everything it needs.
+mod flow;
 /// What processes of another release write and read.
 #[cfg(test)]
 mod formats;
-/// The flow with everything it needs.
-mod flow;
 /// A callback in a browser that it does not belong to.
 mod other_browser;
 /// What is needed before a code is sent.

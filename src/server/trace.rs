@@ -14,7 +14,7 @@ pub struct Step {
     pub took_ms: u32,
     /// `ok`, or the stable code of what went wrong.
     pub result: String,
-    /// What the other side said: endpoint, status, its own words.
+    /// What else is known about it: the endpoint, the status, what the provider said. One short line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }
@@ -39,7 +39,7 @@ impl Trace {
         self.began
     }
 
-    /// Records a step that began at `since` and ends now.
+    /// Records a step that began at `since` and ends now. `detail` must be safe to log.
     pub fn record(&mut self, name: &str, since: Instant, result: &str, detail: Option<String>) {
         let step = Step {
             name: name.to_owned(),
@@ -68,4 +68,20 @@ impl Trace {
 
 fn millis(duration: std::time::Duration) -> u32 {
     u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_of_older_and_newer_programs_can_be_read() {
+        let old = r#"{"name":"token","after_ms":1,"took_ms":2,"result":"ok"}"#;
+        let step: Step = serde_json::from_str(old).unwrap();
+        assert_eq!(step.detail, None);
+        assert_eq!(serde_json::to_string(&step).unwrap(), old, "an older program reads what it wrote");
+        let newer = r#"{"name":"token","after_ms":1,"took_ms":2,"result":"ok","detail":"a line","more":[1]}"#;
+        let step: Step = serde_json::from_str(newer).unwrap();
+        assert_eq!(step.detail.as_deref(), Some("a line"));
+    }
 }

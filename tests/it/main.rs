@@ -12,6 +12,7 @@ mod faults;
 #[cfg(target_os = "linux")]
 mod flood;
 mod flow;
+mod flow_trace;
 mod provider;
 mod provider_self;
 mod settings;

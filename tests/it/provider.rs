@@ -544,7 +544,7 @@ async fn the_fault_says_which_method_was_refused() {
     let rig = Rig::new().await;
     rig.op.says("/token", [text(401, "application/json", r#"{"error":"invalid_client","error_description":"basic"}"#)]);
     assert!(
-        matches!(rig.redeem().await, Err(ProviderFault::ClientRefused { method: "client_secret_basic", detail }) if detail == "invalid_client: basic")
+        matches!(rig.redeem().await, Err(ProviderFault::ClientRefused { method: "client_secret_basic", detail }) if detail == "status 401, invalid_client: basic")
     );
 }
 

@@ -218,7 +218,7 @@ async fn verifies(op: &RunningProvider, jwt: &str) -> bool {
     }
     let key = RsaPublicKey::new(BigUint::from_bytes_be(&bytes("n")), BigUint::from_bytes_be(&bytes("e"))).unwrap();
     Signature::try_from(signature.as_slice())
-        .is_ok_and(|signature| VerifyingKey::<Sha256>::new(key).verify(input.as_bytes(), &signature).is_ok())
+        .is_ok_and(|signature| VerifyingKey::<rsa::sha2::Sha256>::new(key).verify(input.as_bytes(), &signature).is_ok())
 }
 
 fn edit(of: Document, edit: Edit) -> Rule {

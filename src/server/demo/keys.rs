@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use hkdf::hmac::{Hmac, Mac as _};
+use hkdf::hmac::{Hmac, KeyInit as _, Mac as _};
 use p256::ecdsa::signature::Signer as _;
 use rsa::{
     RsaPrivateKey,
@@ -46,7 +46,7 @@ pub enum PublicKeyForm {
 
 struct RsaKey {
     private: RsaPrivateKey,
-    signer: SigningKey<Sha256>,
+    signer: SigningKey<rsa::sha2::Sha256>,
 }
 
 impl RsaKey {

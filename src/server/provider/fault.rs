@@ -1,12 +1,85 @@
-//! Faults in words: stable codes, and details that are safe to log.
+//! What can go wrong at or with a provider. Every text in here is for the log and the trace, never for the page; what
+//! the provider or the network said is clipped and escaped where the fault is made.
 
-use super::ProviderFault;
+use std::time::Duration;
 
-/// Characters of a detail that are kept.
-const DETAIL: usize = 200;
+use crate::server::log_text::clip;
+
+/// What can go wrong at or with a provider.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ProviderFault {
+    /// No connection, or it broke before the response was complete.
+    #[error("cannot be reached: {0}")]
+    Unreachable(String),
+    /// The TLS handshake failed.
+    #[error("TLS: {0}")]
+    Tls(String),
+    /// No complete response in time.
+    #[error("no complete answer in time: {0}")]
+    Slow(String),
+    /// Status 5xx.
+    #[error("answered {status} at {endpoint}{}", after(said))]
+    ServerError {
+        /// `discovery`, `keys`, `token`, `userinfo`
+        endpoint: &'static str,
+        /// The HTTP status.
+        status: u16,
+        /// The provider's `error` and `error_description`.
+        said: Option<String>,
+    },
+    /// HTML, a wrong content type, a malformed or oversized body, an unexpected status.
+    #[error("unusable answer at {endpoint}: {detail}")]
+    BadAnswer {
+        /// `discovery`, `keys`, `token`, `userinfo`
+        endpoint: &'static str,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// The discovery document is not acceptable (another issuer, an endpoint missing or not https, …).
+    #[error("metadata: {0}")]
+    Metadata(String),
+    /// The key set cannot be used.
+    #[error("keys: {0}")]
+    Keys(String),
+    /// Status 429 that cannot be waited out.
+    #[error("answered 429, {}", wait(retry_after))]
+    Busy {
+        /// `Retry-After`, where it was sent and is at most an hour.
+        retry_after: Option<Duration>,
+    },
+    /// `invalid_grant`: the code was used before, is too old, or is not ours.
+    #[error("refused the code: {0}")]
+    CodeRefused(String),
+    /// `invalid_client` or 401: our client id, secret or authentication method is wrong.
+    #[error("refused the client ({method}): {detail}")]
+    ClientRefused {
+        /// The authentication method, by its registered name.
+        method: &'static str,
+        /// What the provider said.
+        detail: String,
+    },
+    /// Another error of the token endpoint.
+    #[error("refused the token request: {0}")]
+    TokenRefused(String),
+    /// A required member of the token response is missing or invalid.
+    #[error("token response: {0}")]
+    TokenResponse(String),
+    /// The ID token fails a check.
+    #[error("ID token: {0}")]
+    IdToken(String),
+    /// There is no userinfo response to use.
+    #[error("userinfo unavailable: {0}")]
+    UserinfoUnavailable(String),
+    /// The userinfo response fails a check (another subject, …).
+    #[error("userinfo: {0}")]
+    UserinfoInvalid(String),
+    /// `iss` of the authorization response is another issuer, or is missing where it is promised (RFC 9207).
+    #[error("authorization response from another issuer")]
+    IssuerMismatch,
+}
 
 impl ProviderFault {
-    /// The stable code of the fault, as in log, trace and on the page.
+    /// The stable code, as in the log, the trace and on the page.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
@@ -29,8 +102,15 @@ impl ProviderFault {
         }
     }
 
-    /// Whether it says that the provider does not work, rather than what it thinks of a sign-in.
-    pub(super) const fn is_trouble(&self) -> bool {
+    /// One line for the trace of an attempt: the endpoint, the status, and what the provider said about it, as far as
+    /// there were any.
+    #[must_use]
+    pub fn detail(&self) -> String {
+        clip(&self.to_string())
+    }
+
+    /// Whether the provider does not work, rather than refusing this one sign-in.
+    pub(super) const fn is_outage(&self) -> bool {
         matches!(
             self,
             Self::Unreachable(_)
@@ -43,49 +123,34 @@ impl ProviderFault {
     }
 }
 
-/// Foreign text as one short line of printable ASCII: it may end up in a log (ASVS 16.4.1).
-pub(super) fn clip(text: &str) -> String {
-    let mut line = String::with_capacity(text.len().min(DETAIL));
-    for character in text.chars() {
-        let printable = matches!(character, ' '..='~');
-        let width = if printable { 1 } else { character.escape_default().len() };
-        if line.len() + width > DETAIL {
-            break;
-        }
-        if printable {
-            line.push(character);
-        } else {
-            line.extend(character.escape_default());
-        }
-    }
-    line
+fn after(said: &Option<String>) -> String {
+    said.as_ref().map_or_else(String::new, |said| format!(": {said}"))
 }
 
-/// `error` and what caused it, without the URL (which the operator knows, and which may have a query).
-pub(super) fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = String::new();
-    let mut next = Some(error);
-    while let Some(error) = next {
-        let this = error.to_string();
-        if !text.ends_with(&this) {
-            if !text.is_empty() {
-                text.push_str(": ");
-            }
-            text.push_str(&this);
-        }
-        next = error.source();
-    }
-    clip(&text)
+fn wait(retry_after: &Option<Duration>) -> String {
+    retry_after.map_or_else(
+        || "without a usable Retry-After".to_owned(),
+        |wait| format!("to be asked again after {} s", wait.as_secs()),
+    )
 }
 
 #[cfg(test)]
 mod tests {
-    use super::clip;
+    use super::*;
 
     #[test]
-    fn foreign_text_is_one_short_printable_line() {
-        assert_eq!(clip("a\r\nb\u{1b}[31m\u{202e}é"), "a\\r\\nb\\u{1b}[31m\\u{202e}\\u{e9}");
-        assert_eq!(clip(&"x".repeat(1_000_000)).len(), 200);
-        assert!(clip(&"é".repeat(1_000)).len() <= 200);
+    fn a_detail_is_one_short_line_that_names_endpoint_status_and_words() {
+        let server_error = |said| ProviderFault::ServerError { endpoint: "token", status: 503, said };
+        assert_eq!(server_error(None).detail(), "answered 503 at token");
+        assert_eq!(
+            server_error(Some("server_error: try later".into())).detail(),
+            "answered 503 at token: server_error: try later"
+        );
+        let busy =
+            |seconds: Option<u64>| ProviderFault::Busy { retry_after: seconds.map(Duration::from_secs) }.detail();
+        assert_eq!(busy(Some(7)), "answered 429, to be asked again after 7 s");
+        assert_eq!(busy(None), "answered 429, without a usable Retry-After");
+        let long = ProviderFault::TokenRefused(format!("\r\n{}", "x".repeat(10_000))).detail();
+        assert!(long.starts_with("refused the token request: \\r\\nxx") && long.len() == 200, "{long}");
     }
 }

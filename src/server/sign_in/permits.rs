@@ -15,14 +15,17 @@ use super::{
 use crate::server::{
     limits,
     problem::Problem,
-    provider::{ExchangePermit, Held, Pass, Provider, ProviderFault},
+    provider::{
+        ExchangePermit, Provider, ProviderFault,
+        circuit_breaker::{self, Open},
+    },
 };
 
 /// All that is needed to send one code, for as long as it is held.
 pub(super) struct Permits {
     client: rate_limit::Permit,
     _place: ExchangePermit,
-    circuit: Pass,
+    circuit: circuit_breaker::Permit,
 }
 
 impl Permits {
@@ -34,7 +37,7 @@ impl Permits {
             // Every other failure is the operator's or the provider's, and not the client's.
             Some(_) => drop(self.client),
         }
-        provider.settle(self.circuit, fault);
+        provider.report(self.circuit, fault);
     }
 }
 
@@ -66,14 +69,14 @@ impl SignIn {
             if now > job.received.came + limits::CODE_LIFE {
                 return Err(Problem::AttemptExpired.into());
             }
-            match job.provider.pass() {
+            match job.provider.circuit_permit() {
                 Ok(circuit) => return Ok(Permits { client, _place: place, circuit }),
                 // The provider has asked for a moment, and the code lives longer than that.
-                Err(Held { until, asked: true }) if until < deadline.min(code_dies) => {
+                Err(Open { until, asked: true }) if until < deadline.min(code_dies) => {
                     drop((client, place));
                     sleep_until(until).await;
                 }
-                Err(Held { until, asked }) => {
+                Err(Open { until, asked }) => {
                     let problem = if asked { Problem::ProviderBusy } else { Problem::ProviderDown };
                     return Err(Reason::until(problem, now + until.saturating_duration_since(Instant::now())));
                 }

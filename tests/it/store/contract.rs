@@ -118,7 +118,13 @@ fn failed(code: &str) -> Verdict {
 fn steps() -> Vec<Step> {
     vec![
         Step { name: "claim".into(), after_ms: 0, took_ms: 3, result: "ok".into(), detail: None },
-        Step { name: "token".into(), after_ms: 3, took_ms: u32::MAX, result: "provider_slow".into(), detail: None },
+        Step {
+            name: "token".into(),
+            after_ms: 3,
+            took_ms: u32::MAX,
+            result: "provider_slow".into(),
+            detail: Some("token endpoint".into()),
+        },
     ]
 }
 
@@ -764,7 +770,13 @@ async fn hostile_text_is_text(bench: &Bench) {
 
         let claim = NewClaim { provider: ProviderId::new(text), ..claim_of(u8::try_from(number).unwrap(), 1) };
         claimed(store, &claim).await;
-        let steps = [Step { name: text.to_owned(), after_ms: 0, took_ms: 0, result: text.to_owned(), detail: None }];
+        let steps = [Step {
+            name: text.to_owned(),
+            after_ms: 0,
+            took_ms: 0,
+            result: text.to_owned(),
+            detail: Some(text.to_owned()),
+        }];
         assert!(store.settle(claim.id, claim.owner, &failed(text), &steps).await.unwrap());
         let attempt = store.attempt(claim.id).await.unwrap().unwrap();
         assert_eq!(attempt.provider.as_str(), text);

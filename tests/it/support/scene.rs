@@ -421,6 +421,8 @@ impl Default for Browser {
 impl Browser {
     /// With an address of its own, or the system's choice.
     pub fn at(address: Option<IpAddr>) -> Self {
+        // reqwest asks for one, though everything here is plain http.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         #[allow(clippy::disallowed_methods)]
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
@@ -429,7 +431,7 @@ impl Browser {
             // Programs come and go, and a kept connection would remember the one that went.
             .pool_max_idle_per_host(0)
             // Everything here is plain http, and reading the system's roots is slow.
-            .tls_built_in_root_certs(false)
+            .tls_certs_only([])
             .timeout(Duration::from_secs(90))
             .build()
             .unwrap();

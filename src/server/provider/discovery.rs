@@ -3,6 +3,8 @@
 //! Only the members used here are read; the others, and optional ones of the wrong type, are ignored (DI-17), where
 //! `openidconnect::ProviderMetadata` would refuse the document or, for RFC 9207, drop the member.
 
+use std::sync::Arc;
+
 use openidconnect::{
     AuthUrl, EndpointNotSet, EndpointSet, JsonWebKeySet, TokenUrl,
     core::{CoreClient, CoreJwsSigningAlgorithm},
@@ -10,8 +12,19 @@ use openidconnect::{
 };
 use serde_json::{Map, Value};
 
-use super::{ProviderFault, fault::clip, registration::Registration};
-use crate::server::{ids::ProviderId, settings::is_loopback};
+use super::{
+    client_registration::ClientRegistration,
+    fault::ProviderFault,
+    http::{Endpoint, Http},
+    source::{Schedule, Source},
+};
+use crate::server::{
+    clock::System,
+    ids::ProviderId,
+    limits::{DISCOVERY_MAX_AGE, DISCOVERY_REFRESH, DISCOVERY_STALE},
+    log_text::clip,
+    settings::is_loopback,
+};
 
 /// Signature algorithms of ID tokens that we accept, where the provider lists them (docs/decisions/id-token.md).
 const ALGORITHMS: [CoreJwsSigningAlgorithm; 9] = [
@@ -26,9 +39,9 @@ const ALGORITHMS: [CoreJwsSigningAlgorithm; 9] = [
     CoreJwsSigningAlgorithm::EdDsa,
 ];
 
-/// What we send in an authentication request, or what would change its meaning: an authorization endpoint that has it
-/// already would make the request ambiguous.
-const OURS: [&str; 12] = [
+/// Parameters that we send in an authentication request, or that would change its meaning: an authorization endpoint that
+/// has one of them already would make the request ambiguous.
+const RESERVED: [&str; 12] = [
     "response_type",
     "client_id",
     "scope",
@@ -43,6 +56,29 @@ const OURS: [&str; 12] = [
     "request_uri",
 ];
 
+/// Where the document comes from.
+pub(super) struct Discovery {
+    pub(super) http: Arc<Http>,
+    pub(super) url: Url,
+    pub(super) registration: Arc<ClientRegistration>,
+    pub(super) provider: ProviderId,
+    pub(super) system: System,
+}
+
+impl Source for Discovery {
+    type Document = Metadata;
+    const NAME: &'static str = "discovery";
+    const SCHEDULE: Schedule =
+        Schedule { refresh: DISCOVERY_REFRESH, max_age: DISCOVERY_MAX_AGE, stale: DISCOVERY_STALE };
+
+    async fn fetch(&self) -> Result<Metadata, ProviderFault> {
+        let document = self.http.document(Endpoint::Discovery, &self.url, self.system.now()).await?;
+        let metadata = Metadata::check(&document, &self.registration)?;
+        self.registration.authentication.warn_if_not_listed(&document, &self.provider);
+        Ok(metadata)
+    }
+}
+
 /// Makes authentication and token requests.
 pub(super) type Client = CoreClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet>;
 
@@ -53,27 +89,30 @@ pub(super) struct Metadata {
     pub(super) userinfo_endpoint: Option<Url>,
     /// Of ID tokens; never empty.
     pub(super) algorithms: Vec<CoreJwsSigningAlgorithm>,
-    /// Every authorization response carries `iss`.
+    /// Every authorization response carries `iss` (RFC 9207).
     pub(super) promises_iss: bool,
 }
 
 impl Metadata {
     /// Checks `document`.
-    pub(super) fn check(document: &Map<String, Value>, ours: &Registration) -> Result<Self, ProviderFault> {
-        Self::read(document, ours).map_err(|what| ProviderFault::Metadata(clip(&what)))
+    pub(super) fn check(
+        document: &Map<String, Value>,
+        registration: &ClientRegistration,
+    ) -> Result<Self, ProviderFault> {
+        Self::read(document, registration).map_err(|what| ProviderFault::Metadata(clip(&what)))
     }
 
-    fn read(document: &Map<String, Value>, ours: &Registration) -> Result<Self, String> {
+    fn read(document: &Map<String, Value>, registration: &ClientRegistration) -> Result<Self, String> {
         let issuer = text(document, "issuer")?;
-        if issuer != ours.issuer.as_str() {
+        if issuer != registration.issuer.as_str() {
             return Err(format!(
                 "it is of issuer `{issuer}`, settings say `{}`; they must be equal to the last character",
-                ours.issuer.as_str()
+                registration.issuer.as_str()
             ));
         }
-        let endpoint = |member| endpoint(member, text(document, member)?, ours.plain_http);
+        let endpoint = |member| endpoint(member, text(document, member)?, registration.plain_http);
         let authorization = endpoint("authorization_endpoint")?;
-        if let Some((name, _)) = authorization.query_pairs().find(|(name, _)| OURS.contains(&name.as_ref())) {
+        if let Some((name, _)) = authorization.query_pairs().find(|(name, _)| RESERVED.contains(&name.as_ref())) {
             return Err(format!("authorization_endpoint has a parameter `{name}` of its own"));
         }
         let token = endpoint("token_endpoint")?;
@@ -83,12 +122,13 @@ impl Metadata {
             Some(_) => Some(endpoint("userinfo_endpoint")?),
         };
 
-        let client = CoreClient::new(ours.client_id.clone(), ours.issuer.clone(), JsonWebKeySet::default())
-            .set_auth_uri(AuthUrl::from_url(authorization))
-            .set_token_uri(TokenUrl::from_url(token))
-            .set_redirect_uri(ours.redirect_uri.clone())
-            .set_auth_type(ours.auth_type.clone());
-        let client = match &ours.secret {
+        let client =
+            CoreClient::new(registration.client_id.clone(), registration.issuer.clone(), JsonWebKeySet::default())
+                .set_auth_uri(AuthUrl::from_url(authorization))
+                .set_token_uri(TokenUrl::from_url(token))
+                .set_redirect_uri(registration.redirect_uri.clone())
+                .set_auth_type(registration.authentication.auth_type.clone());
+        let client = match &registration.authentication.secret {
             Some(secret) => client.set_client_secret(secret.clone()),
             None => client,
         };
@@ -99,20 +139,6 @@ impl Metadata {
             algorithms: algorithms(document)?,
             promises_iss: document.get("authorization_response_iss_parameter_supported") == Some(&Value::Bool(true)),
         })
-    }
-}
-
-/// Warns where the provider does not list the method with which we authenticate. It may know better than its metadata
-/// (a client's own registration decides, and Authelia lists every method), so this is not a refusal.
-pub(super) fn warn_about_method(document: &Map<String, Value>, ours: &Registration, provider: &ProviderId) {
-    // Absent means client_secret_basic (Discovery 3).
-    let Some(listed) = document.get("token_endpoint_auth_methods_supported").and_then(Value::as_array) else { return };
-    if !listed.iter().any(|method| method == ours.method) {
-        let listed: Vec<_> = listed.iter().filter_map(Value::as_str).collect();
-        tracing::warn!(
-            %provider, code = "client_auth_not_listed", method = ours.method, listed = clip(&listed.join(" ")),
-            "the provider does not list our way to authenticate; set client_auth of this provider to the registered one"
-        );
     }
 }
 

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-use super::fault::clip;
+use crate::server::log_text::clip;
 
 /// Reads `bytes` as one JSON object.
 ///

@@ -1,22 +1,19 @@
 //! What the operator registered at the provider, checked once.
 
-use openidconnect::{AuthType, ClientId, ClientSecret, IssuerUrl, RedirectUrl, Scope, url::Url};
-use secrecy::ExposeSecret as _;
+use openidconnect::{ClientId, IssuerUrl, RedirectUrl, Scope, url::Url};
 use sha2::{Digest as _, Sha256};
 
+use super::client_auth::ClientAuthentication;
 use crate::{
     paths,
-    server::settings::{ClientAuth, ProviderSettings, PublicUrl, is_loopback},
+    server::settings::{ProviderSettings, PublicUrl, is_loopback},
 };
 
-/// Issuer, client and redirect URI: the three that make a registration, with what we send along.
-pub(super) struct Registration {
+/// Issuer, client and redirect URI: the three that make a registration, and what goes with them.
+pub(super) struct ClientRegistration {
     pub(super) issuer: IssuerUrl,
     pub(super) client_id: ClientId,
-    pub(super) secret: Option<ClientSecret>,
-    pub(super) auth_type: AuthType,
-    /// The registered name of the client authentication method (OpenID Connect Core 9).
-    pub(super) method: &'static str,
+    pub(super) authentication: ClientAuthentication,
     pub(super) redirect_uri: RedirectUrl,
     /// Without `openid`, which is always sent.
     pub(super) scopes: Vec<Scope>,
@@ -24,7 +21,7 @@ pub(super) struct Registration {
     pub(super) plain_http: bool,
 }
 
-impl Registration {
+impl ClientRegistration {
     /// # Errors
     /// What is wrong with the settings, beginning with the key.
     pub(super) fn new(settings: &ProviderSettings, public_url: &PublicUrl) -> Result<Self, String> {
@@ -36,17 +33,10 @@ impl Registration {
         }
         let redirect_uri = RedirectUrl::new(public_url.join(paths::OIDC_CALLBACK))
             .map_err(|error| format!("public_url does not make a redirect URI ({error})"))?;
-        let (auth_type, method, secret) = match &settings.client_auth {
-            ClientAuth::Basic(secret) => (AuthType::BasicAuth, "client_secret_basic", Some(secret)),
-            ClientAuth::Post(secret) => (AuthType::RequestBody, "client_secret_post", Some(secret)),
-            ClientAuth::None => (AuthType::RequestBody, "none", None),
-        };
         Ok(Self {
             issuer,
             client_id: ClientId::new(settings.client_id.clone()),
-            secret: secret.map(|secret| ClientSecret::new(secret.expose_secret().to_owned())),
-            auth_type,
-            method,
+            authentication: ClientAuthentication::new(&settings.client_auth),
             redirect_uri,
             scopes: settings.scopes.iter().filter(|scope| *scope != "openid").cloned().map(Scope::new).collect(),
             plain_http,

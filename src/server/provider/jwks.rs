@@ -1,18 +1,48 @@
 //! The provider's signing keys (RFC 7517).
 
+use std::sync::Arc;
+
 use openidconnect::{
     JsonWebKey as _, JsonWebKeyUse,
     core::{CoreJsonWebKeySet, CoreJsonWebKeyType},
 };
 use serde_json::{Map, Value};
 
-use super::ProviderFault;
+use super::{
+    cache::Cache,
+    discovery::Discovery,
+    fault::ProviderFault,
+    http::{Endpoint, Http},
+    source::{Schedule, Source},
+};
+use crate::server::{
+    clock::System,
+    limits::{JWKS_MAX_AGE, JWKS_REFRESH, JWKS_STALE},
+};
+
+/// Where the key set comes from: an endpoint that the discovery document names.
+pub(super) struct Jwks {
+    pub(super) http: Arc<Http>,
+    pub(super) metadata: Arc<Cache<Discovery>>,
+    pub(super) system: System,
+}
+
+impl Source for Jwks {
+    type Document = CoreJsonWebKeySet;
+    const NAME: &'static str = "keys";
+    const SCHEDULE: Schedule = Schedule { refresh: JWKS_REFRESH, max_age: JWKS_MAX_AGE, stale: JWKS_STALE };
+
+    async fn fetch(&self) -> Result<CoreJsonWebKeySet, ProviderFault> {
+        let metadata = self.metadata.get().await?;
+        read(self.http.document(Endpoint::Keys, &metadata.jwks_uri, self.system.now()).await?)
+    }
+}
 
 /// Reads a key set. Entries that are not understood are skipped (RFC 7517 5).
 ///
 /// # Errors
 /// Where no key is left that could verify a signature: such a set never replaces a good one.
-pub(super) fn read(document: Map<String, Value>) -> Result<CoreJsonWebKeySet, ProviderFault> {
+fn read(document: Map<String, Value>) -> Result<CoreJsonWebKeySet, ProviderFault> {
     let set: CoreJsonWebKeySet = serde_json::from_value(Value::Object(document))
         .map_err(|_| ProviderFault::Keys("`keys` is missing or not a list".into()))?;
     let usable = set.keys().iter().any(|key| {

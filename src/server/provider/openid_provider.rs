@@ -1,0 +1,189 @@
+//! One configured OpenID Provider: what is known about it, whether it can be used, and the authorization request.
+
+use std::sync::Arc;
+
+use openidconnect::{
+    AuthenticationFlow, CsrfToken, Nonce, PkceCodeChallenge, PkceCodeVerifier,
+    core::{CoreAuthPrompt, CoreResponseType},
+    url::Url,
+};
+use secrecy::ExposeSecret as _;
+
+use super::{
+    availability::Availability,
+    cache::Cache,
+    capacity::{Capacity, QueueTicket},
+    circuit_breaker::{CircuitBreaker, Open, Permit},
+    client_registration::ClientRegistration,
+    discovery::Discovery,
+    fault::ProviderFault,
+    http::Http,
+    jwks::Jwks,
+    requests::AuthorizationRequest,
+};
+use crate::server::{
+    clock::System,
+    ids::{Issuer, ProviderId},
+    limits::{EXCHANGE_QUEUE, EXCHANGES_PER_PROVIDER},
+    settings::{ProviderSettings, PublicUrl},
+};
+
+/// One configured provider.
+pub struct Provider {
+    id: ProviderId,
+    name: String,
+    pub(super) issuer: Issuer,
+    discovery_url: Url,
+    pub(super) registration: Arc<ClientRegistration>,
+    pub(super) http: Arc<Http>,
+    pub(super) metadata: Arc<Cache<Discovery>>,
+    pub(super) keys: Arc<Cache<Jwks>>,
+    circuit_breaker: Arc<CircuitBreaker>,
+    capacity: Capacity,
+    pub(super) system: System,
+}
+
+impl Provider {
+    pub(super) fn new(settings: ProviderSettings, public_url: &PublicUrl, system: &System) -> Result<Self, String> {
+        let registration = Arc::new(ClientRegistration::new(&settings, public_url)?);
+        let discovery_url = registration.discovery_url()?;
+        let http = Arc::new(http(&settings, &registration)?);
+        let discovery = Discovery {
+            http: Arc::clone(&http),
+            url: discovery_url.clone(),
+            registration: Arc::clone(&registration),
+            provider: settings.id.clone(),
+            system: system.clone(),
+        };
+        let metadata = Cache::new(discovery, settings.id.clone(), system.clone());
+        let jwks = Jwks { http: Arc::clone(&http), metadata: Arc::clone(&metadata), system: system.clone() };
+        let keys = Cache::new(jwks, settings.id.clone(), system.clone());
+        Ok(Self {
+            circuit_breaker: CircuitBreaker::new(settings.id.clone()),
+            capacity: Capacity::new(EXCHANGES_PER_PROVIDER, EXCHANGE_QUEUE),
+            id: settings.id,
+            name: settings.name,
+            issuer: settings.issuer,
+            discovery_url,
+            registration,
+            http,
+            metadata,
+            keys,
+            system: system.clone(),
+        })
+    }
+
+    /// As the operator named it.
+    #[must_use]
+    pub const fn id(&self) -> &ProviderId {
+        &self.id
+    }
+
+    /// As on its button.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its issuer.
+    #[must_use]
+    pub const fn issuer(&self) -> &Issuer {
+        &self.issuer
+    }
+
+    /// `<issuer>/.well-known/openid-configuration` (Discovery 4.1).
+    #[must_use]
+    pub fn discovery_url(&self) -> &str {
+        self.discovery_url.as_str()
+    }
+
+    /// Hash of (issuer, client_id, redirect_uri): a state sealed for other settings does not open for these.
+    #[must_use]
+    pub fn fingerprint(&self) -> [u8; 16] {
+        self.registration.fingerprint()
+    }
+
+    /// Fetches discovery and keys now and keeps them fresh until the future is dropped. Never fails: what cannot be
+    /// fetched is tried again, with growing pauses.
+    pub async fn keep_fresh(&self) {
+        tokio::join!(self.metadata.keep_fresh(), self.keys.keep_fresh());
+    }
+
+    /// Whether a sign-in could begin now, as far as is known without asking.
+    #[must_use]
+    pub fn availability(&self) -> Availability {
+        [self.metadata.availability(), self.keys.availability(), self.circuit_breaker.availability()]
+            .into_iter()
+            .find(|availability| *availability != Availability::Available)
+            .unwrap_or(Availability::Available)
+    }
+
+    /// A place in the queue for an exchange; `None` where so many wait that another would wait for nothing.
+    #[must_use]
+    pub fn join_queue(&self) -> Option<QueueTicket> {
+        self.capacity.join_queue()
+    }
+
+    /// The right to redeem one code.
+    ///
+    /// # Errors
+    /// Several token requests in a row have failed: when to ask again.
+    pub fn circuit_permit(&self) -> Result<Permit, Open> {
+        self.circuit_breaker.permit()
+    }
+
+    /// How a redemption has ended: the circuit breaker and [`availability`](Self::availability) learn from it.
+    pub fn report(&self, permit: Permit, fault: Option<&ProviderFault>) {
+        match fault.filter(|fault| fault.is_outage()) {
+            None => permit.answered(),
+            Some(fault) => {
+                permit.failed(fault, self.system.now());
+                self.metadata.probe();
+            }
+        }
+    }
+
+    /// The URL to send the browser to. Waits for discovery if need be; the caller bounds the wait.
+    ///
+    /// # Errors
+    /// Why discovery failed.
+    pub async fn authorization_url(&self, request: AuthorizationRequest) -> Result<Url, ProviderFault> {
+        let metadata = self.metadata.get().await?;
+        let AuthorizationRequest { state, nonce, verifier, prompt_login } = request;
+        let verifier = PkceCodeVerifier::new(verifier.expose_secret().to_owned());
+        let mut url = metadata
+            .client
+            .authorize_url(
+                AuthenticationFlow::<CoreResponseType>::AuthorizationCode,
+                || CsrfToken::new(state),
+                || Nonce::new(nonce),
+            )
+            .add_scopes(self.registration.scopes.iter().cloned())
+            .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier));
+        if prompt_login {
+            url = url.add_prompt(CoreAuthPrompt::Login);
+        }
+        Ok(url.url().0)
+    }
+
+    /// Checks `iss` of the authorization response (RFC 9207 2.4): equal, byte for byte, where present; present where
+    /// the metadata promises it.
+    ///
+    /// # Errors
+    /// [`ProviderFault::IssuerMismatch`], or why discovery failed.
+    pub async fn check_answer_issuer(&self, iss: Option<&str>) -> Result<(), ProviderFault> {
+        let fits = match iss {
+            Some(iss) => iss == self.issuer.as_str(),
+            None => !self.metadata.get().await?.promises_iss,
+        };
+        if fits { Ok(()) } else { Err(ProviderFault::IssuerMismatch) }
+    }
+}
+
+fn http(settings: &ProviderSettings, registration: &ClientRegistration) -> Result<Http, String> {
+    let Some(path) = &settings.ca_file else { return Http::new(registration.plain_http, None) };
+    let named =
+        |error: String| format!("ca_file `{}`: {error}; name a PEM file with the root certificate", path.display());
+    let pem = std::fs::read(path).map_err(|error| named(error.to_string()))?;
+    Http::new(registration.plain_http, Some(&pem)).map_err(named)
+}
