@@ -104,7 +104,7 @@ impl SignIn {
                     return StartOutcome::SignedIn { return_to: start.return_to, browser, onward };
                 }
                 Ok(Ok(Found::Disabled)) => return failed(Problem::UserDisabled, None),
-                Ok(Ok(Found::Nobody)) => {}
+                Ok(Ok(Found::Nobody | Found::Ended)) => {}
                 // Never "not signed in": the person would be sent round for nothing.
                 Ok(Err(_)) | Err(_) => return failed(Problem::StoreUnavailable, Some(2)),
             }

@@ -17,13 +17,14 @@ use tracing::Instrument as _;
 
 use super::{authorization_response::Answer, browser_cookie::BrowserKey, flow::SignIn, state::Received};
 use crate::server::{
-    accounts::{self, Admitted},
+    accounts::{self, Provisioned},
     attempt::{LEASE, Verdict},
     client_address::ClientAddress,
     ids::{AttemptId, CodeHash, OwnerToken, ProviderId, UserId},
     problem::Problem,
     provider::{Held, Pass, Provider, ProviderFault, Redemption, VerifiedClaims},
     seal::Purpose,
+    session::SessionId,
     store::{Attempt, Claimed, NewClaim, StoreError},
     trace::Trace,
 };
@@ -196,6 +197,7 @@ impl SignIn {
             provider: envelope.provider.clone(),
             browser: envelope.browser,
             code: job.answer.code_hash(),
+            session: SessionId::new(job.received.secrets(&self.keys, &job.browser_key).session_id()).hash(),
             started: envelope.started,
             claimed: self.system.now(),
         };
@@ -306,12 +308,12 @@ impl SignIn {
         let claims = self.verified(job, code, pass, deadline, trace).await?;
         let since = Instant::now();
         let discovery_url = job.provider.discovery_url();
-        let admit = || accounts::admit(&*self.store, &self.users, &claims, discovery_url, &self.system);
-        let result = match patiently(deadline, admit).await {
-            Ok(Admitted::User(user)) => Ok(user.id),
-            Ok(Admitted::NotAllowed) => Err(Problem::NotAllowed),
-            Ok(Admitted::Unknown) => Err(Problem::UserUnknown),
-            Ok(Admitted::Disabled) => Err(Problem::UserDisabled),
+        let provision = || accounts::provision(&*self.store, &self.users, &claims, discovery_url, &self.system);
+        let result = match patiently(deadline, provision).await {
+            Ok(Provisioned::User(user)) => Ok(user.id),
+            Ok(Provisioned::NotAllowed) => Err(Problem::NotAllowed),
+            Ok(Provisioned::Unknown) => Err(Problem::UserUnknown),
+            Ok(Provisioned::Disabled) => Err(Problem::UserDisabled),
             // The code is spent, so asking again would help nobody: the person begins anew.
             Err(error) => {
                 tracing::error!(code = "store_unavailable", detail = %error, "user");

@@ -10,8 +10,8 @@ use super::{
 use crate::server::{
     ids::{Issuer, UserId},
     problem::Problem,
-    session::{Admission, Found, SessionId},
-    store::StoreError,
+    session::{Delivery, Found, NewSession, SessionId},
+    store::{SessionFacts, StoreError},
 };
 
 impl SignIn {
@@ -26,10 +26,10 @@ impl SignIn {
     ) -> Completion {
         let envelope = &received.envelope;
         let session = SessionId::new(received.secrets(&self.keys, &browser.key).session_id());
-        let admission = Admission {
+        let new = NewSession {
             id: session,
             browser: envelope.browser,
-            user,
+            delivery: Delivery { user, facts: SessionFacts::default() },
             issuer,
             provider: envelope.provider.clone(),
             attempt: envelope.attempt,
@@ -37,7 +37,7 @@ impl SignIn {
         // A little over the patience, lest a sign-in that has just succeeded be asked for again.
         let until = tokio::time::Instant::now().max(asking.arrived + self.rules.patience)
             + std::time::Duration::from_millis(100);
-        match timeout_at(until, self.sessions.admit(admission, asking.session)).await {
+        match timeout_at(until, self.sessions.begin(new, asking.session)).await {
             Ok(Ok(true)) => {
                 browser.ended(&envelope.return_to, envelope.started, self.system.now());
                 tracing::info!(code = "delivered", reference = %envelope.attempt.reference(), "delivered");
@@ -82,7 +82,7 @@ impl SignIn {
         Some(match timeout_at(self.look_until(asking), self.sessions.find(session)).await {
             Ok(Ok(Found::SignedIn(_))) => Completion::GoOn(received.envelope.return_to.clone()),
             Ok(Ok(Found::Disabled)) => self.failed(received, state, Problem::UserDisabled, None),
-            Ok(Ok(Found::Nobody)) => return None,
+            Ok(Ok(Found::Nobody | Found::Ended)) => return None,
             Ok(Err(_)) | Err(_) => self.failed(received, state, Problem::StoreUnavailable, None),
         })
     }
