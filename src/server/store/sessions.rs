@@ -105,3 +105,28 @@ pub struct SessionFacts {
     /// By which methods (RFC 8176).
     pub amr: Vec<String>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn facts_are_sealed_and_stored_and_come_back() {
+        let facts = SessionFacts {
+            subject: Subject::new("s-1"),
+            sid: Some("their session".into()),
+            groups: vec!["staff".into()],
+            auth_time: OffsetDateTime::from_unix_timestamp(1_795_428_000).ok(),
+            acr: None,
+            amr: vec!["pwd".into()],
+        };
+        for facts in [facts, SessionFacts::default()] {
+            let sealed = postcard::to_allocvec(&facts).unwrap();
+            assert_eq!(postcard::from_bytes::<SessionFacts>(&sealed).unwrap(), facts);
+            let stored = bson::serialize_to_document(&facts).unwrap();
+            assert_eq!(bson::deserialize_from_document::<SessionFacts>(stored).unwrap(), facts);
+        }
+        let none = bson::deserialize_from_document::<SessionFacts>(bson::Document::new()).unwrap();
+        assert_eq!(none, SessionFacts::default());
+    }
+}

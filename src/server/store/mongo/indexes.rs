@@ -17,8 +17,8 @@ use super::{
 };
 use crate::server::store::{error::StoreError, sessions::REMOVED_AFTER};
 
-/// An index of that name is there, with other options.
-const OTHER_OPTIONS: i32 = 85;
+/// There is an index of that name with other options: `IndexOptionsConflict`, `IndexKeySpecsConflict`.
+const OTHER_OPTIONS: [i32; 2] = [85, 86];
 
 /// How long making one index may take; the server goes on without us.
 const MAKING: Duration = Duration::from_secs(60);
@@ -94,10 +94,10 @@ enum Kind {
     Caseless,
     /// The server removes the document this long after the date.
     Expiry(Duration),
-    /// Among the documents that have the field: the others are not ours. `mend` says what to do about duplicates.
+    /// Among the documents that have the field: the others are not ours. `remedy` says what to do about duplicates.
     Unique {
         among: &'static str,
-        mend: &'static str,
+        remedy: &'static str,
     },
 }
 
@@ -108,11 +108,11 @@ fn wanted() -> [Index; 9] {
         |collection, after| index(collection, "vestibule_expires_at", doc! { "expires_at": 1 }, Kind::Expiry(after));
     let one_person = Kind::Unique {
         among: "issuer",
-        mend: "are one person (same issuer and subject): remove the fields issuer and subject from all but one",
+        remedy: "are one person (same issuer and subject): remove the fields issuer and subject from all but one",
     };
     let one_name = Kind::Unique {
         among: "username_key",
-        mend: "have one name (same username_key): rename all but one, in username and username_key",
+        remedy: "have one name (same username_key): rename all but one, in username and username_key",
     };
     [
         index(USERS, "vestibule_issuer_subject", doc! { "issuer": 1, "subject": 1 }, one_person),
@@ -150,7 +150,7 @@ impl Index {
     async fn create(&self, database: &Database) -> mongodb::error::Result<()> {
         let created = database.collection::<Document>(self.collection).create_index(self.model()).await;
         match (created, &self.kind) {
-            (Err(error), Kind::Expiry(after)) if code(&error) == Some(OTHER_OPTIONS) => {
+            (Err(error), Kind::Expiry(after)) if code(&error).is_some_and(|code| OTHER_OPTIONS.contains(&code)) => {
                 let seconds = i64::try_from(after.as_secs()).unwrap_or(i64::MAX);
                 let index = doc! { "name": self.name, "expireAfterSeconds": seconds };
                 database.run_command(doc! { "collMod": self.collection, "index": index }).await.map(drop)
@@ -171,22 +171,22 @@ impl Index {
             Ok(Err(error)) => return Err(error.into()),
             Err(_) => return Ok(Some(format!("The index {name} on {collection} is still being built."))),
         };
-        if let (Kind::Unique { among, mend }, Some(DUPLICATE_KEY)) = (&self.kind, code(&error)) {
+        if let (Kind::Unique { among, remedy }, Some(DUPLICATE_KEY)) = (&self.kind, code(&error)) {
             let ids = self.duplicates(database, among).await?;
             return Ok(Some(format!(
-                "The unique index {name} on {collection} cannot be made: the documents with _id {ids} {mend}; it is \
-                 then made within a minute."
+                "The unique index {name} on {collection} cannot be created: the documents with _id {ids} {remedy}; it is \
+                 then created within a minute."
             )));
         }
         Ok(Some(format!(
-            "The index {name} on {collection} cannot be made ({}): make it by hand, or mend what the message names; it \
+            "The index {name} on {collection} cannot be created ({}): create it by hand, or fix what the message names; it \
              is tried again every {} seconds.",
             StoreError::from(error),
             IN_THE_WAY.as_secs()
         )))
     }
 
-    /// The ids of one set of duplicates: the next is named once this one is mended.
+    /// The ids of one set of duplicates: the next is named once this one is resolved.
     async fn duplicates(&self, database: &Database, among: &str) -> Result<String, StoreError> {
         let key: Document = self.keys.keys().map(|field| (field.clone(), Bson::from(format!("${field}")))).collect();
         let pipeline = [
@@ -197,7 +197,7 @@ impl Index {
         ];
         let mut cursor = database.collection::<Document>(self.collection).aggregate(pipeline).await?;
         if !cursor.advance().await? {
-            return Ok("(already mended)".into());
+            return Ok("(resolved meanwhile)".into());
         }
         let group = cursor.deserialize_current()?;
         let ids = group.get_array("ids").map(Vec::as_slice).unwrap_or_default();

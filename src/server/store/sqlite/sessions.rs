@@ -16,7 +16,15 @@ use crate::server::{
     },
 };
 
-/// What [`write`] writes.
+/// Named rather than `*`: a newer version that shares the file may add columns while this process runs.
+macro_rules! columns {
+    () => {
+        "id, browser, user_id, issuer, provider, created_at, last_seen_at, expires_at, delivered_by, subject, sid, \
+         \"groups\", auth_time, acr, amr"
+    };
+}
+
+/// What [`insert`] writes.
 fn read(row: &SqliteRow) -> Result<SessionRecord, StoreError> {
     let bytes = |column| row.try_get::<Option<Vec<u8>>, _>(column);
     let text = |column| row.try_get::<String, _>(column);
@@ -49,11 +57,11 @@ async fn insert(executor: impl Executor<'_, Database = Sqlite>, session: &Sessio
     let SessionRecord { id, browser, user, issuer, provider, created, last_seen, expires, delivered_by, facts } =
         session;
     let list = |texts: &[String]| serde_json::to_string(texts).map_err(StoreError::unreadable);
-    let created = sqlx::query(
-        "INSERT INTO login_sessions (id, browser, user_id, issuer, provider, created_at, last_seen_at, expires_at, \
-         delivered_by, subject, sid, \"groups\", auth_time, acr, amr) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
-    )
+    let inserted = sqlx::query(concat!(
+        "INSERT INTO login_sessions (",
+        columns!(),
+        ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"
+    ))
     .bind(key(*id))
     .bind(browser.map(|browser| browser.as_bytes().to_vec()))
     .bind(user.as_str())
@@ -71,7 +79,7 @@ async fn insert(executor: impl Executor<'_, Database = Sqlite>, session: &Sessio
     .bind(list(&facts.amr)?)
     .execute(executor)
     .await?;
-    Ok(created.rows_affected() == 1)
+    Ok(inserted.rows_affected() == 1)
 }
 
 fn key(id: SessionHash) -> Vec<u8> {
@@ -86,7 +94,7 @@ impl SessionStore for SqliteStore {
 
     async fn session(&self, id: SessionHash) -> Result<Option<SessionRecord>, StoreError> {
         bounded(async {
-            let found = sqlx::query("SELECT * FROM login_sessions WHERE id = ?")
+            let found = sqlx::query(concat!("SELECT ", columns!(), " FROM login_sessions WHERE id = ?"))
                 .bind(key(id))
                 .fetch_optional(&self.connections.readers)
                 .await?;
