@@ -44,8 +44,7 @@ fn usable(name: &str) -> String {
 }
 
 fn is_reserved(name: &str) -> bool {
-    let look = look(name);
-    RESERVED.iter().any(|reserved| self::look(reserved) == look)
+    RESERVED.iter().any(|reserved| look(reserved) == look(name))
 }
 
 /// Names that look the same have the same look: the skeleton of Unicode Technical Standard 39, section 4, without regard
@@ -82,12 +81,12 @@ mod tests {
     #[test]
     fn proposals_begin_with_the_preferred_name_and_end_with_one_that_nobody_has() {
         let named = |name: &str| Claims { preferred_username: Some(name.into()), ..Claims::default() };
-        let proposals = |name: &str| super::proposals(&named(name), "0123456789", &System::real());
-        let alice = proposals("alice");
+        let proposed = |name: &str| proposals(&named(name), "0123456789", &System::real());
+        let alice = proposed("alice");
         assert_eq!(alice[..3], ["alice", "alice_2", "alice_3"]);
         assert_eq!(alice.last().map(String::len), Some("alice_01234567".len()));
-        assert_ne!(alice.last(), proposals("alice").last());
-        assert!(proposals(&"x".repeat(100)).iter().all(|name| name.chars().count() <= LONGEST));
+        assert_ne!(alice.last(), proposed("alice").last());
+        assert!(proposed(&"x".repeat(100)).iter().all(|name| name.chars().count() <= LONGEST));
     }
 
     #[test]

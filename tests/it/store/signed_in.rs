@@ -101,16 +101,20 @@ async fn cookies_of_ended_sessions_are_ordinary(bench: &Bench) {
     let later = System { clock: Arc::new(Later), ..System::real() };
     let later = Sessions::new(Arc::clone(&bench.store), SessionRules::default(), later);
     let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
     async {
         assert!(matches!(later.find(SessionId::new([1; 16])).await.unwrap(), Found::Ended), "unknown");
         assert!(matches!(later.find(ID).await.unwrap(), Found::Ended), "unused for eight days");
         assert_eq!(later.sign_out(Some(ID), None).await.unwrap(), None);
     }
-    .with_subscriber(subscriber)
+    .with_subscriber(log.subscriber())
     .await;
     assert_eq!(log.text(), "");
+    // What the lookup by tower-sessions says of the same cookie, and that this test would have seen it.
+    let store = Arc::new(TowerSessionStore::new(Arc::new(later)));
+    let id: Id = ID.expose().parse().unwrap();
+    let session = Session::new(Some(id), store, None);
+    assert_eq!(session.get::<String>("user").with_subscriber(log.subscriber()).await.unwrap(), None);
+    assert!(log.text().contains("possibly suspicious activity"), "{}", log.text());
 }
 
 /// Eight days from now.
@@ -126,6 +130,11 @@ impl Clock for Later {
 struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
+    fn subscriber(&self) -> impl tracing::Subscriber + use<> {
+        let writer = self.clone();
+        tracing_subscriber::fmt().with_writer(move || writer.clone()).finish()
+    }
+
     fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()).unwrap()
     }
