@@ -116,7 +116,7 @@ impl Sessions {
             self.store.close_delivery(attempt).await?;
         }
         if !user.active {
-            self.bury(session).await?;
+            self.expire(session).await?;
             return Ok(Found::Disabled);
         }
         let now = self.system.now();
@@ -209,13 +209,13 @@ impl Sessions {
             self.store.close_delivery(attempt).await?;
         }
         let provider = session.provider.clone();
-        self.bury(session).await?;
+        self.expire(session).await?;
         Ok(Some(provider))
     }
 
     /// Ends a session but leaves its record for the store to remove a minute later: a delivery under way at this
     /// moment finds the id taken, and cannot insert it anew.
-    async fn bury(&self, mut session: SessionRecord) -> Result<(), StoreError> {
+    async fn expire(&self, mut session: SessionRecord) -> Result<(), StoreError> {
         session.expires = session.expires.min(self.system.now());
         session.delivered_by = None;
         self.store.save_session(&session).await.map(drop)
@@ -227,7 +227,7 @@ impl Sessions {
             self.store.close_delivery(attempt).await?;
         }
         if session.user != *next {
-            return self.bury(session).await;
+            return self.expire(session).await;
         }
         session.expires = session.expires.min(self.system.now() + FORMER_SESSION);
         self.store.save_session(&session).await.map(drop)

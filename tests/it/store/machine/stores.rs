@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use time::{OffsetDateTime, macros::datetime};
+use time::OffsetDateTime;
 use vestibule::server::{
     attempt::{AttemptState, LEASE, May, Phase, Transition, Verdict},
     clock::System,
@@ -42,9 +42,6 @@ pub(super) fn claim(owner: OwnerToken, other: bool) -> NewClaim {
     }
 }
 
-/// When the fixed world begins; delivery is judged by its clock.
-pub(super) const BEGIN: OffsetDateTime = datetime!(2026-11-24 12:00 UTC);
-
 /// What the stores do for an attempt, as far as this test goes.
 pub(super) trait Attempts {
     async fn claim(&mut self, claim: &NewClaim) -> Option<Attempt>;
@@ -53,16 +50,25 @@ pub(super) trait Attempts {
     async fn lapse(&mut self);
     /// Accounts that there are after this person has signed in.
     async fn sign_in(&mut self) -> u64;
+    /// When it was verified, if it was; delivery is bounded from here.
+    fn begin(&self) -> OffsetDateTime;
     /// Begins the session; answers whether it is new.
     async fn begin_session(&mut self) -> bool;
 }
 
 /// The rules themselves, as a store.
-#[derive(Default)]
 pub(super) struct Rules {
+    begin: OffsetDateTime,
     record: Option<Record>,
     user: bool,
+    /// Whether the session's id is taken: it has begun, or must not begin any more.
     session: bool,
+}
+
+impl Rules {
+    pub(super) fn new() -> Self {
+        Self { begin: System::real().now(), record: None, user: false, session: false }
+    }
 }
 
 pub(super) struct Record {
@@ -100,7 +106,7 @@ impl Attempts for Rules {
         let state = match record.phase {
             Phase::Running => AttemptState::Running { stale: record.lapsed },
             Phase::Verified => {
-                AttemptState::Verified { at: BEGIN, delivery: record.delivery.then(|| DELIVERY.to_vec()) }
+                AttemptState::Verified { at: self.begin, delivery: record.delivery.then(|| DELIVERY.to_vec()) }
             }
             Phase::Failed => AttemptState::Failed { code: "code_refused".into(), retry_at: None },
             Phase::Interrupted => AttemptState::Interrupted,
@@ -119,6 +125,10 @@ impl Attempts for Rules {
 
     async fn make(&mut self, transition: Transition, owner: OwnerToken) -> bool {
         let Some(record) = &mut self.record else { return false };
+        if transition == Transition::Withdraw && record.phase == Phase::Verified {
+            record.delivery = false;
+            self.session = true;
+        }
         let allowed = match transition.may() {
             May::Owner => record.owner == owner,
             May::AnybodyAfterLease => record.lapsed,
@@ -142,6 +152,10 @@ impl Attempts for Rules {
     async fn sign_in(&mut self) -> u64 {
         self.user = true;
         1
+    }
+
+    fn begin(&self) -> OffsetDateTime {
+        self.begin
     }
 
     async fn begin_session(&mut self) -> bool {
@@ -191,7 +205,7 @@ impl Attempts for Real<'_> {
             // Neither says whether it has changed anything: settling is idempotent, and so is closing.
             Transition::Verify | Transition::Fail => {
                 let verdict = if transition == Transition::Verify {
-                    Verdict::Verified { at: BEGIN, delivery: DELIVERY.to_vec() }
+                    Verdict::Verified { at: self.rules.begin, delivery: DELIVERY.to_vec() }
                 } else {
                     Verdict::Failed { code: "code_refused".into(), retry_at: None }
                 };
@@ -230,6 +244,10 @@ impl Attempts for Real<'_> {
             assert!(matches!(self.store().create_user(&user).await.unwrap(), Created::New(_)));
         }
         self.bench.raw.count_users().await
+    }
+
+    fn begin(&self) -> OffsetDateTime {
+        self.rules.begin
     }
 
     async fn begin_session(&mut self) -> bool {
