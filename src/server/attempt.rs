@@ -10,7 +10,7 @@
 //! ```
 //!
 //! The stores carry out each transition in one atomic operation, from and to the phases that stand here.
-//! `tests/attempt.rs` drives random interleavings of callbacks, questions, crashes, sign-outs and time over this module
+//! `tests/it/store/machine.rs` drives random interleavings of callbacks, questions, crashes, sign-outs and time over this module
 //! and over both stores.
 
 use time::OffsetDateTime;

@@ -21,6 +21,8 @@ use super::{
     store::Role,
 };
 
+pub use super::store::Database;
+
 mod schema;
 mod secrets;
 mod source;
@@ -185,23 +187,6 @@ pub fn is_loopback(url: &Url) -> bool {
         Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
         None => false,
     }
-}
-
-/// Where things are kept.
-#[derive(Debug)]
-pub enum Database {
-    /// `sqlite://path`, relative to the working directory.
-    Sqlite {
-        /// The file.
-        path: PathBuf,
-    },
-    /// `mongodb://…/name` or `mongodb+srv://…/name`.
-    Mongo {
-        /// The connection string (it may carry a password).
-        uri: SecretString,
-        /// The database's name.
-        name: String,
-    },
 }
 
 /// One `[[provider]]`.

@@ -1,4 +1,20 @@
-//! Both stores: one contract, and the attempt as a state machine over both.
+//! Both stores: one contract for each aggregate, and the attempt as a state machine over both.
 
-mod attempt;
-mod contract;
+/// What both stores do, whatever they store.
+mod aggregates;
+/// The contract of attempts.
+mod attempts;
+/// What the tests begin with.
+mod fixtures;
+/// The attempt as a state machine.
+mod machine;
+/// MongoDB alone.
+mod mongo;
+/// Sessions as the program uses them.
+mod sessions;
+/// Sign-in to sign-out, over both stores.
+mod signed_in;
+/// SQLite alone.
+mod sqlite;
+/// The contract of users.
+mod users;

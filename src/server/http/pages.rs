@@ -267,7 +267,7 @@ pub async fn login(visit: Visit, RawQuery(query): RawQuery) -> Response {
     // A store that cannot tell is no reason to hide the login page.
     let account = match visit.who().await {
         Ok(Found::SignedIn(person)) => Some(shown_name(&person)),
-        Ok(Found::Nobody | Found::Disabled) | Err(_) => None,
+        Ok(Found::Nobody | Found::Ended | Found::Disabled) | Err(_) => None,
     };
     let choices: Vec<_> = visit
         .app
@@ -417,7 +417,7 @@ pub async fn account(visit: Visit) -> Response {
             visit.page(StatusCode::OK, html)
         }
         Ok(Found::Disabled) => visit.disabled(),
-        Ok(Found::Nobody) => see_other(&format!("{}?return_to={}", paths::LOGIN, paths::ACCOUNT)),
+        Ok(Found::Nobody | Found::Ended) => see_other(&format!("{}?return_to={}", paths::LOGIN, paths::ACCOUNT)),
         Err(error) => visit.store_unavailable(&error, paths::ACCOUNT),
     }
 }

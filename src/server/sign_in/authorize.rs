@@ -112,7 +112,7 @@ impl SignIn {
                     return Ok(StartOutcome::SignedIn { return_to, browser, onward });
                 }
                 Ok(Ok(Found::Disabled)) => return Err(Problem::UserDisabled),
-                Ok(Ok(Found::Nobody)) => {}
+                Ok(Ok(Found::Nobody | Found::Ended)) => {}
                 // Never "not signed in": the person would be sent round for nothing.
                 Ok(Err(_)) | Err(_) => return Err(Problem::StoreUnavailable),
             }

@@ -15,7 +15,7 @@ use tracing::Instrument as _;
 use super::{
     authorization_response::{AuthorizationResponse, Received, problem_of},
     browser_cookie::BrowserKey,
-    delivery::Delivery,
+    delivery,
     exchanges::{Exchange, Outcome, Progress, Reason},
     flow::SignIn,
     permits::Permits,
@@ -23,12 +23,13 @@ use super::{
     state::OpenedState,
 };
 use crate::server::{
-    accounts::{self, Admitted},
+    accounts::{self, Provisioned},
     attempt::Verdict,
     ids::{AttemptId, OwnerToken},
     limits,
     problem::Problem,
     provider::{Provider, ProviderFault, Redemption, VerifiedClaims},
+    session::Delivery,
     store::{Claimed, NewClaim, StoreError},
     trace::Trace,
 };
@@ -180,6 +181,7 @@ impl SignIn {
             provider: state.provider.clone(),
             browser: state.browser,
             code: job.received.response.code_hash(),
+            session: job.state.secrets(&self.keys, &job.browser_key).session_id().hash(),
             started: state.started,
             claimed: self.system.now(),
         }
@@ -220,12 +222,12 @@ impl SignIn {
     ) -> Result<Delivery, Reason> {
         let since = Instant::now();
         let discovery_url = job.provider.discovery_url();
-        let admit = || accounts::admit(&*self.store, &self.users, claims, discovery_url, &self.system);
-        let result: Result<_, Reason> = match patiently(deadline, admit).await {
-            Ok(Admitted::User(user)) => Ok(Delivery { user: user.id }),
-            Ok(Admitted::NotAllowed) => Err(Problem::NotAllowed.into()),
-            Ok(Admitted::Unknown) => Err(Problem::UserUnknown.into()),
-            Ok(Admitted::Disabled) => Err(Problem::UserDisabled.into()),
+        let provision = || accounts::provision(&*self.store, &self.users, claims, discovery_url, &self.system);
+        let result: Result<_, Reason> = match patiently(deadline, provision).await {
+            Ok(Provisioned::User(user)) => Ok(Delivery { user: user.id, facts: delivery::facts(claims) }),
+            Ok(Provisioned::NotAllowed) => Err(Problem::NotAllowed.into()),
+            Ok(Provisioned::Unknown) => Err(Problem::UserUnknown.into()),
+            Ok(Provisioned::Disabled) => Err(Problem::UserDisabled.into()),
             // The code is spent, so asking again would help nobody: the person begins anew.
             Err(error) => Err(Reason::of_store(&error, Problem::Interrupted)),
         };
@@ -245,7 +247,7 @@ impl SignIn {
     ) -> Outcome {
         let (verdict, outcome) = match ended {
             Ok(delivery) => {
-                let sealed = delivery.seal(claim.id, &self.keys, &self.system);
+                let sealed = self.keys.seal_bytes(claim.id.as_bytes(), &delivery, &self.system);
                 (Verdict::Verified { at: self.system.now(), delivery: sealed }, Outcome::Verified(delivery))
             }
             Err(reason) => {

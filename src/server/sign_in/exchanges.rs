@@ -8,10 +8,10 @@ use std::{
 use time::OffsetDateTime;
 use tokio::sync::watch;
 
-use super::delivery::Delivery;
 use crate::server::{
     ids::{AttemptId, CodeHash},
     problem::Problem,
+    session::Delivery,
     store::{Attempt, StoreError},
 };
 

@@ -7,7 +7,6 @@ use time::macros::datetime;
 use super::{
     authorization_response::{AuthorizationResponse, Received},
     browser_cookie::Browser,
-    delivery::Delivery,
     return_to::ReturnTo,
     state::State,
 };
@@ -15,6 +14,7 @@ use crate::server::{
     clock::{System, to_millis},
     ids::{AttemptId, BrowserHash, ProviderId, UserId},
     seal::Sealed,
+    session::Delivery,
     settings::PublicUrl,
 };
 

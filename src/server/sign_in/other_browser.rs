@@ -64,7 +64,7 @@ impl SignIn {
             match timeout_at(until, self.sessions.find(session)).await {
                 Ok(Ok(Found::SignedIn(_))) => return Ok(Completion::GoOn(state.return_to.clone())),
                 Ok(Ok(Found::Disabled)) => return Err(Problem::UserDisabled),
-                Ok(Ok(Found::Nobody)) => {}
+                Ok(Ok(Found::Nobody | Found::Ended)) => {}
                 Ok(Err(_)) | Err(_) => return Err(Problem::StoreUnavailable),
             }
         }

@@ -8,6 +8,7 @@ use super::browser_cookie::BrowserKey;
 use crate::server::{
     ids::AttemptId,
     seal::{Derived, KeyIndex, Keyring},
+    session::SessionId,
 };
 
 /// The secrets of one attempt: nobody has them who lacks the key that sealed its state, or the browser's own key.
@@ -37,10 +38,10 @@ impl Secrets<'_> {
 
     /// The id of the session this attempt delivers, however often: 128 bits.
     #[must_use]
-    pub fn session_id(&self) -> [u8; 16] {
+    pub fn session_id(&self) -> SessionId {
         let mut id = [0; 16];
         id.iter_mut().zip(self.derive(Derived::SessionId)).for_each(|(to, from)| *to = from);
-        id
+        SessionId::new(id)
     }
 
     fn derive(&self, what: Derived) -> [u8; 32] {

@@ -4,7 +4,6 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{
     callback_query::CallbackQuery,
-    delivery::Delivery,
     exchanges::Reason,
     flow::{Completion, SignIn},
     status::Callback,
@@ -12,7 +11,7 @@ use super::{
 use crate::server::{
     limits,
     problem::Problem,
-    session::{Admission, Found, SessionId},
+    session::{Delivery, Found, NewSession, SessionId},
     store::StoreError,
 };
 
@@ -32,11 +31,11 @@ impl SignIn {
 
     async fn deliver_once(&self, callback: &Callback, delivery: Delivery) -> Completion {
         let state = &callback.state.state;
-        let session = SessionId::new(callback.state.secrets(&self.keys, &callback.browser.key).session_id());
-        let admission = Admission {
+        let session = callback.state.secrets(&self.keys, &callback.browser.key).session_id();
+        let new = NewSession {
             id: session,
             browser: state.browser,
-            user: delivery.user,
+            delivery,
             issuer: callback.provider.issuer().clone(),
             provider: state.provider.clone(),
             attempt: state.attempt,
@@ -44,7 +43,7 @@ impl SignIn {
         let question = CallbackQuery::question(callback.state.text());
         let until = Instant::now().max(callback.request.arrived + self.rules.patience) + limits::DELIVERY_GRACE;
         let reference = state.attempt.reference();
-        match timeout_at(until, self.sessions.admit(admission, callback.request.session)).await {
+        match timeout_at(until, self.sessions.begin(new, callback.request.session)).await {
             Ok(Ok(true)) => {
                 let mut browser = callback.browser.clone();
                 browser.signed_in(&state.return_to, state.started, &self.system);
@@ -72,7 +71,7 @@ impl SignIn {
             Some(session) => match timeout_at(self.look_until(callback), self.sessions.find(session)).await {
                 Ok(Ok(Found::SignedIn(_))) => return Completion::GoOn(callback.state.state.return_to.clone()),
                 Ok(Ok(Found::Disabled)) => Problem::UserDisabled,
-                Ok(Ok(Found::Nobody)) => problem,
+                Ok(Ok(Found::Nobody | Found::Ended)) => problem,
                 Ok(Err(_)) | Err(_) => Problem::StoreUnavailable,
             },
         };

@@ -10,7 +10,6 @@ use super::{
     authorize::Start,
     browser_cookie::Browser,
     callback_query::{CallbackQuery, Carried},
-    delivery::Delivery,
     exchanges::{Exchange, Outcome, Progress, Reason},
     flow::{Completion, Failure, RequestContext, SignIn},
     state::OpenedState,
@@ -21,6 +20,7 @@ use crate::server::{
     limits,
     problem::Problem,
     provider::Provider,
+    session::Delivery,
     store::{Attempt, StoreError},
 };
 
@@ -173,8 +173,10 @@ impl SignIn {
                 let problem = Problem::from_code(code).unwrap_or(Problem::Interrupted);
                 Status::Failed(Reason { retry_at, ..problem.into() })
             }
-            Next::Deliver(sealed) => Delivery::open(sealed, attempt.id, &self.keys)
-                .map_or(Status::Over(Problem::AlreadyUsed), Status::Verified),
+            Next::Deliver(sealed) => {
+                let opened = self.keys.open_bytes::<Delivery>(attempt.id.as_bytes(), sealed);
+                opened.map_or(Status::Over(Problem::AlreadyUsed), |opened| Status::Verified(opened.value))
+            }
             Next::Close => {
                 // It is past its time whether or not that is written down.
                 let _ = timeout_at(until, self.store.close_delivery(attempt.id)).await;

@@ -1,18 +1,27 @@
 //! Collection `login_attempts`: `_id` is the attempt id.
 
+use async_trait::async_trait;
 use bson::{Binary, Bson, DateTime, Document, doc};
 use mongodb::{Collection, Database, options::ReturnDocument};
 use serde::Deserialize;
+use time::OffsetDateTime;
 
-use super::{binary, date, is_duplicate, moment};
+use super::{
+    collections::{ATTEMPTS, binary, date, moment},
+    connection::is_duplicate,
+    store::MongoStore,
+};
 use crate::server::{
     attempt::{KEPT, LEASE, Phase, Transition, Verdict},
-    ids::{AttemptId, BrowserHash, CodeHash, OwnerToken, ProviderId, Reference},
-    store::{Attempt, Claimed, NewClaim, ROUNDS, Standing, StoreError, array},
+    ids::{AttemptId, BrowserHash, CodeHash, OwnerToken, ProviderId, Reference, SessionHash},
+    store::{
+        attempts::{Attempt, AttemptStore, Claimed, NewClaim, StoredState},
+        bounds::{ROUNDS, bounded},
+        encoding::array,
+        error::StoreError,
+    },
     trace::Step,
 };
-
-pub(super) const COLLECTION: &str = "login_attempts";
 
 /// Fields as stored, and two that the server computes by its own clock when asked.
 #[derive(Deserialize)]
@@ -46,7 +55,7 @@ impl TryFrom<AttemptDocument> for Attempt {
             code: CodeHash::from_bytes(array(&document.code.bytes)?),
             started: moment(document.started_at)?,
             claimed: moment(document.claimed_at)?,
-            state: Standing {
+            state: StoredState {
                 state: document.state,
                 stale: document.stale,
                 verified_at: document.verified_at.map(moment).transpose()?,
@@ -61,7 +70,7 @@ impl TryFrom<AttemptDocument> for Attempt {
 }
 
 fn attempts(database: &Database) -> Collection<Document> {
-    database.collection(COLLECTION)
+    database.collection(ATTEMPTS)
 }
 
 fn key(id: AttemptId) -> Binary {
@@ -80,52 +89,10 @@ fn stale() -> Bson {
     doc! { "$gt": [{ "$subtract": [{ "$toLong": "$$NOW" }, { "$toLong": "$lease" }] }, lease] }.into()
 }
 
-/// Inserts, or finds the same owner's running claim. An update with upsert because only an update can write the
-/// server's time; whoever comes second is refused by the unique `_id`.
-pub(super) async fn claim(database: Database, claim: &NewClaim) -> Result<Claimed, StoreError> {
-    let insert = doc! {
-        "$setOnInsert": {
-            "reference": claim.id.reference().as_str(),
-            "provider": claim.provider.as_str(),
-            "browser": binary(claim.browser.as_bytes()),
-            "code": binary(claim.code.as_bytes()),
-            "started_at": date(claim.started),
-            "claimed_at": date(claim.claimed),
-            "steps": [],
-            "expires_at": date(claim.claimed + KEPT),
-        },
-        "$currentDate": { "lease": true },
-    };
-    for _ in 0..ROUNDS {
-        match attempts(&database)
-            .update_one(owned(claim.id, claim.owner, Phase::CLAIMED), insert.clone())
-            .upsert(true)
-            .await
-        {
-            Ok(_) => return Ok(Claimed::Ours),
-            Err(error) if is_duplicate(&error) => {}
-            Err(error) => return Err(error.into()),
-        }
-        if let Some(before) = find(&database, doc! { "_id": key(claim.id) }).await? {
-            return Ok(Claimed::Before(Box::new(before.try_into()?)));
-        }
-        // It expired between the two: the claim is free again.
-    }
-    Err(StoreError::contended())
-}
-
-pub(super) async fn by_id(database: Database, id: AttemptId) -> Result<Option<Attempt>, StoreError> {
-    kept(find(&database, doc! { "_id": key(id) }).await?)
-}
-
-pub(super) async fn by_reference(database: Database, reference: &Reference) -> Result<Option<Attempt>, StoreError> {
-    kept(find(&database, doc! { "reference": reference.as_str() }).await?)
-}
-
+/// The newest attempt that matches. (References are short: of two attempts that share one, the later is meant.)
 async fn find(database: &Database, filter: Document) -> Result<Option<AttemptDocument>, StoreError> {
     let pipeline = [
         doc! { "$match": filter },
-        // References are short: of two attempts that share one, the later is meant.
         doc! { "$sort": { "claimed_at": -1 } },
         doc! { "$limit": 1 },
         doc! { "$set": {
@@ -138,23 +105,30 @@ async fn find(database: &Database, filter: Document) -> Result<Option<AttemptDoc
 }
 
 /// The server removes what has expired about once a minute; until then we do not see it.
-fn kept(found: Option<AttemptDocument>) -> Result<Option<Attempt>, StoreError> {
+fn unexpired(found: Option<AttemptDocument>) -> Result<Option<Attempt>, StoreError> {
     found.filter(|document| !document.expired).map(Attempt::try_from).transpose()
 }
 
-pub(super) async fn renew(database: Database, id: AttemptId, owner: OwnerToken) -> Result<bool, StoreError> {
-    let running = owned(id, owner, Transition::Renew.from());
-    let renewed = attempts(&database).update_one(running, doc! { "$currentDate": { "lease": true } }).await?;
-    Ok(renewed.matched_count == 1)
+/// What a claim writes where there is no such attempt yet.
+fn inserted(claim: &NewClaim) -> Document {
+    doc! {
+        "$setOnInsert": {
+            "reference": claim.id.reference().as_str(),
+            "provider": claim.provider.as_str(),
+            "browser": binary(claim.browser.as_bytes()),
+            "code": binary(claim.code.as_bytes()),
+            "session": binary(claim.session.as_bytes()),
+            "started_at": date(claim.started),
+            "claimed_at": date(claim.claimed),
+            "steps": [],
+            "expires_at": date(claim.claimed + KEPT),
+        },
+        "$currentDate": { "lease": true },
+    }
 }
 
-pub(super) async fn settle(
-    database: Database,
-    id: AttemptId,
-    owner: OwnerToken,
-    verdict: &Verdict,
-    steps: &[Step],
-) -> Result<bool, StoreError> {
+/// What a verdict writes.
+fn settled(verdict: &Verdict, steps: &[Step]) -> Result<Document, StoreError> {
     let steps = bson::serialize_to_bson(steps).map_err(StoreError::unreadable)?;
     let mut set = doc! { "state": verdict.transition().to().as_str(), "steps": steps };
     match verdict {
@@ -166,27 +140,89 @@ pub(super) async fn settle(
             set.extend(retry_at.map(|at| ("retry_at".to_owned(), date(at).into())));
         }
     }
-    let transition = verdict.transition();
-    let running = owned(id, owner, transition.from());
-    if attempts(&database).update_one(running, doc! { "$set": set }).await?.matched_count == 1 {
-        return Ok(true);
+    Ok(doc! { "$set": set })
+}
+
+#[async_trait]
+impl AttemptStore for MongoStore {
+    /// An update with upsert because only an update can write the server's time; whoever comes second is refused by
+    /// the unique `_id`.
+    async fn claim(&self, claim: &NewClaim) -> Result<Claimed, StoreError> {
+        bounded(async {
+            let database = self.database().await?;
+            for _ in 0..ROUNDS {
+                let ours = owned(claim.id, claim.owner, Phase::CLAIMED);
+                match attempts(database).update_one(ours, inserted(claim)).upsert(true).await {
+                    Ok(_) => return Ok(Claimed::Ours),
+                    Err(error) if is_duplicate(&error) => {}
+                    Err(error) => return Err(error.into()),
+                }
+                if let Some(before) = find(database, doc! { "_id": key(claim.id) }).await? {
+                    return Ok(Claimed::Before(Box::new(before.try_into()?)));
+                }
+                // It expired between the two: the claim is free again.
+            }
+            Err(StoreError::contended())
+        })
+        .await
     }
-    Ok(attempts(&database).find_one(owned(id, owner, transition.to())).projection(doc! { "_id": 1 }).await?.is_some())
-}
 
-pub(super) async fn interrupt(database: Database, id: AttemptId) -> Result<bool, StoreError> {
-    let interrupted = Transition::Interrupt.to();
-    let update = vec![doc! { "$set": { "state": { "$cond": [stale(), interrupted.as_str(), "$state"] } } }];
-    let after = attempts(&database)
-        .find_one_and_update(doc! { "_id": key(id), "state": Transition::Interrupt.from().as_str() }, update)
-        .return_document(ReturnDocument::After)
-        .projection(doc! { "state": 1 })
-        .await?;
-    Ok(after.is_some_and(|attempt| matches!(attempt.get_str("state"), Ok(state) if state == interrupted.as_str())))
-}
+    async fn attempt(&self, id: AttemptId) -> Result<Option<Attempt>, StoreError> {
+        bounded(async { unexpired(find(self.database().await?, doc! { "_id": key(id) }).await?) }).await
+    }
 
-pub(super) async fn close_delivery(database: Database, id: AttemptId) -> Result<(), StoreError> {
-    close_deliveries(&database, doc! { "_id": key(id) }).await
+    async fn attempt_by_reference(&self, reference: &Reference) -> Result<Option<Attempt>, StoreError> {
+        let named = doc! { "reference": reference.as_str() };
+        bounded(async { unexpired(find(self.database().await?, named).await?) }).await
+    }
+
+    async fn renew(&self, id: AttemptId, owner: OwnerToken) -> Result<bool, StoreError> {
+        bounded(async {
+            let running = owned(id, owner, Transition::Renew.from());
+            let lease = doc! { "$currentDate": { "lease": true } };
+            Ok(attempts(self.database().await?).update_one(running, lease).await?.matched_count == 1)
+        })
+        .await
+    }
+
+    async fn settle(
+        &self,
+        id: AttemptId,
+        owner: OwnerToken,
+        verdict: &Verdict,
+        steps: &[Step],
+    ) -> Result<bool, StoreError> {
+        bounded(async {
+            let attempts = attempts(self.database().await?);
+            let transition = verdict.transition();
+            let running = owned(id, owner, transition.from());
+            if attempts.update_one(running, settled(verdict, steps)?).await?.matched_count == 1 {
+                return Ok(true);
+            }
+            let ours = owned(id, owner, transition.to());
+            Ok(attempts.find_one(ours).projection(doc! { "_id": 1 }).await?.is_some())
+        })
+        .await
+    }
+
+    async fn interrupt(&self, id: AttemptId) -> Result<bool, StoreError> {
+        bounded(async {
+            let interrupted = Transition::Interrupt.to().as_str();
+            let update = vec![doc! { "$set": { "state": { "$cond": [stale(), interrupted, "$state"] } } }];
+            let running = doc! { "_id": key(id), "state": Transition::Interrupt.from().as_str() };
+            let after = attempts(self.database().await?)
+                .find_one_and_update(running, update)
+                .return_document(ReturnDocument::After)
+                .projection(doc! { "state": 1 })
+                .await?;
+            Ok(after.is_some_and(|attempt| matches!(attempt.get_str("state"), Ok(state) if state == interrupted)))
+        })
+        .await
+    }
+
+    async fn close_delivery(&self, id: AttemptId) -> Result<(), StoreError> {
+        bounded(async { close_deliveries(self.database().await?, doc! { "_id": key(id) }).await }).await
+    }
 }
 
 /// Interrupts every running attempt that matches.
@@ -197,9 +233,31 @@ pub(super) async fn withdraw(database: &Database, mut filter: Document) -> Resul
     Ok(())
 }
 
-/// Of every attempt that matches.
+/// Closes the delivery of every verified attempt that matches.
 pub(super) async fn close_deliveries(database: &Database, mut filter: Document) -> Result<(), StoreError> {
     filter.insert("state", Transition::Close.from().as_str());
     attempts(database).update_many(filter, doc! { "$unset": { "delivery": "" } }).await?;
     Ok(())
+}
+
+/// The sessions that matching attempts verified since then may be delivering at this moment.
+pub(super) async fn sessions_delivered(
+    database: &Database,
+    mut filter: Document,
+    since: OffsetDateTime,
+) -> Result<Vec<(SessionHash, ProviderId)>, StoreError> {
+    #[derive(Deserialize)]
+    struct Delivered {
+        session: Binary,
+        provider: String,
+    }
+    filter.extend(doc! { "verified_at": { "$gte": date(since) }, "session": { "$exists": true } });
+    let delivered = attempts(database).clone_with_type::<Delivered>();
+    let mut cursor = delivered.find(filter).projection(doc! { "session": 1, "provider": 1 }).await?;
+    let mut sessions = Vec::new();
+    while cursor.advance().await? {
+        let Delivered { session, provider } = cursor.deserialize_current()?;
+        sessions.push((SessionHash::from_bytes(array(&session.bytes)?), ProviderId::new(provider)));
+    }
+    Ok(sessions)
 }

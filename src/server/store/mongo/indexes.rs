@@ -7,11 +7,18 @@ use bson::{Bson, Document, doc};
 use mongodb::{
     Database, IndexModel,
     error::{Error, ErrorKind},
-    options::IndexOptions,
+    options::{Collation, IndexOptions},
 };
 use tokio::sync::{Notify, watch};
 
-use super::{Connection, DUPLICATE_KEY, StoreError, attempts, code, sessions, users};
+use super::{
+    collections::{ATTEMPTS, SESSIONS, USERS, caseless, exact},
+    connection::{Connection, DUPLICATE_KEY, code},
+};
+use crate::server::store::{error::StoreError, sessions::REMOVED_AFTER};
+
+/// There is an index of that name with other options: `IndexOptionsConflict`, `IndexKeySpecsConflict`.
+const OTHER_OPTIONS: [i32; 2] = [85, 86];
 
 /// How long making one index may take; the server goes on without us.
 const MAKING: Duration = Duration::from_secs(60);
@@ -83,68 +90,54 @@ struct Index {
 
 enum Kind {
     Plain,
-    /// Removed by the server once the date is past.
-    Expiry,
-    /// Among the documents that have the field: the others are not ours. `mend` says what to do about duplicates.
+    /// Finds text without regard to case.
+    Caseless,
+    /// The server removes the document this long after the date.
+    Expiry(Duration),
+    /// Among the documents that have the field: the others are not ours. `remedy` says what to do about duplicates.
     Unique {
         among: &'static str,
-        mend: &'static str,
+        remedy: &'static str,
     },
 }
 
-fn wanted() -> [Index; 8] {
-    let expiry = |collection| Index {
-        collection,
-        name: "vestibule_expires_at",
-        keys: doc! { "expires_at": 1 },
-        kind: Kind::Expiry,
+fn wanted() -> [Index; 9] {
+    let index = |collection, name, keys, kind| Index { collection, name, keys, kind };
+    let browser = |collection| index(collection, "vestibule_browser", doc! { "browser": 1 }, Kind::Plain);
+    let expiry =
+        |collection, after| index(collection, "vestibule_expires_at", doc! { "expires_at": 1 }, Kind::Expiry(after));
+    let one_person = Kind::Unique {
+        among: "issuer",
+        remedy: "are one person (same issuer and subject): remove the fields issuer and subject from all but one",
     };
-    let browser =
-        |collection| Index { collection, name: "vestibule_browser", keys: doc! { "browser": 1 }, kind: Kind::Plain };
+    let one_name = Kind::Unique {
+        among: "username_key",
+        remedy: "have one name (same username_key): rename all but one, in username and username_key",
+    };
     [
-        Index {
-            collection: users::COLLECTION,
-            name: "vestibule_issuer_subject",
-            keys: doc! { "issuer": 1, "subject": 1 },
-            kind: Kind::Unique {
-                among: "issuer",
-                mend: "are one person (same issuer and subject): remove the fields issuer and subject from all but one",
-            },
-        },
-        Index {
-            collection: users::COLLECTION,
-            name: "vestibule_username_key",
-            keys: doc! { "username_key": 1 },
-            kind: Kind::Unique {
-                among: "username_key",
-                mend: "have one name (same username_key): rename all but one, in username and username_key",
-            },
-        },
-        Index {
-            collection: users::COLLECTION,
-            name: "vestibule_oidc_sub",
-            keys: doc! { "oidc_sub": 1 },
-            kind: Kind::Plain,
-        },
-        Index {
-            collection: attempts::COLLECTION,
-            name: "vestibule_reference",
-            keys: doc! { "reference": 1 },
-            kind: Kind::Plain,
-        },
-        browser(attempts::COLLECTION),
-        browser(sessions::COLLECTION),
-        expiry(attempts::COLLECTION),
-        expiry(sessions::COLLECTION),
+        index(USERS, "vestibule_issuer_subject", doc! { "issuer": 1, "subject": 1 }, one_person),
+        index(USERS, "vestibule_username_key", doc! { "username_key": 1 }, one_name),
+        // Users of ClaudeLens have no username_key.
+        index(USERS, "vestibule_username", doc! { "username": 1 }, Kind::Caseless),
+        index(USERS, "vestibule_oidc_sub", doc! { "oidc_sub": 1 }, Kind::Plain),
+        index(ATTEMPTS, "vestibule_reference", doc! { "reference": 1 }, Kind::Plain),
+        browser(ATTEMPTS),
+        browser(SESSIONS),
+        expiry(ATTEMPTS, Duration::ZERO),
+        expiry(SESSIONS, REMOVED_AFTER),
     ]
 }
 
 impl Index {
+    fn collation(&self) -> Collation {
+        if matches!(self.kind, Kind::Caseless) { caseless() } else { exact() }
+    }
+
     fn model(&self) -> IndexModel {
-        let mut options = IndexOptions::builder().name(self.name.to_owned()).collation(users::exact()).build();
+        let mut options = IndexOptions::builder().name(self.name.to_owned()).collation(self.collation()).build();
         match self.kind {
-            Kind::Plain => {}
-            Kind::Expiry => options.expire_after = Some(Duration::ZERO),
+            Kind::Plain | Kind::Caseless => {}
+            Kind::Expiry(after) => options.expire_after = Some(after),
             Kind::Unique { among, .. } => {
                 options.unique = Some(true);
                 options.partial_filter_expression = Some(doc! { among: { "$exists": true } });
@@ -153,36 +146,47 @@ impl Index {
         IndexModel::builder().keys(self.keys.clone()).options(options).build()
     }
 
+    /// Creates the index. One for expiry that an earlier version made with another delay is given ours.
+    async fn create(&self, database: &Database) -> mongodb::error::Result<()> {
+        let created = database.collection::<Document>(self.collection).create_index(self.model()).await;
+        match (created, &self.kind) {
+            (Err(error), Kind::Expiry(after)) if code(&error).is_some_and(|code| OTHER_OPTIONS.contains(&code)) => {
+                let seconds = i64::try_from(after.as_secs()).unwrap_or(i64::MAX);
+                let index = doc! { "name": self.name, "expireAfterSeconds": seconds };
+                database.run_command(doc! { "collMod": self.collection, "index": index }).await.map(drop)
+            }
+            (created, _) => created.map(drop),
+        }
+    }
+
     /// `Some`: what is in the way, for an operator.
     ///
     /// # Errors
     /// The server is away: to be tried again soon.
     async fn make(&self, database: &Database) -> Result<Option<String>, StoreError> {
         let (collection, name) = (self.collection, self.name);
-        let documents = database.collection::<Document>(collection);
-        let making = documents.create_index(self.model());
-        let error = match tokio::time::timeout(MAKING, making).await {
-            Ok(Ok(_)) => return Ok(None),
+        let error = match tokio::time::timeout(MAKING, self.create(database)).await {
+            Ok(Ok(())) => return Ok(None),
             Ok(Err(error)) if refused(&error) => error,
             Ok(Err(error)) => return Err(error.into()),
             Err(_) => return Ok(Some(format!("The index {name} on {collection} is still being built."))),
         };
-        if let (Kind::Unique { among, mend }, Some(DUPLICATE_KEY)) = (&self.kind, code(&error)) {
+        if let (Kind::Unique { among, remedy }, Some(DUPLICATE_KEY)) = (&self.kind, code(&error)) {
             let ids = self.duplicates(database, among).await?;
             return Ok(Some(format!(
-                "The unique index {name} on {collection} cannot be made: the documents with _id {ids} {mend}; it is \
-                 then made within a minute."
+                "The unique index {name} on {collection} cannot be created: the documents with _id {ids} {remedy}; it is \
+                 then created within a minute."
             )));
         }
         Ok(Some(format!(
-            "The index {name} on {collection} cannot be made ({}): make it by hand, or mend what the message names; it \
+            "The index {name} on {collection} cannot be created ({}): create it by hand, or fix what the message names; it \
              is tried again every {} seconds.",
             StoreError::from(error),
             IN_THE_WAY.as_secs()
         )))
     }
 
-    /// The ids of one set of duplicates: the next is named once this one is mended.
+    /// The ids of one set of duplicates: the next is named once this one is resolved.
     async fn duplicates(&self, database: &Database, among: &str) -> Result<String, StoreError> {
         let key: Document = self.keys.keys().map(|field| (field.clone(), Bson::from(format!("${field}")))).collect();
         let pipeline = [
@@ -193,7 +197,7 @@ impl Index {
         ];
         let mut cursor = database.collection::<Document>(self.collection).aggregate(pipeline).await?;
         if !cursor.advance().await? {
-            return Ok("(already mended)".into());
+            return Ok("(resolved meanwhile)".into());
         }
         let group = cursor.deserialize_current()?;
         let ids = group.get_array("ids").map(Vec::as_slice).unwrap_or_default();
@@ -219,7 +223,7 @@ async fn make_all(connection: &Connection) -> Result<Vec<String>, StoreError> {
     let database = connection.database().await?;
     let mut problems = Vec::new();
     for index in wanted() {
-        problems.extend(index.make(&database).await?);
+        problems.extend(index.make(database).await?);
     }
     Ok(problems)
 }

@@ -1,17 +1,26 @@
-//! Collection `login_sessions`: `_id` is the SHA-256 of the session id. (`sessions` belongs to ClaudeLens.)
+//! Collection `login_sessions`: `_id` is the SHA-256 of the session id.
 
+use async_trait::async_trait;
 use bson::{Binary, DateTime, doc};
 use mongodb::{Collection, Database};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use super::{attempts, binary, date, is_duplicate, moment};
+use super::{
+    attempts,
+    collections::{SESSIONS, binary, date, moment},
+    connection::is_duplicate,
+    store::MongoStore,
+};
 use crate::server::{
     ids::{AttemptId, BrowserHash, Issuer, ProviderId, SessionHash, UserId},
-    store::{SessionRecord, StoreError, array},
+    store::{
+        bounds::bounded,
+        encoding::array,
+        error::StoreError,
+        sessions::{DELIVERY_OVER, SessionFacts, SessionRecord, SessionStore},
+    },
 };
-
-pub(super) const COLLECTION: &str = "login_sessions";
 
 #[derive(Serialize, Deserialize)]
 struct SessionDocument {
@@ -27,6 +36,8 @@ struct SessionDocument {
     expires_at: DateTime,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     delivered_by: Option<Binary>,
+    #[serde(default)]
+    facts: SessionFacts,
 }
 
 impl From<&SessionRecord> for SessionDocument {
@@ -41,6 +52,7 @@ impl From<&SessionRecord> for SessionDocument {
             last_seen_at: date(session.last_seen),
             expires_at: date(session.expires),
             delivered_by: session.delivered_by.map(|attempt| binary(attempt.as_bytes())),
+            facts: session.facts.clone(),
         }
     }
 }
@@ -59,56 +71,81 @@ impl TryFrom<SessionDocument> for SessionRecord {
             last_seen: moment(document.last_seen_at)?,
             expires: moment(document.expires_at)?,
             delivered_by: document.delivered_by.map(|id| array(&id.bytes).map(AttemptId::new)).transpose()?,
+            facts: document.facts,
         })
     }
 }
 
 fn sessions(database: &Database) -> Collection<SessionDocument> {
-    database.collection(COLLECTION)
+    database.collection(SESSIONS)
 }
 
 fn key(id: SessionHash) -> Binary {
     binary(id.as_bytes())
 }
 
-pub(super) async fn create(database: Database, session: &SessionRecord) -> Result<bool, StoreError> {
-    match sessions(&database).insert_one(SessionDocument::from(session)).await {
+async fn insert(database: &Database, session: &SessionRecord) -> Result<bool, StoreError> {
+    match sessions(database).insert_one(SessionDocument::from(session)).await {
         Ok(_) => Ok(true),
         Err(error) if is_duplicate(&error) => Ok(false),
         Err(error) => Err(error.into()),
     }
 }
 
-pub(super) async fn by_id(database: Database, id: SessionHash) -> Result<Option<SessionRecord>, StoreError> {
-    sessions(&database).find_one(doc! { "_id": key(id) }).await?.map(SessionRecord::try_from).transpose()
-}
-
-/// Each field moves one way only, so that of two saves at once neither undoes the other.
-pub(super) async fn save(database: Database, session: &SessionRecord) -> Result<bool, StoreError> {
-    let mut update = doc! {
-        "$max": { "last_seen_at": date(session.last_seen) },
-        "$min": { "expires_at": date(session.expires) },
-    };
-    if session.delivered_by.is_none() {
-        update.insert("$unset", doc! { "delivered_by": "" });
+#[async_trait]
+impl SessionStore for MongoStore {
+    async fn create_session(&self, session: &SessionRecord) -> Result<bool, StoreError> {
+        bounded(async { insert(self.database().await?, session).await }).await
     }
-    Ok(sessions(&database).update_one(doc! { "_id": key(session.id) }, update).await?.matched_count == 1)
-}
 
-pub(super) async fn delete(database: Database, id: SessionHash) -> Result<(), StoreError> {
-    sessions(&database).delete_one(doc! { "_id": key(id) }).await?;
-    Ok(())
-}
+    async fn session(&self, id: SessionHash) -> Result<Option<SessionRecord>, StoreError> {
+        bounded(async {
+            let found = sessions(self.database().await?).find_one(doc! { "_id": key(id) }).await?;
+            found.map(SessionRecord::try_from).transpose()
+        })
+        .await
+    }
 
-pub(super) async fn end_of_browser(
-    database: Database,
-    browser: BrowserHash,
-    now: OffsetDateTime,
-) -> Result<(), StoreError> {
-    let theirs = doc! { "browser": binary(browser.as_bytes()) };
-    attempts::withdraw(&database, theirs.clone()).await?;
-    attempts::close_deliveries(&database, theirs.clone()).await?;
-    let end = doc! { "$min": { "expires_at": date(now) }, "$unset": { "delivered_by": "" } };
-    sessions(&database).update_many(theirs, end).await?;
-    Ok(())
+    /// Each field moves one way only, so that of two saves at once neither undoes the other.
+    async fn save_session(&self, session: &SessionRecord) -> Result<bool, StoreError> {
+        let mut update = doc! {
+            "$max": { "last_seen_at": date(session.last_seen) },
+            "$min": { "expires_at": date(session.expires) },
+        };
+        if session.delivered_by.is_none() {
+            update.insert("$unset", doc! { "delivered_by": "" });
+        }
+        bounded(async {
+            let saved = sessions(self.database().await?).update_one(doc! { "_id": key(session.id) }, update).await?;
+            Ok(saved.matched_count == 1)
+        })
+        .await
+    }
+
+    async fn delete_session(&self, id: SessionHash) -> Result<(), StoreError> {
+        bounded(async {
+            sessions(self.database().await?).delete_one(doc! { "_id": key(id) }).await?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn end_browser(&self, browser: BrowserHash, now: OffsetDateTime) -> Result<(), StoreError> {
+        bounded(async {
+            let database = self.database().await?;
+            let theirs = doc! { "browser": binary(browser.as_bytes()) };
+            attempts::withdraw(database, theirs.clone()).await?;
+            attempts::close_deliveries(database, theirs.clone()).await?;
+            // Whoever has read a delivery before it was closed is about to insert its session, or has just done so.
+            // Taking the ids first leaves no gap: what is not refused here is ended below.
+            let delivered = attempts::sessions_delivered(database, theirs.clone(), now - DELIVERY_OVER).await?;
+            for (id, provider) in delivered {
+                insert(database, &SessionRecord::ended(id, browser, provider, now)).await?;
+            }
+            let end = doc! { "$min": { "expires_at": date(now) }, "$unset": { "delivered_by": "" } };
+            sessions(database).update_many(theirs, end).await?;
+            Ok(())
+        })
+        .await
+    }
 }

@@ -1,31 +1,25 @@
 //! Collection `users`, shared with ClaudeLens: we write our own fields and those it knows, and drop none.
 
+use async_trait::async_trait;
 use bson::{Document, doc, oid::ObjectId};
-use mongodb::{
-    Collection, Database,
-    options::{Collation, CollationStrength, ReturnDocument},
-};
+use mongodb::{Collection, Database, options::ReturnDocument};
 
-use super::{date, is_duplicate};
+use super::{
+    collections::{USERS, caseless, date, exact},
+    connection::is_duplicate,
+    store::MongoStore,
+};
 use crate::server::{
     ids::UserId,
-    store::{Created, NewUser, Person, ROUNDS, Role, StoreError, User, username_key},
+    store::{
+        bounds::{ROUNDS, bounded},
+        error::StoreError,
+        users::{Created, NewUser, Person, Role, User, UserStore, username_key},
+    },
 };
 
-pub(super) const COLLECTION: &str = "users";
-
 fn users(database: &Database) -> Collection<Document> {
-    database.collection(COLLECTION)
-}
-
-/// Byte for byte, whatever the collection's default.
-pub(super) fn exact() -> Collation {
-    Collation::builder().locale("simple").build()
-}
-
-/// Without regard to case. A collation, not a regular expression: a name is never a pattern.
-fn caseless() -> Collation {
-    Collation::builder().locale("en").strength(CollationStrength::Secondary).build()
+    database.collection(USERS)
 }
 
 /// What [`read`] needs; a user of ClaudeLens may carry much more.
@@ -87,35 +81,6 @@ async fn touch(database: &Database, filter: Document, fields: Document) -> mongo
         .await
 }
 
-pub(super) async fn sign_in(database: Database, person: &Person) -> Result<Option<User>, StoreError> {
-    let fields = refreshed(person);
-    for _ in 0..ROUNDS {
-        if let Some(known) = touch(&database, identity(person), fields.clone()).await? {
-            return read(&known).map(Some);
-        }
-        // Two processes look for the same document, so that both adopt the same one of duplicates; the one that
-        // comes second finds our fields on it and begins again.
-        let Some(older) = older(&database, person).await? else { return Ok(None) };
-        let user = read(&older)?;
-        if older.contains_key("issuer") {
-            continue;
-        }
-        if !user.active {
-            return Ok(Some(user));
-        }
-        let mut adopted = fields.clone();
-        adopted.extend(doc! { "issuer": person.issuer.as_str(), "subject": person.subject.as_str() });
-        let untaken = doc! { "_id": older.get_object_id("_id").ok(), "issuer": { "$exists": false } };
-        match touch(&database, untaken, adopted).await {
-            Ok(Some(adopted)) => return read(&adopted).map(Some),
-            Ok(None) => {}
-            Err(error) if is_duplicate(&error) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Err(StoreError::contended())
-}
-
 /// The document that an older ClaudeLens deployment wrote for that person.
 async fn older(database: &Database, person: &Person) -> Result<Option<Document>, StoreError> {
     let filter = doc! {
@@ -128,18 +93,37 @@ async fn older(database: &Database, person: &Person) -> Result<Option<Document>,
     Ok(users(database).find_one(filter).collation(exact()).sort(doc! { "_id": 1 }).projection(fields).await?)
 }
 
-pub(super) async fn create(database: Database, user: &NewUser) -> Result<Created, StoreError> {
+async fn is_known(database: &Database, person: &Person) -> Result<bool, StoreError> {
+    let found = users(database).find_one(identity(person)).collation(exact()).projection(doc! { "_id": 1 }).await?;
+    Ok(found.is_some())
+}
+
+/// The first of the names that nobody has.
+async fn free<'n>(database: &Database, names: &'n [String]) -> Result<Option<&'n String>, StoreError> {
+    let bearers = doc! { "username": { "$in": names } };
+    let mut cursor = users(database).find(bearers).collation(caseless()).projection(doc! { "username": 1 }).await?;
+    let mut taken = Vec::new();
+    while cursor.advance().await? {
+        taken.extend(cursor.deserialize_current()?.get_str("username").map(username_key));
+    }
+    let is_free = |name: &&String| !taken.contains(&username_key(name));
+    // The server's idea of "the same but for case" is wider than ours ("ß" is "ss"). Where we cannot tell which of the
+    // names it means, only the last is safe, which carries random digits.
+    let keys: Vec<_> = names.iter().map(|name| username_key(name)).collect();
+    if taken.iter().all(|name| keys.contains(name)) {
+        Ok(names.iter().find(is_free))
+    } else {
+        Ok(names.last().filter(is_free))
+    }
+}
+
+/// A new user as a document.
+fn document(user: &NewUser, username: &str) -> Document {
     let person = &user.person;
-    if exists(&database, identity(person), exact()).await? {
-        return Ok(Created::Exists);
-    }
-    if exists(&database, doc! { "username": { "$eq": &user.username } }, caseless()).await? {
-        return Ok(Created::UsernameTaken);
-    }
     let mut document = doc! {
         "_id": ObjectId::new(),
-        "username": &user.username,
-        "username_key": username_key(&user.username),
+        "username": username,
+        "username_key": username_key(username),
         "is_active": true,
         "auth_method": "oidc",
         "created_at": date(person.now),
@@ -150,24 +134,78 @@ pub(super) async fn create(database: Database, user: &NewUser) -> Result<Created
     };
     document.extend(refreshed(person));
     document.insert("role", user.role.as_str());
-    match users(&database).insert_one(&document).await {
-        Ok(_) => read(&document).map(Created::New),
-        // By which of the two unique indexes? Asked, since the message is not an interface.
-        Err(error) if is_duplicate(&error) => Ok(if exists(&database, identity(person), exact()).await? {
-            Created::Exists
-        } else {
-            Created::UsernameTaken
-        }),
+    document
+}
+
+/// Signs in a user of an older deployment, whose document becomes ours. `None`: another process was quicker.
+async fn adopt(database: &Database, person: &Person, older: &Document) -> Result<Option<User>, StoreError> {
+    let mut fields = refreshed(person);
+    fields.extend(doc! { "issuer": person.issuer.as_str(), "subject": person.subject.as_str() });
+    let untaken = doc! { "_id": older.get_object_id("_id").ok(), "issuer": { "$exists": false } };
+    match touch(database, untaken, fields).await {
+        Ok(adopted) => adopted.as_ref().map(read).transpose(),
+        Err(error) if is_duplicate(&error) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }
 
-async fn exists(database: &Database, filter: Document, collation: Collation) -> Result<bool, StoreError> {
-    let found = users(database).find_one(filter).collation(collation).projection(doc! { "_id": 1 }).await?;
-    Ok(found.is_some())
-}
+#[async_trait]
+impl UserStore for MongoStore {
+    async fn sign_in_user(&self, person: &Person) -> Result<Option<User>, StoreError> {
+        bounded(async {
+            let database = self.database().await?;
+            for _ in 0..ROUNDS {
+                if let Some(known) = touch(database, identity(person), refreshed(person)).await? {
+                    return read(&known).map(Some);
+                }
+                // Two processes look for the same document, so that both adopt the same one of duplicates; the one
+                // that comes second finds our fields on it and begins again.
+                let Some(older) = older(database, person).await? else { return Ok(None) };
+                if older.contains_key("issuer") {
+                    continue;
+                }
+                let user = read(&older)?;
+                if !user.active {
+                    return Ok(Some(user));
+                }
+                if let Some(adopted) = adopt(database, person, &older).await? {
+                    return Ok(Some(adopted));
+                }
+            }
+            Err(StoreError::contended())
+        })
+        .await
+    }
 
-pub(super) async fn by_id(database: Database, id: &UserId) -> Result<Option<User>, StoreError> {
-    let Ok(id) = ObjectId::parse_str(id.as_str()) else { return Ok(None) };
-    users(&database).find_one(doc! { "_id": id }).projection(known_fields()).await?.as_ref().map(read).transpose()
+    async fn create_user(&self, user: &NewUser) -> Result<Created, StoreError> {
+        bounded(async {
+            // Only the unique indexes make two first sign-ins at once one user.
+            self.indexes.tried().await;
+            let database = self.database().await?;
+            if is_known(database, &user.person).await? {
+                return Ok(Created::Exists);
+            }
+            let Some(username) = free(database, &user.usernames).await? else { return Ok(Created::UsernameTaken) };
+            let document = document(user, username);
+            match users(database).insert_one(&document).await {
+                Ok(_) => read(&document).map(Created::New),
+                // By which of the two unique indexes? Asked, since the message is not an interface.
+                Err(error) if is_duplicate(&error) => {
+                    let known = is_known(database, &user.person).await?;
+                    Ok(if known { Created::Exists } else { Created::UsernameTaken })
+                }
+                Err(error) => Err(error.into()),
+            }
+        })
+        .await
+    }
+
+    async fn user(&self, id: &UserId) -> Result<Option<User>, StoreError> {
+        let Ok(id) = ObjectId::parse_str(id.as_str()) else { return Ok(None) };
+        bounded(async {
+            let found = users(self.database().await?).find_one(doc! { "_id": id }).projection(known_fields()).await?;
+            found.as_ref().map(read).transpose()
+        })
+        .await
+    }
 }

@@ -1,16 +1,22 @@
 //! Table `login_attempts`.
 
+use async_trait::async_trait;
 use sqlx::{FromRow, Sqlite, Transaction};
+use time::OffsetDateTime;
 
-use super::Files;
+use super::{clock::now, connection::Connections, store::SqliteStore};
 use crate::server::{
     attempt::{KEPT, LEASE, Phase, Transition, Verdict},
-    ids::{AttemptId, BrowserHash, CodeHash, OwnerToken, ProviderId, Reference},
-    store::{Attempt, Claimed, NewClaim, ROUNDS, Standing, StoreError, array, from_millis, to_millis},
+    clock::to_millis,
+    ids::{AttemptId, BrowserHash, CodeHash, OwnerToken, ProviderId, Reference, SessionHash},
+    store::{
+        attempts::{Attempt, AttemptStore, Claimed, NewClaim, StoredState},
+        bounds::{ROUNDS, bounded},
+        encoding::{array, from_millis},
+        error::StoreError,
+    },
     trace::Step,
 };
-
-pub(super) const PURGE: &str = concat!("DELETE FROM login_attempts WHERE expires_at <= ", now!());
 
 /// With `?1` the lease in milliseconds.
 macro_rules! select {
@@ -57,7 +63,7 @@ impl TryFrom<AttemptRow> for Attempt {
             code: CodeHash::from_bytes(array(&row.code)?),
             started: from_millis(row.started_at)?,
             claimed: from_millis(row.claimed_at)?,
-            state: Standing {
+            state: StoredState {
                 state: row.state,
                 stale: row.stale,
                 verified_at: row.verified_at.map(from_millis).transpose()?,
@@ -83,77 +89,45 @@ fn token(owner: OwnerToken) -> Vec<u8> {
     owner.as_bytes().to_vec()
 }
 
-/// Inserts, or finds the same owner's running claim.
-pub(super) async fn claim(files: &Files, claim: &NewClaim) -> Result<Claimed, StoreError> {
-    for _ in 0..ROUNDS {
-        let claimed = sqlx::query(concat!(
-            "INSERT INTO login_attempts ",
-            "(id, reference, owner, provider, browser, code, started_at, claimed_at, expires_at, state, lease) ",
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ",
-            now!(),
-            ") ",
-            "ON CONFLICT (id) DO UPDATE SET lease = excluded.lease ",
-            "WHERE owner = excluded.owner AND state = excluded.state",
-        ))
-        .bind(key(claim.id))
-        .bind(claim.id.reference().as_str().to_owned())
-        .bind(token(claim.owner))
-        .bind(claim.provider.as_str())
-        .bind(claim.browser.as_bytes().to_vec())
-        .bind(claim.code.as_bytes().to_vec())
-        .bind(to_millis(claim.started))
-        .bind(to_millis(claim.claimed))
-        .bind(to_millis(claim.claimed + KEPT))
-        .bind(Phase::CLAIMED.as_str())
-        .execute(&files.writer)
-        .await?;
-        if claimed.rows_affected() == 1 {
-            return Ok(Claimed::Ours);
-        }
-        if let Some(before) = find_by_id(files, claim.id).await? {
-            return Ok(Claimed::Before(Box::new(before.try_into()?)));
-        }
-        // It expired between the two: the claim is free again.
-    }
-    Err(StoreError::contended())
-}
-
-async fn find_by_id(files: &Files, id: AttemptId) -> Result<Option<AttemptRow>, StoreError> {
-    Ok(sqlx::query_as(select!("id = ?2")).bind(lease()).bind(key(id)).fetch_optional(&files.readers).await?)
-}
-
-pub(super) async fn by_id(files: &Files, id: AttemptId) -> Result<Option<Attempt>, StoreError> {
-    kept(find_by_id(files, id).await?)
-}
-
-pub(super) async fn by_reference(files: &Files, reference: &Reference) -> Result<Option<Attempt>, StoreError> {
-    // References are short: of two attempts that share one, the later is meant.
-    let found = sqlx::query_as(select!("reference = ?2 ORDER BY claimed_at DESC LIMIT 1"))
-        .bind(lease())
-        .bind(reference.as_str())
-        .fetch_optional(&files.readers)
-        .await?;
-    kept(found)
+async fn find(connections: &Connections, id: AttemptId) -> Result<Option<AttemptRow>, StoreError> {
+    Ok(sqlx::query_as(select!("id = ?2")).bind(lease()).bind(key(id)).fetch_optional(&connections.readers).await?)
 }
 
 /// What has expired is removed about once a minute; until then we do not see it.
-fn kept(found: Option<AttemptRow>) -> Result<Option<Attempt>, StoreError> {
+fn unexpired(found: Option<AttemptRow>) -> Result<Option<Attempt>, StoreError> {
     found.filter(|row| !row.expired).map(Attempt::try_from).transpose()
 }
 
-pub(super) async fn renew(files: &Files, id: AttemptId, owner: OwnerToken) -> Result<bool, StoreError> {
-    let renewed =
-        sqlx::query(concat!("UPDATE login_attempts SET lease = ", now!(), " WHERE id = ? AND owner = ? AND state = ?"))
-            .bind(key(id))
-            .bind(token(owner))
-            .bind(Transition::Renew.from().as_str())
-            .execute(&files.writer)
-            .await?;
-    Ok(renewed.rows_affected() == 1)
+/// Inserts, or finds the same owner's running claim. `false`: it was claimed before.
+async fn insert(connections: &Connections, claim: &NewClaim) -> Result<bool, StoreError> {
+    let inserted = sqlx::query(concat!(
+        "INSERT INTO login_attempts ",
+        "(id, reference, owner, provider, browser, code, session, started_at, claimed_at, expires_at, state, lease) ",
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ",
+        now!(),
+        ") ",
+        "ON CONFLICT (id) DO UPDATE SET lease = excluded.lease ",
+        "WHERE owner = excluded.owner AND state = excluded.state",
+    ))
+    .bind(key(claim.id))
+    .bind(claim.id.reference().as_str().to_owned())
+    .bind(token(claim.owner))
+    .bind(claim.provider.as_str())
+    .bind(claim.browser.as_bytes().to_vec())
+    .bind(claim.code.as_bytes().to_vec())
+    .bind(claim.session.as_bytes().to_vec())
+    .bind(to_millis(claim.started))
+    .bind(to_millis(claim.claimed))
+    .bind(to_millis(claim.claimed + KEPT))
+    .bind(Phase::CLAIMED.as_str())
+    .execute(&connections.writer)
+    .await?;
+    Ok(inserted.rows_affected() == 1)
 }
 
-pub(super) async fn settle(
-    files: &Files,
+/// Writes the verdict down. `false`: it is not this owner's, or no longer running.
+async fn write_verdict(
+    connections: &Connections,
     id: AttemptId,
     owner: OwnerToken,
     verdict: &Verdict,
@@ -176,42 +150,109 @@ pub(super) async fn settle(
     .bind(key(id))
     .bind(token(owner))
     .bind(verdict.transition().from().as_str())
-    .execute(&files.writer)
+    .execute(&connections.writer)
     .await?;
-    if settled.rows_affected() == 1 {
-        return Ok(true);
+    Ok(settled.rows_affected() == 1)
+}
+
+#[async_trait]
+impl AttemptStore for SqliteStore {
+    async fn claim(&self, claim: &NewClaim) -> Result<Claimed, StoreError> {
+        bounded(async {
+            for _ in 0..ROUNDS {
+                if insert(&self.connections, claim).await? {
+                    return Ok(Claimed::Ours);
+                }
+                if let Some(before) = find(&self.connections, claim.id).await? {
+                    return Ok(Claimed::Before(Box::new(before.try_into()?)));
+                }
+                // It expired between the two: the claim is free again.
+            }
+            Err(StoreError::contended())
+        })
+        .await
     }
-    let ours = sqlx::query("SELECT 1 FROM login_attempts WHERE id = ? AND owner = ? AND state = ?")
-        .bind(key(id))
-        .bind(token(owner))
-        .bind(verdict.transition().to().as_str())
-        .fetch_optional(&files.readers)
-        .await?;
-    Ok(ours.is_some())
-}
 
-pub(super) async fn interrupt(files: &Files, id: AttemptId) -> Result<bool, StoreError> {
-    let interrupted = sqlx::query(concat!(
-        "UPDATE login_attempts SET state = ?4 WHERE id = ?2 AND state = ?3 AND lease < ",
-        now!(),
-        " - ?1"
-    ))
-    .bind(lease())
-    .bind(key(id))
-    .bind(Transition::Interrupt.from().as_str())
-    .bind(Transition::Interrupt.to().as_str())
-    .execute(&files.writer)
-    .await?;
-    Ok(interrupted.rows_affected() == 1)
-}
+    async fn attempt(&self, id: AttemptId) -> Result<Option<Attempt>, StoreError> {
+        bounded(async { unexpired(find(&self.connections, id).await?) }).await
+    }
 
-pub(super) async fn close_delivery(files: &Files, id: AttemptId) -> Result<(), StoreError> {
-    sqlx::query("UPDATE login_attempts SET delivery = NULL WHERE id = ? AND state = ?")
-        .bind(key(id))
-        .bind(Transition::Close.from().as_str())
-        .execute(&files.writer)
-        .await?;
-    Ok(())
+    async fn attempt_by_reference(&self, reference: &Reference) -> Result<Option<Attempt>, StoreError> {
+        bounded(async {
+            // References are short: of two attempts that share one, the later is meant.
+            let found = sqlx::query_as(select!("reference = ?2 ORDER BY claimed_at DESC LIMIT 1"))
+                .bind(lease())
+                .bind(reference.as_str())
+                .fetch_optional(&self.connections.readers)
+                .await?;
+            unexpired(found)
+        })
+        .await
+    }
+
+    async fn renew(&self, id: AttemptId, owner: OwnerToken) -> Result<bool, StoreError> {
+        let renew = concat!("UPDATE login_attempts SET lease = ", now!(), " WHERE id = ? AND owner = ? AND state = ?");
+        bounded(async {
+            let renewed = sqlx::query(renew)
+                .bind(key(id))
+                .bind(token(owner))
+                .bind(Transition::Renew.from().as_str())
+                .execute(&self.connections.writer)
+                .await?;
+            Ok(renewed.rows_affected() == 1)
+        })
+        .await
+    }
+
+    async fn settle(
+        &self,
+        id: AttemptId,
+        owner: OwnerToken,
+        verdict: &Verdict,
+        steps: &[Step],
+    ) -> Result<bool, StoreError> {
+        bounded(async {
+            if write_verdict(&self.connections, id, owner, verdict, steps).await? {
+                return Ok(true);
+            }
+            let ours = sqlx::query("SELECT 1 FROM login_attempts WHERE id = ? AND owner = ? AND state = ?")
+                .bind(key(id))
+                .bind(token(owner))
+                .bind(verdict.transition().to().as_str())
+                .fetch_optional(&self.connections.readers)
+                .await?;
+            Ok(ours.is_some())
+        })
+        .await
+    }
+
+    async fn interrupt(&self, id: AttemptId) -> Result<bool, StoreError> {
+        let interrupt =
+            concat!("UPDATE login_attempts SET state = ?4 WHERE id = ?2 AND state = ?3 AND lease < ", now!(), " - ?1");
+        bounded(async {
+            let interrupted = sqlx::query(interrupt)
+                .bind(lease())
+                .bind(key(id))
+                .bind(Transition::Interrupt.from().as_str())
+                .bind(Transition::Interrupt.to().as_str())
+                .execute(&self.connections.writer)
+                .await?;
+            Ok(interrupted.rows_affected() == 1)
+        })
+        .await
+    }
+
+    async fn close_delivery(&self, id: AttemptId) -> Result<(), StoreError> {
+        bounded(async {
+            sqlx::query("UPDATE login_attempts SET delivery = NULL WHERE id = ? AND state = ?")
+                .bind(key(id))
+                .bind(Transition::Close.from().as_str())
+                .execute(&self.connections.writer)
+                .await?;
+            Ok(())
+        })
+        .await
+    }
 }
 
 /// Interrupts what runs for a browser, and closes what is verified for it.
@@ -232,4 +273,22 @@ pub(super) async fn end_of_browser(
         .execute(&mut **transaction)
         .await?;
     Ok(())
+}
+
+/// The sessions that the browser's attempts verified since then may be delivering at this moment.
+pub(super) async fn sessions_delivered(
+    transaction: &mut Transaction<'static, Sqlite>,
+    browser: BrowserHash,
+    since: OffsetDateTime,
+) -> Result<Vec<(SessionHash, ProviderId)>, StoreError> {
+    let delivered: Vec<(Vec<u8>, String)> = sqlx::query_as(
+        "SELECT session, provider FROM login_attempts WHERE browser = ? AND session IS NOT NULL AND verified_at >= ?",
+    )
+    .bind(browser.as_bytes().to_vec())
+    .bind(to_millis(since))
+    .fetch_all(&mut **transaction)
+    .await?;
+    let session =
+        |(id, provider): (Vec<u8>, String)| Ok((SessionHash::from_bytes(array(&id)?), ProviderId::new(provider)));
+    delivered.into_iter().map(session).collect()
 }

@@ -1,114 +1,152 @@
 //! Table `login_sessions`.
 
-use sqlx::FromRow;
+use async_trait::async_trait;
+use sqlx::{Executor, Row as _, Sqlite, sqlite::SqliteRow};
 use time::OffsetDateTime;
 
-use super::{Files, attempts};
+use super::{attempts, store::SqliteStore};
 use crate::server::{
-    ids::{AttemptId, BrowserHash, Issuer, ProviderId, SessionHash, UserId},
-    store::{SessionRecord, StoreError, array, from_millis, to_millis},
+    clock::to_millis,
+    ids::{AttemptId, BrowserHash, Issuer, ProviderId, SessionHash, Subject, UserId},
+    store::{
+        bounds::bounded,
+        encoding::{array, from_millis},
+        error::StoreError,
+        sessions::{DELIVERY_OVER, SessionFacts, SessionRecord, SessionStore},
+    },
 };
 
-/// A minute after their end: whoever still asks is told by the caller's judgement, as with a TTL index.
-pub(super) const PURGE: &str = concat!("DELETE FROM login_sessions WHERE expires_at <= ", now!(), " - 60000");
-
-#[derive(FromRow)]
-struct SessionRow {
-    id: Vec<u8>,
-    browser: Option<Vec<u8>>,
-    user_id: String,
-    issuer: String,
-    provider: String,
-    created_at: i64,
-    last_seen_at: i64,
-    expires_at: i64,
-    delivered_by: Option<Vec<u8>>,
+/// Named rather than `*`: a newer version that shares the file may add columns while this process runs.
+macro_rules! columns {
+    () => {
+        "id, browser, user_id, issuer, provider, created_at, last_seen_at, expires_at, delivered_by, subject, sid, \
+         \"groups\", auth_time, acr, amr"
+    };
 }
 
-impl TryFrom<SessionRow> for SessionRecord {
-    type Error = StoreError;
+/// What [`insert`] writes.
+fn read(row: &SqliteRow) -> Result<SessionRecord, StoreError> {
+    let bytes = |column| row.try_get::<Option<Vec<u8>>, _>(column);
+    let text = |column| row.try_get::<String, _>(column);
+    let moment = |column| from_millis(row.try_get(column)?);
+    let list = |column| serde_json::from_str(row.try_get(column)?).map_err(StoreError::unreadable);
+    let seconds = |at| OffsetDateTime::from_unix_timestamp(at).map_err(StoreError::unreadable);
+    Ok(SessionRecord {
+        id: SessionHash::from_bytes(array(row.try_get("id")?)?),
+        browser: bytes("browser")?.map(|hash| array(&hash).map(BrowserHash::from_bytes)).transpose()?,
+        user: UserId::new(text("user_id")?),
+        issuer: Issuer::new(text("issuer")?),
+        provider: ProviderId::new(text("provider")?),
+        created: moment("created_at")?,
+        last_seen: moment("last_seen_at")?,
+        expires: moment("expires_at")?,
+        delivered_by: bytes("delivered_by")?.map(|id| array(&id).map(AttemptId::new)).transpose()?,
+        facts: SessionFacts {
+            subject: row.try_get::<Option<&str>, _>("subject")?.and_then(Subject::new),
+            sid: row.try_get("sid")?,
+            groups: list("groups")?,
+            auth_time: row.try_get::<Option<_>, _>("auth_time")?.map(seconds).transpose()?,
+            acr: row.try_get("acr")?,
+            amr: list("amr")?,
+        },
+    })
+}
 
-    fn try_from(row: SessionRow) -> Result<Self, StoreError> {
-        Ok(Self {
-            id: SessionHash::from_bytes(array(&row.id)?),
-            browser: row.browser.map(|hash| array(&hash).map(BrowserHash::from_bytes)).transpose()?,
-            user: UserId::new(row.user_id),
-            issuer: Issuer::new(row.issuer),
-            provider: ProviderId::new(row.provider),
-            created: from_millis(row.created_at)?,
-            last_seen: from_millis(row.last_seen_at)?,
-            expires: from_millis(row.expires_at)?,
-            delivered_by: row.delivered_by.map(|id| array(&id).map(AttemptId::new)).transpose()?,
-        })
-    }
+/// What [`read`] reads. `false`: the id is taken.
+async fn insert(executor: impl Executor<'_, Database = Sqlite>, session: &SessionRecord) -> Result<bool, StoreError> {
+    let SessionRecord { id, browser, user, issuer, provider, created, last_seen, expires, delivered_by, facts } =
+        session;
+    let list = |texts: &[String]| serde_json::to_string(texts).map_err(StoreError::unreadable);
+    let inserted = sqlx::query(concat!(
+        "INSERT INTO login_sessions (",
+        columns!(),
+        ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"
+    ))
+    .bind(key(*id))
+    .bind(browser.map(|browser| browser.as_bytes().to_vec()))
+    .bind(user.as_str())
+    .bind(issuer.as_str())
+    .bind(provider.as_str())
+    .bind(to_millis(*created))
+    .bind(to_millis(*last_seen))
+    .bind(to_millis(*expires))
+    .bind(delivered_by.map(|attempt| attempt.as_bytes().to_vec()))
+    .bind(facts.subject.as_ref().map(Subject::as_str))
+    .bind(facts.sid.as_deref())
+    .bind(list(&facts.groups)?)
+    .bind(facts.auth_time.map(OffsetDateTime::unix_timestamp))
+    .bind(facts.acr.as_deref())
+    .bind(list(&facts.amr)?)
+    .execute(executor)
+    .await?;
+    Ok(inserted.rows_affected() == 1)
 }
 
 fn key(id: SessionHash) -> Vec<u8> {
     id.as_bytes().to_vec()
 }
 
-fn delivered_by(session: &SessionRecord) -> Option<Vec<u8>> {
-    session.delivered_by.map(|attempt| attempt.as_bytes().to_vec())
-}
+#[async_trait]
+impl SessionStore for SqliteStore {
+    async fn create_session(&self, session: &SessionRecord) -> Result<bool, StoreError> {
+        bounded(insert(&self.connections.writer, session)).await
+    }
 
-pub(super) async fn create(files: &Files, session: &SessionRecord) -> Result<bool, StoreError> {
-    let created = sqlx::query(
-        "INSERT INTO login_sessions \
-         (id, browser, user_id, issuer, provider, created_at, last_seen_at, expires_at, delivered_by) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
-    )
-    .bind(key(session.id))
-    .bind(session.browser.map(|browser| browser.as_bytes().to_vec()))
-    .bind(session.user.as_str())
-    .bind(session.issuer.as_str())
-    .bind(session.provider.as_str())
-    .bind(to_millis(session.created))
-    .bind(to_millis(session.last_seen))
-    .bind(to_millis(session.expires))
-    .bind(delivered_by(session))
-    .execute(&files.writer)
-    .await?;
-    Ok(created.rows_affected() == 1)
-}
+    async fn session(&self, id: SessionHash) -> Result<Option<SessionRecord>, StoreError> {
+        bounded(async {
+            let found = sqlx::query(concat!("SELECT ", columns!(), " FROM login_sessions WHERE id = ?"))
+                .bind(key(id))
+                .fetch_optional(&self.connections.readers)
+                .await?;
+            found.as_ref().map(read).transpose()
+        })
+        .await
+    }
 
-pub(super) async fn by_id(files: &Files, id: SessionHash) -> Result<Option<SessionRecord>, StoreError> {
-    let row: Option<SessionRow> = sqlx::query_as(
-        "SELECT id, browser, user_id, issuer, provider, created_at, last_seen_at, expires_at, delivered_by \
-         FROM login_sessions WHERE id = ?",
-    )
-    .bind(key(id))
-    .fetch_optional(&files.readers)
-    .await?;
-    row.map(SessionRecord::try_from).transpose()
-}
+    /// Each column moves one way only, so that of two saves at once neither undoes the other.
+    async fn save_session(&self, session: &SessionRecord) -> Result<bool, StoreError> {
+        bounded(async {
+            let saved = sqlx::query(
+                "UPDATE login_sessions SET last_seen_at = max(last_seen_at, ?1), expires_at = min(expires_at, ?2), \
+                 delivered_by = iif(?3, NULL, delivered_by) WHERE id = ?4",
+            )
+            .bind(to_millis(session.last_seen))
+            .bind(to_millis(session.expires))
+            .bind(session.delivered_by.is_none())
+            .bind(key(session.id))
+            .execute(&self.connections.writer)
+            .await?;
+            Ok(saved.rows_affected() == 1)
+        })
+        .await
+    }
 
-/// Each column moves one way only, so that of two saves at once neither undoes the other.
-pub(super) async fn save(files: &Files, session: &SessionRecord) -> Result<bool, StoreError> {
-    let saved = sqlx::query(
-        "UPDATE login_sessions SET last_seen_at = max(last_seen_at, ?1), expires_at = min(expires_at, ?2), \
-         delivered_by = CASE WHEN ?3 IS NULL THEN NULL ELSE delivered_by END WHERE id = ?4",
-    )
-    .bind(to_millis(session.last_seen))
-    .bind(to_millis(session.expires))
-    .bind(delivered_by(session))
-    .bind(key(session.id))
-    .execute(&files.writer)
-    .await?;
-    Ok(saved.rows_affected() == 1)
-}
+    async fn delete_session(&self, id: SessionHash) -> Result<(), StoreError> {
+        bounded(async {
+            let delete = sqlx::query("DELETE FROM login_sessions WHERE id = ?").bind(key(id));
+            delete.execute(&self.connections.writer).await?;
+            Ok(())
+        })
+        .await
+    }
 
-pub(super) async fn delete(files: &Files, id: SessionHash) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM login_sessions WHERE id = ?").bind(key(id)).execute(&files.writer).await?;
-    Ok(())
-}
-
-pub(super) async fn end_of_browser(files: &Files, browser: BrowserHash, now: OffsetDateTime) -> Result<(), StoreError> {
-    let mut transaction = files.write().await?;
-    attempts::end_of_browser(&mut transaction, browser).await?;
-    sqlx::query("UPDATE login_sessions SET expires_at = min(expires_at, ?), delivered_by = NULL WHERE browser = ?")
-        .bind(to_millis(now))
-        .bind(browser.as_bytes().to_vec())
-        .execute(&mut *transaction)
-        .await?;
-    Ok(transaction.commit().await?)
+    async fn end_browser(&self, browser: BrowserHash, now: OffsetDateTime) -> Result<(), StoreError> {
+        bounded(async {
+            let mut transaction = self.connections.write().await?;
+            attempts::end_of_browser(&mut transaction, browser).await?;
+            // Whoever has read a delivery before it was closed finds the id of its session taken.
+            for (id, provider) in attempts::sessions_delivered(&mut transaction, browser, now - DELIVERY_OVER).await? {
+                insert(&mut *transaction, &SessionRecord::ended(id, browser, provider, now)).await?;
+            }
+            sqlx::query(
+                "UPDATE login_sessions SET expires_at = min(expires_at, ?), delivered_by = NULL WHERE browser = ?",
+            )
+            .bind(to_millis(now))
+            .bind(browser.as_bytes().to_vec())
+            .execute(&mut *transaction)
+            .await?;
+            Ok(transaction.commit().await?)
+        })
+        .await
+    }
 }

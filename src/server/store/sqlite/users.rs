@@ -1,12 +1,18 @@
 //! Table `users`.
 
+use async_trait::async_trait;
 use bson::oid::ObjectId;
-use sqlx::FromRow;
+use sqlx::{FromRow, Sqlite, Transaction};
 
-use super::Files;
+use super::{connection::Connections, store::SqliteStore};
 use crate::server::{
+    clock::to_millis,
     ids::UserId,
-    store::{Created, NewUser, Person, Role, StoreError, User, to_millis, username_key},
+    store::{
+        bounds::bounded,
+        error::StoreError,
+        users::{Created, NewUser, Person, Role, User, UserStore, username_key},
+    },
 };
 
 macro_rules! columns {
@@ -54,7 +60,7 @@ impl From<UserRow> for User {
 }
 
 /// A query whose parameters are bound in order.
-type Query<'q> = sqlx::query::QueryAs<'q, sqlx::Sqlite, UserRow, sqlx::sqlite::SqliteArguments>;
+type Query<'q> = sqlx::query::QueryAs<'q, Sqlite, UserRow, sqlx::sqlite::SqliteArguments>;
 
 /// Binds `?1` to `?7`: what each sign-in refreshes, and who it is.
 fn refreshed<'q>(query: Query<'q>, person: &'q Person) -> Query<'q> {
@@ -68,15 +74,9 @@ fn refreshed<'q>(query: Query<'q>, person: &'q Person) -> Query<'q> {
         .bind(person.subject.as_str())
 }
 
-pub(super) async fn sign_in(files: &Files, person: &Person) -> Result<Option<User>, StoreError> {
-    let known = refreshed(sqlx::query_as(refresh!("", "issuer = ?6 AND subject = ?7")), person)
-        .fetch_all(&files.writer)
-        .await?;
-    if let Some(user) = known.into_iter().next() {
-        return Ok(Some(user.into()));
-    }
-    // Inactive, of an older deployment, or new: decided under one lock.
-    let mut transaction = files.write().await?;
+/// Somebody who is inactive, whom an older deployment knows, or who is new: decided under one lock.
+async fn adopt(connections: &Connections, person: &Person) -> Result<Option<User>, StoreError> {
+    let mut transaction = connections.write().await?;
     let found: Option<UserRow> = sqlx::query_as(concat!(
         "SELECT ",
         columns!(),
@@ -99,44 +99,77 @@ pub(super) async fn sign_in(files: &Files, person: &Person) -> Result<Option<Use
     Ok(adopted.into_iter().next().map(User::from))
 }
 
-pub(super) async fn create(files: &Files, user: &NewUser) -> Result<Created, StoreError> {
-    let person = &user.person;
-    let key = username_key(&user.username);
-    let mut transaction = files.write().await?;
-    let known = sqlx::query("SELECT 1 FROM users WHERE issuer = ? AND subject = ?")
-        .bind(person.issuer.as_str())
-        .bind(person.subject.as_str());
-    if known.fetch_optional(&mut *transaction).await?.is_some() {
-        return Ok(Created::Exists);
+/// The first of the names that nobody has.
+async fn free<'n>(
+    transaction: &mut Transaction<'static, Sqlite>,
+    names: &'n [String],
+) -> Result<Option<&'n String>, StoreError> {
+    for name in names {
+        let taken = sqlx::query("SELECT 1 FROM users WHERE username_key = ?").bind(username_key(name));
+        if taken.fetch_optional(&mut **transaction).await?.is_none() {
+            return Ok(Some(name));
+        }
     }
-    let taken = sqlx::query("SELECT 1 FROM users WHERE username_key = ?").bind(&key);
-    if taken.fetch_optional(&mut *transaction).await?.is_some() {
-        return Ok(Created::UsernameTaken);
-    }
-    let id = ObjectId::new().to_hex();
-    let insert = sqlx::query_as(concat!(
-        "INSERT INTO users (email, email_verified, full_name, role, last_login, updated_at, created_at, ",
-        "issuer, subject, oidc_sub, oidc_provider, id, username, username_key, is_active, auth_method) ",
-        "VALUES (?1, ?2, ?3, coalesce(?12, ?4), ?5, ?5, ?5, ?6, ?7, ?7, ?8, ?9, ?10, ?11, 1, 'oidc') ",
-        "RETURNING ",
-        columns!()
-    ));
-    let created: Vec<UserRow> = refreshed(insert, person)
-        .bind(&person.discovery_url)
-        .bind(id)
-        .bind(&user.username)
-        .bind(key)
-        .bind(user.role.as_str())
-        .fetch_all(&mut *transaction)
-        .await?;
-    transaction.commit().await?;
-    created.into_iter().next().map(|row| Created::New(row.into())).ok_or_else(StoreError::contended)
+    Ok(None)
 }
 
-pub(super) async fn by_id(files: &Files, id: &UserId) -> Result<Option<User>, StoreError> {
-    let row: Option<UserRow> = sqlx::query_as(concat!("SELECT ", columns!(), " FROM users WHERE id = ?"))
-        .bind(id.as_str())
-        .fetch_optional(&files.readers)
-        .await?;
-    Ok(row.map(User::from))
+#[async_trait]
+impl UserStore for SqliteStore {
+    async fn sign_in_user(&self, person: &Person) -> Result<Option<User>, StoreError> {
+        bounded(async {
+            let known = refreshed(sqlx::query_as(refresh!("", "issuer = ?6 AND subject = ?7")), person)
+                .fetch_all(&self.connections.writer)
+                .await?;
+            match known.into_iter().next() {
+                Some(user) => Ok(Some(user.into())),
+                None => adopt(&self.connections, person).await,
+            }
+        })
+        .await
+    }
+
+    async fn create_user(&self, user: &NewUser) -> Result<Created, StoreError> {
+        let person = &user.person;
+        bounded(async {
+            let mut transaction = self.connections.write().await?;
+            let known = sqlx::query("SELECT 1 FROM users WHERE issuer = ? AND subject = ?")
+                .bind(person.issuer.as_str())
+                .bind(person.subject.as_str());
+            if known.fetch_optional(&mut *transaction).await?.is_some() {
+                return Ok(Created::Exists);
+            }
+            let Some(username) = free(&mut transaction, &user.usernames).await? else {
+                return Ok(Created::UsernameTaken);
+            };
+            let insert = sqlx::query_as(concat!(
+                "INSERT INTO users (email, email_verified, full_name, role, last_login, updated_at, created_at, ",
+                "issuer, subject, oidc_sub, oidc_provider, id, username, username_key, is_active, auth_method) ",
+                "VALUES (?1, ?2, ?3, coalesce(?12, ?4), ?5, ?5, ?5, ?6, ?7, ?7, ?8, ?9, ?10, ?11, 1, 'oidc') ",
+                "RETURNING ",
+                columns!()
+            ));
+            let created: Vec<UserRow> = refreshed(insert, person)
+                .bind(&person.discovery_url)
+                .bind(ObjectId::new().to_hex())
+                .bind(username)
+                .bind(username_key(username))
+                .bind(user.role.as_str())
+                .fetch_all(&mut *transaction)
+                .await?;
+            transaction.commit().await?;
+            created.into_iter().next().map(|row| Created::New(row.into())).ok_or_else(StoreError::contended)
+        })
+        .await
+    }
+
+    async fn user(&self, id: &UserId) -> Result<Option<User>, StoreError> {
+        bounded(async {
+            let row: Option<UserRow> = sqlx::query_as(concat!("SELECT ", columns!(), " FROM users WHERE id = ?"))
+                .bind(id.as_str())
+                .fetch_optional(&self.connections.readers)
+                .await?;
+            Ok(row.map(User::from))
+        })
+        .await
+    }
 }

@@ -5,23 +5,20 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use crate::support::bench::Bench;
 use proptest::{prelude::*, test_runner::TestRunner};
-use time::{OffsetDateTime, macros::datetime};
+use time::OffsetDateTime;
 use vestibule::server::{
-    attempt::{AttemptState, DELIVERABLE, LEASE, May, Next, Phase, Transition, Verdict},
-    clock::System,
-    ids::{AttemptId, BrowserHash, CodeHash, Issuer, OwnerToken, ProviderId, SessionHash, Subject, UserId},
-    store::{Attempt, Claimed, Created, NewClaim, NewUser, Person, Profile, Role, SessionRecord, Store},
+    attempt::{DELIVERABLE, Next, Phase, Transition},
+    ids::{CodeHash, OwnerToken},
 };
+
+use self::stores::{Attempts, DELIVERY, Real, Rules, STRANGER, claim, code};
+use crate::support::bench::Bench;
+
+mod stores;
 
 /// Processes that share the store.
 const PROCESSES: usize = 3;
-/// Longer than a lease, whatever the store rounds to.
-const LAPSED: Duration = Duration::from_secs(LEASE.as_secs() + 2);
-const DELIVERY: &[u8] = b"sealed";
-/// An owner that has claimed nothing.
-const STRANGER: OwnerToken = OwnerToken::new([0; 16]);
 const EVERY_TRANSITION: [Transition; 6] = [
     Transition::Renew,
     Transition::Verify,
@@ -56,6 +53,10 @@ enum Event {
     Close,
     /// The browser signs out, here or in another tab.
     SignOut,
+    /// A page has read that it may deliver; what comes next may come between that and the session.
+    DeliveryBegins,
+    /// It begins the session.
+    DeliveryEnds,
     /// Somebody who has no part in it tries this, at a time of their own.
     Stranger(Transition),
 }
@@ -74,6 +75,8 @@ fn event() -> impl Strategy<Value = Event> {
         1 => Just(Event::TimePasses),
         1 => Just(Event::Close),
         1 => Just(Event::SignOut),
+        2 => Just(Event::DeliveryBegins),
+        2 => Just(Event::DeliveryEnds),
         3 => prop::sample::select(EVERY_TRANSITION.as_slice()).prop_map(Event::Stranger),
     ]
 }
@@ -101,18 +104,6 @@ enum Told {
     Unclaimed,
 }
 
-/// What the stores do for an attempt, as far as this test goes.
-trait Attempts {
-    async fn claim(&mut self, claim: &NewClaim) -> Option<Attempt>;
-    async fn attempt(&mut self) -> Option<Attempt>;
-    async fn make(&mut self, transition: Transition, owner: OwnerToken) -> bool;
-    async fn lapse(&mut self);
-    /// Accounts that there are after this person has signed in.
-    async fn sign_in(&mut self) -> u64;
-    /// Begins the session; answers whether it is new.
-    async fn begin_session(&mut self) -> bool;
-}
-
 /// The attempt, the processes and the person.
 struct World<A> {
     attempts: A,
@@ -122,45 +113,24 @@ struct World<A> {
     now: OffsetDateTime,
     sent: BTreeSet<[u8; 32]>,
     sessions: u32,
+    /// Whether a page is between reading that it may deliver and beginning the session.
+    delivering: bool,
     users: u64,
     /// Whether the browser has signed out since the claim.
     signed_out: bool,
 }
 
-fn id() -> AttemptId {
-    AttemptId::new([7; 16])
-}
-
-fn code(other: bool) -> CodeHash {
-    CodeHash::of(if other { b"another" } else { b"code" })
-}
-
-fn claim(owner: OwnerToken, other: bool) -> NewClaim {
-    let now = System::real().now();
-    NewClaim {
-        id: id(),
-        owner,
-        provider: ProviderId::new("op"),
-        browser: BrowserHash::of(b"browser"),
-        code: code(other),
-        started: now,
-        claimed: now,
-    }
-}
-
-/// When the fixed world begins; delivery is judged by its clock.
-const BEGIN: OffsetDateTime = datetime!(2026-11-24 12:00 UTC);
-
 impl<A: Attempts> World<A> {
     fn new(attempts: A) -> Self {
         Self {
+            now: attempts.begin(),
             attempts,
             exchanges: [None; PROCESSES],
             refuse: [false; PROCESSES],
             owners: 0,
-            now: BEGIN,
             sent: BTreeSet::new(),
             sessions: 0,
+            delivering: false,
             users: 0,
             signed_out: false,
         }
@@ -192,6 +162,16 @@ impl<A: Attempts> World<A> {
                 self.attempts.make(Transition::Close, STRANGER).await;
                 self.signed_out |= self.attempts.attempt().await.is_some();
             }
+            Event::DeliveryBegins => {
+                let attempt = self.attempts.attempt().await;
+                self.delivering |= attempt.is_some_and(|it| matches!(it.state.next(self.now), Next::Deliver(_)));
+            }
+            Event::DeliveryEnds if std::mem::take(&mut self.delivering) => {
+                let new = self.attempts.begin_session().await;
+                assert!(!(new && self.signed_out), "the session begins after the sign-out");
+                self.sessions += u32::from(new);
+            }
+            Event::DeliveryEnds => {}
             Event::Stranger(transition) => {
                 let made = self.attempts.make(transition, STRANGER).await;
                 let may = [Transition::Interrupt, Transition::Close, Transition::Withdraw];
@@ -232,7 +212,7 @@ impl<A: Attempts> World<A> {
                 assert_eq!(delivery, DELIVERY);
                 assert!(!self.signed_out, "delivered after the sign-out");
                 // Two minutes, written out: what the constant says is not what it should say.
-                assert!(self.now <= BEGIN + Duration::from_secs(120), "delivered too late");
+                assert!(self.now <= self.attempts.begin() + Duration::from_secs(120), "delivered too late");
                 self.sessions += u32::from(self.attempts.begin_session().await);
                 Told::Delivered
             }
@@ -307,205 +287,6 @@ impl<A: Attempts> World<A> {
     }
 }
 
-/// The rules themselves, as a store.
-#[derive(Default)]
-struct Rules {
-    record: Option<Record>,
-    user: bool,
-    session: bool,
-}
-
-struct Record {
-    phase: Phase,
-    owner: OwnerToken,
-    code: CodeHash,
-    lapsed: bool,
-    delivery: bool,
-}
-
-impl Attempts for Rules {
-    async fn claim(&mut self, claim: &NewClaim) -> Option<Attempt> {
-        match &mut self.record {
-            Some(record) if record.owner == claim.owner && record.phase == Phase::CLAIMED => {
-                record.lapsed = false;
-                None
-            }
-            Some(_) => self.attempt().await,
-            free => {
-                *free = Some(Record {
-                    phase: Phase::CLAIMED,
-                    owner: claim.owner,
-                    code: claim.code,
-                    lapsed: false,
-                    delivery: false,
-                });
-                None
-            }
-        }
-    }
-
-    async fn attempt(&mut self) -> Option<Attempt> {
-        let record = self.record.as_ref()?;
-        let claim = claim(record.owner, false);
-        let state = match record.phase {
-            Phase::Running => AttemptState::Running { stale: record.lapsed },
-            Phase::Verified => {
-                AttemptState::Verified { at: BEGIN, delivery: record.delivery.then(|| DELIVERY.to_vec()) }
-            }
-            Phase::Failed => AttemptState::Failed { code: "code_refused".into(), retry_at: None },
-            Phase::Interrupted => AttemptState::Interrupted,
-        };
-        Some(Attempt {
-            id: claim.id,
-            provider: claim.provider,
-            browser: claim.browser,
-            code: record.code,
-            started: claim.started,
-            claimed: claim.claimed,
-            state,
-            steps: Vec::new(),
-        })
-    }
-
-    async fn make(&mut self, transition: Transition, owner: OwnerToken) -> bool {
-        let Some(record) = &mut self.record else { return false };
-        let allowed = match transition.may() {
-            May::Owner => record.owner == owner,
-            May::AnybodyAfterLease => record.lapsed,
-            May::Anybody => true,
-        };
-        if record.phase != transition.from() || !allowed {
-            return false;
-        }
-        record.phase = transition.to();
-        record.lapsed &= transition != Transition::Renew;
-        record.delivery = transition == Transition::Verify;
-        true
-    }
-
-    async fn lapse(&mut self) {
-        if let Some(record) = &mut self.record {
-            record.lapsed = true;
-        }
-    }
-
-    async fn sign_in(&mut self) -> u64 {
-        self.user = true;
-        1
-    }
-
-    async fn begin_session(&mut self) -> bool {
-        !std::mem::replace(&mut self.session, true)
-    }
-}
-
-/// A real store, held against the rules at every step.
-struct Real<'b> {
-    bench: &'b Bench,
-    rules: Rules,
-}
-
-impl Real<'_> {
-    fn store(&self) -> &dyn Store {
-        &*self.bench.store
-    }
-}
-
-/// What matters of two attempts that should be the same.
-fn shape(attempt: Option<&Attempt>) -> Option<(CodeHash, AttemptState)> {
-    attempt.map(|attempt| (attempt.code, attempt.state.clone()))
-}
-
-impl Attempts for Real<'_> {
-    async fn claim(&mut self, claim: &NewClaim) -> Option<Attempt> {
-        let found = match self.store().claim(claim).await.unwrap() {
-            Claimed::Ours => None,
-            Claimed::Before(attempt) => Some(*attempt),
-        };
-        assert_eq!(shape(found.as_ref()), shape(self.rules.claim(claim).await.as_ref()));
-        found
-    }
-
-    async fn attempt(&mut self) -> Option<Attempt> {
-        let found = self.store().attempt(id()).await.unwrap();
-        assert_eq!(shape(found.as_ref()), shape(self.rules.attempt().await.as_ref()));
-        found
-    }
-
-    async fn make(&mut self, transition: Transition, owner: OwnerToken) -> bool {
-        let allowed = self.rules.make(transition, owner).await;
-        let store = self.store();
-        match transition {
-            Transition::Renew => assert_eq!(store.renew(id(), owner).await.unwrap(), allowed),
-            Transition::Interrupt => assert_eq!(store.interrupt(id()).await.unwrap(), allowed),
-            // Neither says whether it has changed anything: settling is idempotent, and so is closing.
-            Transition::Verify | Transition::Fail => {
-                let verdict = if transition == Transition::Verify {
-                    Verdict::Verified { at: BEGIN, delivery: DELIVERY.to_vec() }
-                } else {
-                    Verdict::Failed { code: "code_refused".into(), retry_at: None }
-                };
-                let settled = store.settle(id(), owner, &verdict, &[]).await.unwrap();
-                assert!(settled || !allowed);
-            }
-            Transition::Close => store.close_delivery(id()).await.unwrap(),
-            // It closes as well.
-            Transition::Withdraw => {
-                store.end_browser(BrowserHash::of(b"browser"), System::real().now()).await.unwrap();
-                self.rules.make(Transition::Close, STRANGER).await;
-            }
-        }
-        self.attempt().await;
-        allowed
-    }
-
-    async fn lapse(&mut self) {
-        self.rules.lapse().await;
-        if self.rules.record.is_some() {
-            self.bench.raw.age_lease(id(), LAPSED).await;
-        }
-    }
-
-    async fn sign_in(&mut self) -> u64 {
-        let person = Person {
-            issuer: Issuer::new("https://op.example.com"),
-            subject: Subject::new("alice").unwrap(),
-            discovery_url: "https://op.example.com/.well-known/openid-configuration".into(),
-            profile: Profile::default(),
-            role: None,
-            now: self.rules_now(),
-        };
-        if self.store().sign_in_user(&person).await.unwrap().is_none() {
-            let user = NewUser { person, username: "alice".into(), role: Role::User };
-            assert!(matches!(self.store().create_user(&user).await.unwrap(), Created::New(_)));
-        }
-        self.bench.raw.count_users().await
-    }
-
-    async fn begin_session(&mut self) -> bool {
-        let session = SessionRecord {
-            id: SessionHash::of(b"derived from the attempt"),
-            browser: Some(BrowserHash::of(b"browser")),
-            user: UserId::new("0".repeat(24)),
-            issuer: Issuer::new("https://op.example.com"),
-            provider: ProviderId::new("op"),
-            created: self.rules_now(),
-            last_seen: self.rules_now(),
-            expires: self.rules_now() + Duration::from_secs(3600),
-            delivered_by: Some(id()),
-        };
-        let new = self.store().create_session(&session).await.unwrap();
-        assert_eq!(new, self.rules.begin_session().await);
-        new
-    }
-}
-
-impl Real<'_> {
-    fn rules_now(&self) -> OffsetDateTime {
-        System::real().now()
-    }
-}
-
 async fn play<A: Attempts>(attempts: A, events: &[Event]) {
     let mut world = World::new(attempts);
     for event in events {
@@ -546,7 +327,7 @@ fn runtime() -> tokio::runtime::Runtime {
 #[test]
 fn the_rules_keep_their_promises() {
     let runtime = runtime();
-    property(4_000, |events| runtime.block_on(play(Rules::default(), &events)));
+    property(4_000, |events| runtime.block_on(play(Rules::new(), &events)));
 }
 
 #[test]
@@ -555,7 +336,7 @@ fn sqlite_keeps_to_the_rules() {
     property(150, |events| {
         runtime.block_on(async {
             let bench = Bench::sqlite().await;
-            play(Real { bench: &bench, rules: Rules::default() }, &events).await;
+            play(Real { bench: &bench, rules: Rules::new() }, &events).await;
         });
     });
 }
@@ -567,7 +348,7 @@ fn mongodb_keeps_to_the_rules() {
         runtime.block_on(async {
             Bench::mongo()
                 .await
-                .run(async |bench: &Bench| play(Real { bench, rules: Rules::default() }, &events).await)
+                .run(async |bench: &Bench| play(Real { bench, rules: Rules::new() }, &events).await)
                 .await;
         });
     });

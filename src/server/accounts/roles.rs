@@ -1,0 +1,31 @@
+//! What groups decide.
+
+use crate::server::{provider::Claims, settings::UserRules, store::Role};
+
+/// The role that groups decide, at each sign-in; `None` where the operator names no group for it.
+pub(super) fn role_by_group(rules: &UserRules, claims: &Claims) -> Option<Role> {
+    (!rules.admin_groups.is_empty())
+        .then(|| if is_member(claims, &rules.admin_groups) { Role::Admin } else { Role::User })
+}
+
+pub(super) fn is_member(claims: &Claims, groups: &[String]) -> bool {
+    claims.groups.as_ref().is_some_and(|member_of| groups.iter().any(|group| member_of.contains(group)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roles_follow_groups_only_where_the_operator_says_so() {
+        let groups = |names: &[&str]| Claims {
+            groups: Some(names.iter().map(|name| (*name).to_owned()).collect()),
+            ..Claims::default()
+        };
+        assert_eq!(role_by_group(&UserRules::default(), &groups(&["admins"])), None);
+        let rules = UserRules { admin_groups: vec!["admins".into()], ..UserRules::default() };
+        assert_eq!(role_by_group(&rules, &groups(&["admins"])), Some(Role::Admin));
+        assert_eq!(role_by_group(&rules, &groups(&["users"])), Some(Role::User));
+        assert_eq!(role_by_group(&rules, &Claims::default()), Some(Role::User), "a vanished claim takes the role away");
+    }
+}

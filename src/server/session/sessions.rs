@@ -1,0 +1,261 @@
+//! Sessions: found, begun and ended.
+
+use std::{sync::Arc, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use tokio::time::timeout;
+
+use super::id::SessionId;
+use crate::server::{
+    clock::System,
+    ids::{AttemptId, BrowserHash, Issuer, ProviderId, UserId},
+    settings::SessionRules,
+    store::{SessionFacts, SessionRecord, Store, StoreError, User},
+};
+
+/// How long a browser's former session goes on after the same person has signed in anew, so that tabs in flight do
+/// not look signed out.
+const FORMER_SESSION: Duration = Duration::from_secs(60);
+/// The last-seen time is written at most this often.
+const TOUCH_EVERY: Duration = Duration::from_secs(60);
+/// A request does not wait longer than this for it to be written.
+const NOTED_WITHIN: Duration = Duration::from_millis(500);
+
+/// What the cookie of a request stands for.
+#[derive(Clone, Debug)]
+pub enum Found {
+    /// A person with an active account.
+    SignedIn(Box<SignedIn>),
+    /// A person whose account was switched off since; the session has ended.
+    Disabled,
+    /// No session: unknown, expired or signed out. The cookie can be removed.
+    Ended,
+    /// Nobody, as far as we can tell: no cookie, or a session that only a newer version can read, which will still need
+    /// its cookie.
+    Nobody,
+}
+
+/// A signed-in person.
+#[derive(Clone, Debug)]
+pub struct SignedIn {
+    /// Their account.
+    pub user: User,
+    /// The provider they came through.
+    pub provider: ProviderId,
+    /// When they signed in.
+    pub since: OffsetDateTime,
+    /// When the session ends unless it is used before.
+    pub until: OffsetDateTime,
+}
+
+/// What a verified attempt delivers: an account, and what its session is to remember.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// Whose session it is.
+    pub user: UserId,
+    /// What the provider said.
+    pub facts: SessionFacts,
+}
+
+/// What a new session is made of.
+#[derive(Clone, Debug)]
+pub struct NewSession {
+    /// Derived from the attempt, so that delivering it again is the same session.
+    pub id: SessionId,
+    /// The browser it is given to.
+    pub browser: BrowserHash,
+    /// Whose it is, and what it remembers.
+    pub delivery: Delivery,
+    /// Who vouches for them.
+    pub issuer: Issuer,
+    /// Through which provider.
+    pub provider: ProviderId,
+    /// The attempt that delivers it.
+    pub attempt: AttemptId,
+}
+
+/// All sessions.
+pub struct Sessions {
+    store: Arc<dyn Store>,
+    rules: SessionRules,
+    system: System,
+}
+
+impl Sessions {
+    /// Sessions in `store`.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, rules: SessionRules, system: System) -> Self {
+        Self { store, rules, system }
+    }
+
+    /// How long the cookie may live.
+    #[must_use]
+    pub const fn longest(&self) -> Duration {
+        self.rules.absolute
+    }
+
+    /// Who is signed in with `id`. The first time that a session is found closes the delivery of its attempt: from
+    /// then on the callback's URL signs nobody in.
+    ///
+    /// # Errors
+    /// The store cannot tell, which never means "nobody".
+    pub async fn find(&self, id: SessionId) -> Result<Found, StoreError> {
+        let mut session = match self.open(id).await {
+            Ok(Some(session)) => session,
+            Ok(None) => return Ok(Found::Ended),
+            Err(StoreError::Unreadable(detail)) => {
+                log_unreadable(&detail);
+                return Ok(Found::Nobody);
+            }
+            Err(error) => return Err(error),
+        };
+        let Some(user) = self.store.user(&session.user).await? else { return Ok(Found::Ended) };
+        let first_use = session.delivered_by.take();
+        if let Some(attempt) = first_use {
+            self.store.close_delivery(attempt).await?;
+        }
+        if !user.active {
+            self.expire(session).await?;
+            return Ok(Found::Disabled);
+        }
+        let now = self.system.now();
+        if first_use.is_some() || now >= session.last_seen + TOUCH_EVERY.min(self.rules.idle / 10) {
+            session.last_seen = now;
+            // A store that can only be read still tells who is signed in; that their visit cannot be noted is no reason
+            // to turn them away.
+            match timeout(NOTED_WITHIN, self.store.save_session(&session)).await {
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) => tracing::warn!(code = "store_unavailable", detail = %error, "last seen"),
+                Err(_) => tracing::warn!(code = "store_unavailable", detail = "no answer in time", "last seen"),
+            }
+        }
+        let until = self.ends(&session);
+        let SessionRecord { provider, created: since, .. } = session;
+        Ok(Found::SignedIn(Box::new(SignedIn { user, provider, since, until })))
+    }
+
+    /// Begins the session that an attempt delivers; delivering it again changes nothing. The browser's former session,
+    /// if it is another, ends: soon if it is the same person's, at once otherwise.
+    ///
+    /// `false`: it was delivered before and has ended since, or the browser has signed out meanwhile; it does not begin.
+    ///
+    /// # Errors
+    /// The store; then nothing was delivered and it can be tried again.
+    pub async fn begin(&self, new: NewSession, former: Option<SessionId>) -> Result<bool, StoreError> {
+        let former = former.filter(|former| *former != new.id);
+        let now = self.system.now();
+        let record = SessionRecord {
+            id: new.id.hash(),
+            browser: Some(new.browser),
+            user: new.delivery.user,
+            issuer: new.issuer,
+            provider: new.provider,
+            created: now,
+            last_seen: now,
+            expires: now + self.rules.absolute,
+            delivered_by: Some(new.attempt),
+            facts: new.delivery.facts,
+        };
+        if !self.store.create_session(&record).await? {
+            // Delivered before: the same session, unless it has ended since.
+            let existing = self.readable(new.id).await?;
+            if existing.is_none_or(|existing| existing.user != record.user) {
+                return Ok(false);
+            }
+        }
+        // Last, so that whatever fails before leaves the person signed in as before.
+        if let Some(former) = former {
+            self.retire(former, &record.user).await?;
+        }
+        Ok(true)
+    }
+
+    /// Signs out: the session is dead at once, and so is every other that this browser was given and its cookie no
+    /// longer names (of callbacks in parallel, or the former one's last minute). What had delivered them delivers
+    /// nothing any more, and what still runs for this browser is interrupted. Returns the provider the person had come
+    /// through.
+    ///
+    /// # Errors
+    /// The store; then the person is still signed in.
+    pub async fn sign_out(
+        &self,
+        id: Option<SessionId>,
+        browser: Option<BrowserHash>,
+    ) -> Result<Option<ProviderId>, StoreError> {
+        let provider = match id {
+            Some(id) => self.end(id).await?,
+            None => None,
+        };
+        if let Some(browser) = browser {
+            self.store.end_browser(browser, self.system.now()).await?;
+        }
+        Ok(provider)
+    }
+
+    pub(super) async fn end(&self, id: SessionId) -> Result<Option<ProviderId>, StoreError> {
+        let session = match self.open(id).await {
+            Ok(Some(session)) => session,
+            // One that has ended stays as it is: its record keeps the id taken.
+            Ok(None) => return Ok(None),
+            // A newer version may be able to read it.
+            Err(StoreError::Unreadable(_)) => {
+                self.store.delete_session(id.hash()).await?;
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
+        if let Some(attempt) = session.delivered_by {
+            self.store.close_delivery(attempt).await?;
+        }
+        let provider = session.provider.clone();
+        self.expire(session).await?;
+        Ok(Some(provider))
+    }
+
+    /// Ends a session but leaves its record for the store to remove a minute later: a delivery under way at this
+    /// moment finds the id taken, and cannot insert it anew.
+    async fn expire(&self, mut session: SessionRecord) -> Result<(), StoreError> {
+        session.expires = session.expires.min(self.system.now());
+        session.delivered_by = None;
+        self.store.save_session(&session).await.map(drop)
+    }
+
+    async fn retire(&self, former: SessionId, next: &UserId) -> Result<(), StoreError> {
+        let Some(mut session) = self.readable(former).await? else { return Ok(()) };
+        if let Some(attempt) = session.delivered_by.take() {
+            self.store.close_delivery(attempt).await?;
+        }
+        if session.user != *next {
+            return self.expire(session).await;
+        }
+        session.expires = session.expires.min(self.system.now() + FORMER_SESSION);
+        self.store.save_session(&session).await.map(drop)
+    }
+
+    /// A session that lives. One that cannot be read (a newer version wrote it) is nobody's: the person signs in again
+    /// rather than being held up until they delete a cookie.
+    async fn readable(&self, id: SessionId) -> Result<Option<SessionRecord>, StoreError> {
+        match self.open(id).await {
+            Err(StoreError::Unreadable(detail)) => {
+                log_unreadable(&detail);
+                Ok(None)
+            }
+            other => other,
+        }
+    }
+
+    /// A session that lives: expiry is compared here and not left to the store, which removes records in its own time.
+    async fn open(&self, id: SessionId) -> Result<Option<SessionRecord>, StoreError> {
+        let session = self.store.session(id.hash()).await?;
+        Ok(session.filter(|session| self.system.now() < self.ends(session)))
+    }
+
+    fn ends(&self, session: &SessionRecord) -> OffsetDateTime {
+        session.expires.min(session.last_seen + self.rules.idle)
+    }
+}
+
+fn log_unreadable(detail: &str) {
+    tracing::error!(code = "session_unreadable", detail, "session");
+}

@@ -1,0 +1,92 @@
+//! The connection, and what its errors mean.
+
+use std::time::Duration;
+
+use mongodb::{
+    Client, Database,
+    error::{Error, ErrorKind, WriteFailure},
+    options::{
+        Acknowledgment, ClientOptions, ConnectionString, DatabaseOptions, ReadPreference, SelectionCriteria,
+        WriteConcern,
+    },
+};
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::sync::OnceCell;
+
+use crate::server::store::error::StoreError;
+
+/// How long an operation waits for a server that can take it.
+const SELECTION: Duration = Duration::from_millis(1_500);
+/// How long a connection may take to come about.
+const CONNECT: Duration = Duration::from_secs(2);
+/// How long the server may wait for the majority: less than the method's own bound, so that it can still say so.
+const MAJORITY: Duration = Duration::from_secs(4);
+
+/// The way to the database, made when it is first needed.
+pub(super) struct Connection {
+    uri: SecretString,
+    name: String,
+    database: OnceCell<Database>,
+}
+
+impl Connection {
+    pub(super) fn new(uri: &SecretString, name: &str) -> Result<Self, StoreError> {
+        // The driver's own message would repeat parts of the string, which may carry a password.
+        ConnectionString::parse(uri.expose_secret())
+            .map_err(|_| StoreError::Unavailable("the MongoDB connection string cannot be read".into()))?;
+        Ok(Self { uri: uri.clone(), name: name.to_owned(), database: OnceCell::new() })
+    }
+
+    pub(super) async fn database(&self) -> Result<&Database, StoreError> {
+        self.database.get_or_try_init(|| self.prepare()).await
+    }
+
+    /// Waits for nothing but the DNS, and only for `mongodb+srv`.
+    async fn prepare(&self) -> Result<Database, StoreError> {
+        let mut options = ClientOptions::parse(self.uri.expose_secret()).await?;
+        options.app_name.get_or_insert_with(|| "vestibule".into());
+        options.server_selection_timeout = Some(SELECTION);
+        options.connect_timeout = Some(CONNECT);
+        let majority = WriteConcern::builder().w(Acknowledgment::Majority).w_timeout(MAJORITY).build();
+        // Stated here, so that no connection string weakens it.
+        let options_of_database = DatabaseOptions::builder()
+            .write_concern(majority)
+            .selection_criteria(SelectionCriteria::ReadPreference(ReadPreference::Primary))
+            .build();
+        Ok(Client::with_options(options)?.database_with_options(&self.name, options_of_database))
+    }
+}
+
+impl From<Error> for StoreError {
+    fn from(error: Error) -> Self {
+        match error.kind.as_ref() {
+            ErrorKind::Bson(error) => Self::unreadable(error),
+            ErrorKind::Command(error) => {
+                Self::unavailable(format_args!("{} ({}): {}", error.code_name, error.code, error.message))
+            }
+            ErrorKind::Write(WriteFailure::WriteError(error)) => {
+                Self::unavailable(format_args!("write ({}): {}", error.code, error.message))
+            }
+            ErrorKind::Write(WriteFailure::WriteConcernError(error)) => {
+                Self::unavailable(format_args!("write concern ({}): {}", error.code, error.message))
+            }
+            // The driver says which hosts it tried and why each failed; of the credentials it says nothing.
+            kind => Self::unavailable(kind),
+        }
+    }
+}
+
+pub(super) const DUPLICATE_KEY: i32 = 11_000;
+
+/// The code the server gave, if it answered at all.
+pub(super) fn code(error: &Error) -> Option<i32> {
+    match error.kind.as_ref() {
+        ErrorKind::Command(error) => Some(error.code),
+        ErrorKind::Write(WriteFailure::WriteError(error)) => Some(error.code),
+        _ => None,
+    }
+}
+
+pub(super) fn is_duplicate(error: &Error) -> bool {
+    code(error) == Some(DUPLICATE_KEY)
+}

@@ -1,0 +1,132 @@
+//! Sessions: who is signed in with which browser.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use super::error::StoreError;
+use crate::server::{
+    attempt::DELIVERABLE,
+    ids::{AttemptId, BrowserHash, Issuer, ProviderId, SessionHash, Subject, UserId},
+};
+
+/// How long after its end a session's record stays, so that its id stays taken: a delivery that is under way while the
+/// person signs out must not begin the session anew.
+pub(super) const REMOVED_AFTER: Duration = Duration::from_secs(60);
+/// An attempt that was verified longer ago than this delivers no session any more, even by a clock that runs behind.
+pub(super) const DELIVERY_OVER: Duration = Duration::from_secs(2 * DELIVERABLE.as_secs());
+
+/// What a store does for sessions.
+#[async_trait]
+pub trait SessionStore: Send + Sync {
+    /// Inserts a session. `false`: one with that id exists already and is untouched.
+    async fn create_session(&self, session: &SessionRecord) -> Result<bool, StoreError>;
+
+    /// The session, expired or not: the caller compares the time.
+    async fn session(&self, id: SessionHash) -> Result<Option<SessionRecord>, StoreError>;
+
+    /// Saves a session that exists: its last-seen time, its first use, an earlier expiry. Never inserts, so that a
+    /// signed-out session cannot be revived, and never moves `expires` later. `false`: there is none.
+    async fn save_session(&self, session: &SessionRecord) -> Result<bool, StoreError>;
+
+    /// Deletes a session. Idempotent.
+    async fn delete_session(&self, id: SessionHash) -> Result<(), StoreError>;
+
+    /// Ends, as of `now`, every session of a browser, those too that no cookie names any more; interrupts its attempts
+    /// that run, and closes what its verified ones could still deliver. A delivery that has begun before and inserts
+    /// its session afterwards finds the session's id taken. Idempotent.
+    async fn end_browser(&self, browser: BrowserHash, now: OffsetDateTime) -> Result<(), StoreError>;
+}
+
+/// A signed-in session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionRecord {
+    /// SHA-256 of the id in the cookie.
+    pub id: SessionHash,
+    /// The browser it was given to; `None` in records of an earlier version.
+    pub browser: Option<BrowserHash>,
+    /// Whose.
+    pub user: UserId,
+    /// Who vouched for them.
+    pub issuer: Issuer,
+    /// Through which provider.
+    pub provider: ProviderId,
+    /// When they signed in.
+    pub created: OffsetDateTime,
+    /// When the session was last used (written at most once a minute).
+    pub last_seen: OffsetDateTime,
+    /// When it ends whatever happens.
+    pub expires: OffsetDateTime,
+    /// The attempt that delivered it, until first used.
+    pub delivered_by: Option<AttemptId>,
+    /// What the provider said at the sign-in.
+    pub facts: SessionFacts,
+}
+
+impl SessionRecord {
+    /// The record of a session that never was: it has ended, and takes the id of one that must not begin.
+    pub(super) fn ended(id: SessionHash, browser: BrowserHash, provider: ProviderId, now: OffsetDateTime) -> Self {
+        Self {
+            id,
+            browser: Some(browser),
+            user: UserId::new(""),
+            issuer: Issuer::new(""),
+            provider,
+            created: now,
+            last_seen: now,
+            expires: now,
+            delivered_by: None,
+            facts: SessionFacts::default(),
+        }
+    }
+}
+
+/// What the provider said at the sign-in, for sign-out (`sid`, subject) and for rules about who may go where. Nothing
+/// of it is in sessions of an earlier version.
+///
+/// The names are those of the claims, and how MongoDB stores the fields: rename none. Their order is how a delivery is
+/// sealed: a new field makes a new version of that.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SessionFacts {
+    /// Who the person is at the issuer.
+    pub subject: Option<Subject>,
+    /// The provider's own session (OpenID Connect Back-Channel Logout 2.1).
+    pub sid: Option<String>,
+    /// The groups the person is in.
+    pub groups: Vec<String>,
+    /// When the person last proved to the provider who they are.
+    #[serde(with = "time::serde::timestamp::option")]
+    pub auth_time: Option<OffsetDateTime>,
+    /// How well they did (OpenID Connect Core 2).
+    pub acr: Option<String>,
+    /// By which methods (RFC 8176).
+    pub amr: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn facts_are_sealed_and_stored_and_come_back() {
+        let facts = SessionFacts {
+            subject: Subject::new("s-1"),
+            sid: Some("their session".into()),
+            groups: vec!["staff".into()],
+            auth_time: OffsetDateTime::from_unix_timestamp(1_795_428_000).ok(),
+            acr: None,
+            amr: vec!["pwd".into()],
+        };
+        for facts in [facts, SessionFacts::default()] {
+            let sealed = postcard::to_allocvec(&facts).unwrap();
+            assert_eq!(postcard::from_bytes::<SessionFacts>(&sealed).unwrap(), facts);
+            let stored = bson::serialize_to_document(&facts).unwrap();
+            assert_eq!(bson::deserialize_from_document::<SessionFacts>(stored).unwrap(), facts);
+        }
+        let none = bson::deserialize_from_document::<SessionFacts>(bson::Document::new()).unwrap();
+        assert_eq!(none, SessionFacts::default());
+    }
+}

@@ -1,0 +1,29 @@
+//! Removing what has expired, as TTL indexes do in MongoDB.
+
+use std::time::Duration;
+
+use sqlx::SqlitePool;
+
+use super::clock::now;
+use crate::server::store::sessions::REMOVED_AFTER;
+
+/// Between two rounds.
+const EVERY: Duration = Duration::from_secs(60);
+
+/// For each table: how long after its expiry a record is removed.
+const PURGES: [(&str, Duration); 2] = [
+    (concat!("DELETE FROM login_attempts WHERE expires_at <= ", now!(), " - ?"), Duration::ZERO),
+    (concat!("DELETE FROM login_sessions WHERE expires_at <= ", now!(), " - ?"), REMOVED_AFTER),
+];
+
+pub(super) async fn keep_purging(writer: SqlitePool) {
+    loop {
+        for (purge, after) in PURGES {
+            let after = i64::try_from(after.as_millis()).unwrap_or(i64::MAX);
+            if let Err(error) = sqlx::query(purge).bind(after).execute(&writer).await {
+                tracing::warn!(%error, "expired records not removed");
+            }
+        }
+        tokio::time::sleep(EVERY).await;
+    }
+}

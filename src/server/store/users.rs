@@ -1,0 +1,121 @@
+//! User accounts, in the form that ClaudeLens deployments share with us.
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use super::error::StoreError;
+use crate::server::ids::{Issuer, Subject, UserId};
+
+/// What a store does for users.
+#[async_trait]
+pub trait UserStore: Send + Sync {
+    /// The user who is (issuer, subject), by our own fields; else the one an older ClaudeLens deployment knows by
+    /// `oidc_sub` and `oidc_provider` in {discovery URL, issuer}, adopted in place (our two fields set on it).
+    /// An active user's profile and last sign-in are refreshed in the same write; an inactive one is returned
+    /// untouched. Fields we do not know are never dropped. One round trip for a known, active user.
+    async fn sign_in_user(&self, person: &Person) -> Result<Option<User>, StoreError>;
+
+    /// Creates the user, under the first of the proposed usernames that is free, unless (issuer, subject) exists.
+    async fn create_user(&self, user: &NewUser) -> Result<Created, StoreError>;
+
+    /// The user with that id.
+    async fn user(&self, id: &UserId) -> Result<Option<User>, StoreError>;
+}
+
+/// A verified person, as `accounts` maps the claims.
+#[derive(Clone, Debug)]
+pub struct Person {
+    /// Who said so.
+    pub issuer: Issuer,
+    /// Who it is there.
+    pub subject: Subject,
+    /// The provider's discovery URL: how ClaudeLens named the provider (`oidc_provider`).
+    pub discovery_url: String,
+    /// What is refreshed at each sign-in.
+    pub profile: Profile,
+    /// Role to store at this sign-in, where the operator's rules decide it by group; `None` leaves the stored one.
+    pub role: Option<Role>,
+    /// Now, by our clock.
+    pub now: OffsetDateTime,
+}
+
+/// The part of a user that the provider is asked for each time. `None` leaves what is stored.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Profile {
+    /// E-mail address, as claimed.
+    pub email: Option<String>,
+    /// Whether the provider has verified it; only meaningful with `email`.
+    pub email_verified: Option<bool>,
+    /// Name to show.
+    pub full_name: Option<String>,
+}
+
+/// What an account may do in the application behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Administrator.
+    Admin,
+    /// Anyone else.
+    User,
+}
+
+impl Role {
+    /// As stored.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Admin => "admin",
+            Self::User => "user",
+        }
+    }
+
+    /// What is missing or unknown gives no power.
+    pub(super) fn of_stored(text: Option<&str>) -> Self {
+        if text == Some(Self::Admin.as_str()) { Self::Admin } else { Self::User }
+    }
+}
+
+/// A user to create.
+#[derive(Clone, Debug)]
+pub struct NewUser {
+    /// Who it is.
+    pub person: Person,
+    /// The names proposed, the best first; a username is unique without regard to case among all users.
+    pub usernames: Vec<String>,
+    /// What they may do.
+    pub role: Role,
+}
+
+/// How creating a user ended.
+#[derive(Debug)]
+pub enum Created {
+    /// A new user.
+    New(User),
+    /// (issuer, subject) exists by now: sign in again.
+    Exists,
+    /// Other users have the usernames: propose others.
+    UsernameTaken,
+}
+
+/// A user, as much of it as this program acts on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// Its id.
+    pub id: UserId,
+    /// Unique name; empty where an older document has none.
+    pub username: String,
+    /// E-mail address.
+    pub email: Option<String>,
+    /// Name to show.
+    pub full_name: Option<String>,
+    /// What they may do.
+    pub role: Role,
+    /// `false`: refused at sign-in and at the next request (missing = true).
+    pub active: bool,
+}
+
+/// Usernames that have the same key are the same name.
+pub(super) fn username_key(username: &str) -> String {
+    username.to_lowercase()
+}
