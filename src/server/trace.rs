@@ -51,6 +51,8 @@ impl Trace {
             result = step.result,
             "step"
         );
+        metrics::histogram!("vestibule_sign_in_step_seconds", "step" => step.name.clone(), "result" => step.result.clone())
+            .record(since.elapsed());
         self.steps.push(step);
     }
 
@@ -63,4 +65,20 @@ impl Trace {
 
 fn millis(duration: std::time::Duration) -> u32 {
     u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::telemetry::Metrics;
+
+    #[tokio::test]
+    async fn a_step_is_measured() {
+        let metrics = Metrics::install();
+        let mut trace = Trace::begin();
+        trace.record("a test's step", Instant::now(), "provider_slow");
+        let text = metrics.render();
+        let count = "vestibule_sign_in_step_seconds_count{step=\"a test's step\",result=\"provider_slow\"} 1";
+        assert!(text.contains(count), "{text}");
+    }
 }

@@ -256,9 +256,9 @@ async fn a_spoilt_answer_spends_the_owners_attempt_and_sends_no_code() {
             403,
         ),
         (CallbackEdit::Error { code: "login_required".into(), description: None }, "provider_interaction", 400),
-        (CallbackEdit::Error { code: "temporarily_unavailable".into(), description: None }, "provider_error", 503),
-        (CallbackEdit::Error { code: "<svg/onload=x>".into(), description: None }, "provider_refused_request", 503),
-        (CallbackEdit::Add("error".into(), "server_error".into()), "provider_error", 503),
+        (CallbackEdit::Error { code: "temporarily_unavailable".into(), description: None }, "provider_error", 424),
+        (CallbackEdit::Error { code: "<svg/onload=x>".into(), description: None }, "provider_refused_request", 424),
+        (CallbackEdit::Add("error".into(), "server_error".into()), "provider_error", 424),
     ] {
         let scene =
             Scene::with(Profile::Authelia, |settings| settings.sign_in.patience = Duration::from_secs(20)).await;
@@ -857,7 +857,7 @@ async fn a_provider_that_fails_in_a_row_is_left_alone_and_no_code_is_wasted_on_i
     let callback = held.callback_url(&scene, "/reports").await;
     let page = held.follow(&scene, &callback).await.unwrap();
     page.explains("provider_down");
-    assert_eq!(page.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(page.status, StatusCode::FAILED_DEPENDENCY);
     assert!(page.body.contains("http-equiv=\"refresh\""), "it goes on by itself");
     assert!((1..=3).contains(&page.header("retry-after").parse::<u32>().unwrap()));
     assert_eq!(scene.redeemed(), 5, "the sixth code was not sent");
@@ -900,7 +900,7 @@ async fn a_code_that_is_dead_by_now_is_not_sent() {
     let page = loop {
         let page = held.get(&waiting).await;
         // What it said last holds for a few seconds.
-        if page.status != StatusCode::SERVICE_UNAVAILABLE {
+        if page.status != StatusCode::FAILED_DEPENDENCY {
             break page;
         }
         page.explains("provider_down");

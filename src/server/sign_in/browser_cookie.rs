@@ -205,7 +205,7 @@ mod tests {
     fn survives_the_cookie_and_stays_small() {
         let system = System::real();
         let keys =
-            Keyring::new(&[SecretKey::new(Box::new(vec![1; 32]))], &PublicUrl::parse("https://rp.test").unwrap());
+            Keyring::new(&SecretKey::new(Box::new(vec![1; 32])), &[], &PublicUrl::parse("https://rp.test").unwrap());
         let mut browser = Browser::new(&system);
         browser.ended(&page("/a"), NOON, NOON);
         let cookie = browser.seal(&keys, &system);
