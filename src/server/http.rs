@@ -2,6 +2,8 @@
 
 /// Static files.
 pub mod assets;
+/// The protocol spoken on a connection, and how long a peer may take.
+pub(crate) mod connections;
 /// Cookies, by their raw header.
 pub mod cookies;
 /// Only our own pages may change something.

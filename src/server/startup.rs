@@ -6,14 +6,18 @@ use std::{
     time::Duration,
 };
 
-use axum::Router;
 use axum_server::Handle;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     clock::{Entropy, System},
-    http::{assets::Assets, cookies::Cookies, pages::admin},
+    http::{
+        assets::Assets,
+        connections::{self, HEAD_TIMEOUT},
+        cookies::Cookies,
+        pages::admin,
+    },
     key_file,
     provider::Providers,
     public_url::PublicUrl,
@@ -29,10 +33,6 @@ use super::{
 
 /// Running exchanges get this long to finish; containers are killed after ten seconds.
 const GRACE: Duration = Duration::from_secs(8);
-/// A peer that has not sent its request's head by then is not going to.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
-/// The most that is read of a request's head before the connection is refused; our own limit, with its page, is lower.
-const HEAD_BUFFER: usize = 128 * 1024;
 /// Metrics are tidied this often.
 const UPKEEP: Duration = Duration::from_secs(5);
 
@@ -164,8 +164,8 @@ impl Bound {
         );
         let handle = Handle::new();
         let admin_router = admin::router(app.clone(), metrics.clone());
-        let serving = serve_on(public, router::public(&app), &handle, HEAD_TIMEOUT)?;
-        let administering = serve_on(admin, admin_router, &handle, HEAD_TIMEOUT)?;
+        let serving = connections::serve(public, router::public(&app), &handle, HEAD_TIMEOUT)?;
+        let administering = connections::serve(admin, admin_router, &handle, HEAD_TIMEOUT)?;
         let background = async {
             let upkeep = async {
                 loop {
@@ -203,23 +203,6 @@ impl Bound {
     }
 }
 
-/// HTTP/1.1 alone: the limits below are that protocol's, and HTTP/2 ends at the proxy in front. A connection whose
-/// first request is not complete within `head_timeout` is closed, also one that sends nothing at all; so is one that
-/// stays idle that long between requests.
-fn serve_on(
-    listener: TcpListener,
-    router: Router,
-    handle: &Handle<SocketAddr>,
-    head_timeout: Duration,
-) -> Result<impl Future<Output = std::io::Result<()>> + use<>, String> {
-    let server = axum_server::from_tcp(listener).map_err(|error| error.to_string())?;
-    let mut server = server.handle(handle.clone()).http1_only().first_request_timeout(head_timeout);
-    let timer = hyper_util::rt::TokioTimer::new();
-    let mut http1 = server.http_builder().http1();
-    http1.timer(timer).header_read_timeout(head_timeout).max_buf_size(HEAD_BUFFER).max_headers(400);
-    Ok(server.serve(router.into_make_service_with_connect_info::<SocketAddr>()))
-}
-
 /// `vestibule serve`: until SIGTERM or Ctrl-C.
 ///
 /// # Errors
@@ -252,17 +235,13 @@ pub async fn asked_to_stop() {
 
 #[cfg(test)]
 mod tests {
-    use std::{net::Ipv4Addr, time::Instant as Moment};
+    use std::net::Ipv4Addr;
 
     use axum::{
+        Router,
         body::{Body, to_bytes},
         extract::Request,
         routing::get,
-    };
-    use tokio::{
-        io::{AsyncReadExt as _, AsyncWriteExt as _},
-        net::TcpStream,
-        time::timeout,
     };
     use tower::ServiceExt as _;
 
@@ -275,55 +254,6 @@ mod tests {
             telemetry::captured::{Hook, Log},
         },
     };
-
-    /// Short for a peer that sends nothing, long enough for a request on a busy machine.
-    const SHORT: Duration = Duration::from_millis(500);
-
-    async fn connect() -> TcpStream {
-        let listener = listener("listen", SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
-        let address = listener.local_addr().unwrap();
-        let router = Router::new().route("/", get(|| async { "hello" }));
-        tokio::spawn(serve_on(listener, router, &Handle::new(), SHORT).unwrap());
-        TcpStream::connect(address).await.unwrap()
-    }
-
-    /// What the server sends until it closes the connection.
-    async fn until_closed(mut stream: TcpStream) -> String {
-        let mut received = Vec::new();
-        let closed = timeout(Duration::from_secs(20), stream.read_to_end(&mut received)).await;
-        // A reset closes it, too.
-        let _ = closed.expect("the connection stays open");
-        String::from_utf8_lossy(&received).into_owned()
-    }
-
-    #[tokio::test]
-    async fn a_connection_without_a_request_is_closed() {
-        for begun in ["", "P", "PRI * HT", "GET / HTTP/1.1\r\nhost: rp.test\r\n"] {
-            let since = Moment::now();
-            let mut stream = connect().await;
-            stream.write_all(begun.as_bytes()).await.unwrap();
-            let received = until_closed(stream).await;
-            assert!(!received.contains("200 OK"), "{begun:?}: {received}");
-            assert!(since.elapsed() >= SHORT, "{begun:?}: a slow peer is given its time");
-        }
-    }
-
-    #[tokio::test]
-    async fn an_idle_connection_is_closed() {
-        let mut stream = connect().await;
-        stream.write_all(b"GET / HTTP/1.1\r\nhost: rp.test\r\n\r\n").await.unwrap();
-        let received = until_closed(stream).await;
-        assert!(received.starts_with("HTTP/1.1 200 OK") && received.ends_with("hello"), "{received}");
-    }
-
-    #[tokio::test]
-    async fn http_2_is_not_spoken() {
-        let mut stream = connect().await;
-        // The preface and an empty SETTINGS frame (RFC 9113 3.4). A server of HTTP/2 begins with SETTINGS of its own.
-        stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
-        let received = until_closed(stream).await;
-        assert!(received.is_empty() || received.starts_with("HTTP/1.1 "), "{received:?}");
-    }
 
     /// The program on a database in `folder`, with nothing that its provider could answer.
     async fn bound(folder: &std::path::Path) -> Bound {

@@ -198,9 +198,11 @@ pub(crate) mod captured {
         }
     }
 
+    type PanicHook = Box<dyn Fn(&panic::PanicHookInfo<'_>) + Send + Sync>;
+
     /// The program's panic hook, until it is dropped. The process has one, so tests take turns.
     pub(crate) struct Hook {
-        before: Option<Box<dyn Fn(&panic::PanicHookInfo<'_>) + Send + Sync>>,
+        before: Option<PanicHook>,
         _turn: MutexGuard<'static, ()>,
     }
 

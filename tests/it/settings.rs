@@ -72,17 +72,58 @@ fn lines(output: &Output) -> Vec<String> {
         .collect()
 }
 
+fn changed(from: &str, to: &str) -> String {
+    GOOD.replacen(from, to, 1)
+}
+
+fn above(line: &str) -> String {
+    format!("{line}\n{GOOD}")
+}
+
+fn below(text: &str) -> String {
+    format!("{GOOD}\n{text}\n")
+}
+
+/// Each file has one fault, which begins and is fixed like this.
+fn each_is_one_line(cases: &[(String, &str, &str)]) {
+    for (file, begins, fix) in cases {
+        let found = faults(Some(file), &[]);
+        // A file whose only provider cannot be read lacks one as well.
+        let found: Vec<_> = found.iter().filter(|line| !line.starts_with("provider: is missing")).collect();
+        assert_eq!(found.len(), 1, "{begins}: {found:?}");
+        assert!(found[0].starts_with(begins) && found[0].contains(fix), "{begins} … {fix}: {found:?}");
+    }
+}
+
 #[test]
 fn each_kind_of_wrong_settings_is_one_line() {
-    let changed = |from: &str, to: &str| GOOD.replacen(from, to, 1);
-    let above = |line: &str| format!("{line}\n{GOOD}");
-    let below = |text: &str| format!("{GOOD}\n{text}\n");
-    let twice = below(&GOOD[GOOD.find("[[provider]]").unwrap()..].replace("app", "app2"));
-    let cases: &[(String, &str, &str)] = &[
+    each_is_one_line(&[
         (changed("public_url = \"https://auth.example.com\"", ""), "public_url: is missing", "add public_url"),
         (changed("auth.example.com", "auth.example.com/app"), "public_url: must be an origin", "write an origin"),
         (changed("https://auth", "http://auth"), "public_url: must be https", "write an origin"),
         (changed("listen = \"127.0.0.1:0\"", "listen = true"), "listen: is true or false, text is wanted", "write it"),
+        (above("secret_keys = [\"hunter2hunter2\"]"), "secret_keys[0]: is not base64url", "openssl"),
+        (above("secret_keys = [\"hunter2hunter2AA\"]"), "secret_keys[0]: has 12 bytes, at least 32", "openssl"),
+        (above("secret_keys = []"), "secret_keys: is empty", "openssl"),
+        (above("database = \"postgres://u:hunter2@db/v\""), "database: begins with none of", "sqlite://"),
+        (above("database = \"mongodb://u:hunter2@db.test/v\""), "secret_keys: is missing", "openssl"),
+        (
+            above(&format!("secret_keys = [\"{KEY}\"]\ndatabase = \"mongodb://u:hunter2@db.test\"")),
+            "database: names no database",
+            "add its name",
+        ),
+        (below("[sign_in]\npatience = \"2s\""), "sign_in.patience: is \"2s\", which is out of bounds", "at most 1.8s"),
+        (below("[session]\nidle = 7"), "session.idle: is a number", "write it"),
+        (below("[session]\nidle = \"40d\""), "session.idle: is 40d, longer than", "raise session.absolute"),
+        (below("[session]\nidel = \"1d\""), "session.idel: is not a key", "did you mean session.idle?"),
+        (above("public-url = 1"), "public-url: is not a key", "did you mean public_url?"),
+    ]);
+}
+
+#[test]
+fn each_kind_of_wrong_provider_is_one_line() {
+    let twice = below(&GOOD[GOOD.find("[[provider]]").unwrap()..].replace("app", "app2"));
+    each_is_one_line(&[
         (changed("https://op.test", "http://op.test"), "provider[0].issuer: is not https", "copy it"),
         (changed("https://op.test", "https://op.test?x"), "provider[0].issuer: has a query", "copy it"),
         (changed("id = \"op\"", "id = \"o p\""), "provider[0].id: is \"o p\"", "use letters"),
@@ -103,26 +144,11 @@ fn each_kind_of_wrong_settings_is_one_line() {
             "remove it",
         ),
         (below("scopes = [\"email\"]"), "provider[0].scopes: lacks openid", "write it"),
-        (above("secret_keys = [\"hunter2hunter2\"]"), "secret_keys[0]: is not base64url", "openssl"),
-        (above("secret_keys = [\"hunter2hunter2AA\"]"), "secret_keys[0]: has 12 bytes, at least 32", "openssl"),
-        (above("secret_keys = []"), "secret_keys: is empty", "openssl"),
-        (above("database = \"postgres://u:hunter2@db/v\""), "database: begins with none of", "sqlite://"),
-        (above("database = \"mongodb://u:hunter2@db.test/v\""), "secret_keys: is missing", "openssl"),
-        (
-            above(&format!("secret_keys = [\"{KEY}\"]\ndatabase = \"mongodb://u:hunter2@db.test\"")),
-            "database: names no database",
-            "add its name",
-        ),
-        (below("[sign_in]\npatience = \"2s\""), "sign_in.patience: is \"2s\", which is out of bounds", "at most 1.8s"),
-        (below("[session]\nidle = 7"), "session.idle: is a number", "write it"),
-        (below("[session]\nidle = \"40d\""), "session.idle: is 40d, longer than", "raise session.absolute"),
-        (below("[session]\nidel = \"1d\""), "session.idel: is not a key", "did you mean session.idle?"),
         (
             below("client_secert_file = \"x\""),
             "provider[0].client_secert_file: is not a key",
             "did you mean provider[0].client_secret_file?",
         ),
-        (above("public-url = 1"), "public-url: is not a key", "did you mean public_url?"),
         (below("client_secret_file = \"x\""), "provider[0].client_secret: is given together with", "keep one"),
         (
             changed("client_secret = \"hunter2hunter2\"", "client_secret_file = \"missing\""),
@@ -130,14 +156,7 @@ fn each_kind_of_wrong_settings_is_one_line() {
             "name a file",
         ),
         (changed("[[provider]]", "[provider]"), "provider: is not a list of tables", "write [[provider]]"),
-    ];
-    for (file, begins, mend) in cases {
-        let found = faults(Some(file), &[]);
-        // A file whose only provider cannot be read lacks one as well.
-        let found: Vec<_> = found.iter().filter(|line| !line.starts_with("provider: is missing")).collect();
-        assert_eq!(found.len(), 1, "{begins}: {found:?}");
-        assert!(found[0].starts_with(begins) && found[0].contains(mend), "{begins} … {mend}: {found:?}");
-    }
+    ]);
 }
 
 #[test]

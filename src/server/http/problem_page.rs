@@ -58,25 +58,22 @@ impl Renderer {
         // It passes by itself: the page looks again until it has.
         let refresh =
             same.clone().filter(|_| error.passes()).map(|path| (failure.retry_in.unwrap_or(LOOK_AGAIN), path));
-        let html = view::problem(
-            &self.shell(),
-            &view::ProblemPage {
-                code: error.code().to_owned(),
-                reference: failure.reference.to_string(),
-                kicker: error.kicker(self.lang).map(str::to_owned),
-                title: texts.title.to_owned(),
-                happened: texts.happened.to_owned(),
-                to_do: texts.to_do.to_owned(),
-                who: error.who().text(self.lang).to_owned(),
-                action: Some(self.action(way_on, href(failure, same))),
-                second: self.second_action(failure),
-                retry_in: failure.retry_in.filter(|_| refresh.is_none()),
-                refresh,
-                script: matches!(way_on, WayOn::BeginAgain | WayOn::UseAnotherAccount) && failure.query.is_some(),
-            },
-        );
+        let page = view::ProblemPage {
+            code: error.code().to_owned(),
+            reference: failure.reference.to_string(),
+            kicker: error.kicker(self.lang).map(str::to_owned),
+            title: texts.title.to_owned(),
+            happened: texts.happened.to_owned(),
+            to_do: texts.to_do.to_owned(),
+            who: error.who().text(self.lang).to_owned(),
+            action: Some(self.action(way_on, href(failure, same))),
+            second: self.second_action(failure),
+            retry_in: failure.retry_in.filter(|_| refresh.is_none()),
+            refresh,
+            script: matches!(way_on, WayOn::BeginAgain | WayOn::UseAnotherAccount) && failure.query.is_some(),
+        };
         let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = self.page(status, html);
+        let mut response = self.page(status, |shell| view::problem(shell, &page));
         if let Some(seconds) = retry_after(failure) {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }

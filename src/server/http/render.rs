@@ -29,14 +29,9 @@ impl Renderer {
         Self { app, lang: accepted.map(Lang::from_accept_language).unwrap_or_default() }
     }
 
-    /// What every page has around it.
-    pub(crate) fn shell(&self) -> Shell<'_> {
-        Shell { lang: self.lang, assets: self.app.assets.urls() }
-    }
-
-    /// A page as a response.
-    #[expect(clippy::unused_self, reason = "a page is rendered by this renderer's shell, in its language")]
-    pub(crate) fn page(&self, status: StatusCode, html: String) -> Response {
+    /// A page as a response. `content` gets what every page has around it.
+    pub(crate) fn page(&self, status: StatusCode, content: impl FnOnce(&Shell<'_>) -> String) -> Response {
+        let html = content(&Shell { lang: self.lang, assets: self.app.assets.urls() });
         (status, [(VARY, "Accept-Language, Cookie")], Html(html)).into_response()
     }
 

@@ -48,7 +48,7 @@ fn page(app: &App, renderer: &Renderer, person: &SignedIn) -> Response {
         },
         logout: paths::LOGOUT.to_owned(),
     };
-    renderer.page(StatusCode::OK, view::account(&renderer.shell(), &account))
+    renderer.page(StatusCode::OK, |shell| view::account(shell, &account))
 }
 
 /// The account was switched off since the person signed in. The way on lets the provider ask who it is.

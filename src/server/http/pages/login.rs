@@ -36,8 +36,8 @@ async fn login(
     };
     let choices = choices(&app, &return_to);
     let refresh = choices.iter().any(|choice| !choice.available);
-    let html = view::login(&renderer.shell(), &view::Login { choices, refresh, account });
-    let mut response = renderer.page(StatusCode::OK, html);
+    let page = view::Login { choices, refresh, account };
+    let mut response = renderer.page(StatusCode::OK, |shell| view::login(shell, &page));
     if matches!(found, Ok(Found::Nobody)) {
         current_session::forget_unknown(&mut response, &app, &context);
     }

@@ -83,7 +83,7 @@ async fn start(
             let to = return_to.as_str();
             let mut response = match onward {
                 Onward::Redirect => see_other(to),
-                Onward::Page => renderer.page(StatusCode::OK, view::signed_in(&renderer.shell(), to)),
+                Onward::Page => renderer.page(StatusCode::OK, |shell| view::signed_in(shell, to)),
             };
             set_flow_cookie(&mut response, &app, &browser);
             response
@@ -189,7 +189,7 @@ fn to_the_provider(app: &App, started: &Started) -> Response {
 fn waiting(renderer: &Renderer, query: String, reference: &Reference, provider: String) -> Response {
     let again = callback_path(&held(&query));
     let page = view::Waiting { provider, again, query, reference: reference.to_string() };
-    renderer.page(StatusCode::OK, view::waiting(&renderer.shell(), &page))
+    renderer.page(StatusCode::OK, |shell| view::waiting(shell, &page))
 }
 
 fn callback_path(query: &str) -> String {

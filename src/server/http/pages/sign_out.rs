@@ -62,5 +62,5 @@ async fn signed_out(State(app): State<Arc<App>>, renderer: Renderer, parameters:
         again: paths::LOGIN.to_owned(),
         other_account,
     };
-    renderer.page(StatusCode::OK, view::signed_out(&renderer.shell(), &page))
+    renderer.page(StatusCode::OK, |shell| view::signed_out(shell, &page))
 }
