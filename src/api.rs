@@ -1,7 +1,7 @@
 //! The server function: extract, one step of the flow, respond.
 #![expect(missing_docs, reason = "of the struct that `#[server]` makes of the argument")]
 
-use axum::http::{HeaderValue, header::SET_COOKIE, request::Parts};
+use axum::http::{header::SET_COOKIE, request::Parts};
 use leptos::{
     prelude::*,
     server_fn::{
@@ -16,7 +16,7 @@ use std::sync::Arc;
 use crate::{
     outcome::Outcome,
     server::{
-        http::pages::{self, Visit},
+        http::{pages::sign_in, request},
         state::App,
     },
 };
@@ -45,8 +45,8 @@ pub async fn complete_sign_in(query: String) -> Result<Outcome, QuestionError> {
     else {
         return Err(QuestionError::Unanswered);
     };
-    let visit = Visit::of(app, &parts);
-    let (outcome, cookies): (Outcome, Vec<HeaderValue>) = pages::question(&visit, &query).await;
+    let context = request::context(&app, &parts);
+    let (outcome, cookies) = sign_in::question(&app, context, &query).await;
     for cookie in cookies {
         options.append_header(SET_COOKIE, cookie);
     }

@@ -5,9 +5,9 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::{Parser, Subcommand};
 use tokio::runtime;
 use vestibule::server::{
-    clock::RealEntropy,
     settings::{Fault, Settings},
-    startup, telemetry,
+    startup::{self, StartupError},
+    telemetry,
 };
 
 /// Wrong usage or settings; `clap` ends with the same.
@@ -45,26 +45,25 @@ fn main() -> ExitCode {
         return mistaken(&[fault]);
     }
     match command.unwrap_or(Command::Serve(serve)) {
-        Command::Serve(Serve { config }) => {
-            match Settings::load(config.as_deref(), std::env::vars_os(), &RealEntropy) {
-                Ok(settings) => run(startup::serve(settings)),
-                Err(faults) => mistaken(&faults),
-            }
-        }
+        Command::Serve(Serve { config }) => match Settings::load(config.as_deref(), std::env::vars_os()) {
+            Ok(settings) => run(startup::serve(settings)),
+            Err(faults) => mistaken(&faults),
+        },
         #[cfg(feature = "demo")]
         Command::Demo => run(vestibule::server::demo::demo()),
     }
 }
 
-fn run(program: impl Future<Output = Result<(), String>>) -> ExitCode {
+fn run<E: Into<StartupError>>(program: impl Future<Output = Result<(), E>>) -> ExitCode {
     let ended = runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|error| format!("cannot start: {error}"))
-        .and_then(|runtime| runtime.block_on(program));
+        .map_err(|error| StartupError::Failed(format!("cannot start: {error}")))
+        .and_then(|runtime| runtime.block_on(program).map_err(Into::into));
     match ended {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
+        Err(StartupError::Settings(fault)) => mistaken(&[fault]),
+        Err(StartupError::Failed(error)) => {
             eprintln!("vestibule: {error}");
             ExitCode::FAILURE
         }

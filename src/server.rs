@@ -12,7 +12,7 @@ pub mod clock;
 /// `vestibule demo`: a provider and people to try the program with.
 #[cfg(feature = "demo")]
 pub mod demo;
-/// HTTP manners: guard, headers, cookies, assets, client address.
+/// Everything that knows HTTP: requests, guards, headers, cookies, pages.
 pub mod http;
 /// Small types that carry meaning.
 pub mod ids;
@@ -20,10 +20,14 @@ pub mod ids;
 pub mod limits;
 /// Foreign text on its way into the log.
 pub(crate) mod log_text;
+/// The sealing keys in a file beside the SQLite database.
+pub mod key_file;
 /// Everything that can go wrong, in one table.
 pub mod problem;
 /// The provider side: discovery, keys, client. `openidconnect` stays in here.
 pub mod provider;
+/// The origin that people see.
+pub mod public_url;
 /// One readable table of routes and layers.
 pub mod router;
 /// Keys and sealed envelopes.

@@ -59,11 +59,11 @@ export const SIGHTS: readonly Sight[] = [
     },
   },
   {
-    name: 'problem-provider_busy', status: 503, script: true,
+    name: 'problem-provider_busy', status: 424, script: true,
     open: async (page, house) => {
       const fault = { answer: { status: 429, headers: [['retry-after', '120']] } };
       await house.authelia.behave({ fault: { at: 'token', fault } }, 1);
-      return atCallback(page, 503, () => signInAt(page, house.authelia, house.authelia.alice, '/reports/42'));
+      return atCallback(page, 424, () => signInAt(page, house.authelia, house.authelia.alice, '/reports/42'));
     },
   },
   {

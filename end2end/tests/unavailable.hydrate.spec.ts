@@ -9,7 +9,7 @@ import { expect, test } from './fixtures.ts';
 import { LOGIN, atCallback, expectProblem, signInAt, startAt, waitAt } from './steps.ts';
 
 const WANTED = '/reports/42';
-test.use({ noise: /ERR_FAILED|status of 503/ });
+test.use({ noise: /ERR_FAILED|status of (424|503)/ });
 
 /** Opens an address whose page stays as it is while axe looks at it. */
 async function openStill(page: Page, { recorder }: Parts, address: string): Promise<void> {
@@ -46,7 +46,7 @@ test('a provider that is away is named before one clicks, and what waits for it 
 test('a provider that fails in a row is left alone, and who waits for it goes on by itself', async ({ page, house }) => {
   const { authelia } = house;
   await authelia.behave({ fault: { at: 'token', fault: { answer: { status: 500 } } } });
-  await atCallback(page, 503, () => signInAt(page, authelia, authelia.alice, WANTED));
+  await atCallback(page, 424, () => signInAt(page, authelia, authelia.alice, WANTED));
   // Who comes after the pause is a trial, which makes the next pause longer.
   const down = page.getByText('provider_down', { exact: true });
   while (!(await down.isVisible())) await openStill(page, house, startAt(authelia, WANTED));

@@ -1,14 +1,32 @@
-//! HTTP manners: what is believed of a request, what every response carries.
+//! Everything that knows HTTP: what is read from a request, what guards it, what every response carries, the pages.
 
-/// What `admin_listen` serves.
-pub mod admin;
 /// Static files.
 pub mod assets;
+/// The protocol spoken on a connection, and how long a peer may take.
+pub(crate) mod connections;
 /// Cookies, by their raw header.
 pub mod cookies;
 /// Only our own pages may change something.
-pub mod guard;
+pub(crate) mod csrf;
+/// Who is signed in with the browser that asks.
+mod current_session;
+/// Only a person's navigation begins a sign-in.
+pub(crate) mod fetch_metadata;
 /// What every response carries.
 pub mod headers;
-/// The pages: a request in, a step of the flow, a page or a redirect out.
-pub mod pages;
+/// A file a page, each with its `router()`.
+pub(crate) mod pages;
+/// A panic becomes a page.
+pub(crate) mod panic;
+/// One way to explain whatever went wrong.
+mod problem_page;
+/// Pages in the language of the request.
+pub(crate) mod render;
+/// What a handler reads from a request.
+pub(crate) mod request;
+/// How much a request may bring.
+pub(crate) mod request_limits;
+/// Redirects and cookies.
+mod response;
+/// Doubled slashes in a path are one.
+pub(crate) mod single_slashes;

@@ -212,7 +212,7 @@ table! {
         "Beginnen Sie neu. Das dauert nur einen Augenblick."
     operator "Back, a restored tab, or Back after sign-out. Nothing to mend. Two different codes for one attempt (see the log) mean that somebody tries to replay answers, or a provider that answers twice."
 
-    Interrupted = "interrupted", 503, WARN, Failed, Nobody, BeginAgain;
+    Interrupted = "interrupted", 409, WARN, Failed, Nobody, BeginAgain;
     when "The process that worked on the attempt has died, or the database was lost after the code had been sent; a code that may have been sent is never sent again."
     en "This sign-in was interrupted",
         "While you were being signed in, this site was restarted or lost its database for a while. To be safe, a sign-in that was cut off is not repeated behind your back. No account was changed.",
@@ -262,7 +262,7 @@ table! {
         "Melden Sie sich noch einmal an; der Anmeldedienst fragt Sie dann."
     operator "Vestibule never asks for a sign-in without interaction (`prompt=none`), so a provider answers this only by a rule of its own. Look for the error and its description in the log."
 
-    ProviderError = "provider_error", 503, WARN, Failed, Provider, BeginAgain;
+    ProviderError = "provider_error", 424, WARN, Failed, Provider, BeginAgain;
     when "The authorization response says `server_error` or `temporarily_unavailable`."
     en "The sign-in provider has a problem",
         "The sign-in provider reported a fault of its own and could not sign you in.",
@@ -272,7 +272,7 @@ table! {
         "Warten Sie einen Augenblick, und beginnen Sie dann neu."
     operator "The provider said so itself (RFC 6749, 4.1.2.1); its description is in our log, the cause in its log."
 
-    ProviderRefusedRequest = "provider_refused_request", 503, ERROR, Failed, Operator, BeginAgain;
+    ProviderRefusedRequest = "provider_refused_request", 424, ERROR, Failed, Operator, BeginAgain;
     when "Any other error in the authorization response, such as `invalid_scope` or `unauthorized_client`."
     en "The sign-in provider refused the request",
         "The sign-in provider did not accept the way in which this site asks for sign-ins. The site and the provider have to be set up to match; you have done nothing wrong.",
@@ -282,7 +282,7 @@ table! {
         "Bitte wenden Sie sich an die Administration dieser Website. Danach können Sie neu beginnen."
     operator "The log has the provider's `error` and description. `invalid_scope`: the client may not ask for all of `scopes`. `unauthorized_client`, `unsupported_response_type`: allow the code flow (response type `code`, grant `authorization_code`). Also check that the redirect URI is registered exactly as `public_url` + `/auth/oidc/callback`."
 
-    ProviderUnreachable = "provider_unreachable", 503, ERROR, Failed, Provider, BeginAgain;
+    ProviderUnreachable = "provider_unreachable", 424, ERROR, Failed, Provider, BeginAgain;
     when "No connection to the provider: name resolution, refused, reset."
     en "The sign-in provider cannot be reached",
         "You are back from the sign-in provider, but this site could not reach it to check your sign-in.",
@@ -292,7 +292,7 @@ table! {
         "Warten Sie einen Augenblick, und beginnen Sie dann neu."
     operator "The server itself, not only the browser, must reach the provider. Try from the same machine or container: `curl -v ISSUER/.well-known/openid-configuration`. Usual causes: a name that resolves only outside, a firewall, an IPv6 address without a route, the provider being restarted."
 
-    ProviderTls = "provider_tls", 503, ERROR, Failed, Operator, BeginAgain;
+    ProviderTls = "provider_tls", 424, ERROR, Failed, Operator, BeginAgain;
     when "The TLS connection to the provider failed."
     en "No secure connection to the sign-in provider",
         "This site could not make sure that it is talking to the real sign-in provider, so it did not send anything.",
@@ -302,7 +302,7 @@ table! {
         "Bitte wenden Sie sich an die Administration dieser Website. Danach können Sie neu beginnen."
     operator "The provider's certificate has expired, is for another name, lacks its intermediate, or comes from an authority that this machine does not know: add that one with the provider's `ca_file`. `openssl s_client -connect HOST:443 -servername HOST` shows which."
 
-    ProviderSlow = "provider_slow", 503, ERROR, Failed, Provider, BeginAgain;
+    ProviderSlow = "provider_slow", 424, ERROR, Failed, Provider, BeginAgain;
     when "The provider gave no complete answer in time."
     en "The sign-in provider did not answer in time",
         "The sign-in provider took so long to answer that the sign-in had to be given up.",
@@ -312,7 +312,7 @@ table! {
         "Warten Sie einen Augenblick, und beginnen Sie dann neu."
     operator "The attempt's steps show which call took how long; all together have `sign_in.deadline` (60 s). Look at the load of the provider and of the user directory behind it; a firewall that drops packets silently looks the same."
 
-    ProviderServerError = "provider_server_error", 503, ERROR, Failed, Provider, BeginAgain;
+    ProviderServerError = "provider_server_error", 424, ERROR, Failed, Provider, BeginAgain;
     when "The provider answered 5xx."
     en "The sign-in provider has a problem",
         "The sign-in provider let you through, but then answered with a fault of its own when this site asked it to confirm your sign-in.",
@@ -322,7 +322,7 @@ table! {
         "Warten Sie einen Augenblick, und beginnen Sie dann neu."
     operator "The step in the attempt's trace names the endpoint and the status. The cause is in the log of the provider, or of the proxy in front of it (502, 504)."
 
-    ProviderBadAnswer = "provider_bad_answer", 503, ERROR, Failed, Provider, BeginAgain;
+    ProviderBadAnswer = "provider_bad_answer", 424, ERROR, Failed, Provider, BeginAgain;
     when "An answer of the provider is HTML, malformed or too large."
     en "The sign-in provider gave an unexpected answer",
         "The sign-in provider answered with something that this site cannot read. That happens while it is being maintained.",
@@ -332,7 +332,7 @@ table! {
         "Warten Sie einen Augenblick, und beginnen Sie dann neu."
     operator "Something other than the provider's JSON came back: a maintenance page, a portal, a firewall's block page, an answer over the size limit. The step in the trace names the endpoint; ask it with `curl -v` from the same machine."
 
-    ProviderMetadata = "provider_metadata", 503, ERROR, Failed, Operator, BeginAgain;
+    ProviderMetadata = "provider_metadata", 424, ERROR, Failed, Operator, BeginAgain;
     when "The discovery document is not acceptable."
     en "The sign-in provider is not set up correctly",
         "What the sign-in provider publishes about itself does not match what this site was told about it, so it is not trusted.",
@@ -342,7 +342,7 @@ table! {
         "Bitte wenden Sie sich an die Administration dieser Website. Danach können Sie neu beginnen."
     operator "`issuer` in `ISSUER/.well-known/openid-configuration` must equal the configured `issuer` byte for byte (mind a slash at the end), and every endpoint must be https. Behind a proxy, providers take their issuer from `X-Forwarded-Proto` and `X-Forwarded-Host`: a wrong one gives this."
 
-    ProviderKeys = "provider_keys", 503, ERROR, Failed, Operator, BeginAgain;
+    ProviderKeys = "provider_keys", 424, ERROR, Failed, Operator, BeginAgain;
     when "The provider's key set (JWKS) cannot be used."
     en "The sign-in provider's keys could not be used",
         "This site could not get the keys with which it checks the answers of the sign-in provider.",
@@ -352,7 +352,7 @@ table! {
         "Bitte wenden Sie sich an die Administration dieser Website, und beginnen Sie etwas später neu."
     operator "The document at `jwks_uri` is not a JWK set or has no key for signatures (RSA of 2048 bits or more, or an elliptic curve) that can be used. Open it from the same machine."
 
-    ProviderBusy = "provider_busy", 503, WARN, Pause, Provider, BeginAgain;
+    ProviderBusy = "provider_busy", 424, WARN, Pause, Provider, BeginAgain;
     when "The provider answered 429 and the time it asks for cannot be waited out."
     en "The sign-in provider is busy",
         "The sign-in provider is getting more requests than it accepts and has asked this site to wait. Your password is not the cause.",
@@ -362,7 +362,7 @@ table! {
         "Bitte warten Sie, bis die unten genannte Zeit vergangen ist, und beginnen Sie dann neu."
     operator "The provider limits requests per address, and all sign-ins reach it from this server's one. Raise its limit for this server (at Authelia: `server.endpoints.rate_limits`), and look in the log for a visitor who causes many failures."
 
-    ProviderDown = "provider_down", 503, WARN, Pause, Provider, TryAgain;
+    ProviderDown = "provider_down", 424, WARN, Pause, Provider, TryAgain;
     when "Several token requests in a row have failed, so this one is not sent for now; nothing is consumed."
     en "The sign-in provider does not answer",
         "The sign-in provider has not answered several sign-ins in a row, so yours is being held back for a moment. Nothing is lost: what you brought back from there has not been used.",
@@ -382,7 +382,7 @@ table! {
         "Beginnen Sie neu. Wenn der Anmeldedienst Sie noch erkennt, dauert das nur einen Augenblick."
     operator "The code was too old, or the provider was restarted and forgot it. If it comes with every sign-in: the redirect URI registered at the provider differs from `public_url` + `/auth/oidc/callback`, the provider's instances do not share their storage, or its clock is off."
 
-    ClientRefused = "client_refused", 503, ERROR, Failed, Operator, BeginAgain;
+    ClientRefused = "client_refused", 424, ERROR, Failed, Operator, BeginAgain;
     when "The token endpoint says `invalid_client` or 401."
     en "The sign-in provider does not accept this site",
         "This site could not identify itself to the sign-in provider. You signed in correctly; the site has to be set up correctly.",
@@ -392,7 +392,7 @@ table! {
         "Bitte wenden Sie sich an die Administration dieser Website. Danach können Sie neu beginnen."
     operator "`client_id`, `client_secret` or `client_auth` does not match the registration. Compare all three; `client_auth` is `client_secret_basic` unless set. Where the provider stores a hash (Authelia), the setting here needs the plain secret. Mind a line break too many in `client_secret_file`."
 
-    TokenRefused = "token_refused", 503, ERROR, Failed, Operator, BeginAgain;
+    TokenRefused = "token_refused", 424, ERROR, Failed, Operator, BeginAgain;
     when "Any other 4xx of the token endpoint."
     en "The sign-in provider refused to confirm the sign-in",
         "The sign-in provider let you through, but refused to confirm it to this site. You have done nothing wrong.",
@@ -402,7 +402,7 @@ table! {
         "Bitte wenden Sie sich an die Administration dieser Website. Danach können Sie neu beginnen."
     operator "The step `token` in the trace has the status and the provider's `error`. `unauthorized_client`, `unsupported_grant_type`: allow the grant `authorization_code`. A 403 or 404 without JSON comes from a proxy or firewall in front of the provider."
 
-    TokenResponseInvalid = "token_response_invalid", 503, ERROR, Failed, Operator, BeginAgain;
+    TokenResponseInvalid = "token_response_invalid", 424, ERROR, Failed, Operator, BeginAgain;
     when "The token response lacks or spoils what it must have."
     en "The sign-in provider's confirmation is incomplete",
         "The sign-in provider confirmed your sign-in, but the confirmation lacks something that it must contain. It was not used.",
@@ -412,7 +412,7 @@ table! {
         "Bitte wenden Sie sich an die Administration dieser Website. Danach können Sie neu beginnen."
     operator "No `id_token` means that the scope `openid` is missing in `scopes` or not allowed for the client, or that the endpoint belongs to plain OAuth 2.0. `token_type` must be `Bearer`. The log names what is missing."
 
-    IdTokenInvalid = "id_token_invalid", 503, ERROR, Failed, Operator, BeginAgain;
+    IdTokenInvalid = "id_token_invalid", 424, ERROR, Failed, Operator, BeginAgain;
     when "The ID token fails a check."
     en "The sign-in could not be verified",
         "The sign-in provider's confirmation did not pass the checks of this site. It was not used, to protect your account.",
@@ -422,7 +422,7 @@ table! {
         "Beginnen Sie neu. Wenn Sie diese Seite erneut sehen, wenden Sie sich bitte an die Administration dieser Website."
     operator "The log names the check. Time: the clocks of provider and server differ. Audience: another client's `client_id`. Issuer: see `provider_metadata`. Signature or algorithm: the registration asks for an algorithm that is not accepted (`none`, or HS256 with a short secret), or keys were exchanged without publishing the new ones first."
 
-    UserinfoUnavailable = "userinfo_unavailable", 503, ERROR, Failed, Provider, BeginAgain;
+    UserinfoUnavailable = "userinfo_unavailable", 424, ERROR, Failed, Provider, BeginAgain;
     when "The userinfo endpoint gave no answer that can be used."
     en "Your profile could not be fetched",
         "You were signed in at the sign-in provider, but it did not hand over your profile (name, e-mail address and groups).",
@@ -432,7 +432,7 @@ table! {
         "Warten Sie einen Augenblick, und beginnen Sie dann neu."
     operator "The step `userinfo` in the trace has the status and how long it took. 401 or 403: the access token is not meant for userinfo, or a proxy drops the `Authorization` header. The claims of the ID token are never used in its place, since groups would silently be missing."
 
-    UserinfoInvalid = "userinfo_invalid", 503, ERROR, Failed, Operator, BeginAgain;
+    UserinfoInvalid = "userinfo_invalid", 424, ERROR, Failed, Operator, BeginAgain;
     when "Userinfo fails a check; above all, it is about another subject."
     en "Your profile could not be verified",
         "The profile that the sign-in provider handed over does not match your sign-in. It was not used, to protect your account and those of others.",
@@ -731,11 +731,19 @@ mod tests {
         }
     }
 
+    /// `docs/decisions/statuses.md`: 5xx where this process could not do it, and nowhere else.
     #[test]
-    fn statuses_never_look_like_a_proxys() {
+    fn statuses_say_whose_failure_it_is() {
+        let ours = [Problem::StoreUnavailable, Problem::Busy, Problem::SignInUnavailable];
         for error in Problem::ALL {
-            assert!((400..=503).contains(&error.status()) && ![502, 504].contains(&error.status()));
-            assert_eq!(error.status() == 500, *error == Problem::Internal);
+            let expected = match error.status() {
+                500 => *error == Problem::Internal,
+                503 => ours.contains(error),
+                // A provider's failure, by whichever of its ways.
+                424 => !ours.contains(error) && error.who() != Who::You,
+                status => (400..500).contains(&status) && error.who() != Who::Provider,
+            };
+            assert!(expected, "{error:?} is {}", error.status());
         }
     }
 }

@@ -12,14 +12,14 @@ use chacha20poly1305::{
     aead::{Aead as _, KeyInit as _},
 };
 use hkdf::Hkdf;
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretBox};
 use serde::{Serialize, de::DeserializeOwned};
 use sha2::Sha256;
 
-use super::{
-    clock::System,
-    settings::{PublicUrl, SecretKey},
-};
+use super::{clock::System, public_url::PublicUrl};
+
+/// 32 bytes or more.
+pub type SecretKey = SecretBox<Vec<u8>>;
 
 /// What an envelope is for; one never opens as another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

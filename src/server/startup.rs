@@ -6,19 +6,25 @@ use std::{
     time::Duration,
 };
 
-use axum::Router;
 use axum_server::Handle;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    clock::System,
-    http::{admin, assets::Assets, cookies::Cookies},
+    clock::{Entropy, System},
+    http::{
+        assets::Assets,
+        connections::{self, HEAD_TIMEOUT},
+        cookies::Cookies,
+        pages::admin,
+    },
+    key_file,
     provider::Providers,
+    public_url::PublicUrl,
     router,
     seal::Keyring,
     session::Sessions,
-    settings::Settings,
+    settings::{Fault, SecretKeys, Settings},
     sign_in::{Parts, SignIn},
     state::App,
     store,
@@ -27,12 +33,38 @@ use super::{
 
 /// Running exchanges get this long to finish; containers are killed after ten seconds.
 const GRACE: Duration = Duration::from_secs(8);
-/// A peer that has not sent its request's head by then is not going to.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
-/// The most that is read of a request's head before the connection is refused; our own limit, with its page, is lower.
-const HEAD_BUFFER: usize = 128 * 1024;
 /// Metrics are tidied this often.
 const UPKEEP: Duration = Duration::from_secs(5);
+
+/// Why the program did not start, or ended.
+#[derive(Debug)]
+pub enum StartupError {
+    /// Something is wrong with the settings that only the first use of them shows.
+    Settings(Fault),
+    /// A sentence for the operator.
+    Failed(String),
+}
+
+impl From<Fault> for StartupError {
+    fn from(fault: Fault) -> Self {
+        Self::Settings(fault)
+    }
+}
+
+impl From<String> for StartupError {
+    fn from(sentence: String) -> Self {
+        Self::Failed(sentence)
+    }
+}
+
+impl From<StartupError> for String {
+    fn from(error: StartupError) -> Self {
+        match error {
+            StartupError::Settings(fault) => fault.to_string(),
+            StartupError::Failed(sentence) => sentence,
+        }
+    }
+}
 
 /// A program with its sockets open, not yet serving.
 pub struct Bound {
@@ -43,22 +75,22 @@ pub struct Bound {
     tasks: TaskTracker,
 }
 
-/// Opens store and sockets. Port 0 lets the system choose.
+/// Opens store and sockets, and makes the key file that a first start on SQLite lacks. Port 0 lets the system choose.
 ///
 /// # Errors
-/// A sentence for the operator.
-pub async fn bind(settings: Settings, system: System) -> Result<Bound, String> {
+/// What the operator has to change.
+pub async fn bind(settings: Settings, system: System) -> Result<Bound, StartupError> {
     let assets = Assets::load()?;
+    let keys = keyring(settings.secret_keys, &settings.public_url, &*system.entropy)?;
     let store = store::open(&settings.database).await.map_err(|error| format!("database: {error}"))?;
     let providers = Arc::new(Providers::new(settings.providers, &settings.public_url, &system)?);
     let sessions = Arc::new(Sessions::new(store.clone(), settings.session, system.clone()));
     let tasks = TaskTracker::new();
-    let (current, older) = settings.secret_keys.split_first().ok_or("secret_keys: is empty")?;
     let sign_in = Arc::new(SignIn::new(Parts {
         public_url: settings.public_url.clone(),
         rules: settings.sign_in,
         users: settings.users,
-        keys: Keyring::new(current, older, &settings.public_url),
+        keys,
         providers: providers.clone(),
         store: store.clone(),
         sessions: sessions.clone(),
@@ -80,6 +112,17 @@ pub async fn bind(settings: Settings, system: System) -> Result<Bound, String> {
     let public = listener("listen", settings.listen)?;
     let admin = listener("admin_listen", settings.admin_listen)?;
     Ok(Bound { app, metrics: Metrics::install(), public, admin, tasks })
+}
+
+fn keyring(keys: SecretKeys, public_url: &PublicUrl, entropy: &dyn Entropy) -> Result<Keyring, Fault> {
+    let keys = match keys {
+        SecretKeys::Given(keys) => keys,
+        SecretKeys::InFile(path) => key_file::read_or_create(&path, entropy)?,
+    };
+    match keys.split_first() {
+        Some((current, older)) => Ok(Keyring::new(current, older, public_url)),
+        None => Err(Fault::new("secret_keys", "is empty", "add a key")),
+    }
 }
 
 fn listener(key: &str, address: SocketAddr) -> Result<TcpListener, String> {
@@ -121,8 +164,8 @@ impl Bound {
         );
         let handle = Handle::new();
         let admin_router = admin::router(app.clone(), metrics.clone());
-        let serving = serve_on(public, router::public(&app), &handle)?;
-        let administering = serve_on(admin, admin_router, &handle)?;
+        let serving = connections::serve(public, router::public(&app), &handle, HEAD_TIMEOUT)?;
+        let administering = connections::serve(admin, admin_router, &handle, HEAD_TIMEOUT)?;
         let background = async {
             let upkeep = async {
                 loop {
@@ -160,23 +203,11 @@ impl Bound {
     }
 }
 
-fn serve_on(
-    listener: TcpListener,
-    router: Router,
-    handle: &Handle<SocketAddr>,
-) -> Result<impl Future<Output = std::io::Result<()>>, String> {
-    let mut server = axum_server::from_tcp(listener).map_err(|error| error.to_string())?.handle(handle.clone());
-    let builder = server.http_builder();
-    let timer = hyper_util::rt::TokioTimer::new();
-    builder.http1().timer(timer).header_read_timeout(HEAD_TIMEOUT).max_buf_size(HEAD_BUFFER).max_headers(400);
-    Ok(server.serve(router.into_make_service_with_connect_info::<SocketAddr>()))
-}
-
 /// `vestibule serve`: until SIGTERM or Ctrl-C.
 ///
 /// # Errors
-/// A sentence for the operator.
-pub async fn serve(settings: Settings) -> Result<(), String> {
+/// What the operator has to change.
+pub async fn serve(settings: Settings) -> Result<(), StartupError> {
     let bound = bind(settings, System::real()).await?;
     let shutdown = CancellationToken::new();
     tokio::spawn({
@@ -186,7 +217,7 @@ pub async fn serve(settings: Settings) -> Result<(), String> {
             shutdown.cancel();
         }
     });
-    bound.serve(shutdown).await
+    Ok(bound.serve(shutdown).await?)
 }
 
 /// Ends when the process is asked to stop.
@@ -199,5 +230,95 @@ pub async fn asked_to_stop() {
     tokio::select! {
         _ = interrupt => {}
         _ = terminate.recv() => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use axum::{
+        Router,
+        body::{Body, to_bytes},
+        extract::Request,
+        routing::get,
+    };
+    use tower::ServiceExt as _;
+
+    use super::*;
+    use crate::{
+        paths,
+        server::{
+            ids::{Issuer, ProviderId},
+            settings::{ClientAuth, Database, ProviderSettings, SecretKey},
+            telemetry::captured::{Hook, Log},
+        },
+    };
+
+    /// The program on a database in `folder`, with nothing that its provider could answer.
+    async fn bound(folder: &std::path::Path) -> Bound {
+        let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let provider = ProviderSettings {
+            id: ProviderId::new("op"),
+            name: "Example".to_owned(),
+            issuer: Issuer::new("http://127.0.0.1:1"),
+            client_id: "app".to_owned(),
+            client_auth: ClientAuth::None,
+            scopes: vec!["openid".to_owned()],
+            ca_file: None,
+        };
+        let database = Database::Sqlite { path: folder.join("people.db") };
+        let keys = vec![SecretKey::new(Box::new(vec![1; 32]))];
+        let settings =
+            Settings { listen: any_port, admin_listen: any_port, ..Settings::demo(provider, database, keys) };
+        bind(settings, System::real()).await.unwrap()
+    }
+
+    /// What `router` answers, and what is logged meanwhile.
+    fn ask(router: impl FnOnce(&Arc<App>) -> Router, request: Request) -> (String, String) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        runtime.block_on(async {
+            let bound = bound(folder.path()).await;
+            let (log, _guard) = Log::json();
+            let response = router(&bound.app).oneshot(request).await.unwrap();
+            let page = to_bytes(response.into_body(), 1 << 20).await.unwrap();
+            (String::from_utf8(page.to_vec()).unwrap(), log.text())
+        })
+    }
+
+    /// The line of the log that has `code` and the reference that the page shows.
+    fn line_of_the_page<'l>(code: &str, page: &str, log: &'l str) -> &'l str {
+        let mut words = page.split(|c: char| !(c.is_ascii_uppercase() || c.is_ascii_digit() || c == '-'));
+        let reference = words.find(|word| word.len() == 9 && word.as_bytes()[4] == b'-').expect("a reference");
+        let mut lines = log.lines().filter(|line| line.contains(reference) && line.contains("detail"));
+        let line = lines.next().unwrap_or_else(|| panic!("nothing under {reference}: {log}"));
+        assert!(page.contains(code) && line.contains(code), "{code}: {page}\n{line}");
+        line
+    }
+
+    async fn panics() -> &'static str {
+        panic!("the secret is hunter2")
+    }
+
+    #[test]
+    fn a_panic_is_logged_with_its_place_under_the_reference_of_the_page() {
+        let _hook = Hook::install();
+        let request = Request::get("/panics").header("accept-language", "de").body(Body::empty()).unwrap();
+        let routes = |app: &Arc<App>| router::layered(Router::new().route("/panics", get(panics)), app);
+        let (page, log) = ask(routes, request);
+        let line = line_of_the_page("internal", &page, &log);
+        assert!(line.contains("startup.rs") && line.contains("\"level\":\"ERROR\""), "{line}");
+        assert!(page.contains("lang=\"de\""), "{page}");
+        assert!(!log.contains("hunter2") && !page.contains("hunter2"), "{log}");
+    }
+
+    #[test]
+    fn a_body_that_is_too_large_is_logged_with_its_length() {
+        let body = "x".repeat(20_000);
+        let request = Request::post(paths::OIDC_CALLBACK).header("content-length", body.len());
+        let request = request.header("content-type", "application/x-www-form-urlencoded").body(body.into()).unwrap();
+        let (page, log) = ask(router::public, request);
+        assert!(line_of_the_page("too_large", &page, &log).contains("20000"), "{log}");
     }
 }

@@ -21,6 +21,10 @@ use super::{
     store::Store,
 };
 
+const PROXY_NOT_TRUSTED: &str = "proxy_not_trusted: X-Forwarded-For came from a peer that is not in trusted_proxies, \
+     and was ignored, so rate limits treat all clients behind that peer as one; if it is your proxy, add its address to \
+     trusted_proxies";
+
 /// What handlers share.
 pub struct App {
     /// The only source of absolute links.
@@ -45,16 +49,18 @@ pub struct App {
 }
 
 impl App {
-    /// Warns, once, that a proxy stands in front which is not configured: then all visitors look like one, and share
-    /// one visitor's bound on failed sign-ins.
+    /// Warns, once, that a proxy stands in front which is not configured: rate limits then treat all clients behind it
+    /// as one.
     pub fn notice_proxy(&self, peer: IpAddr, headers: &HeaderMap) {
         let trusted = self.trusted_proxies.iter().any(|net| net.contains(&peer.to_canonical()));
         if !trusted && headers.contains_key("x-forwarded-for") && !self.proxy_noticed.swap(true, Ordering::Relaxed) {
-            tracing::warn!(
-                code = "proxy_not_trusted", %peer,
-                "X-Forwarded-For from a peer that is not in trusted_proxies: all visitors behind it count as one; \
-                 if it is your proxy, add its address to trusted_proxies"
-            );
+            tracing::warn!(code = "proxy_not_trusted", %peer, "{PROXY_NOT_TRUSTED}");
         }
+    }
+
+    /// What the operator should know about how this program is reached.
+    pub(crate) fn notices(&self) -> Vec<&'static str> {
+        let noticed = self.proxy_noticed.load(Ordering::Relaxed);
+        noticed.then_some(PROXY_NOT_TRUSTED).into_iter().collect()
     }
 }

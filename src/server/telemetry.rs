@@ -1,6 +1,7 @@
 //! Logs and metrics. One event is one line, whatever its values hold.
 
 use std::{
+    cell::RefCell,
     fmt::Write as _,
     io::{self, IsTerminal as _},
     panic,
@@ -59,11 +60,28 @@ where
     }
 }
 
+tokio::task_local! {
+    /// Where the last panic of what this task runs happened.
+    static PANICKED_AT: RefCell<Option<String>>;
+}
+
+/// Runs `future`; with its output comes the place of a panic that was caught within it. The hook of [`init`] alone knows
+/// where a panic happens, and only who caught it knows whose request it was.
+pub(crate) async fn noting_panics<F: Future>(future: F) -> (F::Output, Option<String>) {
+    let noted = async {
+        let output = future.await;
+        (output, PANICKED_AT.with(RefCell::take))
+    };
+    PANICKED_AT.scope(RefCell::default(), noted).await
+}
+
 /// Where it happened. The message stays out: it may quote what was being handled.
 fn log_panic(info: &panic::PanicHookInfo<'_>) {
     let location = info.location().map(ToString::to_string).unwrap_or_default();
     let thread = std::thread::current();
     tracing::error!(location, thread = thread.name().unwrap_or_default(), "panic");
+    // Outside of a request nobody asks.
+    let _ = PANICKED_AT.try_with(|place| place.replace(Some(location)));
 }
 
 /// Escapes what would break a line, colour a terminal or turn its text about. The escapes are JSON's, and JSON has
@@ -139,16 +157,38 @@ impl Metrics {
     }
 }
 
+/// What is logged, for tests.
 #[cfg(test)]
-mod tests {
-    use std::sync::{Arc, Mutex};
+pub(crate) mod captured {
+    use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-    use super::*;
+    use tracing::subscriber::{DefaultGuard, set_default};
 
+    use super::{EnvFilter, Form, io, log_panic, panic, subscriber};
+
+    /// What this thread logs, in memory.
     #[derive(Clone, Default)]
-    struct Memory(Arc<Mutex<Vec<u8>>>);
+    pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
-    impl io::Write for Memory {
+    impl Log {
+        /// Takes what this thread logs, from INFO on, until the guard is dropped.
+        pub(crate) fn json() -> (Self, DefaultGuard) {
+            Self::of(Form::Json)
+        }
+
+        pub(super) fn of(form: Form) -> (Self, DefaultGuard) {
+            let log = Self::default();
+            let writer = log.clone();
+            let guard = set_default(subscriber(EnvFilter::new("info"), form, move || writer.clone()));
+            (log, guard)
+        }
+
+        pub(crate) fn text(&self) -> String {
+            String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        }
+    }
+
+    impl io::Write for Log {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             self.0.lock().unwrap().write(bytes)
         }
@@ -158,13 +198,45 @@ mod tests {
         }
     }
 
+    type PanicHook = Box<dyn Fn(&panic::PanicHookInfo<'_>) + Send + Sync>;
+
+    /// The program's panic hook, until it is dropped. The process has one, so tests take turns.
+    pub(crate) struct Hook {
+        before: Option<PanicHook>,
+        _turn: MutexGuard<'static, ()>,
+    }
+
+    impl Hook {
+        pub(crate) fn install() -> Self {
+            static TURN: Mutex<()> = Mutex::new(());
+            let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+            let before = panic::take_hook();
+            panic::set_hook(Box::new(log_panic));
+            Self { before: Some(before), _turn: turn }
+        }
+    }
+
+    impl Drop for Hook {
+        fn drop(&mut self) {
+            // A panicking thread may not set the hook, and its test has failed anyway.
+            if let Some(before) = self.before.take().filter(|_| !std::thread::panicking()) {
+                panic::set_hook(before);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        captured::{Hook, Log},
+        *,
+    };
+
     fn logged(form: Form, event: impl FnOnce()) -> String {
-        let memory = Memory::default();
-        let writer = memory.clone();
-        let subscriber = subscriber(EnvFilter::new("info"), form, move || writer.clone());
-        tracing::subscriber::with_default(subscriber, event);
-        let bytes = memory.0.lock().unwrap().clone();
-        String::from_utf8(bytes).unwrap()
+        let (log, _guard) = Log::of(form);
+        event();
+        log.text()
     }
 
     const HOSTILE: &str = "a\r\nb\u{1b}[31mc\u{2028}d\u{9b}e\u{202e}f\"g\\";
@@ -199,12 +271,9 @@ mod tests {
 
     #[test]
     fn a_panic_is_logged_without_its_message() {
+        let _hook = Hook::install();
         let text = logged(Form::Json, || {
-            let before = panic::take_hook();
-            panic::set_hook(Box::new(log_panic));
-            let caught = panic::catch_unwind(|| panic!("the secret is hunter2"));
-            panic::set_hook(before);
-            assert!(caught.is_err());
+            assert!(panic::catch_unwind(|| panic!("the secret is hunter2")).is_err());
         });
         assert!(text.contains("\"panic\"") && text.contains("telemetry.rs") && !text.contains("hunter2"), "{text}");
     }

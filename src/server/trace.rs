@@ -56,6 +56,8 @@ impl Trace {
             detail = step.detail,
             "step"
         );
+        metrics::histogram!("vestibule_sign_in_step_seconds", "step" => step.name.clone(), "result" => step.result.clone())
+            .record(since.elapsed());
         self.steps.push(step);
     }
 
@@ -73,6 +75,7 @@ fn millis(duration: std::time::Duration) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::telemetry::Metrics;
 
     #[test]
     fn steps_of_older_and_newer_programs_can_be_read() {
@@ -83,5 +86,15 @@ mod tests {
         let newer = r#"{"name":"token","after_ms":1,"took_ms":2,"result":"ok","detail":"a line","more":[1]}"#;
         let step: Step = serde_json::from_str(newer).unwrap();
         assert_eq!(step.detail.as_deref(), Some("a line"));
+    }
+
+    #[tokio::test]
+    async fn a_step_is_measured() {
+        let metrics = Metrics::install();
+        let mut trace = Trace::begin();
+        trace.record("a test's step", Instant::now(), "provider_slow");
+        let text = metrics.render();
+        let count = "vestibule_sign_in_step_seconds_count{step=\"a test's step\",result=\"provider_slow\"} 1";
+        assert!(text.contains(count), "{text}");
     }
 }

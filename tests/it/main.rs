@@ -13,6 +13,7 @@ mod faults;
 mod flood;
 mod flow;
 mod flow_trace;
+mod http;
 mod provider;
 mod provider_self;
 mod settings;

@@ -13,7 +13,8 @@ use secrecy::ExposeSecret as _;
 use tempfile::TempDir;
 use vestibule::server::{
     clock::RealEntropy,
-    settings::{ClientAuth, Database, Settings},
+    key_file,
+    settings::{ClientAuth, Database, SecretKeys, Settings},
 };
 
 const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
@@ -71,17 +72,58 @@ fn lines(output: &Output) -> Vec<String> {
         .collect()
 }
 
+fn changed(from: &str, to: &str) -> String {
+    GOOD.replacen(from, to, 1)
+}
+
+fn above(line: &str) -> String {
+    format!("{line}\n{GOOD}")
+}
+
+fn below(text: &str) -> String {
+    format!("{GOOD}\n{text}\n")
+}
+
+/// Each file has one fault, which begins and is fixed like this.
+fn each_is_one_line(cases: &[(String, &str, &str)]) {
+    for (file, begins, fix) in cases {
+        let found = faults(Some(file), &[]);
+        // A file whose only provider cannot be read lacks one as well.
+        let found: Vec<_> = found.iter().filter(|line| !line.starts_with("provider: is missing")).collect();
+        assert_eq!(found.len(), 1, "{begins}: {found:?}");
+        assert!(found[0].starts_with(begins) && found[0].contains(fix), "{begins} … {fix}: {found:?}");
+    }
+}
+
 #[test]
 fn each_kind_of_wrong_settings_is_one_line() {
-    let changed = |from: &str, to: &str| GOOD.replacen(from, to, 1);
-    let above = |line: &str| format!("{line}\n{GOOD}");
-    let below = |text: &str| format!("{GOOD}\n{text}\n");
-    let twice = below(&GOOD[GOOD.find("[[provider]]").unwrap()..].replace("app", "app2"));
-    let cases: &[(String, &str, &str)] = &[
+    each_is_one_line(&[
         (changed("public_url = \"https://auth.example.com\"", ""), "public_url: is missing", "add public_url"),
         (changed("auth.example.com", "auth.example.com/app"), "public_url: must be an origin", "write an origin"),
         (changed("https://auth", "http://auth"), "public_url: must be https", "write an origin"),
         (changed("listen = \"127.0.0.1:0\"", "listen = true"), "listen: is true or false, text is wanted", "write it"),
+        (above("secret_keys = [\"hunter2hunter2\"]"), "secret_keys[0]: is not base64url", "openssl"),
+        (above("secret_keys = [\"hunter2hunter2AA\"]"), "secret_keys[0]: has 12 bytes, at least 32", "openssl"),
+        (above("secret_keys = []"), "secret_keys: is empty", "openssl"),
+        (above("database = \"postgres://u:hunter2@db/v\""), "database: begins with none of", "sqlite://"),
+        (above("database = \"mongodb://u:hunter2@db.test/v\""), "secret_keys: is missing", "openssl"),
+        (
+            above(&format!("secret_keys = [\"{KEY}\"]\ndatabase = \"mongodb://u:hunter2@db.test\"")),
+            "database: names no database",
+            "add its name",
+        ),
+        (below("[sign_in]\npatience = \"2s\""), "sign_in.patience: is \"2s\", which is out of bounds", "at most 1.8s"),
+        (below("[session]\nidle = 7"), "session.idle: is a number", "write it"),
+        (below("[session]\nidle = \"40d\""), "session.idle: is 40d, longer than", "raise session.absolute"),
+        (below("[session]\nidel = \"1d\""), "session.idel: is not a key", "did you mean session.idle?"),
+        (above("public-url = 1"), "public-url: is not a key", "did you mean public_url?"),
+    ]);
+}
+
+#[test]
+fn each_kind_of_wrong_provider_is_one_line() {
+    let twice = below(&GOOD[GOOD.find("[[provider]]").unwrap()..].replace("app", "app2"));
+    each_is_one_line(&[
         (changed("https://op.test", "http://op.test"), "provider[0].issuer: is not https", "copy it"),
         (changed("https://op.test", "https://op.test?x"), "provider[0].issuer: has a query", "copy it"),
         (changed("id = \"op\"", "id = \"o p\""), "provider[0].id: is \"o p\"", "use letters"),
@@ -102,26 +144,11 @@ fn each_kind_of_wrong_settings_is_one_line() {
             "remove it",
         ),
         (below("scopes = [\"email\"]"), "provider[0].scopes: lacks openid", "write it"),
-        (above("secret_keys = [\"hunter2hunter2\"]"), "secret_keys[0]: is not base64url", "openssl"),
-        (above("secret_keys = [\"hunter2hunter2AA\"]"), "secret_keys[0]: has 12 bytes, at least 32", "openssl"),
-        (above("secret_keys = []"), "secret_keys: is empty", "openssl"),
-        (above("database = \"postgres://u:hunter2@db/v\""), "database: begins with none of", "sqlite://"),
-        (above("database = \"mongodb://u:hunter2@db.test/v\""), "secret_keys: is missing", "openssl"),
-        (
-            above(&format!("secret_keys = [\"{KEY}\"]\ndatabase = \"mongodb://u:hunter2@db.test\"")),
-            "database: names no database",
-            "add its name",
-        ),
-        (below("[sign_in]\npatience = \"2s\""), "sign_in.patience: is \"2s\", which is out of bounds", "at most 1.8s"),
-        (below("[session]\nidle = 7"), "session.idle: is a number", "write it"),
-        (below("[session]\nidle = \"40d\""), "session.idle: is 40d, longer than", "raise session.absolute"),
-        (below("[session]\nidel = \"1d\""), "session.idel: is not a key", "did you mean session.idle?"),
         (
             below("client_secert_file = \"x\""),
             "provider[0].client_secert_file: is not a key",
             "did you mean provider[0].client_secret_file?",
         ),
-        (above("public-url = 1"), "public-url: is not a key", "did you mean public_url?"),
         (below("client_secret_file = \"x\""), "provider[0].client_secret: is given together with", "keep one"),
         (
             changed("client_secret = \"hunter2hunter2\"", "client_secret_file = \"missing\""),
@@ -129,14 +156,7 @@ fn each_kind_of_wrong_settings_is_one_line() {
             "name a file",
         ),
         (changed("[[provider]]", "[provider]"), "provider: is not a list of tables", "write [[provider]]"),
-    ];
-    for (file, begins, mend) in cases {
-        let found = faults(Some(file), &[]);
-        // A file whose only provider cannot be read lacks one as well.
-        let found: Vec<_> = found.iter().filter(|line| !line.starts_with("provider: is missing")).collect();
-        assert_eq!(found.len(), 1, "{begins}: {found:?}");
-        assert!(found[0].starts_with(begins) && found[0].contains(mend), "{begins} … {mend}: {found:?}");
-    }
+    ]);
 }
 
 #[test]
@@ -244,7 +264,20 @@ fn load(folder: &Path, file: &str, env: &[(&str, &str)]) -> Settings {
     let path = folder.join("settings.toml");
     fs::write(&path, file).unwrap();
     let env = env.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
-    Settings::load(Some(&path), env, &RealEntropy).unwrap_or_else(|faults| panic!("{faults:?}"))
+    Settings::load(Some(&path), env).unwrap_or_else(|faults| panic!("{faults:?}"))
+}
+
+/// The keys that a start with these settings has.
+fn keys(settings: &Settings) -> Vec<Vec<u8>> {
+    let made;
+    let keys = match &settings.secret_keys {
+        SecretKeys::Given(keys) => keys,
+        SecretKeys::InFile(path) => {
+            made = key_file::read_or_create(path, &RealEntropy).unwrap_or_else(|fault| panic!("{fault}"));
+            &made
+        }
+    };
+    keys.iter().map(|key| key.expose_secret().clone()).collect()
 }
 
 #[test]
@@ -256,17 +289,17 @@ fn secrets_come_from_files_and_one_newline_is_dropped() {
         path.to_str().unwrap().to_owned()
     };
     let secret = kept("secret", "hunter2\n");
-    let keys = kept("keys", &format!("{KEY}\n{OTHER_KEY}\n"));
+    let key_file = kept("keys", &format!("{KEY}\n{OTHER_KEY}\n"));
     let database = kept("database", "mongodb://u:hunter2@db.test/people\n");
     let file = GOOD.replace("client_secret = \"hunter2hunter2\"", &format!("client_secret_file = \"{secret}\""));
-    let env = [("VESTIBULE_SECRET_KEYS_FILE", keys.as_str()), ("VESTIBULE_DATABASE_FILE", database.as_str())];
+    let env = [("VESTIBULE_SECRET_KEYS_FILE", key_file.as_str()), ("VESTIBULE_DATABASE_FILE", database.as_str())];
     let settings = load(folder.path(), &file, &env);
 
     assert!(
         matches!(&settings.providers[0].client_auth, ClientAuth::Basic(secret) if secret.expose_secret() == "hunter2")
     );
     assert!(matches!(&settings.database, Database::Mongo { name, .. } if name == "people"));
-    let first: Vec<_> = settings.secret_keys.iter().map(|key| key.expose_secret()[0]).collect();
+    let first: Vec<_> = keys(&settings).iter().map(|key| key[0]).collect();
     assert_eq!(first, [0, 32], "in order: the first seals");
 
     let two_newlines = kept("secret", "hunter2\n\n");
@@ -280,21 +313,25 @@ fn secrets_come_from_files_and_one_newline_is_dropped() {
 #[test]
 fn a_first_start_on_sqlite_makes_one_key_that_stays() {
     let folder = TempDir::new().unwrap();
+    let settings = TempDir::new().unwrap();
     let database = format!("sqlite://{}", folder.path().join("people.db").display());
-    let together = Barrier::new(8);
-    let start = |at: usize| {
-        let folder = folder.path().join(at.to_string());
-        fs::create_dir(&folder).unwrap();
-        together.wait();
-        load(&folder, GOOD, &[("VESTIBULE_DATABASE", &database)]).secret_keys[0].expose_secret().clone()
+    let load = |env: &[(&str, &str)]| {
+        load(settings.path(), GOOD, &[&[("VESTIBULE_DATABASE", database.as_str())], env].concat())
     };
-    let keys: Vec<_> = thread::scope(|scope| {
-        let start = &start;
-        let started: Vec<_> = (0..8).map(|at| scope.spawn(move || start(at))).collect();
-        started.into_iter().map(|one| one.join().unwrap()).collect()
+    let first = load(&[]);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "loading settings writes nothing");
+
+    let together = Barrier::new(8);
+    let started: Vec<_> = thread::scope(|scope| {
+        let start = || {
+            together.wait();
+            keys(&first)
+        };
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(start)).collect();
+        threads.into_iter().map(|one| one.join().unwrap()).collect()
     });
-    assert_eq!(keys[0].len(), 32);
-    assert!(keys.iter().all(|key| *key == keys[0]), "processes that start together have the same key");
+    assert_eq!((started[0].len(), started[0][0].len()), (1, 32));
+    assert!(started.iter().all(|keys| *keys == started[0]), "processes that start together have the same key");
 
     let path = folder.path().join("people.db.key");
     #[cfg(unix)]
@@ -302,13 +339,9 @@ fn a_first_start_on_sqlite_makes_one_key_that_stays() {
         use std::os::unix::fs::PermissionsExt as _;
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }
-    let drafts = fs::read_dir(folder.path()).unwrap().filter(|e| e.as_ref().unwrap().path().is_file()).count();
-    assert_eq!(drafts, 1, "nothing is left but the key");
-    let again = load(folder.path(), GOOD, &[("VESTIBULE_DATABASE", &database)]);
-    assert_eq!(*again.secret_keys[0].expose_secret(), keys[0]);
-
-    let given = load(folder.path(), GOOD, &[("VESTIBULE_DATABASE", &database), ("VESTIBULE_SECRET_KEYS", KEY)]);
-    assert_ne!(*given.secret_keys[0].expose_secret(), keys[0]);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left but the key");
+    assert_eq!(keys(&load(&[])), started[0]);
+    assert_ne!(keys(&load(&[("VESTIBULE_SECRET_KEYS", KEY)])), started[0]);
 }
 
 #[test]
@@ -329,4 +362,52 @@ fn a_damaged_or_homeless_key_file_is_a_fault() {
 
     let found = faults(Some(GOOD), &[("VESTIBULE_DATABASE", "sqlite://nowhere/people.db")]);
     assert!(found.len() == 1 && found[0].starts_with("secret_keys: cannot be made"), "{found:?}");
+}
+
+/// What operators copy works as it stands.
+#[test]
+fn the_shipped_settings_are_good() {
+    let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy");
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("vestibule-keys"), KEY).unwrap();
+    fs::write(folder.path().join("vestibule-client"), SECRET).unwrap();
+    let file = fs::read_to_string(deploy.join("vestibule.toml")).unwrap();
+    let file = file.replace("/run/secrets", folder.path().to_str().unwrap());
+    load(folder.path(), &file, &[]);
+
+    // What stands as a comment is a key with a value that it may have; only the certificate is not there.
+    let all: Vec<_> = file
+        .lines()
+        .map(|line| {
+            let key = line
+                .strip_prefix("# ")
+                .filter(|rest| rest.split_once(" = ").is_some_and(|(key, _)| !key.contains(' ')));
+            key.filter(|key| !key.starts_with("ca_file")).unwrap_or(line)
+        })
+        .collect();
+    load(folder.path(), &all.join("\n"), &[]);
+
+    // In the container the proxy comes from the network's gateway, and from there only.
+    let compose = fs::read_to_string(deploy.join("compose.yml")).unwrap();
+    let value = |key: &str| {
+        let line =
+            compose.lines().find_map(|line| line.trim().trim_start_matches("- ").strip_prefix(key)?.strip_prefix(": "));
+        line.unwrap_or_else(|| panic!("no {key}")).to_owned()
+    };
+    let (gateway, subnet) = (value("gateway"), value("subnet"));
+    let settings = load(
+        folder.path(),
+        &file,
+        &[
+            ("VESTIBULE_TRUSTED_PROXIES", &value("VESTIBULE_TRUSTED_PROXIES")),
+            ("VESTIBULE_ADMIN_LISTEN", &value("VESTIBULE_ADMIN_LISTEN")),
+            ("VESTIBULE_DATABASE", &value("VESTIBULE_DATABASE")),
+        ],
+    );
+    assert_eq!(settings.trusted_proxies, [ipnet::IpNet::from(gateway.parse::<std::net::IpAddr>().unwrap())]);
+    assert!(subnet.parse::<ipnet::IpNet>().unwrap().contains(&settings.trusted_proxies[0]));
+    for port in ["127.0.0.1:3000:3000", "127.0.0.1:3002:3002"] {
+        assert!(compose.contains(&format!("- \"{port}\"")), "{port} is published on loopback only");
+    }
+    assert_eq!(settings.admin_listen.port(), 3002);
 }

@@ -132,6 +132,13 @@ impl fmt::Display for At {
     }
 }
 
+/// In a table that does not repeat.
+impl From<&'static Key> for At {
+    fn from(key: &'static Key) -> Self {
+        Self { key, index: 0 }
+    }
+}
+
 /// What stands before a key's name in its full path.
 pub(super) fn prefix(table: Table, index: usize) -> String {
     match table {

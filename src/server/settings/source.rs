@@ -11,10 +11,12 @@ use std::{
 use toml::Value;
 
 use super::{
-    DEFAULT_FILE, Fault,
+    fault::Fault,
     schema::{At, KEYS, Key, Kind, Table, nearest, prefix},
 };
 
+/// Read when `--config` names no file, if it exists.
+const DEFAULT_FILE: &str = "vestibule.toml";
 /// No settings file and no secret is larger, in bytes.
 const LARGEST_FILE: u64 = 1 << 20;
 /// Tables that may be numbered in the environment.
@@ -73,7 +75,7 @@ pub(super) fn gather(
 ///
 /// # Errors
 /// What went wrong, in words; nothing of the content.
-pub(super) fn read(path: &Path) -> Result<String, String> {
+pub(crate) fn read(path: &Path) -> Result<String, String> {
     let mut bytes = Vec::new();
     File::open(path)
         .and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut bytes))
@@ -85,7 +87,7 @@ pub(super) fn read(path: &Path) -> Result<String, String> {
 }
 
 /// An I/O error in a few words.
-pub(super) fn reason(error: &std::io::Error) -> String {
+pub(crate) fn reason(error: &std::io::Error) -> String {
     match error.kind() {
         ErrorKind::NotFound => "no such file".into(),
         ErrorKind::PermissionDenied => "permission denied".into(),
@@ -146,8 +148,8 @@ fn from_table(keys: toml::Table, table: Table, index: usize, given: &mut Given, 
         let Some((key, in_file)) = table.keys().find_map(|key| spelling(key, &name).map(|in_file| (key, in_file)))
         else {
             let path = format!("{}{name}", prefix(table, index));
-            let mend = format!("did you mean {}?", nearest(&path, index));
-            faults.push(Fault::new(path, "is not a key", mend));
+            let fix = format!("did you mean {}?", nearest(&path, index));
+            faults.push(Fault::new(path, "is not a key", fix));
             continue;
         };
         let at = At { key, index };

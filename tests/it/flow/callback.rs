@@ -185,9 +185,9 @@ async fn a_spoilt_answer_spends_the_owners_attempt_and_sends_no_code() {
             403,
         ),
         (CallbackEdit::Error { code: "login_required".into(), description: None }, "provider_interaction", 400),
-        (CallbackEdit::Error { code: "temporarily_unavailable".into(), description: None }, "provider_error", 503),
-        (CallbackEdit::Error { code: "<svg/onload=x>".into(), description: None }, "provider_refused_request", 503),
-        (CallbackEdit::Add("error".into(), "server_error".into()), "provider_error", 503),
+        (CallbackEdit::Error { code: "temporarily_unavailable".into(), description: None }, "provider_error", 424),
+        (CallbackEdit::Error { code: "<svg/onload=x>".into(), description: None }, "provider_refused_request", 424),
+        (CallbackEdit::Add("error".into(), "server_error".into()), "provider_error", 424),
     ] {
         let scene =
             Scene::with(Profile::Authelia, |settings| settings.sign_in.patience = Duration::from_secs(20)).await;

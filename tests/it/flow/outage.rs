@@ -142,7 +142,7 @@ async fn a_provider_that_fails_in_a_row_is_left_alone_and_no_code_is_wasted_on_i
     let callback = held.callback_url(&scene, "/reports").await;
     let page = held.follow(&scene, &callback).await.unwrap();
     page.explains("provider_down");
-    assert_eq!(page.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(page.status, StatusCode::FAILED_DEPENDENCY);
     assert!(page.body.contains("http-equiv=\"refresh\""), "it goes on by itself");
     assert!((1..=3).contains(&page.header("retry-after").parse::<u32>().unwrap()));
     assert_eq!(scene.redeemed(), 5, "the sixth code was not sent");
@@ -185,7 +185,7 @@ async fn a_code_that_is_dead_by_now_is_not_sent() {
     let page = loop {
         let page = held.get(&waiting).await;
         // What it said last holds for a few seconds.
-        if page.status != StatusCode::SERVICE_UNAVAILABLE {
+        if page.status != StatusCode::FAILED_DEPENDENCY {
             break page;
         }
         page.explains("provider_down");

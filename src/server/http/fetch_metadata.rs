@@ -1,43 +1,64 @@
-//! Only our own pages may change something, and only a person's navigation begins a sign-in.
+//! Only a person's navigation begins or completes a sign-in: no prefetch, no sub-resource, no script.
 
-use axum::http::{HeaderMap, Method, header::ORIGIN};
+use std::sync::Arc;
 
-use crate::server::settings::PublicUrl;
+use axum::{
+    Json,
+    extract::{Request, State},
+    http::{HeaderMap, Method, StatusCode, header::WWW_AUTHENTICATE},
+    middleware::Next,
+    response::{IntoResponse as _, Response},
+};
 
-/// Whether a request may change something: a safe method may not and so is fine; any other has to come from a page of
-/// our own origin. `Sec-Fetch-Site` decides where the browser sends it, else `Origin`, byte for byte; neither: no.
-#[must_use]
-pub fn is_same_origin(method: &Method, headers: &HeaderMap, public_url: &PublicUrl) -> bool {
-    if method.is_safe() {
-        return true;
-    }
-    match headers.get("sec-fetch-site") {
-        Some(site) => site == "same-origin",
-        None => headers.get(ORIGIN).is_some_and(|origin| origin == public_url.origin()),
-    }
-}
+use super::request::Parameters;
+use crate::{
+    paths,
+    server::{sign_in::return_to::ReturnTo, state::App},
+};
 
-/// What kind of request asks to begin a sign-in.
+/// What kind of request it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fetch {
+enum Fetch {
     /// A person's browser goes there.
     Navigation,
-    /// A script asks; it cannot be sent to another site and wants to be told where to send the person.
+    /// A script asks. It cannot be sent to another site and needs to be told where to send the person.
     Script,
-    /// A browser looks ahead. It has to hear that this failed, or it may take the answer for the click's.
-    Ahead,
+    /// A browser looks ahead. It must be told that this failed, or it may use the response for the click.
+    Prefetch,
     /// A page embeds it, or somebody asks for its head: nothing may begin.
     Other,
 }
 
-/// Judges by the fetch metadata, where the browser sends it (W3C Fetch Metadata), and by what older ones send.
-#[must_use]
-pub fn fetch(method: &Method, headers: &HeaderMap) -> Fetch {
+/// Lets navigations through. Nothing else reaches the handler, so a link scanner or a prefetch cannot use up a
+/// person's authorization code.
+pub(crate) async fn navigations_only(
+    State(app): State<Arc<App>>,
+    parameters: Parameters,
+    request: Request,
+    next: Next,
+) -> Response {
+    match classify(request.method(), request.headers()) {
+        Fetch::Navigation => next.run(request).await,
+        Fetch::Script => login_required(&app, &app.sign_in.return_to(parameters.return_to.as_deref())),
+        Fetch::Prefetch => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        Fetch::Other => StatusCode::NO_CONTENT.into_response(),
+    }
+}
+
+/// A script is told where to send the person (401, RFC 9110 15.5.2).
+fn login_required(app: &App, return_to: &ReturnTo) -> Response {
+    let login = app.public_url.join(&format!("{}?return_to={}", paths::LOGIN, return_to.encoded()));
+    let body = Json(serde_json::json!({ "error": "login_required", "login_url": login }));
+    (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, "Cookie")], body).into_response()
+}
+
+/// By the fetch metadata where the browser sends it (W3C Fetch Metadata), and by what older ones send.
+fn classify(method: &Method, headers: &HeaderMap) -> Fetch {
     let says = |name: &str, value: &str| {
         headers.get(name).and_then(|header| header.to_str().ok()).is_some_and(|header| header.contains(value))
     };
     if says("sec-purpose", "prefetch") || says("purpose", "prefetch") || says("x-moz", "prefetch") {
-        return Fetch::Ahead;
+        return Fetch::Prefetch;
     }
     let wants = |kind: &str| says("accept", kind);
     if says("x-requested-with", "XMLHttpRequest") || (wants("application/json") && !wants("text/html")) {
@@ -68,29 +89,8 @@ mod tests {
     }
 
     #[test]
-    fn only_our_own_pages_change_something() {
-        let own = PublicUrl::parse("https://rp.example").unwrap();
-        let post = |pairs: &[(&'static str, &str)]| is_same_origin(&Method::POST, &headers(pairs), &own);
-        assert!(post(&[("sec-fetch-site", "same-origin")]));
-        assert!(post(&[("origin", "https://rp.example")]));
-        for pairs in [
-            &[][..],
-            &[("origin", "null")],
-            &[("origin", "https://rp.example.evil")],
-            &[("origin", "HTTPS://RP.EXAMPLE")],
-            &[("sec-fetch-site", "cross-site")],
-            &[("sec-fetch-site", "same-site")],
-            &[("sec-fetch-site", "none")],
-            &[("sec-fetch-site", "cross-site"), ("origin", "https://rp.example")],
-        ] {
-            assert!(!post(pairs), "{pairs:?}");
-        }
-        assert!(is_same_origin(&Method::GET, &HeaderMap::new(), &own));
-    }
-
-    #[test]
     fn only_a_navigation_begins_a_sign_in() {
-        let get = |pairs: &[(&'static str, &str)]| fetch(&Method::GET, &headers(pairs));
+        let get = |pairs: &[(&'static str, &str)]| classify(&Method::GET, &headers(pairs));
         assert_eq!(get(&[("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")]), Fetch::Navigation);
         assert_eq!(get(&[("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "empty")]), Fetch::Navigation);
         assert_eq!(get(&[("accept", "text/html")]), Fetch::Navigation);
@@ -103,7 +103,7 @@ mod tests {
             &[("purpose", "prefetch")],
             &[("x-moz", "prefetch")],
         ] {
-            assert_eq!(get(pairs), Fetch::Ahead, "{pairs:?}");
+            assert_eq!(get(pairs), Fetch::Prefetch, "{pairs:?}");
         }
         for pairs in [
             &[("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "iframe")][..],
@@ -111,6 +111,6 @@ mod tests {
         ] {
             assert_eq!(get(pairs), Fetch::Other, "{pairs:?}");
         }
-        assert_eq!(fetch(&Method::HEAD, &HeaderMap::new()), Fetch::Other);
+        assert_eq!(classify(&Method::HEAD, &HeaderMap::new()), Fetch::Other);
     }
 }

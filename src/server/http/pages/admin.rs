@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Everything under `admin_listen`.
-pub fn router(app: Arc<App>, metrics: Metrics) -> Router {
+pub(crate) fn router(app: Arc<App>, metrics: Metrics) -> Router {
     Router::new()
         .route(paths::METRICS, get(move || async move { metrics.render() }))
         .route(paths::READYZ, get(readiness))
@@ -49,7 +49,7 @@ async fn readiness(State(app): State<Arc<App>>) -> Json<Value> {
             json!({ "id": provider.id(), "issuer": provider.issuer(), "availability": availability })
         })
         .collect();
-    Json(json!({ "store": store, "providers": providers }))
+    Json(json!({ "store": store, "providers": providers, "notices": app.notices() }))
 }
 
 /// `GET /attempts/{reference}`: the steps of the sign-in whose reference a person has read out.

@@ -1,10 +1,14 @@
-use std::ffi::OsString;
+use std::{ffi::OsString, net::SocketAddr, time::Duration};
 
 use proptest::prelude::*;
 use tempfile::TempDir;
+use toml::Value;
 
-use super::*;
-use crate::server::clock::RealEntropy;
+use super::{
+    schema::{self, Unset},
+    *,
+};
+use crate::server::store::Role;
 
 const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 
@@ -21,7 +25,7 @@ fn load(text: &str, env: &[(&str, &str)]) -> Result<Settings, Vec<String>> {
     let path = folder.path().join("settings.toml");
     std::fs::write(&path, text).unwrap();
     let env = env.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
-    Settings::load(Some(&path), env, &RealEntropy).map_err(|faults| faults.iter().map(ToString::to_string).collect())
+    Settings::load(Some(&path), env).map_err(|faults| faults.iter().map(ToString::to_string).collect())
 }
 
 /// The only fault of `text`.
@@ -32,17 +36,47 @@ fn fault(text: &str) -> String {
 }
 
 #[test]
-fn written_defaults_are_the_typed_ones() {
+fn defaults() {
     let settings = load(&file("", ""), &[]).unwrap();
-    assert_eq!((settings.listen, settings.admin_listen), (LISTEN, ADMIN_LISTEN));
-    assert_eq!(format!("{:?}", settings.users), format!("{:?}", UserRules::default()));
-    assert_eq!(format!("{:?}", settings.session), format!("{:?}", SessionRules::default()));
-    assert_eq!(format!("{:?}", settings.sign_in), format!("{:?}", SignInRules::default()));
+    let on_loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
+    assert_eq!((settings.listen, settings.admin_listen), (on_loopback(3000), on_loopback(3002)));
     assert!(matches!(&settings.database, Database::Sqlite { path } if path.as_os_str() == "vestibule.db"));
     let [provider] = &settings.providers[..] else { panic!("one provider") };
     assert_eq!(provider.name, "op");
     assert_eq!(provider.scopes, ["openid", "profile", "email"]);
     assert!(matches!(provider.client_auth, ClientAuth::Basic(_)));
+
+    let users = UserRules::default();
+    assert!(users.auto_create && users.default_role == Role::User);
+    assert!(
+        [users.admin_groups, users.allowed_groups, users.allowed_emails, users.allowed_domains].concat().is_empty()
+    );
+    let (session, sign_in) = (SessionRules::default(), SignInRules::default());
+    let days = |days: u64| Duration::from_secs(days * 24 * 60 * 60);
+    assert_eq!((session.idle, session.absolute), (days(7), days(30)));
+    assert_eq!((sign_in.patience, sign_in.deadline), (Duration::from_millis(1500), Duration::from_secs(60)));
+    assert_eq!(sign_in.attempt_ttl, Duration::from_secs(600));
+    // What is not given is what the rules are by default.
+    assert_eq!(format!("{:?}", settings.session), format!("{session:?}"));
+    assert_eq!(format!("{:?}", settings.sign_in), format!("{sign_in:?}"));
+}
+
+#[test]
+fn the_demo_listens_where_the_defaults_say() {
+    let provider = load(&file("", ""), &[]).unwrap().providers.remove(0);
+    let demo = Settings::demo(provider, Database::Sqlite { path: "demo.db".into() }, Vec::new());
+    assert_eq!(demo.public_url.origin(), "http://127.0.0.1:3000");
+    assert_eq!((demo.listen.port(), demo.admin_listen.port()), (3000, 3002));
+}
+
+#[test]
+fn without_keys_sqlite_has_a_file_beside_it_that_nobody_has_made_yet() {
+    let folder = TempDir::new().unwrap();
+    let database = folder.path().join("people.db");
+    let text = file(&format!("database = \"sqlite://{}\"", database.display()), "");
+    let settings = load(&text.replace(&format!("secret_keys = [\"{KEY}\"]\n"), ""), &[]).unwrap();
+    assert!(matches!(&settings.secret_keys, SecretKeys::InFile(path) if *path == folder.path().join("people.db.key")));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "loading settings writes nothing");
 }
 
 #[test]

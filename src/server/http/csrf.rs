@@ -1,0 +1,71 @@
+//! Cross-site request forgery: only our own pages may change something.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Request, State},
+    http::{HeaderMap, Method, header::ORIGIN},
+    middleware::Next,
+    response::Response,
+};
+
+use super::render::Renderer;
+use crate::server::{problem::Problem, public_url::PublicUrl, state::App};
+
+/// Refuses what another site's page, or no page at all, asks to change.
+pub(crate) async fn same_origin_only(
+    State(app): State<Arc<App>>,
+    renderer: Renderer,
+    request: Request,
+    next: Next,
+) -> Response {
+    if is_same_origin(request.method(), request.headers(), &app.public_url) {
+        next.run(request).await
+    } else {
+        renderer.problem(Problem::CrossSite)
+    }
+}
+
+/// A safe method changes nothing; any other has to come from a page of our own origin. `Sec-Fetch-Site` decides where
+/// the browser sends it, else `Origin`, byte for byte; with neither it is refused.
+fn is_same_origin(method: &Method, headers: &HeaderMap, public_url: &PublicUrl) -> bool {
+    if method.is_safe() {
+        return true;
+    }
+    match headers.get("sec-fetch-site") {
+        Some(site) => site == "same-origin",
+        None => headers.get(ORIGIN).is_some_and(|origin| origin == public_url.origin()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderName;
+
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn only_our_own_pages_change_something() {
+        let own = PublicUrl::parse("https://rp.example").unwrap();
+        let post = |pairs: &[(&'static str, &str)]| is_same_origin(&Method::POST, &headers(pairs), &own);
+        assert!(post(&[("sec-fetch-site", "same-origin")]));
+        assert!(post(&[("origin", "https://rp.example")]));
+        for pairs in [
+            &[][..],
+            &[("origin", "null")],
+            &[("origin", "https://rp.example.evil")],
+            &[("origin", "HTTPS://RP.EXAMPLE")],
+            &[("sec-fetch-site", "cross-site")],
+            &[("sec-fetch-site", "same-site")],
+            &[("sec-fetch-site", "none")],
+            &[("sec-fetch-site", "cross-site"), ("origin", "https://rp.example")],
+        ] {
+            assert!(!post(pairs), "{pairs:?}");
+        }
+        assert!(is_same_origin(&Method::GET, &HeaderMap::new(), &own));
+    }
+}

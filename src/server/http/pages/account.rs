@@ -1,0 +1,74 @@
+//! The signed-in person's page.
+
+use std::sync::Arc;
+
+use axum::{Router, extract::State, http::StatusCode, response::Response, routing::get};
+use time::format_description::well_known::Rfc3339;
+
+use crate::{
+    paths,
+    server::{
+        http::{current_session, render::Renderer, response::see_other},
+        problem::Problem,
+        session::{Found, SignedIn},
+        sign_in::{Failure, RequestContext, authorize::Start, return_to::ReturnTo},
+        state::App,
+    },
+    view,
+};
+
+pub(crate) fn router() -> Router<Arc<App>> {
+    Router::new().route(paths::ACCOUNT, get(account)).route("/", get(home))
+}
+
+/// `GET /auth/account`
+async fn account(State(app): State<Arc<App>>, renderer: Renderer, context: RequestContext) -> Response {
+    match current_session::find(&app, &context).await {
+        Ok(Found::SignedIn(person)) => page(&app, &renderer, &person),
+        Ok(Found::Disabled) => disabled(&app, &renderer),
+        Ok(found @ (Found::Nobody | Found::Ended)) => {
+            let mut response = see_other(&format!("{}?return_to={}", paths::LOGIN, paths::ACCOUNT));
+            current_session::forget_ended(&mut response, &app, &found);
+            response
+        }
+        Err(error) => renderer.store_unavailable(&error, paths::ACCOUNT),
+    }
+}
+
+fn page(app: &App, renderer: &Renderer, person: &SignedIn) -> Response {
+    let provider = app.providers.get(&person.provider).map_or_else(|| person.provider.as_str(), |known| known.name());
+    let account = view::Account {
+        name: current_session::shown_name(person).to_owned(),
+        username: person.user.username.clone(),
+        email: person.user.email.clone(),
+        provider: provider.to_owned(),
+        signed_in_at: view::Moment {
+            human: human_time(person),
+            rfc3339: person.since.format(&Rfc3339).unwrap_or_default(),
+        },
+        logout: paths::LOGOUT.to_owned(),
+    };
+    renderer.page(StatusCode::OK, |shell| view::account(shell, &account))
+}
+
+/// The account was switched off since the person signed in. The way on lets the provider ask who it is.
+fn disabled(app: &App, renderer: &Renderer) -> Response {
+    let mut providers = app.providers.iter();
+    let only = providers.next().filter(|_| providers.next().is_none());
+    let begin_again = only.map(|provider| {
+        let provider = provider.id().clone();
+        Start { provider, return_to: ReturnTo::default(), other_account: true, clicked: true }.path()
+    });
+    let failure = renderer.without_attempt(Problem::UserDisabled, None);
+    renderer.failure(&Failure { begin_again, ..failure }, None)
+}
+
+fn human_time(person: &SignedIn) -> String {
+    let format = time::macros::format_description!("[day padding:none] [month repr:long] [year], [hour]:[minute] UTC");
+    person.since.format(format).unwrap_or_default()
+}
+
+/// `GET /`, where Vestibule owns the host.
+async fn home() -> Response {
+    see_other(paths::ACCOUNT)
+}

@@ -1,0 +1,38 @@
+//! Static files, and what is no path of ours.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::State,
+    http::{HeaderMap, Uri},
+    response::Response,
+    routing::get,
+};
+
+use crate::{
+    paths,
+    server::{http::render::Renderer, problem::Problem, state::App},
+};
+
+pub(crate) fn router() -> Router<Arc<App>> {
+    Router::new()
+        .route(&format!("{}/{{*path}}", paths::ASSETS), get(asset))
+        // Where Vestibule owns the host.
+        .route("/favicon.ico", get(asset))
+        .route("/robots.txt", get(asset))
+}
+
+async fn asset(State(app): State<Arc<App>>, renderer: Renderer, uri: Uri, headers: HeaderMap) -> Response {
+    app.assets.serve(&uri, &headers).unwrap_or_else(|| renderer.problem(Problem::NotFound))
+}
+
+/// Anything that is no path of ours.
+pub(crate) async fn not_found(renderer: Renderer) -> Response {
+    renderer.problem(Problem::NotFound)
+}
+
+/// A path of ours by a method it does not have.
+pub(crate) async fn method_not_allowed(renderer: Renderer) -> Response {
+    renderer.problem(Problem::MethodNotAllowed)
+}

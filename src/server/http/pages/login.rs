@@ -1,0 +1,64 @@
+//! The login page: one button per provider.
+
+use std::sync::Arc;
+
+use axum::{Router, extract::State, http::StatusCode, response::Response, routing::get};
+
+use crate::{
+    paths,
+    server::{
+        http::{current_session, render::Renderer, request::Parameters, response::see_other},
+        provider::{Availability, Provider},
+        session::Found,
+        sign_in::{RequestContext, authorize::Start, return_to::ReturnTo},
+        state::App,
+    },
+    view,
+};
+
+pub(crate) fn router() -> Router<Arc<App>> {
+    Router::new().route(paths::LOGIN, get(login)).route("/login", get(alias))
+}
+
+/// `GET /auth/login`
+async fn login(
+    State(app): State<Arc<App>>,
+    renderer: Renderer,
+    context: RequestContext,
+    parameters: Parameters,
+) -> Response {
+    let return_to = app.sign_in.return_to(parameters.return_to.as_deref());
+    let found = current_session::find(&app, &context).await;
+    // A store that cannot tell is no reason to hide the login page.
+    let account = match &found {
+        Ok(Found::SignedIn(person)) => Some(current_session::shown_name(person).to_owned()),
+        Ok(Found::Nobody | Found::Ended | Found::Disabled) | Err(_) => None,
+    };
+    let choices = choices(&app, &return_to);
+    let refresh = choices.iter().any(|choice| !choice.available);
+    let page = view::Login { choices, refresh, account };
+    let mut response = renderer.page(StatusCode::OK, |shell| view::login(shell, &page));
+    if let Ok(found) = &found {
+        current_session::forget_ended(&mut response, &app, found);
+    }
+    response
+}
+
+fn choices(app: &App, return_to: &ReturnTo) -> Vec<view::Choice> {
+    let choice = |provider: &Arc<Provider>| {
+        let (provider_id, return_to) = (provider.id().clone(), return_to.clone());
+        let start = Start { provider: provider_id, return_to, other_account: false, clicked: true };
+        view::Choice {
+            name: provider.name().to_owned(),
+            start: start.path(),
+            available: provider.availability() == Availability::Available,
+        }
+    };
+    app.providers.iter().map(choice).collect()
+}
+
+/// `GET /login`, where Vestibule owns the host.
+async fn alias(State(app): State<Arc<App>>, parameters: Parameters) -> Response {
+    let return_to = app.sign_in.return_to(parameters.return_to.as_deref());
+    see_other(&format!("{}?return_to={}", paths::LOGIN, return_to.encoded()))
+}

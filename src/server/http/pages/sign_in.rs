@@ -1,0 +1,204 @@
+//! The sign-in, as the browser sees it: the start, the callback, and the question that a waiting page asks.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    body::Bytes,
+    extract::{RawQuery, Request, State, rejection::BytesRejection},
+    http::{
+        HeaderMap, HeaderValue, StatusCode,
+        header::{CONTENT_LENGTH, CONTENT_TYPE, SET_COOKIE},
+    },
+    middleware,
+    response::{IntoResponse as _, Response},
+    routing::{get, post},
+};
+
+use crate::{
+    outcome::Outcome,
+    paths,
+    server::{
+        http::{
+            fetch_metadata::navigations_only,
+            render::Renderer,
+            request::Parameters,
+            request_limits::LARGEST_BODY,
+            response::{see_other, set_flow_cookie, set_session_cookie},
+        },
+        ids::{ProviderId, Reference},
+        limits,
+        problem::Problem,
+        sign_in::{
+            Completion, RequestContext,
+            authorize::{Start, StartOutcome, Started},
+            callback::Caller,
+            callback_query::CallbackQuery,
+            redirect_loop::Onward,
+            return_to::ReturnTo,
+        },
+        state::App,
+    },
+    view,
+};
+
+/// Reached from the provider's site or a link, so any site may lead here: a start and a callback need a navigation, and
+/// the provider's form post is accepted by its `state` alone.
+pub(crate) fn router(app: &Arc<App>) -> Router<Arc<App>> {
+    let guard = middleware::from_fn_with_state(app.clone(), navigations_only);
+    Router::new()
+        .route(paths::OIDC_LOGIN, get(start).route_layer(guard.clone()))
+        .route(paths::OIDC_CALLBACK, get(callback).route_layer(guard).post(form_post))
+}
+
+/// The server function, asked by the panel of our own waiting page.
+pub(crate) fn question_router() -> Router<Arc<App>> {
+    Router::new().route(&format!("{}/{{*function}}", paths::API), post(server_function))
+}
+
+/// `GET /auth/oidc/login`: 303 to the provider, or straight on where somebody is signed in.
+async fn start(
+    State(app): State<Arc<App>>,
+    renderer: Renderer,
+    context: RequestContext,
+    parameters: Parameters,
+) -> Response {
+    let return_to = app.sign_in.return_to(parameters.return_to.as_deref());
+    let provider = match (parameters.provider, app.providers.iter().collect::<Vec<_>>().as_slice()) {
+        (Some(id), _) => ProviderId::new(id),
+        (None, [only]) => only.id().clone(),
+        (None, _) => return see_other(&format!("{}?return_to={}", paths::LOGIN, return_to.encoded())),
+    };
+    let start = Start {
+        provider,
+        return_to,
+        other_account: parameters.prompt.as_deref() == Some("login"),
+        clicked: parameters.again.is_some(),
+    };
+    let same = Start { clicked: false, ..start.clone() }.path();
+    match app.sign_in.start(start, context).await {
+        StartOutcome::Started(started) => to_the_provider(&app, &started),
+        StartOutcome::SignedIn { return_to, browser, onward } => {
+            let to = return_to.as_str();
+            let mut response = match onward {
+                Onward::Redirect => see_other(to),
+                Onward::Page => renderer.page(StatusCode::OK, |shell| view::signed_in(shell, to)),
+            };
+            set_flow_cookie(&mut response, &app, &browser);
+            response
+        }
+        StartOutcome::Failed(failure) => {
+            failure.problem.log_with(&failure.reference);
+            renderer.failure(&failure, Some(same))
+        }
+    }
+}
+
+/// `GET /auth/oidc/callback`
+async fn callback(
+    State(app): State<Arc<App>>,
+    renderer: Renderer,
+    context: RequestContext,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let query = match CallbackQuery::parse(query.as_deref().unwrap_or_default()) {
+        Ok(query) => query,
+        Err(problem) => return renderer.problem(problem),
+    };
+    // Whatever page follows, the code leaves the address first.
+    let is_plain = query.is_plain();
+    match app.sign_in.callback(query, Caller::Page, context).await {
+        Completion::Done { return_to, session, browser } => {
+            let mut response = see_other(return_to.as_str());
+            set_session_cookie(&mut response, &app, session, &browser);
+            response
+        }
+        Completion::GoOn(return_to) => see_other(return_to.as_str()),
+        Completion::Restart(started) => to_the_provider(&app, &started),
+        Completion::Pending { query, .. } if is_plain && fits_a_redirect(&query) => {
+            see_other(&callback_path(&query))
+        }
+        Completion::Pending { query, reference, provider, .. } => waiting(&renderer, query, &reference, provider),
+        Completion::Failed(failure) => match &failure.query {
+            Some(explained) if is_plain && fits_a_redirect(explained) => see_other(&callback_path(explained)),
+            Some(query) => renderer.failure(&failure, Some(callback_path(query))),
+            None => renderer.failure(&failure, None),
+        },
+    }
+}
+
+/// `POST /auth/oidc/callback` (`response_mode=form_post`): a cross-site post carries no cookie of ours, so the answer
+/// is asked for again by a redirect, which does.
+async fn form_post(
+    State(app): State<Arc<App>>,
+    renderer: Renderer,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
+    let Ok(body) = body else { return renderer.problem_with_detail(Problem::TooLarge, &length(&headers)) };
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media_type = content_type.split(';').next().unwrap_or_default().trim();
+    if !media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        return renderer.problem(Problem::BadRequest);
+    }
+    let Ok(form) = std::str::from_utf8(&body) else { return renderer.problem(Problem::BadRequest) };
+    match app.sign_in.seal_form(form) {
+        Some((query, ..)) if fits_a_redirect(&query) => see_other(&callback_path(&query)),
+        Some((query, reference, provider)) => waiting(&renderer, query, &reference, provider),
+        None => renderer.problem(Problem::StateInvalid),
+    }
+}
+
+/// How long a refused body said it is.
+fn length(headers: &HeaderMap) -> String {
+    let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()).unwrap_or("unknown");
+    format!("the body's length is {length}, at most {LARGEST_BODY} bytes are read")
+}
+
+async fn server_function(State(app): State<Arc<App>>, request: Request) -> Response {
+    let provide = move || leptos::prelude::provide_context(app.clone());
+    leptos_axum::handle_server_fns_with_context(provide, request).await.into_response()
+}
+
+/// The panel's question: how it stands, and the cookies to set with the response.
+pub(crate) async fn question(app: &Arc<App>, context: RequestContext, raw: &str) -> (Outcome, Vec<HeaderValue>) {
+    // The page explains, restarts or leads on: the browser asks for it itself.
+    let failed = |location| (Outcome::Failed { location }, Vec::new());
+    let done = |to: &ReturnTo| Outcome::Done { location: to.as_str().to_owned() };
+    let Ok(query) = CallbackQuery::parse(raw) else { return failed(paths::OIDC_CALLBACK.to_owned()) };
+    let same = callback_path(&query);
+    match app.sign_in.callback(query, Caller::Poll, context).await {
+        Completion::Done { return_to, session, browser } => {
+            let mut response = Response::default();
+            set_session_cookie(&mut response, app, session, &browser);
+            let cookies = response.headers().get_all(SET_COOKIE).iter().cloned().collect();
+            (done(&return_to), cookies)
+        }
+        Completion::GoOn(return_to) => (done(&return_to), Vec::new()),
+        Completion::Pending { ask_again_in, .. } => (Outcome::Pending { ask_again_in }, Vec::new()),
+        Completion::Restart(_) => failed(same),
+        Completion::Failed(failure) => failed(failure.query.as_ref().map_or(same, callback_path)),
+    }
+}
+
+fn to_the_provider(app: &App, started: &Started) -> Response {
+    let mut response = see_other(started.location.as_str());
+    if let Some(browser) = &started.browser {
+        set_flow_cookie(&mut response, app, browser);
+    }
+    response
+}
+
+fn waiting(renderer: &Renderer, query: CallbackQuery, reference: &Reference, provider: String) -> Response {
+    let (asks, again) = (query.to_string(), callback_path(&query.waiting()));
+    let page = view::Waiting { provider, again, query: asks, reference: reference.to_string() };
+    renderer.page(StatusCode::OK, |shell| view::waiting(shell, &page))
+}
+
+fn callback_path(query: &CallbackQuery) -> String {
+    format!("{}?{query}", paths::OIDC_CALLBACK)
+}
+
+fn fits_a_redirect(query: &CallbackQuery) -> bool {
+    query.to_string().len() <= limits::REDIRECT_QUERY
+}

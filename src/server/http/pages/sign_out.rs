@@ -1,0 +1,66 @@
+//! Sign-out, and the page where it lands.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::State,
+    http::StatusCode,
+    response::Response,
+    routing::{get, post},
+};
+use tokio::time::timeout_at;
+
+use crate::{
+    paths,
+    server::{
+        http::{
+            render::Renderer,
+            request::Parameters,
+            response::{remove_session_cookie, see_other, set_flow_cookie},
+        },
+        ids::ProviderId,
+        sign_in::{RequestContext, authorize::Start, return_to::ReturnTo},
+        state::App,
+        store::StoreError,
+    },
+    view,
+};
+
+pub(crate) fn router() -> Router<Arc<App>> {
+    Router::new().route(paths::LOGOUT, post(sign_out)).route(paths::SIGNED_OUT, get(signed_out))
+}
+
+/// `POST /auth/logout`: the session ends before anything else, and the browser key changes, so that nothing that it had
+/// begun can be finished by whoever uses the browser next.
+async fn sign_out(State(app): State<Arc<App>>, renderer: Renderer, context: RequestContext) -> Response {
+    let browser = context.browser.as_ref().map(|browser| browser.key.hash());
+    let until = context.arrived + app.sign_in.patience();
+    let signed_out = timeout_at(until, app.sessions.sign_out(context.session, browser)).await;
+    let provider = match signed_out.unwrap_or_else(|_| Err(StoreError::Unavailable("no answer in time".into()))) {
+        Ok(provider) => provider,
+        Err(error) => return renderer.store_unavailable(&error, paths::ACCOUNT),
+    };
+    tracing::info!(code = "signed_out", "signed out");
+    let query = provider.map(|id| format!("?provider={id}")).unwrap_or_default();
+    let mut response = see_other(&format!("{}{query}", paths::SIGNED_OUT));
+    remove_session_cookie(&mut response, &app);
+    set_flow_cookie(&mut response, &app, &app.sign_in.signed_out_browser(context.browser.as_ref()));
+    response
+}
+
+/// `GET /auth/signed-out`: neutral, whoever opens it.
+async fn signed_out(State(app): State<Arc<App>>, renderer: Renderer, parameters: Parameters) -> Response {
+    let named = parameters.provider.map(ProviderId::new).and_then(|id| app.providers.get(&id));
+    let provider = named.or_else(|| app.providers.iter().next());
+    let other_account = provider.map(|provider| {
+        let provider = provider.id().clone();
+        Start { provider, return_to: ReturnTo::default(), other_account: true, clicked: true }.path()
+    });
+    let page = view::SignedOut {
+        provider: named.map(|provider| provider.name().to_owned()),
+        again: paths::LOGIN.to_owned(),
+        other_account,
+    };
+    renderer.page(StatusCode::OK, |shell| view::signed_out(shell, &page))
+}

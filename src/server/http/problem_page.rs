@@ -1,0 +1,122 @@
+//! The problem page: one way to explain whatever went wrong.
+
+use axum::{
+    http::{HeaderValue, StatusCode, header::RETRY_AFTER},
+    response::Response,
+};
+
+use super::render::Renderer;
+use crate::{
+    paths,
+    server::{
+        limits,
+        problem::{Problem, WayOn},
+        sign_in::Failure,
+        store::StoreError,
+    },
+    view,
+};
+
+impl Renderer {
+    /// The page for a problem that has no attempt: its reference is in the log alone.
+    pub(crate) fn problem(&self, error: Problem) -> Response {
+        self.failure(&self.without_attempt(error, None), None)
+    }
+
+    /// The same, where the log has more to tell.
+    pub(crate) fn problem_with_detail(&self, error: Problem, detail: &str) -> Response {
+        self.failure(&self.without_attempt(error, Some(detail)), None)
+    }
+
+    /// The store cannot tell who is signed in, which is never "nobody". `same` is the path to try again.
+    pub(crate) fn store_unavailable(&self, error: &StoreError, same: &str) -> Response {
+        let failure = self.without_attempt(Problem::StoreUnavailable, Some(&error.to_string()));
+        self.failure(&failure, Some(same.to_owned()))
+    }
+
+    /// Logs the problem under a new reference.
+    pub(crate) fn without_attempt(&self, error: Problem, detail: Option<&str>) -> Failure {
+        let reference = self.fresh_reference();
+        let _entered = tracing::info_span!("request", reference = %reference).entered();
+        error.log_detail("problem", detail);
+        Failure::new(error, reference)
+    }
+
+    /// The explained page. `same` is the path that asks the same again, where asking again may help.
+    pub(crate) fn failure(&self, failure: &Failure, same: Option<String>) -> Response {
+        let error = failure.problem;
+        let texts = error.texts(self.lang);
+        let way_on = error.way_on();
+        // It passes by itself: the page looks again until it has.
+        let refresh =
+            same.clone().filter(|_| error.passes()).map(|path| (failure.retry_in.unwrap_or(limits::TRY_AGAIN_IN), path));
+        let page = view::ProblemPage {
+            code: error.code().to_owned(),
+            reference: failure.reference.to_string(),
+            kicker: error.kicker(self.lang).map(str::to_owned),
+            title: texts.title.to_owned(),
+            happened: texts.happened.to_owned(),
+            to_do: texts.to_do.to_owned(),
+            who: error.who().text(self.lang).to_owned(),
+            action: Some(self.action(way_on, href(failure, same))),
+            second: self.second_action(failure),
+            retry_in: failure.retry_in.filter(|_| refresh.is_none()),
+            refresh,
+            script: matches!(way_on, WayOn::BeginAgain | WayOn::UseAnotherAccount) && failure.query.is_some(),
+        };
+        let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = self.page(status, |shell| view::problem(shell, &page));
+        if let Some(seconds) = retry_after(failure) {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+
+    fn action(&self, way_on: WayOn, href: String) -> view::Action {
+        view::Action { label: way_on.label(self.lang).to_owned(), href, post: false }
+    }
+
+    /// Who was refused at the provider may have another account there.
+    fn second_action(&self, failure: &Failure) -> Option<view::Action> {
+        let again = failure.begin_again.as_ref().filter(|_| failure.problem == Problem::AccessDenied)?;
+        Some(self.action(WayOn::UseAnotherAccount, format!("{again}&prompt=login")))
+    }
+}
+
+/// Where the one click leads.
+fn href(failure: &Failure, same: Option<String>) -> String {
+    let begin_again = failure.begin_again.clone();
+    let path = match failure.problem.way_on() {
+        WayOn::TryAgain => same.or(begin_again),
+        WayOn::BeginAgain | WayOn::UseAnotherAccount => begin_again,
+        WayOn::Login => None,
+        WayOn::Home => Some("/".to_owned()),
+    };
+    path.unwrap_or_else(|| paths::LOGIN.to_owned())
+}
+
+/// Only where waiting helps: the time is known, or the problem passes by itself.
+fn retry_after(failure: &Failure) -> Option<u32> {
+    failure.retry_in.or_else(|| failure.problem.passes().then_some(limits::TRY_AGAIN_IN))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::ids::Reference;
+
+    fn failure(error: Problem, retry_in: Option<u32>) -> Failure {
+        Failure { retry_in, ..Failure::new(error, Reference::of(&[0; 16])) }
+    }
+
+    #[test]
+    fn only_what_waiting_helps_says_when_to_come_back() {
+        for error in Problem::ALL {
+            let seconds = retry_after(&failure(*error, None));
+            assert_eq!(seconds.is_some(), error.passes(), "{error:?}");
+        }
+        assert_eq!(retry_after(&failure(Problem::ProviderBusy, Some(120))), Some(120));
+        assert_eq!(retry_after(&failure(Problem::ClientRefused, None)), None);
+        assert_eq!(retry_after(&failure(Problem::IdTokenInvalid, None)), None);
+    }
+}

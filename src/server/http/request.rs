@@ -1,0 +1,102 @@
+//! What a handler reads from a request.
+
+use std::{
+    convert::Infallible,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Arc,
+};
+
+use axum::{
+    extract::{ConnectInfo, FromRequestParts, Request},
+    http::request::Parts,
+    middleware::Next,
+    response::Response,
+};
+use tokio::time::Instant;
+
+use super::cookies::Cookie;
+use crate::server::{client_address::ClientAddress, session::SessionId, sign_in::RequestContext, state::App};
+
+/// When a request arrived; the patience counts from here.
+#[derive(Clone, Copy, Debug)]
+struct Arrived(Instant);
+
+/// Notes the moment, before anything else takes time.
+pub(crate) async fn note_arrival(mut request: Request, next: Next) -> Response {
+    request.extensions_mut().insert(Arrived(Instant::now()));
+    next.run(request).await
+}
+
+/// What the sign-in flow is told about the browser that makes a request.
+pub(crate) fn context(app: &App, parts: &Parts) -> RequestContext {
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
+    if let Some(peer) = peer {
+        app.notice_proxy(peer, &parts.headers);
+    }
+    let peer = peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    let cookie = |cookie| app.cookies.get(&parts.headers, cookie);
+    RequestContext {
+        browser: cookie(Cookie::Flow).and_then(|value| app.sign_in.browser(value)),
+        session: cookie(Cookie::Session).and_then(SessionId::parse),
+        address: ClientAddress::behind(peer, &parts.headers, &app.trusted_proxies),
+        arrived: parts.extensions.get::<Arrived>().map_or_else(Instant::now, |arrived| arrived.0),
+    }
+}
+
+impl FromRequestParts<Arc<App>> for RequestContext {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Infallible> {
+        Ok(context(app, parts))
+    }
+}
+
+/// Our own query parameters, decoded once. Of duplicates the first counts, and nothing in a query is an error: links
+/// to our pages come from anywhere.
+#[derive(Debug, Default)]
+pub(crate) struct Parameters {
+    pub(crate) provider: Option<String>,
+    pub(crate) return_to: Option<String>,
+    pub(crate) prompt: Option<String>,
+    pub(crate) again: Option<String>,
+}
+
+impl Parameters {
+    fn parse(query: &str) -> Self {
+        let mut parameters = Self::default();
+        for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+            let parameter = match &*name {
+                "provider" => &mut parameters.provider,
+                "return_to" => &mut parameters.return_to,
+                "prompt" => &mut parameters.prompt,
+                "again" => &mut parameters.again,
+                _ => continue,
+            };
+            parameter.get_or_insert_with(|| value.into_owned());
+        }
+        parameters
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Parameters {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self::parse(parts.uri.query().unwrap_or_default()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_of_duplicates_counts_and_nothing_is_an_error() {
+        let parameters = Parameters::parse("return_to=%2Fa&provider=op&return_to=/b&x=%ff&again");
+        assert_eq!(parameters.return_to.as_deref(), Some("/a"));
+        assert_eq!(parameters.provider.as_deref(), Some("op"));
+        assert_eq!(parameters.again.as_deref(), Some(""));
+        assert_eq!(parameters.prompt, None);
+        assert!(Parameters::parse("").provider.is_none());
+    }
+}

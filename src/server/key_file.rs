@@ -1,0 +1,83 @@
+//! The sealing keys in a file beside the SQLite database. A first start makes the file, so that the program runs with
+//! nothing prepared.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+};
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+
+use super::{
+    clock::Entropy,
+    seal::SecretKey,
+    settings::{
+        Fault,
+        secrets::{SHORTEST_KEY, key, lines},
+        source::{read, reason},
+    },
+};
+
+/// Reads the keys in `path`, and makes one with `entropy` first if there is no such file.
+///
+/// # Errors
+/// What is wrong with `secret_keys`.
+pub fn read_or_create(path: &Path, entropy: &dyn Entropy) -> Result<Vec<SecretKey>, Fault> {
+    let fault = |what: String, fix: &str| Fault::new("secret_keys", what, fix);
+    if !path.exists() {
+        create(path, entropy).map_err(|error| {
+            let what = format!("cannot be made and kept in {path:?} ({})", reason(&error));
+            fault(what, "make its directory writable, or set secret_keys")
+        })?;
+    }
+    warn_if_readable_by_others(path);
+    let text = read(path).map_err(|what| fault(what, "make it readable, or set secret_keys"))?;
+    lines(&text)
+        .map(|line| {
+            key(line).map_err(|what| fault(format!("{path:?}: {what}"), "restore the file, or set secret_keys"))
+        })
+        .collect()
+}
+
+/// Makes a key file. It appears complete or not at all, and whoever comes second takes the first one's.
+fn create(path: &Path, entropy: &dyn Entropy) -> io::Result<()> {
+    let mut random = [0; SHORTEST_KEY];
+    let mut suffix = [0; 8];
+    entropy.fill(&mut random);
+    entropy.fill(&mut suffix);
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(format!(".{}", hex::encode(suffix)));
+    let draft = PathBuf::from(draft);
+
+    let made =
+        write_private(&draft, &format!("{}\n", URL_SAFE_NO_PAD.encode(random))).and_then(|()| {
+            match fs::hard_link(&draft, path) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+                linked => linked,
+            }
+        });
+    let tidied = fs::remove_file(&draft);
+    made.and(tidied)
+}
+
+fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+#[cfg(unix)]
+fn warn_if_readable_by_others(path: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    if fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o077 != 0) {
+        tracing::warn!(path = %path.display(), "key_file_readable_by_others");
+    }
+}
+
+#[cfg(not(unix))]
+fn warn_if_readable_by_others(_: &Path) {}

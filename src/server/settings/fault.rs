@@ -1,0 +1,29 @@
+//! What is wrong with the settings, in words for an operator.
+
+use std::fmt;
+
+/// One thing that is wrong with the settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The key, as `provider[0].issuer`, or the file or variable.
+    pub key: String,
+    /// What is wrong with it. Never a secret's value.
+    pub what: String,
+    /// How to fix it.
+    pub fix: String,
+}
+
+impl Fault {
+    pub(crate) fn new(key: impl fmt::Display, what: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { key: key.to_string(), what: what.into(), fix: fix.into() }
+    }
+}
+
+/// One line, whatever the texts hold.
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let line = format!("{}: {}; {}", self.key, self.what, self.fix);
+        line.chars()
+            .try_for_each(|c| if c.is_control() { write!(f, "{}", c.escape_default()) } else { write!(f, "{c}") })
+    }
+}

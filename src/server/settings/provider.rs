@@ -1,0 +1,222 @@
+//! `[[provider]]`: where people sign in, and how we are registered there.
+
+use std::path::PathBuf;
+
+use secrecy::SecretString;
+use url::Url;
+
+use super::{
+    reader::Reader,
+    schema::{self, At, Key},
+    source::read,
+};
+use crate::server::{
+    ids::{Issuer, ProviderId},
+    public_url::{PublicUrl, is_loopback},
+};
+
+/// No button holds a longer name, in characters.
+const LONGEST_NAME: usize = 100;
+/// No provider id is longer, in bytes: it is part of every sealed state.
+const LONGEST_ID: usize = 64;
+
+/// One `[[provider]]`.
+#[derive(Debug)]
+pub struct ProviderSettings {
+    /// As in `provider=`: letters, digits, `-` and `_`.
+    pub id: ProviderId,
+    /// As on its button.
+    pub name: String,
+    /// Byte for byte as the provider writes it.
+    pub issuer: Issuer,
+    /// As registered there.
+    pub client_id: String,
+    /// How we authenticate at the token endpoint, with what it needs.
+    pub client_auth: ClientAuth,
+    /// Always with `openid`.
+    pub scopes: Vec<String>,
+    /// PEM file of a root trusted beside the system's.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// How we authenticate at the token endpoint (OpenID Connect Core 9).
+#[derive(Debug)]
+pub enum ClientAuth {
+    /// `client_secret_basic`: id and secret form-encoded in the Authorization header.
+    Basic(SecretString),
+    /// `client_secret_post`: in the body.
+    Post(SecretString),
+    /// `none`: a public client, PKCE alone.
+    None,
+}
+
+/// Reads every `[[provider]]`. There is at least one, and their ids differ, or a fault says so.
+pub(super) fn read_all(reader: &mut Reader<'_>, public_url: Option<&PublicUrl>) -> Vec<ProviderSettings> {
+    let indices: Vec<_> = reader.providers().collect();
+    if indices.is_empty() {
+        reader.fault(&"provider", "is missing", "add a [[provider]] with id, issuer, client_id and client_secret");
+    }
+    let mut providers: Vec<ProviderSettings> = Vec::new();
+    for (position, index) in indices.into_iter().enumerate() {
+        if position != index {
+            let what = format!("is given, but provider[{position}] is not");
+            reader.fault(&format!("provider[{index}]"), what, "number the tables from 0 without a gap");
+            break;
+        }
+        let Some(provider) = ProviderSettings::read(reader, index, public_url) else { continue };
+        if providers.iter().any(|other| other.id == provider.id) {
+            let what = format!("is {:?} a second time", provider.id.as_str());
+            reader.fault(&At { key: &schema::PROVIDER_ID, index }, what, "give each provider an id of its own");
+        }
+        providers.push(provider);
+    }
+    providers
+}
+
+impl ProviderSettings {
+    fn read(reader: &mut Reader<'_>, index: usize, public_url: Option<&PublicUrl>) -> Option<Self> {
+        let at = |key: &'static Key| At { key, index };
+        let id = id(reader, at(&schema::PROVIDER_ID));
+        let name = name(reader, at(&schema::PROVIDER_NAME));
+        let issuer = read_issuer(reader, at(&schema::PROVIDER_ISSUER), public_url);
+        let client_id = client_id(reader, at(&schema::PROVIDER_CLIENT_ID));
+        let client_auth =
+            ClientAuth::read(reader, at(&schema::PROVIDER_CLIENT_AUTH), at(&schema::PROVIDER_CLIENT_SECRET));
+        let scopes = scopes(reader, at(&schema::PROVIDER_SCOPES));
+        let ca_file = ca_file(reader, at(&schema::PROVIDER_CA_FILE));
+        let id = id?;
+        Some(Self {
+            name: name.unwrap_or_else(|| id.as_str().to_owned()),
+            id,
+            issuer: issuer?,
+            client_id: client_id?,
+            client_auth: client_auth?,
+            scopes,
+            ca_file,
+        })
+    }
+}
+
+fn id(reader: &mut Reader<'_>, at: At) -> Option<ProviderId> {
+    let text = reader.text(at)?;
+    let fits = text.len() <= LONGEST_ID && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    if !fits {
+        let fix = format!("use letters, digits, - and _, {LONGEST_ID} at most");
+        reader.fault(&at, format!("is {text:?}, which cannot stand in a URL"), fix);
+    }
+    fits.then(|| ProviderId::new(text))
+}
+
+fn name(reader: &mut Reader<'_>, at: At) -> Option<String> {
+    let name = reader.text(at)?;
+    if name.chars().count() > LONGEST_NAME {
+        reader.fault(&at, "is too long for a button", format!("use {LONGEST_NAME} characters at most"));
+    }
+    Some(name)
+}
+
+fn read_issuer(reader: &mut Reader<'_>, at: At, public_url: Option<&PublicUrl>) -> Option<Issuer> {
+    let text = reader.text(at)?;
+    // Where public_url is wrong itself, http is judged once that is right.
+    let development = public_url.is_none_or(|url| !url.is_secure());
+    issuer(&text, development).map_err(|(what, fix)| reader.fault(&at, what, fix)).ok()
+}
+
+fn client_id(reader: &mut Reader<'_>, at: At) -> Option<String> {
+    let text = reader.text(at)?;
+    // RFC 6749 appendix A.1
+    if !text.bytes().all(|b| (0x20..=0x7e).contains(&b)) {
+        reader.fault(&at, "has characters other than printable ASCII", "copy it from the provider again");
+        return None;
+    }
+    Some(text)
+}
+
+impl ClientAuth {
+    fn read(reader: &mut Reader<'_>, auth: At, secret: At) -> Option<Self> {
+        let before = reader.count();
+        let method = reader.choice(auth);
+        let understood = reader.count() == before;
+        let given = reader.is_given(secret);
+        if method.as_deref() == Some("none") {
+            if given {
+                reader.fault(&secret, "is given, but client_auth = \"none\" sends none", "remove one of the two");
+                return None;
+            }
+            return Some(Self::None);
+        }
+        if !given {
+            if understood {
+                let fix = "add client_secret or client_secret_file, or client_auth = \"none\"";
+                reader.fault(&secret, "is missing", fix);
+            }
+            return None;
+        }
+        let secret = SecretString::from(reader.text(secret)?);
+        Some(if method.as_deref() == Some("client_secret_post") { Self::Post(secret) } else { Self::Basic(secret) })
+    }
+}
+
+fn scopes(reader: &mut Reader<'_>, at: At) -> Vec<String> {
+    let before = reader.count();
+    let scopes = reader.each(at, scope, "write each scope as a text of its own");
+    if reader.count() == before {
+        if !scopes.iter().any(|scope| scope == "openid") {
+            reader.fault(&at, "lacks openid", "write it as [\"openid\", \"profile\", \"email\"]");
+        }
+        let twice = scopes.iter().enumerate().find(|(i, scope)| scopes.iter().take(*i).any(|other| other == *scope));
+        if let Some((_, scope)) = twice {
+            reader.fault(&at, format!("has {scope:?} twice"), "keep one of them");
+        }
+    }
+    scopes
+}
+
+fn ca_file(reader: &mut Reader<'_>, at: At) -> Option<PathBuf> {
+    let path = PathBuf::from(reader.text(at)?);
+    match read(&path) {
+        Ok(pem) if pem.contains("-----BEGIN CERTIFICATE-----") => {}
+        Ok(_) => reader.fault(&at, "holds no certificate", "name a PEM file with BEGIN CERTIFICATE in it"),
+        Err(what) => reader.fault(&at, what, "name a file that this process can read"),
+    }
+    Some(path)
+}
+
+/// OpenID Connect Core 2 and Discovery 3: https, no query, no fragment; taken byte for byte.
+fn issuer(text: &str, development: bool) -> Result<Issuer, (&'static str, &'static str)> {
+    const AS: &str = "copy it from the issuer member of the provider's discovery document, as https://id.example.com";
+    let url = Url::parse(text).map_err(|_| ("is not a URL", AS))?;
+    // The parser is lenient about white space, backslashes and missing slashes; the comparison later is not.
+    let strict = text.starts_with("https://") || text.starts_with("http://");
+    if !strict && matches!(url.scheme(), "https" | "http") || !text.bytes().all(|b| b.is_ascii_graphic() && b != b'\\')
+    {
+        return Err(("is not a URL as a provider writes it", AS));
+    }
+    match url.scheme() {
+        "https" => {}
+        "http" if is_loopback(&url) && development => {}
+        "http" if is_loopback(&url) => {
+            return Err((
+                "is http, while public_url is https",
+                "use https (http is for development, both on loopback)",
+            ));
+        }
+        _ => return Err(("is not https", AS)),
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(("carries a user name or password", "remove it"));
+    }
+    if text.contains(['?', '#']) {
+        return Err(("has a query or fragment", AS));
+    }
+    if url.path().ends_with("/.well-known/openid-configuration") {
+        return Err(("is the URL of the discovery document", "drop /.well-known/openid-configuration"));
+    }
+    Ok(Issuer::new(text))
+}
+
+/// RFC 6749 3.3: scope-token.
+fn scope(text: &str) -> Result<String, String> {
+    let fits = text.bytes().all(|b| matches!(b, 0x21 | 0x23..=0x5b | 0x5d..=0x7e));
+    if fits { Ok(text.to_owned()) } else { Err(format!("is {text:?}, which is not one scope")) }
+}
