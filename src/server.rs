@@ -16,6 +16,8 @@ pub mod demo;
 pub mod http;
 /// Small types that carry meaning.
 pub mod ids;
+/// What operators read about each problem.
+mod operator_texts;
 /// Everything that can go wrong, in one table.
 pub mod problem;
 /// The provider side: discovery, keys, client. `openidconnect` stays in here.

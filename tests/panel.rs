@@ -9,7 +9,10 @@
 mod server {
     use std::{fs, path::Path};
 
-    use vestibule::view::{self, AssetUrls, Lang, ProblemPage, Shell, Waiting};
+    use vestibule::{
+        remedy::{Kind, WayOn, Who},
+        view::{self, Action, AssetUrls, Lang, ProblemPage, Shell, Waiting},
+    };
 
     #[test]
     fn the_fixtures_are_what_the_server_renders() {
@@ -56,14 +59,11 @@ mod server {
 
     fn problem(lang: Lang, retry_in: Option<u32>) -> String {
         let page = ProblemPage {
-            code: "provider_busy".into(),
+            code: "provider_busy",
             reference: "7Q4M-X2KD".into(),
-            kicker: None,
-            title: "Title".into(),
-            happened: "Happened.".into(),
-            to_do: "To do.".into(),
-            who: "Who.".into(),
-            action: None,
+            kind: Kind::Pause,
+            who: Who::Provider,
+            action: Action { way_on: WayOn::StartAgain, href: "/auth/login".into() },
             second: None,
             retry_in,
             refresh: None,
@@ -154,7 +154,7 @@ mod browser {
             (
                 include_str!("fixtures/panel-waiting-de.html"),
                 "Sie werden angemeldet …",
-                "Die Verbindung ist unterbrochen. Es wird erneut versucht …",
+                "Die Verbindung ist unterbrochen. Neuer Versuch …",
             ),
         ] {
             answer("return Promise.resolve(new Response('<html>502 Bad Gateway</html>', { status: 502 }))");

@@ -3,9 +3,8 @@
 use leptos::prelude::*;
 
 use super::{
-    Shell,
     display::{naming, own_path},
-    shell::{Refresh, Script},
+    shell::{Refresh, Script, Shell},
     texts::{self, Pages},
 };
 use crate::paths;
@@ -63,7 +62,7 @@ pub fn login(shell: &Shell<'_>, page: &Login) -> String {
             {account}
             <p>{lead}</p>
             <ul class="choices">{choices}</ul>
-            {page.refresh.then(|| view! { <p class="quiet">{texts.checks_again}</p> })}
+            {page.refresh.then(|| view! { <p class="quiet">{texts.refreshes}</p> })}
         }
     })
 }

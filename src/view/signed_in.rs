@@ -3,9 +3,8 @@
 use leptos::prelude::*;
 
 use super::{
-    Shell,
     display::own_path,
-    shell::{Refresh, Script},
+    shell::{Refresh, Script, Shell},
     texts,
 };
 
@@ -16,9 +15,9 @@ pub fn signed_in(shell: &Shell<'_>, to: &str) -> String {
     shell.document(texts.signed_in, &Refresh::AtOnce(to), &Script::None, || {
         view! {
             <h1>{texts.signed_in}</h1>
-            <p>{texts.go_on_why}</p>
+            <p>{texts.continue_why}</p>
             <div class="actions">
-                <a class="button" href=own_path(to).to_owned()>{texts.go_on}</a>
+                <a class="button" href=own_path(to).to_owned()>{texts.continue_link}</a>
             </div>
         }
     })

@@ -1,7 +1,7 @@
 //! What holds for every page.
 
 use super::*;
-use crate::server::problem::Problem;
+use crate::remedy::{Kind, WayOn, Who};
 
 const HOSTILE: &str = "</title><script>alert(1)</script>\"'><img src=x onerror=alert(1)>&\u{202e}\u{200b}";
 
@@ -16,22 +16,14 @@ fn assets() -> AssetUrls {
     }
 }
 
-/// The problem page as the router makes it from the table.
-pub(crate) fn problem_of(error: Problem, lang: Lang) -> ProblemPage {
-    let texts = error.texts(lang);
+/// The page of the problem `code`. Which kind it is, and who can fix it, is up to the server.
+fn problem_of(code: &'static str) -> ProblemPage {
     ProblemPage {
-        code: error.code().into(),
+        code,
         reference: "7Q4M-X2KD".into(),
-        kicker: error.kicker(lang).map(Into::into),
-        title: texts.title.into(),
-        happened: texts.happened.into(),
-        to_do: texts.to_do.into(),
-        who: error.who().text(lang).into(),
-        action: Some(Action {
-            label: error.way_on().label(lang).into(),
-            href: "/auth/oidc/login?provider=a&return_to=%2F".into(),
-            post: false,
-        }),
+        kind: Kind::Failed,
+        who: Who::You,
+        action: Action { way_on: WayOn::StartAgain, href: "/auth/oidc/login?provider=a&return_to=%2F".into() },
         second: None,
         retry_in: None,
         refresh: None,
@@ -44,13 +36,12 @@ fn every_page(lang: Lang, name: &str) -> Vec<(&'static str, bool, String)> {
     let assets = assets();
     let shell = Shell { lang, assets: &assets };
     let choice = |available| Choice { name: name.into(), start: name.into(), available };
-    let mut hostile = problem_of(Problem::Busy, lang);
-    hostile.code = name.into();
+    let mut hostile = problem_of("too_many_failures");
     hostile.reference = name.into();
-    hostile.action = Some(Action { label: name.into(), href: name.into(), post: true });
-    hostile.second = Some(Action { label: name.into(), href: name.into(), post: false });
+    hostile.action = Action { way_on: WayOn::TryAgain, href: name.into() };
+    hostile.second = Some(Action { way_on: WayOn::UseAnotherAccount, href: name.into() });
     hostile.retry_in = Some(30);
-    hostile.refresh = Some((5, name.into()));
+    hostile.refresh = Some(name.into());
     let silent = ProblemPage { script: false, ..hostile.clone() };
     let page = Waiting { provider: name.into(), again: name.into(), query: name.into(), reference: name.into() };
     vec![
@@ -92,8 +83,8 @@ fn hostile_names_stay_text() {
     for (page, _, html) in every_page(Lang::En, HOSTILE) {
         assert!(!html.contains("<script>") && !html.contains("<img src=x"), "{page}: {html}");
         assert!(!html.contains("\"'>"), "{page}: {html}");
-        // A problem's labels are our own, and what the panel posts is not shown.
-        if !["problem", "problem, silent", "waiting"].contains(&page) {
+        // What the panel posts is not shown, and keeps its characters.
+        if page != "waiting" {
             assert!(!html.contains(['\u{202e}', '\u{200b}']), "{page}: {html}");
         }
     }
@@ -137,20 +128,36 @@ fn no_page_needs_more_than_the_policy_allows() {
 }
 
 #[test]
-fn every_error_is_explained_in_every_language() {
+fn every_problem_is_explained_in_every_language() {
     let assets = assets();
     for lang in Lang::ALL {
-        for error in Problem::ALL {
-            let page = problem_of(*error, *lang);
-            let html = problem(&Shell { lang: *lang, assets: &assets }, &page);
-            let texts = error.texts(*lang);
-            for part in [error.code(), "7Q4M-X2KD", texts.title, texts.happened, texts.to_do, &page.who] {
-                assert!(html.contains(&format!(">{part}<")), "{}: {part}\n{html}", error.code());
+        for code in texts::CODES {
+            let html = problem(&Shell { lang: *lang, assets: &assets }, &problem_of(code));
+            let words = texts::explanation(*lang, code);
+            let to_do = texts::fill(words.to_do, &texts::time(*lang, 3));
+            let (who, way_on) = (texts::who(*lang, Who::You), texts::way_on(*lang, WayOn::StartAgain));
+            for part in [*code, "7Q4M-X2KD", words.title, words.happened, &to_do, who, way_on] {
+                assert!(html.contains(&format!(">{part}<")), "{code}: {part}\n{html}");
             }
+            assert!(!html.contains("{}"), "{code}: {html}");
             assert!(html.contains(&format!("<html lang=\"{}\"", lang.tag())));
             assert!(html.contains(" href=\"/auth/oidc/login?provider=a&amp;return_to=%2F\""), "{html}");
         }
     }
+}
+
+#[test]
+fn a_page_that_goes_on_says_when_and_does_so_with_and_without_script() {
+    let assets = assets();
+    let mut page = problem_of("too_many_failures");
+    page.retry_in = Some(8);
+    page.refresh = Some("/auth/oidc/callback?state=abc".into());
+    let html = problem(&Shell { lang: Lang::En, assets: &assets }, &page);
+    assert!(html.contains("the next try is made in 8 seconds, and this page continues automatically."), "{html}");
+    assert!(html.contains("content=\"8;url=/auth/oidc/callback?state=abc\""), "{html}");
+    assert!(html.contains(" data-seconds=\"8\" data-path=\"/auth/oidc/callback?state=abc\""), "{html}");
+    // It says the time once, not a second time in the panel.
+    assert!(!html.contains("data-retry"), "{html}");
 }
 
 #[test]
@@ -246,17 +253,17 @@ fn write_every_page() {
         let other_account = Some("/auth/oidc/login?prompt=login".into());
         write("signed-in", signed_in(&shell, "/reports/42"));
         write("signed-out", signed_out(&shell, &SignedOut { provider, again: "/auth/login".into(), other_account }));
-        for error in Problem::ALL {
-            let mut page = problem_of(*error, *lang);
-            if matches!(error, Problem::ProviderBusy | Problem::TooManyFailures) {
+        for code in texts::CODES {
+            let mut page = problem_of(code);
+            if *code == "provider_busy" {
                 page.retry_in = Some(45);
-                page.second = Some(Action {
-                    label: Problem::NotFound.way_on().label(*lang).into(),
-                    href: "/".into(),
-                    post: false,
-                });
+                page.second = Some(Action { way_on: WayOn::UseAnotherAccount, href: "/".into() });
             }
-            write(&format!("problem-{}", error.code()), problem(&shell, &page));
+            if *code == "too_many_failures" {
+                page.retry_in = Some(8);
+                page.refresh = Some("/auth/oidc/callback?state=abc".into());
+            }
+            write(&format!("problem-{code}"), problem(&shell, &page));
         }
     }
 }

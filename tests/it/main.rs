@@ -12,6 +12,7 @@ mod faults;
 #[cfg(target_os = "linux")]
 mod flood;
 mod flow;
+mod locales;
 mod provider;
 mod provider_self;
 mod settings;

@@ -135,39 +135,31 @@ impl Visit {
     /// The explained page. `same` is the path that asks the same again, where asking again may help.
     fn failure(&self, failure: &Failure, same: Option<String>) -> Response {
         let error = failure.error;
-        let texts = error.texts(self.lang);
         let login = || paths::LOGIN.to_owned();
         let again = failure.begin_again.clone();
         let way_on = error.way_on();
         let href = match way_on {
             WayOn::TryAgain => same.clone().or(again).unwrap_or_else(login),
-            WayOn::BeginAgain | WayOn::UseAnotherAccount => again.unwrap_or_else(login),
+            WayOn::StartAgain | WayOn::UseAnotherAccount => again.unwrap_or_else(login),
             WayOn::Login => login(),
             WayOn::Home => "/".to_owned(),
         };
-        // It passes by itself: the page looks again until it has.
-        let refresh = same.filter(|_| error.passes()).map(|path| (failure.retry_in.unwrap_or(3), path));
         let another = failure.begin_again.as_ref().filter(|_| error == Problem::AccessDenied);
-        let second = another.map(|again| view::Action {
-            label: WayOn::UseAnotherAccount.label(self.lang).to_owned(),
-            href: format!("{again}&prompt=login"),
-            post: false,
-        });
-        let script = matches!(way_on, WayOn::BeginAgain | WayOn::UseAnotherAccount) && failure.query.is_some();
+        let second = another
+            .map(|again| view::Action { way_on: WayOn::UseAnotherAccount, href: format!("{again}&prompt=login") });
+        let script = matches!(way_on, WayOn::StartAgain | WayOn::UseAnotherAccount) && failure.query.is_some();
         let html = view::problem(
             &self.shell(),
             &view::ProblemPage {
-                code: error.code().to_owned(),
+                code: error.code(),
                 reference: failure.reference.to_string(),
-                kicker: error.kicker(self.lang).map(str::to_owned),
-                title: texts.title.to_owned(),
-                happened: texts.happened.to_owned(),
-                to_do: texts.to_do.to_owned(),
-                who: error.who().text(self.lang).to_owned(),
-                action: Some(view::Action { label: way_on.label(self.lang).to_owned(), href, post: false }),
+                kind: error.kind(),
+                who: error.who(),
+                action: view::Action { way_on, href },
                 second,
-                retry_in: failure.retry_in.filter(|_| refresh.is_none()),
-                refresh,
+                retry_in: failure.retry_in,
+                // It passes without help: the page tries again until it has.
+                refresh: same.filter(|_| error.passes()),
                 script,
             },
         );

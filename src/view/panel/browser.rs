@@ -9,7 +9,7 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{HtmlElement, RequestInit, Response};
 
 use super::{Copy, Phase, ProblemPanel, ProblemPanelProps, WaitingPanel, WaitingPanelProps};
-use crate::{paths, view::Lang};
+use crate::{paths, view::lang::Lang};
 
 /// The longest pause between two questions, in milliseconds.
 const RISES_TO: u32 = 3_000;
