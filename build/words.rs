@@ -43,6 +43,9 @@ struct Locale {
 pub(crate) fn generate(locales: &[Source], views: &[Source]) -> Result<Generated, Vec<String>> {
     let mut faults = Vec::new();
     let mut languages: Vec<_> = locales.iter().map(|source| read(source, &mut faults)).collect();
+    if !faults.is_empty() {
+        return Err(faults);
+    }
     let Some(operator) = take(&mut languages, OPERATOR) else { return Err(vec![absent(OPERATOR)]) };
     let Some(reference) = languages.iter().find(|locale| locale.name == REFERENCE) else {
         return Err(vec![absent(REFERENCE)]);

@@ -1,6 +1,6 @@
-//! The panel: what the server renders is what the browser takes over.
+//! The panel: the browser hydrates exactly what the server renders.
 //!
-//! Hydration keeps the server's nodes without a word when the two differ. So the server's own markup is kept in
+//! Hydration does not report a difference between the two. So the server's own markup is stored in
 //! `tests/fixtures` (this file on the server: `UPDATE_FIXTURES=1` writes it, anything stale fails) and fed to hydration
 //! in a browser (this file on wasm).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
@@ -87,7 +87,7 @@ mod server {
 #[cfg(all(target_arch = "wasm32", feature = "hydrate"))]
 mod browser {
     use js_sys::{Function, Promise, Reflect};
-    use vestibule::view::panel::browser::take_over;
+    use vestibule::view::panel::browser::hydrate_panel;
     use wasm_bindgen::{JsCast as _, JsValue};
     use wasm_bindgen_futures::JsFuture;
     use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
@@ -95,7 +95,7 @@ mod browser {
 
     wasm_bindgen_test_configure!(run_in_browser);
 
-    /// The server's markup in the page, not yet taken over.
+    /// The server's markup in the page, not yet hydrated.
     fn place(markup: &str) -> HtmlElement {
         let body = web_sys::window().unwrap().document().unwrap().body().unwrap();
         let place = web_sys::window().unwrap().document().unwrap().create_element("section").unwrap();
@@ -148,7 +148,7 @@ mod browser {
     }
 
     #[wasm_bindgen_test]
-    async fn the_waiting_panel_is_taken_over_and_asks() {
+    async fn the_waiting_panel_is_hydrated_and_polls() {
         for (markup, working, lost) in [
             (include_str!("fixtures/panel-waiting-en.html"), "Still signing you in…", "Connection lost. Trying again…"),
             (
@@ -162,7 +162,7 @@ mod browser {
             let before = panel.inner_html();
             let node = find(&panel, "p");
             assert_eq!(text(&panel, "p"), working);
-            take_over(panel.clone());
+            hydrate_panel(panel.clone());
             assert_eq!(panel.inner_html(), before);
             // The server's own node, not another in its place, follows the state.
             becomes(&panel, "p", lost).await;
@@ -191,7 +191,7 @@ mod browser {
             let button = find(&panel, "button");
             assert!(button.has_attribute("hidden"));
             assert!(find(&panel, ".retry").has_attribute("hidden"));
-            take_over(panel.clone());
+            hydrate_panel(panel.clone());
             assert_eq!(text(&panel, ".facts > div:first-child code"), "provider_busy");
             assert_eq!(text(&panel, ".facts > div:last-child code"), "7Q4M-X2KD");
             assert_eq!(text(&panel, "button"), copy);
@@ -226,7 +226,7 @@ mod browser {
         ] {
             let panel = place(markup);
             assert_eq!(text(&panel, ".retry"), two);
-            take_over(panel.clone());
+            hydrate_panel(panel.clone());
             assert_eq!(text(&panel, ".retry"), two);
             assert!(!find(&panel, ".retry").has_attribute("hidden"));
             becomes(&panel, ".retry", one).await;

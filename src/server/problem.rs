@@ -59,7 +59,7 @@ table! {
     OtherBrowser = "other_browser", 400, INFO, Failed, You, StartAgain;
     CookiesBlocked = "cookies_blocked", 400, INFO, Failed, You, StartAgain;
     AlreadyUsed = "already_used", 409, INFO, Failed, You, StartAgain;
-    Interrupted = "interrupted", 503, WARN, Failed, Nobody, StartAgain;
+    Interrupted = "interrupted", 503, WARN, Failed, You, StartAgain;
     AnswerMalformed = "answer_malformed", 400, INFO, Failed, You, StartAgain;
     IssuerMismatch = "issuer_mismatch", 400, WARN, Failed, Operator, StartAgain;
     AccessDenied = "access_denied", 403, INFO, Failed, You, StartAgain;
@@ -168,7 +168,7 @@ impl Problem {
     /// The same, where no span names the reference.
     pub(super) fn log_with(self, reference: &Reference) {
         let _entered = tracing::info_span!("request", reference = %reference).entered();
-        self.log("problem");
+        self.log("request failed");
     }
 }
 

@@ -455,7 +455,7 @@ impl Provider {
         if let Err(ProviderFault::ClientRefused { method, detail }) = &tokens {
             tracing::error!(
                 provider = %self.id, code = "client_refused", method, detail,
-                "the provider refused us: mend client_id or client_secret of this provider, or set its client_auth to the registered method"
+                "the provider refused the client: correct client_id or client_secret of this provider, or set its client_auth to the registered method"
             );
         }
         let tokens = tokens?;

@@ -147,8 +147,14 @@ impl Sessions {
             // Who is signed in is known; that it cannot be noted (a store that can only be read) is no reason to deny it.
             match timeout(NOTED_WITHIN, self.save(&session, &facts)).await {
                 Ok(Ok(())) => {}
-                Ok(Err(error)) => tracing::warn!(code = "store_unavailable", detail = %error, "last seen"),
-                Err(_) => tracing::warn!(code = "store_unavailable", detail = "no answer in time", "last seen"),
+                Ok(Err(error)) => {
+                    tracing::warn!(code = "store_unavailable", detail = %error, "the last use of the session could not be stored")
+                }
+                Err(_) => tracing::warn!(
+                    code = "store_unavailable",
+                    detail = "no answer in time",
+                    "the last use of the session could not be stored"
+                ),
             }
         }
         Ok(Found::SignedIn(Box::new(SignedIn { user, provider: facts.provider, since: facts.created })))
@@ -259,7 +265,7 @@ impl Sessions {
     async fn readable(&self, session: &Session) -> Result<Option<SessionRecord>, StoreError> {
         match self.facts(session).await {
             Err(StoreError::Unreadable(detail)) => {
-                tracing::error!(code = "session_unreadable", detail, "session");
+                tracing::error!(code = "session_unreadable", detail, "the stored session could not be read");
                 Ok(None)
             }
             other => other,

@@ -52,8 +52,8 @@ impl App {
         if !trusted && headers.contains_key("x-forwarded-for") && !self.proxy_noticed.swap(true, Ordering::Relaxed) {
             tracing::warn!(
                 code = "proxy_not_trusted", %peer,
-                "X-Forwarded-For from a peer that is not in trusted_proxies: all visitors behind it count as one; \
-                 if it is your proxy, add its address to trusted_proxies"
+                "X-Forwarded-For from an address that is not in trusted_proxies: rate limits treat all clients behind it \
+                 as one; if it is your proxy, add its address to trusted_proxies"
             );
         }
     }

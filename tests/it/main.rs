@@ -13,6 +13,7 @@ mod faults;
 mod flood;
 mod flow;
 mod locales;
+mod problem_pages;
 mod provider;
 mod provider_self;
 mod settings;

@@ -106,12 +106,17 @@ mod tests {
         write("src/server/app.rs", "a");
         let first = now(&["rustc 1"]);
         write("src/server/app.rs", "b");
+        write("locales/operator.toml", "b");
         write("README.md", "b");
         assert_eq!(now(&["rustc 1"]), first);
         assert_ne!(now(&["rustc 2"]), first);
-        for (path, content) in
-            [("src/view.rs", "b"), ("public/new.svg", ""), ("style/main.css", "b"), ("Cargo.lock", "b")]
-        {
+        for (path, content) in [
+            ("src/view.rs", "b"),
+            ("locales/en.toml", ""),
+            ("public/new.svg", ""),
+            ("style/main.css", "b"),
+            ("Cargo.lock", "b"),
+        ] {
             let before = now(&[]);
             write(path, content);
             assert_ne!(now(&[]), before, "{path}");

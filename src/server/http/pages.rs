@@ -174,7 +174,7 @@ impl Visit {
 
     /// The store cannot tell who is signed in: never "nobody".
     fn store_unavailable(&self, error: &StoreError, same: &str) -> Response {
-        tracing::error!(code = "store_unavailable", detail = %error, "session");
+        tracing::error!(code = "store_unavailable", detail = %error, "the session could not be read");
         let reference = Reference::of(&self.app.system.bytes::<16>());
         Problem::StoreUnavailable.log_with(&reference);
         let failure =
@@ -418,7 +418,7 @@ fn shown_name(person: &SignedIn) -> String {
 }
 
 fn human_time(person: &SignedIn) -> String {
-    let format = time::macros::format_description!("[day padding:none] [month repr:long] [year], [hour]:[minute] UTC");
+    let format = time::macros::format_description!("[year]-[month]-[day], [hour]:[minute] UTC");
     person.since.format(format).unwrap_or_default()
 }
 

@@ -127,7 +127,7 @@ impl Breaker {
         tracing::warn!(
             provider = %self.provider, code = fault.code(), %fault,
             again_in_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
-            "the provider is left alone for a while: token requests have failed in a row"
+            "several token requests have failed in a row: no more are sent until the pause is over"
         );
     }
 

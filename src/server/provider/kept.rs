@@ -296,7 +296,7 @@ impl<T: Send + Sync + 'static> Kept<T> {
                 tracing::warn!(
                     provider = %self.0.provider, document = self.0.what, failures, code = fault.code(), %fault,
                     again_in_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
-                    "the provider's document cannot be had"
+                    "the provider's document could not be fetched"
                 );
                 state.trouble = Some(Trouble { fault: fault.clone(), since, failures, not_before: now + pause });
                 // The question was not answered, so it may be put again once the pause is over.

@@ -111,7 +111,7 @@ pub(super) fn warn_about_method(document: &Map<String, Value>, ours: &Registrati
         let listed: Vec<_> = listed.iter().filter_map(Value::as_str).collect();
         tracing::warn!(
             %provider, code = "client_auth_not_listed", method = ours.method, listed = clip(&listed.join(" ")),
-            "the provider does not list our way to authenticate; set client_auth of this provider to the registered one"
+            "the provider does not list this authentication method; set client_auth of this provider to the registered one"
         );
     }
 }

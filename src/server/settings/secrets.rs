@@ -119,7 +119,7 @@ fn write_private(path: &Path, text: &str) -> io::Result<()> {
 fn warn_if_readable_by_others(path: &Path) {
     use std::os::unix::fs::PermissionsExt as _;
     if fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o077 != 0) {
-        tracing::warn!(path = %path.display(), "key_file_readable_by_others");
+        tracing::warn!(path = %path.display(), code = "key_file_readable_by_others", "other users can read the key file: set its mode to 0600");
     }
 }
 

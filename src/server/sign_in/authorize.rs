@@ -126,7 +126,7 @@ impl SignIn {
         let until = asking.arrived + self.rules.patience;
         match self.authorization_url(provider, &envelope, &browser, until).await {
             Some(location) => {
-                tracing::info!(code = "start", reference = %envelope.attempt.reference(), provider = %provider.id(), "start");
+                tracing::info!(code = "start", reference = %envelope.attempt.reference(), provider = %provider.id(), "sign-in started");
                 StartOutcome::Started(Started { location, browser: changed.then_some(browser) })
             }
             None => failed(Problem::SignInUnavailable, Some(3)),
@@ -170,7 +170,7 @@ impl SignIn {
         match timeout_at(until, provider.authorization_url(request)).await {
             Ok(Ok(url)) => Some(url),
             Ok(Err(fault)) => {
-                tracing::warn!(code = fault.code(), provider = %provider.id(), detail = %fault, "no authorization endpoint");
+                tracing::warn!(code = fault.code(), provider = %provider.id(), detail = %fault, "the authorization endpoint of the provider is not known");
                 None
             }
             Err(_) => None,

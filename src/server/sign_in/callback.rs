@@ -188,11 +188,13 @@ impl SignIn {
                 }
                 Ok(Ok(None)) => return self.never_claimed(case, unclaimed).await,
                 Ok(Err(StoreError::Unreadable(detail))) => {
-                    tracing::error!(code = "store_unavailable", detail, "attempt");
+                    tracing::error!(code = "store_unavailable", detail, "the attempt could not be read");
                     return case.failed(self, Problem::Interrupted);
                 }
                 // A page without script asks again at once, so it is held even where the answer is known.
-                Ok(Err(error)) => tracing::warn!(code = "store_unavailable", detail = %error, "attempt"),
+                Ok(Err(error)) => {
+                    tracing::warn!(code = "store_unavailable", detail = %error, "the attempt could not be read")
+                }
                 Err(_) => return self.still_looking(case, &unclaimed),
             }
             if Instant::now() + LOOK_EVERY >= case.patience {

@@ -204,7 +204,7 @@ impl SignIn {
             Ok(Claimed::Ours) => trace.record("claim", since, "ok"),
             Ok(Claimed::Before(attempt)) => return Over::Before(attempt),
             Err(error) => {
-                tracing::error!(code = "store_unavailable", detail = %error, "claim");
+                tracing::error!(code = "store_unavailable", detail = %error, "the attempt could not be recorded");
                 return Over::NotClaimed(Problem::StoreUnavailable, None);
             }
         }
@@ -289,7 +289,7 @@ impl SignIn {
             }
             Ok(false) => Over::Failed(Problem::Interrupted, None),
             Err(error) => {
-                tracing::error!(code = "store_unavailable", detail = %error, "verdict");
+                tracing::error!(code = "store_unavailable", detail = %error, "the result could not be stored");
                 Over::Failed(Problem::Interrupted, None)
             }
         }
@@ -314,7 +314,7 @@ impl SignIn {
             Ok(Admitted::Disabled) => Err(Problem::UserDisabled),
             // The code is spent, so asking again would help nobody: the person begins anew.
             Err(error) => {
-                tracing::error!(code = "store_unavailable", detail = %error, "user");
+                tracing::error!(code = "store_unavailable", detail = %error, "the user could not be stored");
                 Err(Problem::Interrupted)
             }
         };
@@ -372,7 +372,7 @@ impl SignIn {
             self.failures.refused(job.visitor, now);
         }
         let error = Problem::from_code(fault.code()).unwrap_or(Problem::ProviderBadAnswer);
-        tracing::warn!(code = error.code(), detail = %fault, "provider");
+        tracing::warn!(code = error.code(), detail = %fault, "the sign-in failed at the provider");
         let retry_at = match fault {
             ProviderFault::Busy { retry_after } => Some(now + retry_after.unwrap_or(Duration::from_secs(60))),
             _ => None,
@@ -386,8 +386,14 @@ impl SignIn {
             // A lease that cannot be renewed is no reason to give up: the verdict is compared and set.
             match timeout(RENEW_EVERY, self.store.renew(attempt, owner)).await {
                 Ok(Ok(_)) => {}
-                Ok(Err(error)) => tracing::warn!(code = "store_unavailable", detail = %error, "lease"),
-                Err(_) => tracing::warn!(code = "store_unavailable", detail = "no answer in time", "lease"),
+                Ok(Err(error)) => {
+                    tracing::warn!(code = "store_unavailable", detail = %error, "the claim could not be renewed")
+                }
+                Err(_) => tracing::warn!(
+                    code = "store_unavailable",
+                    detail = "no answer in time",
+                    "the claim could not be renewed"
+                ),
             }
         }
     }

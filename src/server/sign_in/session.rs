@@ -40,16 +40,16 @@ impl SignIn {
         match timeout_at(until, self.sessions.admit(admission, asking.session)).await {
             Ok(Ok(true)) => {
                 browser.ended(&envelope.return_to, envelope.started, self.system.now());
-                tracing::info!(code = "delivered", reference = %envelope.attempt.reference(), "delivered");
+                tracing::info!(code = "delivered", reference = %envelope.attempt.reference(), "session created");
                 Completion::Done { return_to: envelope.return_to.clone(), session, browser }
             }
             Ok(Ok(false)) => self.failed(received, state, Problem::AlreadyUsed, None),
             Ok(Err(StoreError::Unreadable(detail))) => {
-                tracing::error!(code = "store_unavailable", detail, reference = %envelope.attempt.reference(), "session");
+                tracing::error!(code = "store_unavailable", detail, reference = %envelope.attempt.reference(), "the session could not be stored");
                 self.failed(received, state, Problem::Interrupted, None)
             }
             Ok(Err(error)) => {
-                tracing::error!(code = "store_unavailable", detail = %error, reference = %envelope.attempt.reference(), "session");
+                tracing::error!(code = "store_unavailable", detail = %error, reference = %envelope.attempt.reference(), "the session could not be stored");
                 self.pending(received, format!("state={state}"))
             }
             Err(_) => self.pending(received, format!("state={state}")),

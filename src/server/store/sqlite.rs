@@ -137,7 +137,7 @@ impl Files {
         loop {
             for purge in [attempts::PURGE, sessions::PURGE] {
                 if let Err(error) = sqlx::query(purge).execute(&self.writer).await {
-                    tracing::warn!(%error, "expired records not removed");
+                    tracing::warn!(%error, "expired records could not be removed");
                 }
             }
             tokio::time::sleep(PURGE).await;
