@@ -1,11 +1,10 @@
 //! What can go wrong, in one table: a row per code says everything that the program decides about it. The words stand
 //! apart: what people read in `locales/en.toml` and its translations, what operators read in `locales/operator.toml`.
 //!
-//! Which error type to use where: a store returns [`StoreError`](super::store::StoreError), the provider side
-//! [`ProviderFault`](super::provider::ProviderFault), and reading the settings a list of
-//! [`Fault`](super::settings::Fault)s, each with the details that the log needs. None of the three reaches a person:
-//! where a sign-in or a request ends, they become a [`Problem`], which is all that a page may say, and the details go
-//! to the log under the same reference.
+//! Which error type to use where: a store returns `StoreError`, the provider side `ProviderFault`, and reading the settings
+//! a list of `settings::Fault`, each with the details that the log needs. None of the three reaches a person: where a
+//! sign-in or a request ends, it becomes a `Problem`, which is all that a page may say, and the details go to the log
+//! under the same reference.
 
 use tracing::Level;
 

@@ -7,7 +7,7 @@ use leptos::prelude::*;
 
 use super::{lang::Lang, texts};
 
-/// The browser's half: reads the state, asks the server, counts the time.
+/// The browser's half: reads the state, polls the server, counts down.
 #[cfg(feature = "hydrate")]
 pub mod browser;
 

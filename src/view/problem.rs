@@ -1,4 +1,4 @@
-//! The problem page: what happened, what to do, and the one click that goes on.
+//! The problem page: what happened, what to do, and the button that continues.
 
 use leptos::prelude::*;
 
@@ -37,7 +37,7 @@ pub struct ProblemPage {
     pub script: bool,
 }
 
-/// A button that goes on.
+/// A button that continues.
 #[derive(Clone, Debug)]
 pub struct Action {
     /// What it does: decides what it says.
@@ -53,7 +53,7 @@ pub fn problem(shell: &Shell<'_>, page: &ProblemPage) -> String {
     let words = texts::explanation(lang, page.code);
     let wait = page.retry_in.unwrap_or(TRY_AGAIN);
     let refresh = page.refresh.as_deref().map_or(Refresh::Never, |path| Refresh::After(wait, Some(path)));
-    // The time counts down in the panel only where the person has to act; a page that goes on says it once.
+    // The time counts down in the panel only where the person has to act; a page that continues automatically says it once.
     let retry_in = page.retry_in.filter(|_| page.refresh.is_none());
     let script = if page.script { Script::Panel { otherwise: None } } else { Script::None };
     shell.document(words.title, &refresh, &script, || {

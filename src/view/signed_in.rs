@@ -8,7 +8,7 @@ use super::{
     texts,
 };
 
-/// The page that goes on to the path `to`.
+/// The page that continues to the path `to`.
 #[must_use]
 pub fn signed_in(shell: &Shell<'_>, to: &str) -> String {
     let texts = texts::pages(shell.lang);

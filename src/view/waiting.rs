@@ -14,7 +14,7 @@ use super::{
 pub struct Waiting {
     /// The provider's name for people.
     pub provider: String,
-    /// Path that asks again without script; the server paces it.
+    /// Path to request again without JavaScript; the server sets the pace.
     pub again: String,
     /// What the panel posts as `query` to the server function.
     pub query: String,
