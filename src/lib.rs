@@ -6,6 +6,9 @@
 pub mod outcome;
 /// Every path the program serves; nobody else formats a URL.
 pub mod paths;
+/// What a problem and its page both speak of: who can fix it, and the way on.
+#[cfg(feature = "ssr")]
+pub mod remedy;
 /// The pages and the one panel that comes alive in the browser.
 pub mod view;
 

@@ -22,6 +22,8 @@ pub mod limits;
 pub(crate) mod log_text;
 /// The sealing keys in a file beside the SQLite database.
 pub mod key_file;
+/// What operators read about each problem.
+mod operator_texts;
 /// Everything that can go wrong, in one table.
 pub mod problem;
 /// The provider side: discovery, keys, client. `openidconnect` stays in here.

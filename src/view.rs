@@ -1,14 +1,14 @@
-//! The pages and the one panel that comes alive in the browser.
+//! The pages, and the one panel that changes in the browser.
 //!
 //! Pages are rendered by the server, at once and whole: each is complete without script. Only the waiting and the
-//! problem page carry a panel that the browser takes over. Nothing in here knows the server's modules: a page gets
+//! problem page have a panel that the browser hydrates. Nothing in here knows the server's modules: a page gets
 //! what it shows as plain data, and treats every name in it as hostile.
 
-/// Which language a page speaks.
+/// The languages of the pages.
 pub mod lang;
-/// The part of a page that comes alive in the browser.
+/// The part of a page that is hydrated in the browser.
 pub mod panel;
-/// All wording of the pages; that of the errors stands beside their codes.
+/// All words of the pages, in every language.
 pub mod texts;
 
 #[cfg(feature = "ssr")]

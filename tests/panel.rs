@@ -1,6 +1,6 @@
-//! The panel: what the server renders is what the browser takes over.
+//! The panel: the browser hydrates exactly what the server renders.
 //!
-//! Hydration keeps the server's nodes without a word when the two differ. So the server's own markup is kept in
+//! Hydration does not report a difference between the two. So the server's own markup is stored in
 //! `tests/fixtures` (this file on the server: `UPDATE_FIXTURES=1` writes it, anything stale fails) and fed to hydration
 //! in a browser (this file on wasm).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
@@ -9,7 +9,10 @@
 mod server {
     use std::{fs, path::Path};
 
-    use vestibule::view::{self, AssetUrls, Lang, ProblemPage, Shell, Waiting};
+    use vestibule::{
+        remedy::{Kind, WayOn, Who},
+        view::{self, Action, AssetUrls, Lang, ProblemPage, Shell, Waiting},
+    };
 
     #[test]
     fn the_fixtures_are_what_the_server_renders() {
@@ -56,14 +59,11 @@ mod server {
 
     fn problem(lang: Lang, retry_in: Option<u32>) -> String {
         let page = ProblemPage {
-            code: "provider_busy".into(),
+            code: "provider_busy",
             reference: "7Q4M-X2KD".into(),
-            kicker: None,
-            title: "Title".into(),
-            happened: "Happened.".into(),
-            to_do: "To do.".into(),
-            who: "Who.".into(),
-            action: None,
+            kind: Kind::Pause,
+            who: Who::Provider,
+            action: Action { way_on: WayOn::StartAgain, href: "/auth/login".into() },
             second: None,
             retry_in,
             refresh: None,
@@ -87,7 +87,7 @@ mod server {
 #[cfg(all(target_arch = "wasm32", feature = "hydrate"))]
 mod browser {
     use js_sys::{Function, Promise, Reflect};
-    use vestibule::view::panel::browser::take_over;
+    use vestibule::view::panel::browser::hydrate_panel;
     use wasm_bindgen::{JsCast as _, JsValue};
     use wasm_bindgen_futures::JsFuture;
     use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
@@ -95,7 +95,7 @@ mod browser {
 
     wasm_bindgen_test_configure!(run_in_browser);
 
-    /// The server's markup in the page, not yet taken over.
+    /// The server's markup in the page, not yet hydrated.
     fn place(markup: &str) -> HtmlElement {
         let body = web_sys::window().unwrap().document().unwrap().body().unwrap();
         let place = web_sys::window().unwrap().document().unwrap().create_element("section").unwrap();
@@ -148,13 +148,13 @@ mod browser {
     }
 
     #[wasm_bindgen_test]
-    async fn the_waiting_panel_is_taken_over_and_asks() {
+    async fn the_waiting_panel_is_hydrated_and_polls() {
         for (markup, working, lost) in [
             (include_str!("fixtures/panel-waiting-en.html"), "Still signing you in…", "Connection lost. Trying again…"),
             (
                 include_str!("fixtures/panel-waiting-de.html"),
                 "Sie werden angemeldet …",
-                "Die Verbindung ist unterbrochen. Es wird erneut versucht …",
+                "Die Verbindung ist unterbrochen. Neuer Versuch …",
             ),
         ] {
             answer("return Promise.resolve(new Response('<html>502 Bad Gateway</html>', { status: 502 }))");
@@ -162,7 +162,7 @@ mod browser {
             let before = panel.inner_html();
             let node = find(&panel, "p");
             assert_eq!(text(&panel, "p"), working);
-            take_over(panel.clone());
+            hydrate_panel(panel.clone());
             assert_eq!(panel.inner_html(), before);
             // The server's own node, not another in its place, follows the state.
             becomes(&panel, "p", lost).await;
@@ -191,7 +191,7 @@ mod browser {
             let button = find(&panel, "button");
             assert!(button.has_attribute("hidden"));
             assert!(find(&panel, ".retry").has_attribute("hidden"));
-            take_over(panel.clone());
+            hydrate_panel(panel.clone());
             assert_eq!(text(&panel, ".facts > div:first-child code"), "provider_busy");
             assert_eq!(text(&panel, ".facts > div:last-child code"), "7Q4M-X2KD");
             assert_eq!(text(&panel, "button"), copy);
@@ -226,7 +226,7 @@ mod browser {
         ] {
             let panel = place(markup);
             assert_eq!(text(&panel, ".retry"), two);
-            take_over(panel.clone());
+            hydrate_panel(panel.clone());
             assert_eq!(text(&panel, ".retry"), two);
             assert!(!find(&panel, ".retry").has_attribute("hidden"));
             becomes(&panel, ".retry", one).await;

@@ -28,7 +28,7 @@ for (const [way, offer] of Object.entries(WAYS)) {
 
     // The application has been mended: one click, and one is there.
     application.clear();
-    await page.getByRole('link', { name: 'Begin again' }).click();
+    await page.getByRole('link', { name: 'Start again' }).click();
     await page.waitForURL(LOOP);
   });
 }

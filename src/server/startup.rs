@@ -177,7 +177,7 @@ impl Bound {
         };
         let stop = async {
             shutdown.cancelled().await;
-            tracing::info!(code = "stopping", "finishing what runs");
+            tracing::info!(code = "stopping", "stopping: waiting for sign-ins in progress");
             handle.graceful_shutdown(Some(GRACE));
             Instant::now() + GRACE
         };
@@ -192,7 +192,7 @@ impl Bound {
             // Only now: until the last connection is closed, a request may still have begun an exchange.
             tasks.close();
             if timeout_at(until, tasks.wait()).await.is_err() {
-                tracing::warn!(code = "exchanges_cut", running = tasks.len(), "exchanges did not finish in time");
+                tracing::warn!(code = "exchanges_cut", running = tasks.len(), "some sign-ins did not finish in time");
             }
             served.map(drop).map_err(|error| error.to_string())
         };

@@ -138,7 +138,7 @@ impl Metrics {
                 let recorder = builder.set_buckets(&BUCKETS).unwrap_or_default().build_recorder();
                 let handle = recorder.handle();
                 if metrics::set_global_recorder(recorder).is_err() {
-                    tracing::warn!("metrics_recorded_elsewhere");
+                    tracing::warn!("another metrics recorder is installed: no metrics are recorded");
                 }
                 Self(handle)
             })

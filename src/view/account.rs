@@ -3,9 +3,8 @@
 use leptos::prelude::*;
 
 use super::{
-    Shell,
     display::{display_name, own_path},
-    shell::{Refresh, Script},
+    shell::{Refresh, Script, Shell},
     texts,
 };
 
@@ -31,7 +30,7 @@ pub struct Account {
 pub struct Moment {
     /// For machines: RFC 3339.
     pub rfc3339: String,
-    /// For people.
+    /// For people, without words of any language.
     pub human: String,
 }
 

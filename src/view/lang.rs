@@ -1,28 +1,36 @@
-//! Which language a page speaks.
+//! The languages of the pages, and which of them a browser asks for.
 
-/// A language the pages are written in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Lang {
-    /// English, and whoever asks for none of ours.
-    #[default]
-    En,
-    /// German, in the formal address.
-    De,
+/// Declares [`Lang`].
+macro_rules! languages {
+    ($($(#[$attribute:meta])* $lang:ident = $tag:literal,)*) => {
+        /// A language of the pages. Its words are in `locales/`.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+        pub enum Lang {
+            $($(#[$attribute])* $lang,)*
+        }
+
+        impl Lang {
+            /// Every language there is.
+            pub const ALL: &[Self] = &[$(Self::$lang,)*];
+
+            /// The language tag, as in `<html lang>` (RFC 5646).
+            #[must_use]
+            pub const fn tag(self) -> &'static str {
+                match self {
+                    $(Self::$lang => $tag,)*
+                }
+            }
+        }
+    };
+}
+
+// One line per file in `locales/`. The name of a file is the tag: a language, without a region.
+languages! {
+    #[doc = "English, also for whoever asks for none of these languages."] #[default] En = "en",
+    #[doc = "German, in the formal address."] De = "de",
 }
 
 impl Lang {
-    /// Every language there is.
-    pub const ALL: &[Self] = &[Self::En, Self::De];
-
-    /// The language tag, as in `<html lang>` (RFC 5646).
-    #[must_use]
-    pub const fn tag(self) -> &'static str {
-        match self {
-            Self::En => "en",
-            Self::De => "de",
-        }
-    }
-
     /// The language whose primary subtag is that of `tag`: `de-AT` is German.
     #[must_use]
     pub fn from_tag(tag: &str) -> Option<Self> {

@@ -3,9 +3,8 @@
 use leptos::prelude::*;
 
 use super::{
-    Shell,
     display::{naming, own_path},
-    shell::{Refresh, Script},
+    shell::{Refresh, Script, Shell},
     texts::{self, Pages},
 };
 use crate::paths;
@@ -15,7 +14,7 @@ use crate::paths;
 pub struct Login {
     /// The providers, in the operator's order.
     pub choices: Vec<Choice>,
-    /// Whether the page asks for itself again (a provider is unavailable and may come back).
+    /// Whether the page refreshes itself (a provider is unavailable and may come back).
     pub refresh: bool,
     /// Who is signed in already.
     pub account: Option<String>,
@@ -28,14 +27,14 @@ pub struct Choice {
     pub name: String,
     /// Path that starts the sign-in.
     pub start: String,
-    /// Whether it has answered lately.
+    /// Whether it is believed to answer.
     pub available: bool,
 }
 
-/// Seconds until a login page with an unavailable provider looks again.
-const LOOK_AGAIN: u32 = 10;
+/// Seconds until a login page with an unavailable provider refreshes itself.
+const REFRESH_AFTER: u32 = 10;
 
-/// Names that say how, not where.
+/// Names that say how people sign in, not where.
 const GENERIC: &[&str] = &["", "sso", "oidc", "openid", "openid connect", "single sign-on"];
 
 /// The login page.
@@ -47,7 +46,7 @@ pub fn login(shell: &Shell<'_>, page: &Login) -> String {
         1 => texts.login_one,
         _ => texts.login_many,
     };
-    let refresh = if page.refresh { Refresh::After(LOOK_AGAIN, None) } else { Refresh::Never };
+    let refresh = if page.refresh { Refresh::After(REFRESH_AFTER, None) } else { Refresh::Never };
     let only = page.choices.len() == 1;
     shell.document(texts.login, &refresh, &Script::None, || {
         let account = page.account.as_deref().map(|name| {
@@ -63,7 +62,7 @@ pub fn login(shell: &Shell<'_>, page: &Login) -> String {
             {account}
             <p>{lead}</p>
             <ul class="choices">{choices}</ul>
-            {page.refresh.then(|| view! { <p class="quiet">{texts.checks_again}</p> })}
+            {page.refresh.then(|| view! { <p class="quiet">{texts.refreshes}</p> })}
         }
     })
 }

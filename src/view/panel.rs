@@ -1,13 +1,13 @@
-//! The part of a page that comes alive in the browser.
+//! The part of a page that is hydrated in the browser.
 //!
-//! The server renders it into `<div id="panel">`, and the browser takes the same nodes over. Hydration does not say
-//! when the two differ, so both begin in the same state: it stands in the element's `data-*` attributes.
+//! The server renders it into `<div id="panel">`, and the browser takes over the same nodes. Hydration does not report
+//! a difference between the two, so both start from the same state: the element's `data-*` attributes.
 
 use leptos::prelude::*;
 
-use super::{Lang, texts};
+use super::{lang::Lang, texts};
 
-/// The browser's half: reads the state, asks the server, counts the time.
+/// The browser's half: reads the state, polls the server, counts down.
 #[cfg(feature = "hydrate")]
 pub mod browser;
 

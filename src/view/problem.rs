@@ -1,105 +1,95 @@
-//! The problem page: what happened, what to do, and the one click that goes on.
+//! The problem page: what happened, what to do, and the button that continues.
 
 use leptos::prelude::*;
 
 use super::{
-    Shell,
     display::{display_name, own_path},
+    lang::Lang,
     panel::ProblemPanel,
-    shell::{Refresh, Script},
+    shell::{Refresh, Script, Shell},
+    texts,
 };
+use crate::remedy::{Kind, WayOn, Who};
+
+/// Seconds after which a problem page tries again, where nobody says how long it has to wait.
+const TRY_AGAIN: u32 = 3;
 
 /// What a problem page shows.
 #[derive(Clone, Debug)]
 pub struct ProblemPage {
-    /// The stable code.
-    pub code: String,
-    /// Finds the case in log and store.
+    /// The stable code: decides the words.
+    pub code: &'static str,
+    /// Finds this case in the log and in the store.
     pub reference: String,
-    /// Of which kind the problem is, above the title ("Authentication Failed").
-    pub kicker: Option<String>,
-    /// The problem in a few words.
-    pub title: String,
-    /// What happened.
-    pub happened: String,
-    /// What the person can do now.
-    pub to_do: String,
-    /// Who can mend it.
-    pub who: String,
-    /// The one click that goes on.
-    pub action: Option<Action>,
-    /// Another way on.
+    /// What kind of problem it is: decides the line above the title ("Authentication Failed").
+    pub kind: Kind,
+    /// Who can fix it.
+    pub who: Who,
+    /// The button.
+    pub action: Action,
+    /// Another button.
     pub second: Option<Action>,
     /// Seconds until a new try makes sense.
     pub retry_in: Option<u32>,
-    /// Seconds until the page goes by itself to this path.
-    pub refresh: Option<(u32, String)>,
-    /// Whether the panel comes alive: the reference can be copied by a button, and the time to wait counts down.
+    /// The path that the page goes to without help, after `retry_in` if it is given, else a few seconds.
+    pub refresh: Option<String>,
+    /// Whether the panel is hydrated: the reference can be copied by a button, and the time to wait counts down.
     pub script: bool,
 }
 
-/// A click that goes on.
+/// A button that continues.
 #[derive(Clone, Debug)]
 pub struct Action {
-    /// What the button says.
-    pub label: String,
+    /// What it does: decides what it says.
+    pub way_on: WayOn,
     /// Where it leads, on our own origin.
     pub href: String,
-    /// Whether it changes something: a form that posts, else a link.
-    pub post: bool,
 }
 
 /// The problem page.
 #[must_use]
 pub fn problem(shell: &Shell<'_>, page: &ProblemPage) -> String {
     let lang = shell.lang;
-    let refresh = page.refresh.as_ref().map_or(Refresh::Never, |(seconds, path)| Refresh::After(*seconds, Some(path)));
+    let words = texts::explanation(lang, page.code);
+    let wait = page.retry_in.unwrap_or(TRY_AGAIN);
+    let refresh = page.refresh.as_deref().map_or(Refresh::Never, |path| Refresh::After(wait, Some(path)));
+    // The time counts down in the panel only where the person has to act; a page that continues automatically says it once.
+    let retry_in = page.retry_in.filter(|_| page.refresh.is_none());
     let script = if page.script { Script::Panel { otherwise: None } } else { Script::None };
-    shell.document(&page.title, &refresh, &script, || {
-        let code = display_name(&page.code);
+    shell.document(words.title, &refresh, &script, || {
         let reference = display_name(&page.reference);
-        let data = (code.clone(), reference.clone());
-        let actions = (page.action.is_some() || page.second.is_some()).then(|| {
-            view! {
-                <div class="actions">
-                    {page.action.as_ref().map(|it| action(it, "button"))}
-                    {page.second.as_ref().map(|it| action(it, "button plain"))}
-                </div>
-            }
-        });
+        let data_reference = reference.clone();
+        let kicker = texts::kicker(lang, page.kind).map(|kicker| view! { <p class="kicker">{kicker}</p> });
         view! {
-            {page.kicker.clone().map(|kicker| view! { <p class="kicker">{kicker}</p> })}
-            <h1>{page.title.clone()}</h1>
-            <p>{page.happened.clone()}</p>
-            <p>{page.to_do.clone()}</p>
-            {actions}
+            {kicker}
+            <h1>{words.title}</h1>
+            <p>{words.happened}</p>
+            <p>{texts::fill(words.to_do, &texts::time(lang, wait))}</p>
+            <div class="actions">
+                {action(lang, &page.action, "button")}
+                {page.second.as_ref().map(|second| action(lang, second, "button plain"))}
+            </div>
             <div
                 id="panel"
                 data-kind="problem"
                 data-lang=lang.tag()
-                data-code=data.0
-                data-reference=data.1
-                data-retry=page.retry_in.map(|seconds| seconds.to_string())
+                data-code=page.code
+                data-reference=data_reference
+                data-retry=retry_in.map(|seconds| seconds.to_string())
             >
                 <ProblemPanel
                     lang
-                    code
+                    code=page.code.to_owned()
                     reference
-                    retry_in=ArcRwSignal::new(page.retry_in)
+                    retry_in=ArcRwSignal::new(retry_in)
                     copy=ArcRwSignal::new(None)
                 />
             </div>
-            <p class="quiet">{page.who.clone()}</p>
+            <p class="quiet">{texts::who(lang, page.who)}</p>
         }
     })
 }
 
-fn action(action: &Action, class: &'static str) -> AnyView {
-    let href = own_path(&action.href).to_owned();
-    let label = action.label.clone();
-    if action.post {
-        view! { <form method="post" action=href><button class=class>{label}</button></form> }.into_any()
-    } else {
-        view! { <a class=class href=href>{label}</a> }.into_any()
-    }
+fn action(lang: Lang, action: &Action, class: &'static str) -> impl IntoView + use<> {
+    view! { <a class=class href=own_path(&action.href).to_owned()>{texts::way_on(lang, action.way_on)}</a> }
 }

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::{Lang, display::own_path};
+use super::{display::own_path, lang::Lang};
 
 /// Where the static files are, as the server found them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub struct AssetUrls {
     pub stylesheet: String,
     /// The mark, in SVG: icon of the tab and ornament of the page.
     pub favicon: String,
-    /// What makes a page go on by itself.
+    /// The script that refreshes a page.
     pub again: String,
     /// The constant loader: the content security policy allows no inline script.
     pub boot: String,
@@ -32,17 +32,17 @@ pub struct Shell<'a> {
 
 /// What a page loads besides its style.
 pub(super) enum Script<'a> {
-    /// None: most pages.
+    /// Nothing: most pages.
     None,
-    /// The panel comes alive; where it cannot (wasm is forbidden, a file is missing), the loader goes to this path.
+    /// The panel's program; where it cannot run (wasm is forbidden, a file is missing), the loader goes to this path.
     Panel { otherwise: Option<&'a str> },
 }
 
-/// When a page asks for itself, or another, again.
+/// When a page is requested again, or another one instead.
 pub(super) enum Refresh<'a> {
     Never,
-    /// After so many seconds. Without script it is loaded anew in any case; with it, one that only looks again is left
-    /// alone until something has changed.
+    /// After so many seconds: this page, or the path. Without script it is reloaded in any case; with script only once
+    /// it has changed.
     After(u32, Option<&'a str>),
     /// At once.
     AtOnce(&'a str),
@@ -50,62 +50,70 @@ pub(super) enum Refresh<'a> {
     WithoutScript(&'a str),
 }
 
+impl Refresh<'_> {
+    /// The `<meta>` that refreshes the page, without script or in any case.
+    fn meta(&self) -> Option<AnyView> {
+        let content = match self {
+            Self::Never => return None,
+            Self::After(seconds, None) => seconds.to_string(),
+            Self::After(seconds, Some(path)) => format!("{seconds};url={}", own_path(path)),
+            Self::AtOnce(path) | Self::WithoutScript(path) => format!("0;url={}", own_path(path)),
+        };
+        let meta = view! { <meta http-equiv="refresh" content=content /> };
+        Some(match self {
+            Self::AtOnce(_) => meta.into_any(),
+            _ => view! { <noscript>{meta}</noscript> }.into_any(),
+        })
+    }
+
+    /// The script that does the same where scripts run.
+    fn script(&self, assets: &AssetUrls) -> Option<impl IntoView + use<>> {
+        let Self::After(seconds, path) = self else { return None };
+        Some(view! {
+            <script
+                r#type="module"
+                src=assets.again.clone()
+                data-seconds=seconds.to_string()
+                data-path=path.map(|path| own_path(path).to_owned())
+            ></script>
+        })
+    }
+}
+
+impl Script<'_> {
+    /// What loads the panel's program.
+    fn links(&self, assets: &AssetUrls) -> Option<impl IntoView + use<>> {
+        let Self::Panel { otherwise } = self else { return None };
+        Some(view! {
+            <link rel="modulepreload" href=assets.script.clone() />
+            <link
+                rel="preload"
+                r#as="fetch"
+                r#type="application/wasm"
+                crossorigin="anonymous"
+                href=assets.wasm.clone()
+            />
+            <script
+                r#type="module"
+                src=assets.boot.clone()
+                data-js=assets.script.clone()
+                data-wasm=assets.wasm.clone()
+                data-otherwise=otherwise.map(|path| own_path(path).to_owned())
+            ></script>
+        })
+    }
+}
+
 impl Shell<'_> {
-    /// The whole document: `<head>`, the doorway, and in it `content`.
+    /// The whole document: `<head>`, the ornament, and `content`.
     pub(super) fn document<V: IntoView>(
         &self,
-        title: &str,
+        title: &'static str,
         refresh: &Refresh<'_>,
         script: &Script<'_>,
         content: impl FnOnce() -> V,
     ) -> String {
         let assets = self.assets;
-        let (when, again) = match refresh {
-            Refresh::Never => (None, None),
-            Refresh::After(seconds, path) => {
-                let path = path.map(|path| own_path(path).to_owned());
-                let url = path.as_ref().map(|path| format!(";url={path}")).unwrap_or_default();
-                let again = view! {
-                    <script
-                        r#type="module"
-                        src=assets.again.clone()
-                        data-seconds=seconds.to_string()
-                        data-path=path
-                    ></script>
-                };
-                (Some(format!("{seconds}{url}")), Some(again))
-            }
-            Refresh::AtOnce(path) | Refresh::WithoutScript(path) => (Some(format!("0;url={}", own_path(path))), None),
-        };
-        let refresh = when.map(|when| {
-            let meta = view! { <meta http-equiv="refresh" content=when /> };
-            if matches!(refresh, Refresh::AtOnce(_)) {
-                meta.into_any()
-            } else {
-                view! { <noscript>{meta}</noscript> }.into_any()
-            }
-        });
-        let script = match script {
-            Script::None => None,
-            Script::Panel { otherwise } => Some(view! {
-                <link rel="modulepreload" href=assets.script.clone() />
-                <link
-                    rel="preload"
-                    r#as="fetch"
-                    r#type="application/wasm"
-                    crossorigin="anonymous"
-                    href=assets.wasm.clone()
-                />
-                <script
-                    r#type="module"
-                    src=assets.boot.clone()
-                    data-js=assets.script.clone()
-                    data-wasm=assets.wasm.clone()
-                    data-otherwise=otherwise.map(|path| own_path(path).to_owned())
-                ></script>
-            }),
-        };
-        let title = title.to_owned();
         Owner::new_root(None).with(|| {
             view! {
                 <!DOCTYPE html>
@@ -116,11 +124,11 @@ impl Shell<'_> {
                         <meta name="viewport" content="width=device-width, initial-scale=1" />
                         <meta name="color-scheme" content="light dark" />
                         <meta name="robots" content="noindex" />
-                        {refresh}
+                        {refresh.meta()}
                         <link rel="icon" r#type="image/svg+xml" href=assets.favicon.clone() />
                         <link rel="stylesheet" href=assets.stylesheet.clone() />
-                        {again}
-                        {script}
+                        {refresh.script(assets)}
+                        {script.links(assets)}
                     </head>
                     <body>
                         <main>

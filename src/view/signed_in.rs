@@ -3,22 +3,21 @@
 use leptos::prelude::*;
 
 use super::{
-    Shell,
     display::own_path,
-    shell::{Refresh, Script},
+    shell::{Refresh, Script, Shell},
     texts,
 };
 
-/// The page that goes on to the path `to`.
+/// The page that continues to the path `to`.
 #[must_use]
 pub fn signed_in(shell: &Shell<'_>, to: &str) -> String {
     let texts = texts::pages(shell.lang);
     shell.document(texts.signed_in, &Refresh::AtOnce(to), &Script::None, || {
         view! {
             <h1>{texts.signed_in}</h1>
-            <p>{texts.go_on_why}</p>
+            <p>{texts.continue_why}</p>
             <div class="actions">
-                <a class="button" href=own_path(to).to_owned()>{texts.go_on}</a>
+                <a class="button" href=own_path(to).to_owned()>{texts.continue_link}</a>
             </div>
         }
     })

@@ -3,9 +3,8 @@
 use leptos::prelude::*;
 
 use super::{
-    Shell,
     display::{naming, own_path},
-    shell::{Refresh, Script},
+    shell::{Refresh, Script, Shell},
     texts,
 };
 

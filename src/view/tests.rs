@@ -1,7 +1,7 @@
 //! What holds for every page.
 
 use super::*;
-use crate::server::problem::Problem;
+use crate::remedy::{Kind, WayOn, Who};
 
 const HOSTILE: &str = "</title><script>alert(1)</script>\"'><img src=x onerror=alert(1)>&\u{202e}\u{200b}";
 
@@ -16,22 +16,14 @@ fn assets() -> AssetUrls {
     }
 }
 
-/// The problem page as the router makes it from the table.
-pub(crate) fn problem_of(error: Problem, lang: Lang) -> ProblemPage {
-    let texts = error.texts(lang);
+/// The page of the problem `code`. Which kind it is, and who can fix it, is up to the server.
+fn problem_of(code: &'static str) -> ProblemPage {
     ProblemPage {
-        code: error.code().into(),
+        code,
         reference: "7Q4M-X2KD".into(),
-        kicker: error.kicker(lang).map(Into::into),
-        title: texts.title.into(),
-        happened: texts.happened.into(),
-        to_do: texts.to_do.into(),
-        who: error.who().text(lang).into(),
-        action: Some(Action {
-            label: error.way_on().label(lang).into(),
-            href: "/auth/oidc/login?provider=a&return_to=%2F".into(),
-            post: false,
-        }),
+        kind: Kind::Failed,
+        who: Who::You,
+        action: Action { way_on: WayOn::StartAgain, href: "/auth/oidc/login?provider=a&return_to=%2F".into() },
         second: None,
         retry_in: None,
         refresh: None,
@@ -44,13 +36,12 @@ fn every_page(lang: Lang, name: &str) -> Vec<(&'static str, bool, String)> {
     let assets = assets();
     let shell = Shell { lang, assets: &assets };
     let choice = |available| Choice { name: name.into(), start: name.into(), available };
-    let mut hostile = problem_of(Problem::Busy, lang);
-    hostile.code = name.into();
+    let mut hostile = problem_of("too_many_failures");
     hostile.reference = name.into();
-    hostile.action = Some(Action { label: name.into(), href: name.into(), post: true });
-    hostile.second = Some(Action { label: name.into(), href: name.into(), post: false });
+    hostile.action = Action { way_on: WayOn::TryAgain, href: name.into() };
+    hostile.second = Some(Action { way_on: WayOn::UseAnotherAccount, href: name.into() });
     hostile.retry_in = Some(30);
-    hostile.refresh = Some((5, name.into()));
+    hostile.refresh = Some(name.into());
     let silent = ProblemPage { script: false, ..hostile.clone() };
     let page = Waiting { provider: name.into(), again: name.into(), query: name.into(), reference: name.into() };
     vec![
@@ -92,8 +83,8 @@ fn hostile_names_stay_text() {
     for (page, _, html) in every_page(Lang::En, HOSTILE) {
         assert!(!html.contains("<script>") && !html.contains("<img src=x"), "{page}: {html}");
         assert!(!html.contains("\"'>"), "{page}: {html}");
-        // A problem's labels are our own, and what the panel posts is not shown.
-        if !["problem", "problem, silent", "waiting"].contains(&page) {
+        // What the panel posts is not shown, and keeps its characters.
+        if page != "waiting" {
             assert!(!html.contains(['\u{202e}', '\u{200b}']), "{page}: {html}");
         }
     }
@@ -120,6 +111,7 @@ fn no_page_needs_more_than_the_policy_allows() {
     for lang in Lang::ALL {
         for (page, script, html) in every_page(*lang, "Example & Söhne") {
             assert!(html.starts_with("<!DOCTYPE html><html lang="), "{page}: {html}");
+            assert!(!html.contains("{}"), "{page}: {html}");
             assert!(!html.contains("<style") && !html.contains(" style="), "{page}: {html}");
             assert!(!html.contains(" onclick") && !html.contains("javascript:"), "{page}: {html}");
             // No script has a text of its own; the panel is loaded by one page or not, and some look again.
@@ -137,20 +129,36 @@ fn no_page_needs_more_than_the_policy_allows() {
 }
 
 #[test]
-fn every_error_is_explained_in_every_language() {
+fn every_problem_is_explained_in_every_language() {
     let assets = assets();
     for lang in Lang::ALL {
-        for error in Problem::ALL {
-            let page = problem_of(*error, *lang);
-            let html = problem(&Shell { lang: *lang, assets: &assets }, &page);
-            let texts = error.texts(*lang);
-            for part in [error.code(), "7Q4M-X2KD", texts.title, texts.happened, texts.to_do, &page.who] {
-                assert!(html.contains(&format!(">{part}<")), "{}: {part}\n{html}", error.code());
+        for code in texts::CODES {
+            let html = problem(&Shell { lang: *lang, assets: &assets }, &problem_of(code));
+            let words = texts::explanation(*lang, code);
+            let to_do = words.to_do.replace("{}", &texts::time(*lang, 3));
+            let (who, way_on) = (texts::who(*lang, Who::You), texts::way_on(*lang, WayOn::StartAgain));
+            for part in [*code, "7Q4M-X2KD", words.title, words.happened, &to_do, who, way_on] {
+                assert!(html.contains(&format!(">{part}<")), "{code}: {part}\n{html}");
             }
+            assert!(!html.contains("{}"), "{code}: {html}");
             assert!(html.contains(&format!("<html lang=\"{}\"", lang.tag())));
             assert!(html.contains(" href=\"/auth/oidc/login?provider=a&amp;return_to=%2F\""), "{html}");
         }
     }
+}
+
+#[test]
+fn a_page_that_goes_on_says_when_and_does_so_with_and_without_script() {
+    let assets = assets();
+    let mut page = problem_of("too_many_failures");
+    page.retry_in = Some(8);
+    page.refresh = Some("/auth/oidc/callback?state=abc".into());
+    let html = problem(&Shell { lang: Lang::En, assets: &assets }, &page);
+    assert!(html.contains("the next try is made in 8 seconds, and this page continues automatically."), "{html}");
+    assert!(html.contains("content=\"8;url=/auth/oidc/callback?state=abc\""), "{html}");
+    assert!(html.contains(" data-seconds=\"8\" data-path=\"/auth/oidc/callback?state=abc\""), "{html}");
+    // It says the time once, not a second time in the panel.
+    assert!(!html.contains("data-retry"), "{html}");
 }
 
 #[test]
@@ -202,7 +210,7 @@ fn an_unavailable_provider_says_so_before_its_button_and_is_looked_after() {
     assert!(html.contains("<meta http-equiv=\"refresh\" content=\"10\">"), "{html}");
 }
 
-/// Writes every page to `target/pages`, where a person can look at it.
+/// Writes the pages to `target/pages`, where a person can look at them. `tests/it/problem_pages.rs` adds the problems.
 #[test]
 fn write_every_page() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("target/pages");
@@ -236,7 +244,7 @@ fn write_every_page() {
                     provider: "Example".into(),
                     signed_in_at: Moment {
                         rfc3339: "2026-11-23T10:00:00Z".into(),
-                        human: "23 November 2026, 10:00 UTC".into(),
+                        human: "2026-11-23, 10:00 UTC".into(),
                     },
                     logout: "/auth/logout".into(),
                 },
@@ -246,17 +254,5 @@ fn write_every_page() {
         let other_account = Some("/auth/oidc/login?prompt=login".into());
         write("signed-in", signed_in(&shell, "/reports/42"));
         write("signed-out", signed_out(&shell, &SignedOut { provider, again: "/auth/login".into(), other_account }));
-        for error in Problem::ALL {
-            let mut page = problem_of(*error, *lang);
-            if matches!(error, Problem::ProviderBusy | Problem::TooManyFailures) {
-                page.retry_in = Some(45);
-                page.second = Some(Action {
-                    label: Problem::NotFound.way_on().label(*lang).into(),
-                    href: "/".into(),
-                    post: false,
-                });
-            }
-            write(&format!("problem-{}", error.code()), problem(&shell, &page));
-        }
     }
 }

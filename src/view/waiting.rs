@@ -3,10 +3,9 @@
 use leptos::prelude::*;
 
 use super::{
-    Shell,
     display::{display_name, naming, own_path},
     panel::{Phase, WaitingPanel},
-    shell::{Refresh, Script},
+    shell::{Refresh, Script, Shell},
     texts,
 };
 
@@ -15,7 +14,7 @@ use super::{
 pub struct Waiting {
     /// The provider's name for people.
     pub provider: String,
-    /// Path that asks again without script; the server paces it.
+    /// Path to request again without JavaScript; the server sets the pace.
     pub again: String,
     /// What the panel posts as `query` to the server function.
     pub query: String,
@@ -38,7 +37,7 @@ pub fn waiting(shell: &Shell<'_>, page: &Waiting) -> String {
             </div>
             <p>{naming(texts.waiting_for, &page.provider)}</p>
             <p class="quiet">
-                {texts.go_on_why} " " <a href=own_path(&page.again).to_owned()>{texts.go_on}</a>
+                {texts.continue_why} " " <a href=own_path(&page.again).to_owned()>{texts.continue_link}</a>
             </p>
             <p class="quiet">
                 {texts::panel(lang).reference} " " <code>{display_name(&page.reference)}</code>

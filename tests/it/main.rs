@@ -14,6 +14,8 @@ mod flood;
 mod flow;
 mod flow_trace;
 mod http;
+mod locales;
+mod problem_pages;
 mod provider;
 mod provider_self;
 mod settings;

@@ -9,11 +9,22 @@ use sha2::{Digest, Sha256};
 
 use crate::Result;
 
-/// Whatever can change a byte of the site. All of `src` counts, the server's half excepted.
-const INPUTS: [&str; 8] =
-    [".cargo/config.toml", "Cargo.lock", "Cargo.toml", "rust-toolchain.toml", "public", "src", "style", "xtask"];
+/// Whatever can change a byte of the site. All of `src` and `locales` counts, the server's half excepted.
+const INPUTS: [&str; 11] = [
+    ".cargo/config.toml",
+    "Cargo.lock",
+    "Cargo.toml",
+    "build",
+    "build.rs",
+    "locales",
+    "public",
+    "rust-toolchain.toml",
+    "src",
+    "style",
+    "xtask",
+];
 /// Compiled for the server only.
-const SERVER: [&str; 4] = ["src/server", "src/server.rs", "src/main.rs", "src/api.rs"];
+const SERVER: [&str; 5] = ["locales/operator.toml", "src/server", "src/server.rs", "src/main.rs", "src/api.rs"];
 
 /// The digest of everything under `root` that the site is made from, and of `tools`, the versions of what makes it.
 pub(crate) fn digest(root: &Path, tools: &[&str]) -> Result<String> {
@@ -95,12 +106,17 @@ mod tests {
         write("src/server/app.rs", "a");
         let first = now(&["rustc 1"]);
         write("src/server/app.rs", "b");
+        write("locales/operator.toml", "b");
         write("README.md", "b");
         assert_eq!(now(&["rustc 1"]), first);
         assert_ne!(now(&["rustc 2"]), first);
-        for (path, content) in
-            [("src/view.rs", "b"), ("public/new.svg", ""), ("style/main.css", "b"), ("Cargo.lock", "b")]
-        {
+        for (path, content) in [
+            ("src/view.rs", "b"),
+            ("locales/en.toml", ""),
+            ("public/new.svg", ""),
+            ("style/main.css", "b"),
+            ("Cargo.lock", "b"),
+        ] {
             let before = now(&[]);
             write(path, content);
             assert_ne!(now(&[]), before, "{path}");

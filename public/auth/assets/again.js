@@ -1,5 +1,5 @@
-// A page that goes on by itself: to `path`, or, where it only looks again, to itself once the server shows another one.
-// Nobody is torn out of reading a page that has not changed. Constant, as boot.js is.
+// Lets a page continue automatically: to `path`, or else to itself, but only once the server shows another page, so that
+// an unchanged page is not reloaded while it is being read. Constant, as boot.js is.
 const { seconds, path } = document.querySelector("script[data-seconds]").dataset;
 const content = (page) => page.querySelector("main").innerHTML;
 const look = async () => {
@@ -9,7 +9,7 @@ const look = async () => {
   const now = new DOMParser().parseFromString(await answer.text(), "text/html");
   if (content(now) !== content(document)) location.reload();
 };
-// Going anew cancels a navigation under way, so one has long enough to arrive.
+// A new navigation cancels the one in progress, so each gets enough time to finish.
 const go = () => {
   location.replace(path);
   setTimeout(go, 15_000);

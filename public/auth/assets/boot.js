@@ -2,5 +2,5 @@
 const { js, wasm, otherwise } = document.querySelector("script[data-wasm]").dataset;
 import(js)
   .then((panel) => panel.default({ module_or_path: wasm }))
-  // Where it cannot be loaded, the page goes on as it would without script; the server sets the pace.
+  // If it cannot be loaded, the page continues as it would without JavaScript; the server sets the pace.
   .catch(() => otherwise && setTimeout(() => location.replace(otherwise), 1000));

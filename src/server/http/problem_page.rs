@@ -44,43 +44,33 @@ impl Renderer {
 
     /// The explained page. `same` is the path that asks the same again, where asking again may help.
     pub(crate) fn failure(&self, failure: &Failure, same: Option<String>) -> Response {
-        let error = failure.problem;
-        let texts = error.texts(self.lang);
-        let way_on = error.way_on();
-        // It passes by itself: the page looks again until it has.
-        let refresh =
-            same.clone().filter(|_| error.passes()).map(|path| (failure.retry_in.unwrap_or(limits::TRY_AGAIN_IN), path));
+        let problem = failure.problem;
+        let way_on = problem.way_on();
         let page = view::ProblemPage {
-            code: error.code().to_owned(),
+            code: problem.code(),
             reference: failure.reference.to_string(),
-            kicker: error.kicker(self.lang).map(str::to_owned),
-            title: texts.title.to_owned(),
-            happened: texts.happened.to_owned(),
-            to_do: texts.to_do.to_owned(),
-            who: error.who().text(self.lang).to_owned(),
-            action: Some(self.action(way_on, href(failure, same))),
-            second: self.second_action(failure),
-            retry_in: failure.retry_in.filter(|_| refresh.is_none()),
-            refresh,
-            script: matches!(way_on, WayOn::BeginAgain | WayOn::UseAnotherAccount) && failure.query.is_some(),
+            kind: problem.kind(),
+            who: problem.who(),
+            action: view::Action { way_on, href: href(failure, same.clone()) },
+            second: second_action(failure),
+            retry_in: failure.retry_in,
+            // It passes without help: the page tries again until it has.
+            refresh: same.filter(|_| problem.passes()),
+            script: matches!(way_on, WayOn::StartAgain | WayOn::UseAnotherAccount) && failure.query.is_some(),
         };
-        let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status = StatusCode::from_u16(problem.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = self.page(status, |shell| view::problem(shell, &page));
         if let Some(seconds) = retry_after(failure) {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }
+}
 
-    fn action(&self, way_on: WayOn, href: String) -> view::Action {
-        view::Action { label: way_on.label(self.lang).to_owned(), href, post: false }
-    }
-
-    /// Who was refused at the provider may have another account there.
-    fn second_action(&self, failure: &Failure) -> Option<view::Action> {
-        let again = failure.begin_again.as_ref().filter(|_| failure.problem == Problem::AccessDenied)?;
-        Some(self.action(WayOn::UseAnotherAccount, format!("{again}&prompt=login")))
-    }
+/// Who was refused at the provider may have another account there.
+fn second_action(failure: &Failure) -> Option<view::Action> {
+    let again = failure.begin_again.as_ref().filter(|_| failure.problem == Problem::AccessDenied)?;
+    Some(view::Action { way_on: WayOn::UseAnotherAccount, href: format!("{again}&prompt=login") })
 }
 
 /// Where the one click leads.
@@ -88,7 +78,7 @@ fn href(failure: &Failure, same: Option<String>) -> String {
     let begin_again = failure.begin_again.clone();
     let path = match failure.problem.way_on() {
         WayOn::TryAgain => same.or(begin_again),
-        WayOn::BeginAgain | WayOn::UseAnotherAccount => begin_again,
+        WayOn::StartAgain | WayOn::UseAnotherAccount => begin_again,
         WayOn::Login => None,
         WayOn::Home => Some("/".to_owned()),
     };

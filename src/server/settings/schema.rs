@@ -165,59 +165,59 @@ macro_rules! keys {
 
 keys! {
     PUBLIC_URL: Root "public_url", Kind::Url, Unset::Fault, "\"https://auth.example.com\"",
-        "The origin people see, without a path: `https://`, or `http://` on loopback for development. The redirect URI to register at every provider is this and `/auth/oidc/callback`; no request header ever changes it.";
+        "The origin that people see, without a path: `https://`, or `http://` on loopback for development. The redirect URI to register with every provider is this origin followed by `/auth/oidc/callback`; request headers never change it.";
     LISTEN: Root "listen", Kind::Address, Unset::Default("\"127.0.0.1:3000\""), "\"0.0.0.0:3000\"",
-        "Where pages are served.";
+        "The address on which the pages are served.";
     ADMIN_LISTEN: Root "admin_listen", Kind::Address, Unset::Default("\"127.0.0.1:3002\""), "\"127.0.0.1:9000\"",
-        "Where `/metrics`, `/readyz` and `/attempts/REFERENCE` are served. Keep it from the public.";
+        "The address on which `/metrics`, `/readyz` and `/attempts/REFERENCE` are served. It must not be reachable from the internet.";
     DATABASE: Root "database", Kind::Secret, Unset::Default("\"sqlite://vestibule.db\""), "\"mongodb://db.example.com/vestibule?replicaSet=rs0\"",
         "`sqlite://PATH` (relative to the working directory) for one process, or `mongodb://…/NAME` or `mongodb+srv://…/NAME` for one or several.";
-    SECRET_KEYS: Root "secret_keys", Kind::Secrets, Unset::Otherwise("with SQLite: made at the first start and kept beside the database as `PATH.key`, mode 0600; with MongoDB it must be given"), "[\"<43 characters>\"]",
-        "Keys of at least 32 bytes, base64url; the first seals, all open. To rotate: append the new key everywhere, then move it to the front, and drop the old one a day later. In its file: one key a line. Make one with `openssl rand -base64 32 \\| tr '+/' '-_'`.";
+    SECRET_KEYS: Root "secret_keys", Kind::Secrets, Unset::Otherwise("with SQLite: created at the first start in `PATH.key` beside the database, mode 0600; required with MongoDB"), "[\"<43 characters>\"]",
+        "Keys of at least 32 bytes, base64url; the first encrypts, all can decrypt. To rotate: append the new key in every process, then move it to the front, and remove the old one a day later. In a file: one key per line. Create one with `openssl rand -base64 32 \\| tr '+/' '-_'`.";
     TRUSTED_PROXIES: Root "trusted_proxies", Kind::List, Unset::Default("[]"), "[\"127.0.0.1\", \"172.20.0.0/24\"]",
-        "Addresses or networks of the proxies whose `X-Forwarded-For` is believed. It decides whose failures are counted together, nothing else. As narrow as can be: whoever is in such a network can claim any address.";
+        "Addresses or networks of the proxies whose `X-Forwarded-For` header is used. The client address that it gives decides whose sign-ins and failures are counted together. Keep it narrow: anyone in such a network can pretend to have any address.";
 
     PROVIDER_ID: Provider "id", Kind::Text, Unset::Fault, "\"authelia\"",
-        "Its name in URLs (`provider=`): letters, digits, `-` and `_`, 64 at most. Unique.";
+        "The provider's name in URLs (`provider=`): at most 64 letters, digits, `-` and `_`. Unique.";
     PROVIDER_NAME: Provider "name", Kind::Text, Unset::Otherwise("the `id`"), "\"Example Inc.\"",
-        "Its name on the button.";
+        "The provider's name on the login button.";
     PROVIDER_ISSUER: Provider "issuer", Kind::Url, Unset::Fault, "\"https://id.example.com\"",
-        "Its issuer identifier, byte for byte as it writes it (not the URL of its discovery document). `https://`; `http://` only if both it and `public_url` are on loopback.";
+        "The provider's issuer identifier, byte for byte as the provider writes it (not the URL of its discovery document). `https://`; `http://` only if both it and `public_url` are on loopback.";
     PROVIDER_CLIENT_ID: Provider "client_id", Kind::Text, Unset::Fault, "\"vestibule\"",
-        "The client's id, as registered there.";
-    PROVIDER_CLIENT_SECRET: Provider "client_secret", Kind::Secret, Unset::Otherwise("a fault, unless `client_auth` is `none`"), "\"<secret>\"",
-        "The client's secret, as registered there.";
+        "The client ID, as registered with the provider.";
+    PROVIDER_CLIENT_SECRET: Provider "client_secret", Kind::Secret, Unset::Otherwise("required, unless `client_auth` is `none`"), "\"<secret>\"",
+        "The client secret, as registered with the provider.";
     PROVIDER_CLIENT_AUTH: Provider "client_auth", Kind::Choice(&["client_secret_basic", "client_secret_post", "none"]), Unset::Default("\"client_secret_basic\""), "\"client_secret_post\"",
-        "How the client authenticates at the token endpoint, by its registered name. It must be what is registered at the provider.";
+        "How the client authenticates at the token endpoint. It must be the method that is registered with the provider.";
     PROVIDER_SCOPES: Provider "scopes", Kind::List, Unset::Default("[\"openid\", \"profile\", \"email\"]"), "[\"openid\", \"profile\", \"email\", \"groups\"]",
-        "What is asked for; always with `openid`.";
+        "The scopes to request; `openid` must be one of them.";
     PROVIDER_CA_FILE: Provider "ca_file", Kind::File, Unset::Otherwise("only the system's roots"), "\"/etc/ssl/example-ca.pem\"",
-        "PEM file of a root that is trusted for this provider, beside the system's (`SSL_CERT_FILE` is honoured).";
+        "PEM file with a root certificate that is trusted for this provider in addition to the system's roots (`SSL_CERT_FILE` is respected).";
 
     USERS_AUTO_CREATE: Users "auto_create", Kind::Boolean, Unset::Default("true"), "false",
-        "Whether a person who is new may sign in.";
+        "Whether an account is created for people who have none. If not, they cannot sign in.";
     USERS_DEFAULT_ROLE: Users "default_role", Kind::Choice(&["user", "admin"]), Unset::Default("\"user\""), "\"user\"",
         "The role of a new user.";
     USERS_ADMIN_GROUPS: Users "admin_groups", Kind::List, Unset::Default("[]"), "[\"admins\"]",
-        "Members of any of these groups become `admin`, others `user`, at each sign-in. Empty: roles are left alone.";
+        "Members of any of these groups become `admin`, everyone else `user`, at each sign-in. If it is empty, roles do not change.";
     USERS_ALLOWED_GROUPS: Users "allowed_groups", Kind::List, Unset::Default("[]"), "[\"staff\"]",
-        "Members of any of these groups may sign in. If this and the next two are empty, everyone may; otherwise one match in any of them admits.";
+        "Members of any of these groups may sign in. If this and the next two keys are empty, everyone may; otherwise one match in any of the three is enough.";
     USERS_ALLOWED_EMAILS: Users "allowed_emails", Kind::List, Unset::Default("[]"), "[\"ada@example.com\"]",
-        "People with one of these verified addresses may sign in; case does not matter.";
+        "People with one of these verified email addresses may sign in; case does not matter.";
     USERS_ALLOWED_DOMAINS: Users "allowed_domains", Kind::List, Unset::Default("[]"), "[\"example.com\"]",
-        "People with a verified address in one of these domains may sign in. A subdomain is another domain.";
+        "People with a verified email address in one of these domains may sign in. Subdomains do not count.";
 
     SESSION_IDLE: Session "idle", Kind::Duration { least: MINUTE, most: DAY.saturating_mul(400) }, Unset::Default("\"7d\""), "\"12h\"",
-        "A session ends after this long unused.";
+        "Idle timeout: a session ends after this long without use.";
     SESSION_ABSOLUTE: Session "absolute", Kind::Duration { least: MINUTE, most: DAY.saturating_mul(400) }, Unset::Default("\"30d\""), "\"30d\"",
-        "A session ends after this long whatever happens; not less than `idle`.";
+        "Maximum session lifetime; not less than `idle`.";
 
     SIGN_IN_PATIENCE: SignIn "patience", Kind::Duration { least: Duration::from_millis(1), most: Duration::from_millis(1800) }, Unset::Default("\"1.5s\""), "\"1s\"",
-        "How long the answer to a callback waits for everything it needs before the waiting page is sent instead.";
+        "How long a request waits before the waiting page is shown.";
     SIGN_IN_DEADLINE: SignIn "deadline", Kind::Duration { least: SECOND, most: MINUTE.saturating_mul(10) }, Unset::Default("\"60s\""), "\"2m\"",
-        "How long the exchange with the provider may take in all.";
+        "How long all requests to the provider may take together in one sign-in.";
     SIGN_IN_ATTEMPT_TTL: SignIn "attempt_ttl", Kind::Duration { least: MINUTE, most: MINUTE.saturating_mul(60) }, Unset::Default("\"10m\""), "\"30m\"",
-        "How long a person may take at the provider.";
+        "How long people may take at the provider before they have to start again.";
 }
 
 /// The known full path that is most like `path` (a key, a table, or a `_file` if one seems meant), for "did you mean".

@@ -1,6 +1,6 @@
 //! The browser's half of the panel.
 //!
-//! It calls the server function by a `fetch` of its own: the generated client would weigh more than all the rest.
+//! It calls the server function with a `fetch` of its own: the generated client would be larger than all the rest.
 
 use js_sys::{Array, Date, Function, JSON, Math, Promise, Reflect};
 use leptos::{mount::hydrate_from, prelude::*};
@@ -9,24 +9,24 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{HtmlElement, RequestInit, Response};
 
 use super::{Copy, Phase, ProblemPanel, ProblemPanelProps, WaitingPanel, WaitingPanelProps};
-use crate::{paths, view::Lang};
+use crate::{paths, view::lang::Lang};
 
-/// The longest pause between two questions, in milliseconds.
-const RISES_TO: u32 = 3_000;
-/// How long an answer may take, in milliseconds. The server answers within two seconds; what takes longer is lost.
-const ANSWER_WITHIN: u32 = 10_000;
-/// How often an offline browser looks whether it still is, in milliseconds.
-const OFFLINE_LOOK: u32 = 1_000;
+/// The longest pause between two requests, in milliseconds.
+const LONGEST_PAUSE: u32 = 3_000;
+/// How long a response may take, in milliseconds. The server responds within two seconds; what takes longer is lost.
+const RESPONSE_TIMEOUT: u32 = 10_000;
+/// How often an offline browser checks whether it still is, in milliseconds.
+const OFFLINE_CHECK: u32 = 1_000;
 
-/// Takes the page's panel over, if the page has one.
+/// Hydrates the page's panel, if the page has one.
 pub fn start() {
     if let Some(panel) = document().get_element_by_id("panel") {
-        take_over(panel.unchecked_into());
+        hydrate_panel(panel.unchecked_into());
     }
 }
 
-/// Takes over what the server has rendered into `panel`.
-pub fn take_over(panel: HtmlElement) {
+/// Hydrates what the server has rendered into `panel`.
+pub fn hydrate_panel(panel: HtmlElement) {
     let data = panel.dataset();
     let lang = data.get("lang").and_then(|tag| Lang::from_tag(&tag)).unwrap_or_default();
     match data.get("kind").as_deref() {
@@ -56,7 +56,7 @@ pub fn take_over(panel: HtmlElement) {
     }
 }
 
-/// Asks until the sign-in is over, then goes where the answer says.
+/// Polls until the sign-in is over, then goes where the server says.
 async fn complete_sign_in(query: String, phase: ArcRwSignal<Phase>) {
     let began = Date::now();
     let body = ["query=", &String::from(js_sys::encode_uri_component(&query))].concat();
@@ -64,17 +64,17 @@ async fn complete_sign_in(query: String, phase: ArcRwSignal<Phase>) {
     loop {
         if !window().navigator().on_line() {
             show(&phase, Phase::Offline);
-            sleep(OFFLINE_LOOK).await;
+            sleep(OFFLINE_CHECK).await;
             continue;
         }
-        match ask(&body).await {
-            Some(Answer::Over(location)) => {
+        match poll(&body).await {
+            Some(Poll::Over(location)) => {
                 // A failure to go there leaves the page as it is, with its link.
                 let _ = window().location().replace(&location);
                 return;
             }
-            Some(Answer::Pending(ask_again_in)) => {
-                pause = ask_again_in.min(RISES_TO);
+            Some(Poll::Pending(ask_again_in)) => {
+                pause = ask_again_in.min(LONGEST_PAUSE);
                 let waited = Date::now() - began;
                 show(
                     &phase,
@@ -86,25 +86,25 @@ async fn complete_sign_in(query: String, phase: ArcRwSignal<Phase>) {
                 );
             }
             None => {
-                pause = (pause + pause / 2).min(RISES_TO);
+                pause = (pause + pause / 2).min(LONGEST_PAUSE);
                 show(&phase, Phase::Lost);
             }
         }
-        // Twenty tabs must not ask in step.
+        // Many tabs must not poll in step.
         sleep((f64::from(pause) * (0.8 + 0.4 * Math::random())) as u32).await;
     }
 }
 
 /// What the server says (see [`Outcome`](crate::outcome::Outcome)).
-enum Answer {
-    /// It is over, well or not: go there.
+enum Poll {
+    /// The sign-in has succeeded or failed: go there.
     Over(String),
-    /// Ask again after so many milliseconds.
+    /// Poll again after so many milliseconds.
     Pending(u32),
 }
 
-/// Asks once. `None` for everything that is not an answer of our server function: no network, a proxy's 502, HTML.
-async fn ask(body: &str) -> Option<Answer> {
+/// Polls once. `None` for everything that is no response of our server function: no network, a proxy's 502, HTML.
+async fn poll(body: &str) -> Option<Poll> {
     let headers = js_sys::Object::new();
     set(&headers, "accept", "application/json")?;
     set(&headers, "content-type", "application/x-www-form-urlencoded")?;
@@ -115,19 +115,19 @@ async fn ask(body: &str) -> Option<Answer> {
     let response = within(window().fetch_with_str_and_init(paths::COMPLETE_SIGN_IN, &request)).await?;
     let response: Response = response.dyn_into().ok()?;
     let text = within(response.text().ok()?).await?.as_string()?;
-    read(&JSON::parse(&text).ok()?)
+    parse(&JSON::parse(&text).ok()?)
 }
 
-/// Reads an outcome.
-fn read(outcome: &JsValue) -> Option<Answer> {
+/// Parses an outcome.
+fn parse(outcome: &JsValue) -> Option<Poll> {
     match get(outcome, "outcome")?.as_string()?.as_str() {
         "done" | "failed" => {
             let location = get(outcome, "location")?.as_string()?;
-            // Only ever to our own origin, whoever answered.
+            // Only to our own origin, whoever sent the response.
             let own = location.starts_with('/') && !location.starts_with("//") && !location.starts_with("/\\");
-            own.then_some(Answer::Over(location))
+            own.then_some(Poll::Over(location))
         }
-        "pending" => get(outcome, "ask_again_in")?.as_f64().map(|pause| Answer::Pending(pause as u32)),
+        "pending" => get(outcome, "ask_again_in")?.as_f64().map(|pause| Poll::Pending(pause as u32)),
         _ => None,
     }
 }
@@ -138,7 +138,7 @@ async fn count_down(retry_in: ArcRwSignal<Option<u32>>) {
     let due = Date::now() + f64::from(seconds) * 1_000.0;
     loop {
         sleep(1_000).await;
-        // By the clock: timers stand still in tabs that nobody sees.
+        // By the clock: timers pause in background tabs.
         let left = ((due - Date::now()) / 1_000.0).ceil().max(0.0) as u32;
         retry_in.set(Some(left));
         if left == 0 {
@@ -155,7 +155,7 @@ fn offer_copy(panel: &HtmlElement, reference: String, copy: ArcRwSignal<Option<C
     }
     let Ok(Some(button)) = panel.query_selector("button") else { return };
     copy.set(Some(Copy::Offered));
-    // One listener by hand: Leptos's event delegation would weigh four kilobytes.
+    // One listener by hand: Leptos's event delegation would add four kilobytes.
     let on_click = Closure::<dyn FnMut()>::new(move || {
         let copied = navigator.clipboard().write_text(&reference);
         let copy = copy.clone();
@@ -171,15 +171,15 @@ fn offer_copy(panel: &HtmlElement, reference: String, copy: ArcRwSignal<Option<C
 }
 
 fn show(phase: &ArcRwSignal<Phase>, now: Phase) {
-    // Said once: a status that is set again would be read out again.
+    // Only a change: a screen reader would read the same status aloud again.
     if phase.get_untracked() != now {
         phase.set(now);
     }
 }
 
-/// What `promise` brings, unless it fails or takes too long.
+/// What `promise` resolves to, unless it fails or takes too long.
 async fn within(promise: Promise) -> Option<JsValue> {
-    let race = Promise::race(&Array::of2(&promise, &timeout(ANSWER_WITHIN)));
+    let race = Promise::race(&Array::of2(&promise, &timeout(RESPONSE_TIMEOUT)));
     JsFuture::from(race).await.ok().filter(|value| !value.is_undefined())
 }
 
@@ -187,7 +187,7 @@ async fn sleep(milliseconds: u32) {
     let _ = JsFuture::from(timeout(milliseconds)).await;
 }
 
-/// Brings nothing, after so many milliseconds.
+/// Resolves to nothing after so many milliseconds.
 fn timeout(milliseconds: u32) -> Promise {
     Promise::new(&mut |resolve: Function, _| {
         let milliseconds = i32::try_from(milliseconds).unwrap_or(i32::MAX);

@@ -64,7 +64,7 @@ fn disabled(app: &App, renderer: &Renderer) -> Response {
 }
 
 fn human_time(person: &SignedIn) -> String {
-    let format = time::macros::format_description!("[day padding:none] [month repr:long] [year], [hour]:[minute] UTC");
+    let format = time::macros::format_description!("[year]-[month]-[day], [hour]:[minute] UTC");
     person.since.format(format).unwrap_or_default()
 }
 

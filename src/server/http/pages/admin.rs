@@ -61,8 +61,8 @@ async fn attempt(State(app): State<Arc<App>>, Path(reference): Path<String>) -> 
     match app.store.attempt_by_reference(&reference).await {
         Ok(Some(attempt)) => Json(trace(&attempt)).into_response(),
         Ok(None) => {
-            let error = "no attempt with this reference in the last 7 days; what fails before an attempt is claimed \
-                         is in the log alone, under the same reference";
+            let error = "no sign-in with this reference was recorded in the last 7 days; one that fails before it is \
+                         recorded is only in the log, under the same reference";
             (StatusCode::NOT_FOUND, Json(json!({ "error": error, "reference": reference }))).into_response()
         }
         Err(error) => (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "error": error.to_string() }))).into_response(),

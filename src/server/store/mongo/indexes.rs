@@ -62,7 +62,7 @@ impl Indexes {
                 Ok(problems) => {
                     let done = problems.is_empty();
                     for problem in &problems {
-                        tracing::warn!(problem, "index missing");
+                        tracing::warn!(problem, "an index could not be created");
                     }
                     self.tried.send_replace(Some(problems));
                     if done {
@@ -71,7 +71,7 @@ impl Indexes {
                     IN_THE_WAY
                 }
                 Err(error) => {
-                    tracing::debug!(%error, "indexes not made yet");
+                    tracing::debug!(%error, "the indexes have not been created yet");
                     AWAY
                 }
             };
