@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::support::scene::{MOST_HEADER_BYTES, Scene, query};
 use reqwest::{Method, StatusCode};
-use vestibule::server::demo::{Behaviour, CallbackEdit, Endpoint, Fault, Profile, ProviderConfig, RateLimit, Rule};
+use test_provider::{Behaviour, CallbackEdit, Endpoint, Fault, Profile, ProviderConfig, RateLimit, Rule};
 
 #[tokio::test]
 async fn the_quick_path_is_the_whole_sign_in() {

@@ -13,7 +13,6 @@ mod faults;
 mod flood;
 mod flow;
 mod provider;
-mod provider_self;
 mod settings;
 mod store;
 mod support;
