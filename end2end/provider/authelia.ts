@@ -84,7 +84,7 @@ export class AutheliaProvider implements IdentityProvider {
     await this.#order({ release: 'token' });
   }
 
-  /** Misbehaves from now on, as `crates/test-provider/src/behaviour.rs` says. */
+  /** Misbehaves from now on, as `crates/test-provider/src/rules/behaviour.rs` says. */
   async behave(behaviour: object, times?: number): Promise<void> {
     await this.#order({ behave: { times: times ?? null, behaviour } });
   }

@@ -7,7 +7,7 @@ use axum::{Json, Router, extract::State, response::IntoResponse as _, response::
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
-use crate::{behaviour::Rule, endpoint::Endpoint, running::RunningProvider};
+use crate::{endpoint::Endpoint, rules::Rule, running::RunningProvider};
 
 /// The one path.
 pub const CONTROL_PATH: &str = "/__control";

@@ -1,4 +1,4 @@
-//! Form-encoded parameters, kept in order and with their repetitions.
+//! Form-encoded parameters, in order and with their repetitions.
 
 use url::form_urlencoded;
 

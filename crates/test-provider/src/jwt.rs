@@ -3,9 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::{
-    behaviour::{JwtEdit, SignatureFault},
-    edit::{Edit, Members, render},
     keys::{KeyName, Keys, encode, hs256},
+    rules::{Edit, JwtEdit, Members, SignatureFault, render},
 };
 
 /// A JWT of this payload, with everything that `edits` do to header, signature and the finished token; the payload has

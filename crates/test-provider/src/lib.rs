@@ -2,28 +2,23 @@
 //!
 //! Its keys and passwords are published with the source, so it refuses to listen on anything but loopback, and no build
 //! to ship contains it. Tokens are put together by hand rather than with `openidconnect`, which would refuse to make
-//! bad ones. `behaviour` and `fault` say what can go wrong; `wire` does what goes wrong below HTTP.
+//! bad ones. `rules` says what can go wrong; `wire` does what goes wrong below HTTP.
 //!
 //! A test starts a [`RunningProvider`] from a [`ProviderConfig`], adds a [`Rule`] for each thing that shall go wrong, and
 //! reads the requests that arrived. A program in another language sends the same orders over HTTP ([`Order`]).
 
-mod authorize;
-mod behaviour;
 mod clients;
 mod config;
 mod control;
-mod discovery;
-mod edit;
 mod endpoint;
 mod error;
-mod fault;
 mod form;
+mod handlers;
 mod issuer;
 mod jwt;
 mod keys;
 mod lock;
 mod log;
-mod page;
 mod people;
 mod profile;
 mod provider;
@@ -33,23 +28,19 @@ mod running;
 mod server;
 mod system;
 mod tls;
-mod token;
-mod userinfo;
 mod vault;
 mod wire;
 
-pub use behaviour::{Behaviour, CallbackEdit, JwksFault, JwtEdit, Rule, SignatureFault};
 pub use clients::{Algorithm, Authentication, Client};
 pub use config::{ProviderConfig, RateLimit};
 pub use control::{CONTROL_PATH, Order, control_router};
-pub use edit::{Edit, Members};
 pub use endpoint::{Document, Endpoint};
 pub use error::ProviderError;
-pub use fault::{Fault, HeadEdit};
 pub use keys::{KeyName, PublicKeyForm};
 pub use log::{LoggedRequest, Redemption};
 pub use people::{DemoPerson, Weight};
 pub use profile::Profile;
+pub use rules::{Behaviour, CallbackEdit, Edit, Fault, HeadEdit, JwksFault, JwtEdit, Members, Rule, SignatureFault};
 pub use running::RunningProvider;
 pub use system::{RealSystem, System};
 pub use tls::CA_FILE;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::edit::Members;
+use crate::rules::Members;
 
 /// Somebody who can sign in at the demo provider.
 #[derive(Clone, Debug)]

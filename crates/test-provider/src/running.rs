@@ -9,7 +9,6 @@ use tokio::{
 };
 
 use crate::{
-    behaviour::{Behaviour, Rule},
     config::ProviderConfig,
     endpoint::Endpoint,
     error::ProviderError,
@@ -17,6 +16,7 @@ use crate::{
     log::{LoggedRequest, Redemption},
     profile::Profile,
     provider::Provider,
+    rules::{Behaviour, Rule},
     server::{Command, Server},
     tls,
     vault::Grant,

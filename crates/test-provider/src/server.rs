@@ -13,7 +13,11 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use crate::{authorize, discovery, provider::Provider, token, userinfo, wire::Connection};
+use crate::{
+    handlers::{authorize, discovery, token, userinfo},
+    provider::Provider,
+    wire::Connection,
+};
 
 fn router(provider: &Arc<Provider>) -> Router {
     let paths = &provider.issuer.paths;

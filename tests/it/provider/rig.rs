@@ -33,7 +33,7 @@ pub const ACCESS: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc";
 pub const KID: &str = "demo-rsa-2048-0";
 pub const PLENTY: Duration = Duration::from_secs(60);
 
-/// What a test says beside the claims in the ID token; userinfo says another.
+/// The ID token and userinfo give different names, so that a test sees which of them it got.
 pub const NAME_IN_ID_TOKEN: &str = "From the ID token";
 pub const NAME_AT_USERINFO: &str = "Alice Example";
 
@@ -70,7 +70,7 @@ impl Rig {
         Self::over(op(|_| {}).await, |_| {})
     }
 
-    /// A program that knows nothing yet of a provider that was there before, which is well again.
+    /// A program that knows nothing yet of a provider, which does everything right again.
     pub fn over(op: Arc<RunningProvider>, change: impl FnOnce(&mut ProviderSettings)) -> Self {
         let mut settings = settings(op.issuer());
         change(&mut settings);
@@ -80,7 +80,7 @@ impl Rig {
         rig
     }
 
-    /// From now on the provider does these things, and everything else right.
+    /// From now on the provider does these things, and everything else right. Ends what it was told before.
     pub fn says(&self, behaviours: impl IntoIterator<Item = Behaviour>) {
         self.op.behave_well();
         for behaviour in right(self.op.issuer()).into_iter().chain(behaviours) {
@@ -88,7 +88,7 @@ impl Rig {
         }
     }
 
-    /// Once more this, and only then what it says already.
+    /// The next time the provider does this; after that, what it was told before.
     pub fn once(&self, behaviour: Behaviour) {
         self.op.behave(Rule::once(behaviour));
     }
@@ -156,7 +156,7 @@ pub async fn op_with(authentication: Authentication) -> Arc<RunningProvider> {
     op(|config| config.clients[0].authentication = authentication).await
 }
 
-/// What is said as well when all is right: what providers are free to say, and nothing may come of.
+/// What this provider says differently from the profile although it is right: nothing may come of it.
 fn right(issuer: &str) -> [Behaviour; 3] {
     let set = |members: serde_json::Value| Edit { set: members.as_object().unwrap().clone(), ..Edit::default() };
     [
@@ -165,7 +165,7 @@ fn right(issuer: &str) -> [Behaviour; 3] {
             set(json!({
                 "authorization_endpoint": format!("{issuer}/authorize?tenant=1"),
                 "id_token_signing_alg_values_supported": ["RS256", "ES256", "HS256", "none"],
-                "token_endpoint_auth_methods_supported": ["private_key_jwt"],
+                "token_endpoint_auth_methods_supported": ["client_secret_post"],
             })),
         ),
         edit(Document::Token, set(json!({"token_type": "bearer", "refresh_token": "r"}))),

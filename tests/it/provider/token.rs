@@ -104,7 +104,7 @@ async fn harmless_variants_of_the_token_response_are_accepted() {
     rig.says([head(Endpoint::Token, HeadEdit::no_content_type())]);
     assert_eq!(rig.code_of().await, "ok", "no content type");
 
-    // The provider did not issue this one, but it is sent whole.
+    // The provider did not issue this one and refuses it, but it is sent whole.
     let fat = "a".repeat(128 * 1024);
     rig.says([edit(Document::Token, Edit::set("access_token", fat.clone())), claims(Edit::remove("at_hash"))]);
     assert_eq!(rig.code_of().await, "userinfo_unavailable");

@@ -16,7 +16,7 @@ use tokio::{
 use tower::ServiceExt as _;
 
 use super::message::{Head, Reply};
-use crate::{endpoint::Endpoint, fault::Fault, log::Arrival, provider::Provider, tls::Stream};
+use crate::{endpoint::Endpoint, log::Arrival, provider::Provider, rules::Fault, tls::Stream};
 
 /// More than any token of the test people needs.
 const HEAD_CAP: usize = 256 * 1024;
@@ -69,8 +69,8 @@ impl<S: Stream> Connection<S> {
         if let Some(delay) = plan.delay {
             tokio::time::sleep(delay).await;
         }
-        if let Some(gate) = plan.gate {
-            gate.opened().await;
+        if let Some(hold) = plan.hold {
+            hold.released().await;
         }
         if let Some(fault) = &plan.fault {
             self.break_off(fault).await?;

@@ -6,7 +6,7 @@ use http::{
 };
 
 use super::gzip;
-use crate::fault::{Fault, HeadEdit};
+use crate::rules::{Fault, HeadEdit};
 
 /// Request line and headers.
 pub(super) struct Head {

@@ -12,8 +12,16 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde_json::json;
 
 use crate::{
-    behaviour::JwtEdit, clients::Client, edit::render, endpoint::Document, form::Form, jwt, keys::KeyName, lock::lock,
-    profile::Profile, provider::Provider, reply::json_text,
+    clients::Client,
+    endpoint::Document,
+    form::Form,
+    jwt,
+    keys::KeyName,
+    lock::lock,
+    profile::Profile,
+    provider::Provider,
+    reply::json_text,
+    rules::{JwtEdit, render},
 };
 
 pub(crate) async fn userinfo(

@@ -2,10 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
+use super::{
     edit::Edit,
-    endpoint::{Document, Endpoint},
     fault::{Fault, HeadEdit},
+};
+use crate::{
+    endpoint::{Document, Endpoint},
     keys::{KeyName, PublicKeyForm},
 };
 

@@ -9,7 +9,6 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     clients::{Client, Presented},
-    edit::{Members, render},
     endpoint::Document,
     form::Form,
     jwt,
@@ -19,6 +18,7 @@ use crate::{
     profile::{AUTHELIA_ENTROPY, Profile},
     provider::Provider,
     reply::json_text,
+    rules::{Members, render},
     vault::{AccessToken, CODE_LIFE, Code, Grant, TOKEN_LIFE},
 };
 

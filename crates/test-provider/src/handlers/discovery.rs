@@ -7,13 +7,12 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::{
-    behaviour::JwksFault,
-    edit::{Members, render},
     endpoint::Document,
     keys::{KeyName, Keys},
     profile::Profile,
     provider::Provider,
     reply::json_text,
+    rules::{JwksFault, Members, render},
 };
 
 /// Authelia advertises every algorithm, whatever keys it has: the client's registration decides.
