@@ -9,7 +9,7 @@ pub mod attempt;
 pub mod client_address;
 /// Time and randomness, handed in from outside.
 pub mod clock;
-/// `vestibule demo`: a provider and people to try the program with.
+/// `vestibule demo`: the program with a provider and people to try it with.
 #[cfg(feature = "demo")]
 pub mod demo;
 /// Everything that knows HTTP: requests, guards, headers, cookies, pages.

@@ -174,9 +174,10 @@ def cargo(*arguments: str) -> list[str]:
     return ["cargo", *arguments]
 
 
-# One package at a time and never all features at once: cargo would build everything a second time (docs/decisions).
+# The same packages with the same features each time and never all features at once: cargo would build everything a
+# second time (docs/decisions). For the same reason the test provider always comes with the program that it is part of.
 SERVER = ["-p", "vestibule", "--features", "ssr"]
-DEMO = ["-p", "vestibule", "--features", "ssr,demo"]
+DEMO = ["-p", "vestibule", "-p", "test-provider", "--features", "vestibule/ssr,vestibule/demo"]
 BROWSER = ["-p", "vestibule", "--no-default-features", "--features", "hydrate", "--target", "wasm32-unknown-unknown"]
 DENY_WARNINGS = ["--", "-D", "warnings"]
 END2END = ROOT / "end2end"
@@ -185,7 +186,7 @@ STAGES = [
     Stage("setup", ["tools/setup", "test"], preparation=True),
     Stage("site", cargo("run", "-p", "xtask", "--", "site"), preparation=True),
     # The browser tests start these.
-    Stage("build", cargo("build", *DEMO, "--bins", "--examples"), preparation=True),
+    Stage("build", cargo("build", *DEMO, "--bins"), preparation=True),
     Stage("graph", ["python3", "tools/graph.py", "--check"]),
     Stage("sizes", ["python3", "tools/sizes.py"]),
     Stage("rustfmt", cargo("fmt", "--all", "--", "--check", "--color", "never")),

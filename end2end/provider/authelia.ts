@@ -1,4 +1,4 @@
-// Our own test provider (examples/test-provider.rs) in the profile that behaves as Authelia was measured to; it takes
+// Our own test provider (crates/test-provider) in the profile that behaves as Authelia was measured to; it takes
 // orders over HTTP on a second port.
 
 import type { Page } from '@playwright/test';
@@ -41,7 +41,7 @@ export class AutheliaProvider implements IdentityProvider {
   static async start(settings: Settings): Promise<AutheliaProvider> {
     const { issuer, client, redirectUri } = settings;
     const process = new Process({
-      command: built('examples/test-provider'),
+      command: built('test-provider'),
       args: [
         '--profile', 'authelia', '--issuer', issuer, '--redirect-uri', redirectUri,
         `--client-id=${client.id}`, `--client-secret=${client.secret}`,
@@ -84,7 +84,7 @@ export class AutheliaProvider implements IdentityProvider {
     await this.#order({ release: 'token' });
   }
 
-  /** Misbehaves from now on, as `src/server/demo/faults.rs` says. */
+  /** Misbehaves from now on, as `crates/test-provider/src/rules/behaviour.rs` says. */
   async behave(behaviour: object, times?: number): Promise<void> {
     await this.#order({ behave: { times: times ?? null, behaviour } });
   }

@@ -1,31 +1,9 @@
-//! A small OpenID Provider on loopback: what `vestibule demo` signs people in at, and, made to misbehave on request, what
-//! the tests run against.
-//!
-//! Its keys and passwords are published with the source, so it refuses to listen on anything but loopback, and no build
-//! to ship contains it. Tokens are put together by hand rather than with `openidconnect`, which would not make bad ones.
-//! `faults` says what can go wrong; `wire` does what goes wrong below HTTP.
+//! `vestibule demo`: the program and a provider with two people, to try it with. Everything is on loopback, and nothing
+//! is left behind. No build to ship contains it.
 
-mod authorize;
-mod clients;
-mod config;
-mod control;
-mod discovery;
-mod edit;
-mod faults;
-mod form;
-mod jwt;
-mod keys;
-mod log;
-mod page;
-mod people;
-mod server;
-mod token;
-mod userinfo;
-mod vault;
-mod wire;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use std::net::SocketAddr;
-
+use test_provider::{Client, Profile, ProviderConfig, ProviderError, RunningProvider};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -35,78 +13,36 @@ use super::{
     startup,
 };
 
-pub use clients::{Algorithm, Authentication, Client};
-pub use config::{Profile, ProviderConfig, ProviderError, RateLimit};
-pub use control::{CONTROL_PATH, Order, control_router};
-pub use edit::{Edit, Members};
-pub use faults::{
-    Behaviour, CallbackEdit, Document, Endpoint, Fault, HeadEdit, IdTokenEdit, JwksFault, Rule, SignatureFault,
-};
-pub use keys::{KeyName, PublicKeyForm};
-pub use log::{LoggedRequest, Redemption};
-pub use people::{DemoPerson, Weight};
-pub use server::RunningProvider;
+const PROVIDER_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 3003);
+const CLIENT_ID: &str = "vestibule-demo";
+const CLIENT_SECRET: &str = "demo-secret-for-loopback-only";
+const REDIRECT_URI: &str = "http://127.0.0.1:3000/auth/oidc/callback";
 
-/// Where the demo's provider listens; `http://` and this is its issuer.
-pub const DEMO_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 3003);
-/// The issuer of the demo's provider.
-pub const DEMO_ISSUER: &str = "http://127.0.0.1:3003";
-/// The demo application's client id.
-pub const DEMO_CLIENT_ID: &str = "vestibule-demo";
-/// Its secret, which is none.
-pub const DEMO_CLIENT_SECRET: &str = "demo-secret-for-loopback-only";
-/// Where the demo application is returned to.
-pub const DEMO_REDIRECT_URI: &str = "http://127.0.0.1:3000/auth/oidc/callback";
-
-/// Alice and Bob.
-#[must_use]
-pub fn demo_people() -> Vec<DemoPerson> {
-    vec![DemoPerson::alice(), DemoPerson::bob()]
-}
-
-/// Starts the demo's provider: the people's passwords on the form, one client (`DEMO_CLIENT_ID`,
-/// `client_secret_basic`) that returns to `redirect_uri`. It runs until the handle is stopped or dropped.
-///
-/// # Errors
-/// If `listen` is not loopback or cannot be had.
-pub async fn run_provider(listen: SocketAddr, redirect_uri: &str) -> Result<RunningProvider, ProviderError> {
-    let config = ProviderConfig {
-        listen,
-        show_demo_people: true,
-        people: demo_people(),
-        ..ProviderConfig::new(Profile::Standard)
-    };
-    RunningProvider::start(config.with_client(Client::basic(DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, redirect_uri))).await
-}
-
-/// `vestibule demo`: provider and application on loopback, until asked to stop. Prints where to go and as whom.
+/// Runs provider and application until asked to stop. Prints where to go and as whom.
 ///
 /// # Errors
 /// A sentence for the person who tries it.
 pub async fn demo() -> Result<(), String> {
-    let provider = run_provider(DEMO_LISTEN, DEMO_REDIRECT_URI).await.map_err(|error| {
-        format!("the demo provider cannot listen on {DEMO_LISTEN}: {error}; stop what listens there")
+    let config = ProviderConfig {
+        listen: PROVIDER_LISTEN,
+        show_demo_people: true,
+        ..ProviderConfig::new(Profile::Standard).with_client(Client::basic(CLIENT_ID, CLIENT_SECRET, REDIRECT_URI))
+    };
+    let people: String =
+        config.people.iter().map(|person| format!("  {:8} {}\n", person.username, person.password)).collect();
+    let provider = RunningProvider::start(config).await.map_err(|error| match error {
+        ProviderError::Listen(..) => format!("demo provider: {error}; stop what listens there"),
+        error => format!("demo provider: {error}"),
     })?;
     let folder = std::env::temp_dir().join(format!("vestibule-demo-{}", std::process::id()));
     std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let system = System::real();
-    let settings = Settings::demo(
-        ProviderSettings {
-            id: ProviderId::new("demo"),
-            name: "Demo Provider".to_owned(),
-            issuer: Issuer::new(DEMO_ISSUER),
-            client_id: DEMO_CLIENT_ID.to_owned(),
-            client_auth: ClientAuth::Basic(DEMO_CLIENT_SECRET.into()),
-            scopes: ["openid", "profile", "email"].map(str::to_owned).to_vec(),
-            ca_file: None,
-        },
-        Database::Sqlite { path: folder.join("vestibule.db") },
-        vec![SecretKey::new(Box::new(system.bytes::<32>().to_vec()))],
-    );
+    let database = Database::Sqlite { path: folder.join("vestibule.db") };
+    let secret_keys = vec![SecretKey::new(Box::new(system.bytes::<32>().to_vec()))];
+    let settings = Settings::demo(provider_settings(provider.issuer()), database, secret_keys);
     let url = settings.public_url.origin().to_owned();
     let bound = startup::bind(settings, system).await?;
-    let people = demo_people().into_iter().map(|person| format!("  {:8} {}\n", person.username, person.password));
-    eprintln!("\nVestibule's demo is at {url}/\nSign in as one of (name, password):\n{}", people.collect::<String>());
+    eprintln!("\nVestibule's demo is at {url}/\nSign in as one of (name, password):\n{people}");
     let shutdown = CancellationToken::new();
     tokio::spawn({
         let shutdown = shutdown.clone();
@@ -117,7 +53,18 @@ pub async fn demo() -> Result<(), String> {
     });
     let served = bound.serve(shutdown).await;
     provider.stop().await;
-    // The demo's people and sessions are nobody's: nothing is left behind.
     let _ = std::fs::remove_dir_all(&folder);
     served
+}
+
+fn provider_settings(issuer: &str) -> ProviderSettings {
+    ProviderSettings {
+        id: ProviderId::new("demo"),
+        name: "Demo Provider".to_owned(),
+        issuer: Issuer::new(issuer),
+        client_id: CLIENT_ID.to_owned(),
+        client_auth: ClientAuth::Basic(CLIENT_SECRET.into()),
+        scopes: ["openid", "profile", "email"].map(str::to_owned).to_vec(),
+        ca_file: None,
+    }
 }

@@ -11,9 +11,9 @@ use crate::support::people::{Person, Site, account};
 use crate::support::process::{Database, Nginx, Program, Settings};
 use crate::support::scene::{CLIENT_ID, CLIENT_SECRET, free_address};
 use futures_util::future::join_all;
+use test_provider::{Client, Endpoint, Profile, ProviderConfig, RunningProvider};
 use tokio::sync::Mutex;
 use url::Url;
-use vestibule::server::demo::{Client, Endpoint, Profile, ProviderConfig, RunningProvider};
 
 const PEOPLE: u16 = 200;
 const PROCESSES: [&str; 3] = ["one", "two", "three"];

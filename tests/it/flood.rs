@@ -16,12 +16,12 @@ use crate::support::people::{Person, Site, account};
 use crate::support::process::{Database, Program, Settings};
 use crate::support::scene::{CLIENT_ID, CLIENT_SECRET};
 use crate::support::wire::{Answer, Wire};
+use test_provider::{Client, Endpoint, Profile, ProviderConfig, RunningProvider};
 use tokio::{
     sync::{Mutex, watch},
     task::JoinSet,
 };
 use url::{Url, form_urlencoded::byte_serialize};
-use vestibule::server::demo::{Client, Endpoint, Profile, ProviderConfig, RunningProvider};
 
 /// The numbers.
 const STARTS: usize = 100_000;

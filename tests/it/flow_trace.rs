@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use vestibule::server::demo::{Behaviour, Endpoint, Fault, Profile, Rule};
+use test_provider::{Behaviour, Endpoint, Fault, Profile, Rule};
 
 use crate::support::scene::{Browser, CLIENT_SECRET, Scene};
 

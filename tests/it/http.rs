@@ -69,7 +69,7 @@ async fn readiness_says_that_a_proxy_is_not_trusted() {
 
 #[tokio::test]
 async fn a_provider_that_fails_is_no_failure_of_this_process() {
-    use vestibule::server::demo::{Behaviour, Endpoint, Fault, Rule};
+    use test_provider::{Behaviour, Endpoint, Fault, Rule};
 
     let scene = Scene::patient().await;
     let browser = scene.browser();

@@ -17,7 +17,6 @@ mod http;
 mod locales;
 mod problem_pages;
 mod provider;
-mod provider_self;
 mod settings;
 mod store;
 mod support;

@@ -8,7 +8,8 @@ use std::{
 };
 
 use mongodb::bson::{Document, doc};
-use vestibule::server::{demo::Endpoint, settings::Settings};
+use test_provider::Endpoint;
+use vestibule::server::settings::Settings;
 
 use crate::{
     faults::process::verified,

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use test_provider::Endpoint;
 use tokio::task::block_in_place;
-use vestibule::server::{demo::Endpoint, settings::Settings};
+use vestibule::server::settings::Settings;
 
 use crate::{
     faults::process::verified,

@@ -1,6 +1,6 @@
 //! The program itself is killed, told to stop, or is one of two.
 
-use vestibule::server::demo::Endpoint;
+use test_provider::Endpoint;
 
 use crate::{
     faults::table::{Ends, Ends::SignedIn, Person, Played, RETURN_TO, Row, encoded},

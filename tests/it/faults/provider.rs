@@ -4,13 +4,11 @@ use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::json;
-use vestibule::server::{
-    demo::{
-        Behaviour, CallbackEdit, Document, Edit, Endpoint, Fault, HeadEdit, IdTokenEdit, JwksFault, KeyName, Profile,
-        PublicKeyForm, Rule, SignatureFault,
-    },
-    settings::Settings,
+use test_provider::{
+    Behaviour, CallbackEdit, Document, Edit, Endpoint, Fault, HeadEdit, JwksFault, JwtEdit, KeyName, Profile,
+    PublicKeyForm, Rule, SignatureFault,
 };
+use vestibule::server::settings::Settings;
 
 use crate::{
     faults::table::{Ends, Ends::SignedIn, Person, Played, Row},
@@ -230,7 +228,7 @@ pub fn userinfo() -> Vec<Row> {
         rows.push(warm_row(name, "userinfo", SignedIn, rule));
     }
     let edit = |edit| Rule::standing(Behaviour::Edit { of: Document::Userinfo, edit });
-    let signed = |key| Rule::standing(Behaviour::SignedUserinfo(key));
+    let signed = |key| Rule::standing(Behaviour::SignedUserinfo(JwtEdit::key(key)));
     rows.extend([
         warm_row("another `sub`", "userinfo", BAD_USERINFO, edit(Edit::set("sub", "somebody-else"))),
         warm_row("no `sub`", "userinfo", BAD_USERINFO, edit(Edit::remove("sub"))),
@@ -302,7 +300,7 @@ pub fn keys() -> Vec<Row> {
             "keys, later",
             SignedIn,
             usual,
-            Rule::once(Behaviour::IdToken(IdTokenEdit { rotate_first: true, ..IdTokenEdit::default() })),
+            Rule::once(Behaviour::IdToken(JwtEdit { rotate_first: true, ..JwtEdit::default() })),
         ),
     ]);
     rows
@@ -359,18 +357,15 @@ pub fn response() -> Vec<Row> {
 
 /// Defects of the ID token.
 pub fn id_token() -> Vec<Row> {
-    let claim = |name: &str, value: serde_json::Value| IdTokenEdit::claims(Edit::set(name, value));
-    let without = |name: &str| IdTokenEdit::claims(Edit::remove(name));
-    let shift = |name: &str, by| IdTokenEdit::claims(Edit::shift(name, by));
-    let header = |name: &str, value: &str| IdTokenEdit::header(Edit::set(name, value));
-    let whole = |text: &str| IdTokenEdit { whole: Some(text.to_owned()), ..IdTokenEdit::default() };
-    let signature = IdTokenEdit::signature;
+    let claim = |name: &str, value: serde_json::Value| JwtEdit::claims(Edit::set(name, value));
+    let without = |name: &str| JwtEdit::claims(Edit::remove(name));
+    let shift = |name: &str, by| JwtEdit::claims(Edit::shift(name, by));
+    let header = |name: &str, value: &str| JwtEdit::header(Edit::set(name, value));
+    let whole = |text: &str| JwtEdit { whole: Some(text.to_owned()), ..JwtEdit::default() };
+    let signature = JwtEdit::signature;
     [
         ("another `iss`", claim("iss", json!("https://evil.example"))),
-        (
-            "`iss` with a slash more",
-            IdTokenEdit::claims(Edit::replace("\"iss\":\"http://127", "\"iss\":\"http:///127")),
-        ),
+        ("`iss` with a slash more", JwtEdit::claims(Edit::replace("\"iss\":\"http://127", "\"iss\":\"http:///127"))),
         ("no `iss`", without("iss")),
         ("`aud` is another client", claim("aud", json!("another"))),
         ("`aud` names another client too", claim("aud", json!([crate::support::scene::CLIENT_ID, "another"]))),
@@ -388,7 +383,7 @@ pub fn id_token() -> Vec<Row> {
         ("no `sub`", without("sub")),
         ("an empty `sub`", claim("sub", json!(""))),
         ("`sub` of 300 characters", claim("sub", json!("s".repeat(300)))),
-        ("`sub` twice", IdTokenEdit::claims(Edit::duplicate("sub", "somebody-else"))),
+        ("`sub` twice", JwtEdit::claims(Edit::duplicate("sub", "somebody-else"))),
         ("another `at_hash`", claim("at_hash", json!("AAAAAAAAAAAAAAAAAAAAAA"))),
         ("unsigned (`alg: none`)", signature(SignatureFault::Unsigned)),
         ("HS256 with the client secret", signature(SignatureFault::ClientSecret)),
@@ -400,7 +395,7 @@ pub fn id_token() -> Vec<Row> {
         ("an empty signature", signature(SignatureFault::Empty)),
         ("a signature of zeros", signature(SignatureFault::Zeroed)),
         ("the signature of another token", signature(SignatureFault::OtherPayload)),
-        ("signed by a stranger", IdTokenEdit::key(KeyName::Stranger)),
+        ("signed by a stranger", JwtEdit::key(KeyName::Stranger)),
         ("an unknown `kid`", header("kid", "unknown")),
         ("an unknown `alg`", header("alg", "XX999")),
         ("no JWT", whole("not a token")),

@@ -10,12 +10,12 @@ use std::{
 };
 
 use tempfile::TempDir;
+use test_provider::{Behaviour, CallbackEdit, Endpoint, Rule};
 use tokio::{
     io::{AsyncReadExt as _, copy_bidirectional},
     net::{TcpListener, TcpStream},
     task::JoinHandle,
 };
-use vestibule::server::demo::{Behaviour, CallbackEdit, Endpoint, Rule};
 
 use crate::{
     faults::process::verified,

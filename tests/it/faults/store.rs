@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
-use vestibule::server::{demo::Endpoint, demo::Profile, settings::Settings};
+use test_provider::{Endpoint, Profile};
+use vestibule::server::settings::Settings;
 
 use crate::{
     faults::process::verified,

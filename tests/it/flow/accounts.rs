@@ -1,7 +1,7 @@
 //! Whose account a sign-in leads to.
 
 use reqwest::StatusCode;
-use vestibule::server::demo::Endpoint;
+use test_provider::Endpoint;
 
 use crate::support::scene::{Browser, Scene};
 

@@ -1,7 +1,7 @@
 //! What the administrator's listener says of a sign-in.
 
 use reqwest::StatusCode;
-use vestibule::server::demo::{Behaviour, Endpoint, Fault, Rule};
+use test_provider::{Behaviour, Endpoint, Fault, Rule};
 
 use crate::support::scene::Scene;
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
-use vestibule::server::demo::{Behaviour, CallbackEdit, Endpoint, Profile, Rule};
+use test_provider::{Behaviour, CallbackEdit, Endpoint, Profile, Rule};
 
 use crate::support::scene::{MOST_HEADER_BYTES, Scene, query};
 

@@ -3,10 +3,8 @@
 use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
-use vestibule::server::{
-    demo::{Endpoint, Profile, ProviderConfig, RateLimit},
-    limits,
-};
+use test_provider::{Endpoint, Profile, ProviderConfig, RateLimit};
+use vestibule::server::limits;
 
 use crate::support::scene::{Browser, Page, Scene};
 

@@ -1,7 +1,7 @@
 //! Redirects that would never end.
 
 use reqwest::StatusCode;
-use vestibule::server::demo::Endpoint;
+use test_provider::Endpoint;
 
 use crate::support::scene::Scene;
 

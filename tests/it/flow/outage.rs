@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reqwest::StatusCode;
-use vestibule::server::demo::{Behaviour, Endpoint, Fault, Rule};
+use test_provider::{Behaviour, Endpoint, Fault, Rule};
 
 use crate::support::scene::{Scene, query};
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
-use vestibule::server::demo::Endpoint;
+use test_provider::Endpoint;
 
 use crate::support::scene::{Page, Scene};
 

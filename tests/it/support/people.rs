@@ -8,7 +8,7 @@ use std::{
 };
 
 use reqwest::{Method, StatusCode, Url};
-use vestibule::server::demo::{DemoPerson, Endpoint, RunningProvider};
+use test_provider::{DemoPerson, Endpoint, RunningProvider};
 
 use crate::support::scene::{Browser, MOST_HEADER_BYTES, Page};
 

@@ -11,7 +11,7 @@ use std::{
 };
 
 use mongodb::bson::{Document, doc};
-use vestibule::server::demo::RunningProvider;
+use test_provider::RunningProvider;
 
 use crate::support::scene::{CLIENT_ID, CLIENT_SECRET, free_address};
 

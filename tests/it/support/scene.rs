@@ -14,12 +14,12 @@ use std::{
 use mongodb::bson::{Document, doc};
 use reqwest::{Method, StatusCode, header::HeaderMap};
 use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
+use test_provider::{Client, DemoPerson, Profile, ProviderConfig, RunningProvider};
 use time::OffsetDateTime;
 use tokio::{runtime::Runtime, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use vestibule::server::{
     clock::{Clock, System},
-    demo::{Client, DemoPerson, Profile, ProviderConfig, RunningProvider},
     ids::{Issuer, ProviderId},
     settings::{ClientAuth, Database, ProviderSettings, PublicUrl, SecretKey, Settings},
     startup,
@@ -341,7 +341,7 @@ impl Scene {
 
     /// How often the provider's token endpoint was asked.
     pub fn redeemed(&self) -> usize {
-        self.provider.count(vestibule::server::demo::Endpoint::Token)
+        self.provider.count(test_provider::Endpoint::Token)
     }
 }
 

@@ -1,0 +1,44 @@
+//! Where requests go, and which JSON comes back.
+
+use serde::{Deserialize, Serialize};
+
+/// Where a request went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Endpoint {
+    /// `/.well-known/openid-configuration`.
+    Discovery,
+    /// The key set.
+    Jwks,
+    /// The authorization endpoint.
+    Authorize,
+    /// Where the login form goes.
+    Login,
+    /// The token endpoint.
+    Token,
+    /// The userinfo endpoint.
+    Userinfo,
+    /// Anything else.
+    Other,
+}
+
+impl Endpoint {
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Discovery, Self::Jwks, Self::Authorize, Self::Login, Self::Token, Self::Userinfo, Self::Other];
+}
+
+/// A JSON response that can be edited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Document {
+    /// The provider's metadata.
+    Discovery,
+    /// The key set.
+    Jwks,
+    /// The token endpoint's response, errors too.
+    Token,
+    /// The claims at userinfo.
+    Userinfo,
+    /// The payload of a JWT access token.
+    AccessToken,
+}

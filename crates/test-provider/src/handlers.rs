@@ -1,0 +1,9 @@
+//! What the provider says at each of its endpoints.
+
+mod authorization_request;
+mod authorization_response;
+pub(crate) mod authorize;
+pub(crate) mod discovery;
+mod page;
+pub(crate) mod token;
+pub(crate) mod userinfo;

@@ -1,0 +1,177 @@
+//! ID tokens: which pass, which do not, and what is said of those that cannot be read.
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as B64};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use test_provider::{Behaviour, Edit, Endpoint, JwtEdit, KeyName, PublicKeyForm, SignatureFault};
+
+use super::rig::{ACCESS, CLIENT, KID, NONCE, NOW, Rig, claims, header};
+
+fn claim(name: &str, value: impl Into<Value>) -> Behaviour {
+    claims(Edit::set(name, value))
+}
+
+fn without(name: &str) -> Behaviour {
+    claims(Edit::remove(name))
+}
+
+fn signature(fault: SignatureFault) -> Behaviour {
+    Behaviour::IdToken(JwtEdit::signature(fault))
+}
+
+/// The token without `kid` and `typ`, which an attacker has no reason to name.
+fn bare_header() -> Edit {
+    Edit { remove: vec!["kid".to_owned(), "typ".to_owned()], ..Edit::default() }
+}
+
+#[tokio::test]
+async fn es256_and_harmless_variants_are_accepted() {
+    let rig = Rig::new().await;
+    let now = NOW.unix_timestamp();
+    for (what, behaviour) in [
+        ("as it is, with at_hash", claim("sub", "subject-1")),
+        ("ES256", Behaviour::IdToken(JwtEdit::key(KeyName::P256))),
+        ("aud text", claim("aud", CLIENT)),
+        ("aud twice", claim("aud", json!([CLIENT, CLIENT]))),
+        ("no azp", without("azp")),
+        ("no at_hash", without("at_hash")),
+        ("c_hash", claim("c_hash", "anything")),
+        ("exp far", claim("exp", 253_402_300_799_i64)),
+        ("exp -59", claim("exp", now - 59)),
+        ("iat -60", claim("iat", now - 60)),
+        ("iat +60", claim("iat", now + 60)),
+        ("no typ", header(Edit::remove("typ"))),
+        ("no typ, no kid", header(bare_header())),
+        ("jwk", header(Edit::set("jwk", json!({"kty": "RSA"})))),
+        ("jku", header(Edit::set("jku", "https://evil.example.com/"))),
+    ] {
+        rig.says([behaviour]);
+        assert_eq!(rig.code_of().await, "ok", "{what}");
+    }
+}
+
+/// Claims that must not pass.
+fn bad_claims(base: &str) -> Vec<(&'static str, Behaviour)> {
+    let now = NOW.unix_timestamp();
+    let whole_hash = B64.encode(Sha256::digest(ACCESS));
+    let twice = |members: &str| claims(Edit::replace("{", &format!("{{{members},")));
+    vec![
+        ("iss +1", claim("iss", format!("{base}/1"))),
+        ("iss /", claim("iss", format!("{base}/"))),
+        ("no iss", without("iss")),
+        ("aud", claim("aud", "other")),
+        ("no aud", without("aud")),
+        ("aud []", claim("aud", json!([]))),
+        ("aud more", claim("aud", json!([CLIENT, "other"]))),
+        ("aud 5", claim("aud", json!([CLIENT, 5]))),
+        ("azp", claim("azp", "other")),
+        ("azp empty", claim("azp", "")),
+        ("azp number", claim("azp", 1)),
+        ("azp list", claim("azp", json!([CLIENT]))),
+        ("nonce", claim("nonce", "other")),
+        ("no nonce", without("nonce")),
+        ("nonce list", claim("nonce", json!([NONCE]))),
+        ("exp -60", claim("exp", now - 60)),
+        ("exp -6min", claim("exp", now - 360)),
+        ("no exp", without("exp")),
+        ("exp text", claim("exp", "soon")),
+        ("exp huge", claim("exp", 1e300)),
+        ("exp max", claim("exp", i64::MAX)),
+        ("iat old", claim("iat", now - 61)),
+        ("iat future", claim("iat", now + 61)),
+        ("no iat", without("iat")),
+        ("iat far", claim("iat", 8_000_000_000_000_i64)),
+        ("iat ancient", claim("iat", -8_000_000_000_000_i64)),
+        ("at_hash", claim("at_hash", B64.encode([0; 16]))),
+        ("at_hash long", claim("at_hash", whole_hash)),
+        ("no sub", without("sub")),
+        ("sub empty", claim("sub", "")),
+        ("sub null", claim("sub", json!(null))),
+        ("sub 256", claim("sub", "x".repeat(256))),
+        ("sub é", claim("sub", "é")),
+        ("sub NUL", claim("sub", "a\0")),
+        ("sub number", claim("sub", 1)),
+        ("name object", claim("name", json!({}))),
+        ("array", claims(Edit::whole("[]"))),
+        ("trailing", claims(Edit::append("x"))),
+        ("BOM", claims(Edit::replace("{", "\u{feff}{"))),
+        ("sub twice", twice(r#""sub":"evil""#)),
+        ("iss twice", twice(r#""iss":"x""#)),
+        ("exp twice", twice(r#""exp":1"#)),
+        ("nonce twice", twice(r#""nonce":"x""#)),
+        ("jti twice", twice(r#""jti":"x","jti":"y""#)),
+        ("roles twice", twice(r#""roles":"user","roles":"admin""#)),
+        ("too large", claim("pad", "x".repeat(200_000))),
+    ]
+}
+
+/// Headers, signatures and tokens that must not pass.
+fn bad_tokens() -> Vec<(&'static str, Behaviour)> {
+    let token = Behaviour::IdToken;
+    let none = |alg: &str, fault| {
+        let header = Edit { set: Edit::set("alg", alg).set, ..bare_header() };
+        token(JwtEdit { signature: fault, header, ..JwtEdit::default() })
+    };
+    let stranger = JwtEdit { header: Edit::set("kid", KID), ..JwtEdit::key(KeyName::Stranger) };
+    vec![
+        ("alg none", none("none", Some(SignatureFault::Unsigned))),
+        ("alg None", none("None", Some(SignatureFault::Unsigned))),
+        ("alg none signed", none("none", None)),
+        ("HS256 n", signature(SignatureFault::PublicKey(PublicKeyForm::ModulusText))),
+        ("HS256 raw n", signature(SignatureFault::PublicKey(PublicKeyForm::Modulus))),
+        ("HS256 pem", signature(SignatureFault::PublicKey(PublicKeyForm::Pem))),
+        ("HS256 der", signature(SignatureFault::PublicKey(PublicKeyForm::Der))),
+        ("HS256 secret", signature(SignatureFault::ClientSecret)),
+        ("PS256 unlisted", signature(SignatureFault::Ps256)),
+        ("RS512 unlisted", signature(SignatureFault::Rs512)),
+        ("stranger's key", token(stranger)),
+        ("unknown kid", token(JwtEdit::key(KeyName::Stranger))),
+        ("flipped", signature(SignatureFault::FlippedBit)),
+        ("no signature", signature(SignatureFault::Empty)),
+        ("swapped", signature(SignatureFault::OtherPayload)),
+        ("ES256 by RSA kid", header(Edit::set("alg", "ES256"))),
+        ("crit", header(Edit::set("crit", json!(["exp"])))),
+        ("at+jwt", header(Edit::set("typ", "at+jwt"))),
+        ("logout+jwt", header(Edit::set("typ", "logout+jwt"))),
+        ("cty", header(Edit::set("cty", "JWT"))),
+        ("alg twice", header(Edit::duplicate("alg", "RS256"))),
+        ("two parts", signature(SignatureFault::Missing)),
+        ("four parts", token(JwtEdit::append(".x"))),
+        ("five parts", token(JwtEdit::append(".x.y"))),
+        ("padded", token(JwtEdit::append("="))),
+    ]
+}
+
+#[tokio::test]
+async fn id_tokens_that_fail_a_check_are_refused_before_userinfo_is_asked() {
+    let rig = Rig::new().await;
+    rig.redeem().await.unwrap();
+    let before = rig.op.count(Endpoint::Userinfo);
+    for (what, behaviour) in bad_claims(rig.op.issuer()).into_iter().chain(bad_tokens()) {
+        rig.says([behaviour]);
+        assert_eq!(rig.code_of().await, "id_token_invalid", "{what}");
+    }
+    assert_eq!(rig.op.count(Endpoint::Userinfo), before);
+    // Nothing of this sticks: the next good one passes.
+    rig.says([]);
+    assert_eq!(rig.code_of().await, "ok");
+    // All those tokens that fitted no key cost one more fetch of the keys.
+    assert_eq!(rig.op.count(Endpoint::Jwks), 2);
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_an_unreadable_id_token_is_named() {
+    let rig = Rig::new().await;
+    for (behaviour, words) in [
+        (claim("name", json!({})), "ID token: `name` is of the wrong type"),
+        (claim("azp", json!([CLIENT])), "ID token: `azp` is of the wrong type"),
+        (without("exp"), "ID token: `exp` is missing"),
+        (claims(Edit::duplicate("sub", "x")), "ID token: payload: member `sub` twice"),
+        (Behaviour::IdToken(JwtEdit::whole("e30.e30")), "ID token: not three parts of base64url"),
+        (header(Edit::whole("{}")), "ID token: its header or a claim cannot be understood"),
+    ] {
+        rig.says([behaviour]);
+        let fault = rig.redeem().await.expect_err(words).to_string();
+        assert!(fault.starts_with(words), "{fault}");
+    }
+}
