@@ -16,12 +16,12 @@ pub mod demo;
 pub mod http;
 /// Small types that carry meaning.
 pub mod ids;
+/// The sealing keys in a file beside the SQLite database.
+pub mod key_file;
 /// Every number that decides how the program behaves.
 pub mod limits;
 /// Foreign text on its way into the log.
 pub(crate) mod log_text;
-/// The sealing keys in a file beside the SQLite database.
-pub mod key_file;
 /// What operators read about each problem.
 mod operator_texts;
 /// Everything that can go wrong, in one table.

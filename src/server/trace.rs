@@ -92,7 +92,7 @@ mod tests {
     async fn a_step_is_measured() {
         let metrics = Metrics::install();
         let mut trace = Trace::begin();
-        trace.record("a test's step", Instant::now(), "provider_slow");
+        trace.record("a test's step", Instant::now(), "provider_slow", None);
         let text = metrics.render();
         let count = "vestibule_sign_in_step_seconds_count{step=\"a test's step\",result=\"provider_slow\"} 1";
         assert!(text.contains(count), "{text}");

@@ -11,7 +11,7 @@ use axum::{
 use super::cookies::Cookie;
 use crate::server::{
     session::SessionId,
-    sign_in::browser_cookie::{Browser, COOKIE_LIFE},
+    sign_in::browser_cookie::Browser,
     state::App,
 };
 
@@ -31,7 +31,7 @@ pub(crate) fn set_session_cookie(response: &mut Response, app: &App, session: Se
 
 /// Sets the flow cookie.
 pub(crate) fn set_flow_cookie(response: &mut Response, app: &App, browser: &Browser) {
-    add(response, app.cookies.set(Cookie::Flow, &app.sign_in.seal_browser(browser), COOKIE_LIFE));
+    add(response, app.cookies.set(Cookie::Flow, &app.sign_in.seal_browser(browser), limits::FLOW_COOKIE));
 }
 
 /// Removes the session's cookie: signed out, or it names no session any more.

@@ -11,7 +11,7 @@ use super::{
 use crate::server::{
     limits,
     problem::Problem,
-    session::{Delivery, Found, NewSession, SessionId},
+    session::{Delivery, Found, NewSession},
     store::StoreError,
 };
 

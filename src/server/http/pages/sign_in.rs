@@ -115,9 +115,7 @@ async fn callback(
         }
         Completion::GoOn(return_to) => see_other(return_to.as_str()),
         Completion::Restart(started) => to_the_provider(&app, &started),
-        Completion::Pending { query, .. } if is_plain && fits_a_redirect(&query) => {
-            see_other(&callback_path(&query))
-        }
+        Completion::Pending { query, .. } if is_plain && fits_a_redirect(&query) => see_other(&callback_path(&query)),
         Completion::Pending { query, reference, provider, .. } => waiting(&renderer, query, &reference, provider),
         Completion::Failed(failure) => match &failure.query {
             Some(explained) if is_plain && fits_a_redirect(explained) => see_other(&callback_path(explained)),
