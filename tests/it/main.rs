@@ -5,13 +5,11 @@
 #![allow(clippy::print_stdout, reason = "what was measured")]
 #![allow(unreachable_pub, reason = "a test binary has no outside")]
 
-#[cfg(target_os = "linux")]
-mod cluster;
 mod error_docs;
 mod faults;
-#[cfg(target_os = "linux")]
-mod flood;
 mod flow;
+#[cfg(target_os = "linux")]
+mod load;
 mod provider;
 mod provider_self;
 mod settings;

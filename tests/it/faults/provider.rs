@@ -13,7 +13,11 @@ use vestibule::server::{
 };
 
 use crate::{
-    faults::table::{Ends, Ends::SignedIn, Person, Played, Row},
+    faults::{
+        person::Person,
+        row::{Ends, Ends::SignedIn, Played, Row},
+        steps::back_from_the_provider,
+    },
     support::scene::Scene,
 };
 
@@ -146,7 +150,7 @@ async fn play(scene: Scene, script: bool) -> Played {
     let browser = scene.browser();
     let stop = Person { scene: &scene, browser: &browser, script }.begin().await;
     scene.provider.behave_well();
-    Played::on_file(stop, scene, browser, script)
+    Played::new(stop, scene, browser, script)
 }
 
 /// The program is started while the provider misbehaves.
@@ -423,8 +427,7 @@ pub fn down() -> Vec<Row> {
                 scene.start().await;
             }
             let browser = scene.browser();
-            let callback =
-                browser.callback_url(&scene, &crate::faults::table::encoded(crate::faults::table::RETURN_TO)).await;
+            let callback = back_from_the_provider(&scene, &browser).await;
             scene.provider.hold(at);
             let before = scene.provider.count(at);
             let pending = browser.get(&callback).await;
@@ -434,7 +437,7 @@ pub fn down() -> Vec<Row> {
             let stop = person.go(&scene.url(pending.location())).await;
             scene.provider.release(at);
             scene.provider.up().await.unwrap();
-            Played::on_file(stop, scene, browser, script)
+            Played::new(stop, scene, browser, script)
         }
     };
     vec![
@@ -446,7 +449,7 @@ pub fn down() -> Vec<Row> {
             let browser = scene.browser();
             let stop = Person { scene: &scene, browser: &browser, script }.begin().await;
             scene.provider.up().await.unwrap();
-            Played::on_file(stop, scene, browser, script)
+            Played::new(stop, scene, browser, script)
         })
         .with_pauses(),
         Row::new("goes down", "keys, at the start", UNREACHABLE, held(Endpoint::Jwks, true)).with_pauses(),
@@ -461,7 +464,7 @@ async fn down_at_the_token(script: bool, back: bool) -> Played {
     let scene = Scene::new().await;
     scene.provider.wait_for(Endpoint::Jwks, 1).await;
     let browser = scene.browser();
-    let callback = browser.callback_url(&scene, &crate::faults::table::encoded(crate::faults::table::RETURN_TO)).await;
+    let callback = back_from_the_provider(&scene, &browser).await;
     scene.provider.down().await;
     let person = Person { scene: &scene, browser: &browser, script };
     let up = async {
@@ -473,5 +476,5 @@ async fn down_at_the_token(script: bool, back: bool) -> Played {
     };
     let (stop, ()) = tokio::join!(person.go(&callback), up);
     scene.provider.up().await.unwrap();
-    Played::on_file(stop, scene, browser, script)
+    Played::new(stop, scene, browser, script)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::StatusCode;
 use vestibule::server::demo::{Endpoint, Profile, ProviderConfig, RateLimit};
 
-use crate::support::scene::{Browser, Page, Scene};
+use crate::support::{browser::Browser, page::Page, scene::Scene, wait::eventually};
 
 /// The provider's answer for a start of this browser, with other parameters than the provider gave.
 async fn forged(browser: &Browser, scene: &Scene, answer: &str, headers: &[(&str, &str)]) -> Page {
@@ -39,7 +39,7 @@ async fn one_visitors_junk_does_not_use_up_the_providers_patience() {
         let junk = scene.url(&format!("/auth/oidc/callback?code=junk{n}&iss={issuer}&state={state}"));
         let page = vandal.get_as(&junk, &[("x-forwarded-for", "203.0.113.66")]).await;
         let page = vandal.get_as(&scene.url(page.location()), &[("x-forwarded-for", "203.0.113.66")]).await;
-        page.body.contains("too_many_failures")
+        page.data("code") == Some("too_many_failures")
     }));
     let refused = junk.await.into_iter().filter(|refused| *refused).count();
     assert!(refused >= 45, "{refused}");
@@ -71,7 +71,7 @@ async fn one_visitors_junk_fills_the_store_up_to_a_bound_only() {
             _ => (format!("code=x{n}&iss={issuer}"), &["code_refused", "too_many_failures"]),
         };
         let page = forged(&vandal, &scene, &answer, from).await;
-        assert!(codes.iter().any(|code| page.body.contains(*code)), "{answer}: {page:#?}");
+        assert!(page.data("code").is_some_and(|code| codes.contains(&code)), "{answer}: {page:#?}");
     }
     let stored = usize::try_from(scene.count("login_attempts").await).unwrap();
     assert!(stored <= most, "{stored} documents");
@@ -129,28 +129,25 @@ async fn a_hundred_who_wait_for_one_provider_do_not_keep_others_from_theirs() {
 
     let neighbour = scene.browser();
     let start = neighbour.get(&scene.url("/auth/oidc/login?provider=neighbour&return_to=/elsewhere")).await;
-    let mut url = neighbour.get(start.location()).await.location().to_owned();
-    let landed = loop {
-        match neighbour.follow(&scene, &url).await {
-            Err(landed) => break landed,
-            Ok(page) => assert!(page.body.contains("Completing Sign In"), "{page:#?}"),
-        }
-        url = url.split("&wait").next().unwrap().to_owned() + "&wait=1";
-    };
-    assert_eq!(landed, "/elsewhere");
+    let callback = neighbour.get(start.location()).await.location().to_owned();
+    let held = format!("{callback}&wait=1");
+    let landed =
+        eventually("the neighbour's person is signed in", || async { neighbour.follow(&scene, &held).await.err() });
+    assert_eq!(landed.await, "/elsewhere");
     assert!(neighbour.is_signed_in(&scene).await);
     assert_eq!(scene.redeemed(), 32);
 
     scene.provider.release(Endpoint::Token);
     for (from, page, person) in people {
-        let mut page = page;
-        while !page.sets_session() {
-            assert!(page.location().starts_with("/auth/oidc/callback?"), "{page:#?}");
-            let held = format!("{}&wait=1", page.location());
-            let next = person.get_as(&scene.url(&held), &[("x-forwarded-for", &from)]).await;
-            page = if next.status == StatusCode::OK { page } else { next };
-        }
-        assert_eq!(page.location(), "/reports");
+        assert!(page.location().starts_with("/auth/oidc/callback?"), "{page:#?}");
+        let held = scene.url(&format!("{}&wait=1", page.location()));
+        let done = eventually("everybody is signed in", || async {
+            let page = person.get_as(&held, &[("x-forwarded-for", &from)]).await;
+            (page.status != StatusCode::OK).then_some(page)
+        });
+        let done = done.await;
+        assert!(done.sets_session(), "{done:#?}");
+        assert_eq!(done.location(), "/reports");
     }
     assert_eq!(scene.redeemed(), 100);
     assert!(scene.provider.redemptions().iter().all(|code| code.presented == 1));
