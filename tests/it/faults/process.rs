@@ -8,7 +8,7 @@ use crate::{
         row::{Ends, Ends::SignedIn, Played, Row},
         steps::{back_from_the_provider, held_at, undelivered},
     },
-    support::{browser::Browser, scene::Scene},
+    support::{browser::Browser, scene::Scene, wait::eventually},
 };
 
 const INTERRUPTED: Ends = Ends::Explained(&["interrupted"]);
@@ -137,7 +137,8 @@ impl Step {
                 let callback = back_from_the_provider(scene, browser).await;
                 let lost = scene.browser();
                 lost.cookies.lock().unwrap().clone_from(&browser.cookies.lock().unwrap());
-                assert!(lost.get(&callback).await.sets_session());
+                eventually("the session is sent", || async { lost.get(&callback).await.sets_session().then_some(()) })
+                    .await;
                 callback
             }
         }

@@ -252,7 +252,7 @@ async fn missed(killed: bool, script: bool) -> Played {
 
 /// Somebody who is signed in, while the sessions cannot be read: never "not signed in".
 async fn signed_in(path: &'static str, script: bool) -> Played {
-    let scene = Scene::new().await;
+    let scene = Scene::patient().await;
     let browser = scene.browser();
     let callback = back_from_the_provider(&scene, &browser).await;
     assert!(browser.get(&callback).await.sets_session());
