@@ -232,8 +232,8 @@ impl Keeper {
             (secantus, role, ["--storage-path"].as_slice())
         } else {
             panic!(
-                "These tests need a MongoDB server: set MONGODB_URI, or put mongod on the PATH, or run `make tools` \
-                 (python3 -m venv .tools/venv && .tools/venv/bin/pip install secantusdb==0.7.0b3)."
+                "These tests need a MongoDB server: set MONGODB_URI, or put mongod on the PATH, or run `make test`, \
+                 which installs one (tools/setup)."
             )
         };
         let mut shell = Command::new("sh")
