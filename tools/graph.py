@@ -34,16 +34,16 @@ LAYERS = [
     "api server/http/pages server/http/admin",
     "server/http",
     "server/state",
-    "server/telemetry",
+    "server/telemetry server/key_file",
     "server/sign_in",
     "server/accounts server/session",
     "server/provider",
     "server/settings",
     "server/store",
-    "server/seal server/problem server/attempt server/trace server/limits server/client_address",
-    "server/clock server/ids",
+    "server/seal server/problem server/operator_texts server/attempt server/trace server/client_address server/public_url",
+    "server/clock server/ids server/limits server/log_text",
     "view",
-    "outcome paths",
+    "outcome paths remedy",
 ]
 # Modules that know nothing of each other, though their layers would allow it: the first never imports from the second.
 STRANGERS = [

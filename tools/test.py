@@ -199,7 +199,8 @@ STAGES = [
     Stage("typescript", ["npx", "tsc", "--noEmit"], folder=END2END),
     Stage("tools", ["python3", "-m", "unittest", "discover", "tools"], count_unittest),
     Stage("xtask", cargo("test", "-p", "xtask"), count_cargo),
-    Stage("rust", cargo("test", *DEMO, "--no-fail-fast", "--", "--skip", "load::"), count_cargo),
+    # Most of these wait most of the time, so twice as many run at once as the smallest machine has cores.
+    Stage("rust", cargo("test", *DEMO, "--no-fail-fast", "--", "--test-threads=4", "--skip", "load::"), count_cargo),
     # These use all of the machine, and would be in the way of others and of each other.
     Stage("load", cargo("test", *DEMO, "--test", "it", "--", "--test-threads=1", "load::"), count_cargo),
     Stage(

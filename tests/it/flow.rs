@@ -9,3 +9,4 @@ mod outage;
 mod pages;
 mod sign_out;
 mod tabs;
+mod trace;

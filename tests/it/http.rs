@@ -2,7 +2,7 @@
 
 use reqwest::StatusCode;
 
-use crate::support::scene::{Page, Scene};
+use crate::support::{page::Page, scene::Scene};
 
 const IDLE: i64 = 7 * 24 * 60 * 60;
 

@@ -5,15 +5,12 @@
 #![allow(clippy::print_stdout, reason = "what was measured")]
 #![allow(unreachable_pub, reason = "a test binary has no outside")]
 
-#[cfg(target_os = "linux")]
-mod cluster;
 mod error_docs;
 mod faults;
-#[cfg(target_os = "linux")]
-mod flood;
 mod flow;
-mod flow_trace;
 mod http;
+#[cfg(target_os = "linux")]
+mod load;
 mod locales;
 mod problem_pages;
 mod provider;

@@ -9,11 +9,7 @@ use axum::{
 };
 
 use super::cookies::Cookie;
-use crate::server::{
-    session::SessionId,
-    sign_in::browser_cookie::Browser,
-    state::App,
-};
+use crate::server::{limits, session::SessionId, sign_in::browser_cookie::Browser, state::App};
 
 /// 303 to `location`: a path of ours or the provider's authorization endpoint.
 pub(crate) fn see_other(location: &str) -> Response {

@@ -1,21 +1,25 @@
 //! The store's faults (MongoDB), by fail points: a real server, a replica set of one, answers single commands as a
 //! server does that fails over, is full, is slow or loses connections.
 
+mod trouble;
+
 use std::{
     ops::Deref,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
 
-use mongodb::bson::{Document, doc};
 use test_provider::Endpoint;
 use vestibule::server::settings::Settings;
 
+use self::trouble::{Commands, EVERY, FAILING_OVER, FULL, SLOW, STEPPED_DOWN, STEPPED_DOWN_FOR_LONG, Trouble};
 use crate::{
-    faults::process::verified,
-    faults::table::{BEYOND, Ends, Ends::SignedIn, Person, Played, RETURN_TO, Row, Stop, encoded, later, patiently},
-    support::mongo::Server,
-    support::scene::{Browser, Page, Scene},
+    faults::{
+        person::{Person, RETURN_TO, Stop, later, patiently},
+        row::{Ends, Ends::SignedIn, Played, Row},
+        steps::{self, back_from_the_provider, held_at, verified},
+    },
+    support::{browser::Browser, mongo::Server, scene::Scene, wait::eventually},
 };
 
 const STORE_UNAVAILABLE: Ends = Ends::Explained(&["store_unavailable"]);
@@ -25,129 +29,6 @@ const NOTED_EVERY: Duration = Duration::from_secs(3);
 
 /// A real server pushes the news of its role; this one has to be asked, by default once in ten seconds.
 const HEARTBEAT: &str = "?heartbeatFrequencyMS=500";
-/// What the server does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Trouble {
-    /// Every command fails with this code.
-    FailingOver(i32),
-    /// Reads succeed, writes fail with this code.
-    Refusing(i32),
-    /// The primary becomes a secondary for so many seconds, and there is no other.
-    SteppedDown(i32),
-    /// Every command takes so many milliseconds more.
-    Slow(i32),
-    /// Every write does; reads are quick.
-    SlowToWrite(i32),
-    /// Every command ends the connection.
-    Cut,
-    /// Writes are made, but the majority does not confirm them in time.
-    Unconfirmed,
-}
-
-/// Longer than the driver looks for a primary, and shorter than anybody waits.
-const STEPPED_DOWN: Trouble = Trouble::SteppedDown(4);
-/// Longer than a few requests take.
-const STEPPED_DOWN_FOR_LONG: Trouble = Trouble::SteppedDown(15);
-const FAILING_OVER: Trouble = Trouble::FailingOver(10_107);
-const FULL: Trouble = Trouble::Refusing(14_031);
-/// Longer than any operation may take.
-const SLOW: Trouble = Trouble::Slow(10_000);
-
-const EVERY: [Trouble; 10] = [
-    FAILING_OVER,
-    Trouble::FailingOver(11_602),
-    Trouble::FailingOver(189),
-    Trouble::Refusing(10_107),
-    Trouble::Refusing(13_435),
-    FULL,
-    SLOW,
-    Trouble::SlowToWrite(10_000),
-    Trouble::Cut,
-    Trouble::Unconfirmed,
-];
-
-impl Trouble {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::FailingOver(10_107) => "fails over (NotWritablePrimary)",
-            Self::FailingOver(189) => "fails over (PrimarySteppedDown)",
-            Self::FailingOver(_) => "fails over (InterruptedDueToReplStateChange)",
-            Self::Refusing(10_107) => "refuses writes (NotWritablePrimary)",
-            Self::Refusing(13_435) => "refuses writes (NotPrimaryNoSecondaryOk)",
-            Self::Refusing(_) => "is full (OutOfDiskSpace)",
-            Self::SteppedDown(_) => "steps down, and nobody takes over",
-            Self::Slow(10_000) => "takes 10 s for each command",
-            Self::Slow(_) => "takes 300 ms for each command",
-            Self::SlowToWrite(_) => "takes 10 s for each write",
-            Self::Cut => "closes the connection at each command",
-            Self::Unconfirmed => "writes, but not to the majority in time",
-        }
-    }
-
-    /// Whether reads succeed.
-    const fn can_be_read(self) -> bool {
-        matches!(self, Self::Refusing(_) | Self::SlowToWrite(_) | Self::Unconfirmed)
-    }
-
-    /// Whether a write may be made although it seemed to fail.
-    const fn may_write(self) -> bool {
-        matches!(self, Self::SlowToWrite(_) | Self::Unconfirmed)
-    }
-
-    /// Whether reads wait too once a write has failed: the driver looks for another primary.
-    const fn casts_doubt(self) -> bool {
-        matches!(self, Self::Refusing(10_107 | 13_435))
-    }
-
-    /// Begins, until [`Self::ends`] or for so many commands.
-    async fn begins(self, server: &Server, commands: Commands, times: Option<i32>) {
-        let mut data = match self {
-            Self::SteppedDown(seconds) => return server.step_down(seconds).await,
-            Self::FailingOver(code) | Self::Refusing(code) => doc! { "errorCode": code },
-            Self::Slow(ms) | Self::SlowToWrite(ms) => doc! { "blockConnection": true, "blockTimeMS": ms },
-            Self::Cut => doc! { "closeConnection": true },
-            Self::Unconfirmed => doc! { "writeConcernError": unconfirmed() },
-        };
-        let commands = match commands {
-            Commands::All if self.can_be_read() => &ALL[..WRITES],
-            Commands::All => &ALL,
-            Commands::Updates => &["update"],
-            Commands::OfUsers => &["findAndModify"],
-            Commands::Inserts => &["insert"],
-        };
-        data.insert("failCommands", commands);
-        server.fail(data, times).await;
-    }
-
-    async fn ends(self, server: &Server) {
-        server.succeed().await;
-        server.primary().await;
-    }
-}
-
-fn unconfirmed() -> Document {
-    doc! {
-        "code": 64, "codeName": "WriteConcernFailed", "errmsg": "waiting for replication timed out",
-        "errInfo": { "wtimeout": true },
-    }
-}
-
-const ALL: [&str; 7] = ["insert", "update", "delete", "findAndModify", "createIndexes", "find", "aggregate"];
-/// So many of these write.
-const WRITES: usize = 5;
-
-/// Which commands a trouble is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Commands {
-    /// All that it can be about.
-    All,
-    /// Claim, lease and verdict.
-    Updates,
-    /// Looking a user up, which also notes the sign-in.
-    OfUsers,
-    /// A new user, a new session.
-    Inserts,
-}
 
 /// Where the trouble begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -314,7 +195,7 @@ async fn a_while(trouble: Trouble, step: Step, script: bool) -> Played {
     scene.provider.release(Endpoint::Token);
     let stop = person.go(&next).await;
     trouble.ends(&server).await;
-    Played { stop, scene, browser, script, kept: Box::new(server) }
+    Played::new(stop, scene, browser, script).on(server)
 }
 
 /// One command of the step, and no more.
@@ -324,7 +205,7 @@ async fn once(trouble: Trouble, step: Step, script: bool) -> Played {
     let next = up_to(&server, &mut scene, &browser, (trouble, step, Some(1))).await;
     let stop = Person { scene: &scene, browser: &browser, script }.go(&next).await;
     trouble.ends(&server).await;
-    Played { stop, scene, browser, script, kept: Box::new(server) }
+    Played::new(stop, scene, browser, script).on(server)
 }
 
 /// The claim fails until the patience is over; from then on by the panel's questions alone.
@@ -338,7 +219,7 @@ pub async fn by_questions_alone() -> Played {
     while let Stop::Waiting(query) = stop {
         stop = person.wait(&query).await;
     }
-    Played { stop, scene, browser, script: true, kept: Box::new(server) }
+    Played::new(stop, scene, browser, true).on(server)
 }
 
 async fn beyond(trouble: Trouble, step: Step) -> Played {
@@ -346,34 +227,24 @@ async fn beyond(trouble: Trouble, step: Step) -> Played {
     let browser = scene.browser();
     let next = up_to(&server, &mut scene, &browser, (trouble, step, None)).await;
     let person = Person { scene: &scene, browser: &browser, script: false };
-    let stop = person.go_for(&next, if step == Step::Claim { usize::MAX } else { BEYOND }).await;
-    trouble.ends(&server).await;
-    let stop = person.finish(stop).await;
-    Played { stop, scene, browser, script: false, kept: Box::new(server) }
+    let stop = steps::beyond(person, &next, step != Step::Claim, trouble.ends(&server)).await;
+    Played::new(stop, scene, browser, false).on(server)
 }
 
-/// The verdict cannot be written before its owner is gone, and neither can it be that the owner is gone: "interrupted"
-/// is said by a store that has recovered.
+/// The verdict fails while its owner lives, or is killed.
 async fn missed(trouble: Trouble, killed: bool, script: bool) -> Played {
     let (server, mut scene) = scene(short).await;
     let browser = scene.browser();
     let next = up_to(&server, &mut scene, &browser, (trouble, Step::Verdict, None)).await;
-    while scene.count("users").await == 0 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    eventually("the user is written", || async { (scene.count("users").await > 0).then_some(()) }).await;
     trouble.begins(&server, Commands::All, None).await;
     if killed {
         scene.kill().await;
         scene.start().await;
     }
     let person = Person { scene: &scene, browser: &browser, script };
-    let unavailable = person.come_back(&next).await;
-    later(&unavailable);
-    let again = scene.url(&unavailable.button());
-    later(&person.go(&again).await.explained("store_unavailable"));
-    trouble.ends(&server).await;
-    let stop = person.go(&again).await;
-    Played { stop, scene, browser, script, kept: Box::new(server) }
+    let stop = steps::missed(person, &next, trouble.ends(&server)).await;
+    Played::new(stop, scene, browser, script).on(server)
 }
 
 /// Up to the step, with the trouble there; and the URL that goes on.
@@ -389,67 +260,57 @@ async fn up_to(
             scene.kill().await;
             trouble.begins(server, commands, times).await;
             scene.start().await;
-            browser.callback_url(scene, &encoded(RETURN_TO)).await
+            back_from_the_provider(scene, browser).await
         }
         Step::Claim => {
-            let callback = browser.callback_url(scene, &encoded(RETURN_TO)).await;
+            let callback = back_from_the_provider(scene, browser).await;
             trouble.begins(server, commands, times).await;
             callback
         }
         Step::Lease => {
-            let pending = held_at(Endpoint::Token, scene, browser).await;
+            let waiting = held_at(Endpoint::Token, scene, browser).await;
             trouble.begins(server, commands, times).await;
-            scene.url(pending.location())
+            waiting
         }
         Step::User | Step::Verdict => {
-            let pending = held_at(Endpoint::Userinfo, scene, browser).await;
+            let waiting = held_at(Endpoint::Userinfo, scene, browser).await;
             trouble.begins(server, commands, times).await;
             scene.provider.release(Endpoint::Userinfo);
-            scene.url(pending.location())
+            waiting
         }
         Step::Delivery if times.is_some() => {
             // Somebody who is known, so that the session is all there is to insert.
             scene.browser().sign_in(scene).await;
-            let pending = held_at(Endpoint::Userinfo, scene, browser).await;
+            let waiting = held_at(Endpoint::Userinfo, scene, browser).await;
             trouble.begins(server, commands, times).await;
             scene.provider.release(Endpoint::Userinfo);
-            scene.url(pending.location())
+            waiting
         }
         Step::Delivery => {
-            let pending = held_at(Endpoint::Token, scene, browser).await;
+            let waiting = held_at(Endpoint::Token, scene, browser).await;
             scene.provider.release(Endpoint::Token);
             verified(scene).await;
             trouble.begins(server, commands, times).await;
-            scene.url(pending.location())
+            waiting
         }
     }
-}
-
-/// The provider keeps a sign-in waiting there.
-async fn held_at(endpoint: Endpoint, scene: &Scene, browser: &Browser) -> Page {
-    let callback = browser.callback_url(scene, &encoded(RETURN_TO)).await;
-    let before = scene.provider.count(endpoint);
-    scene.provider.hold(endpoint);
-    let pending = browser.get(&callback).await;
-    assert!(!pending.sets_session());
-    scene.provider.wait_for(endpoint, before + 1).await;
-    pending
 }
 
 /// The lease cannot be renewed, and another process is asked.
 async fn lost(trouble: Trouble, script: bool) -> Played {
     let (server, scene) = scene(|_| {}).await;
     let browser = scene.browser();
-    let pending = held_at(Endpoint::Token, &scene, &browser).await;
+    let waiting = held_at(Endpoint::Token, &scene, &browser).await;
     let second = scene.start_second().await;
     trouble.begins(&server, Commands::Updates, None).await;
     browser.go_through(&scene, &second);
     let person = Person { scene: &scene, browser: &browser, script };
-    let stop = person.go_for(&scene.url(pending.location()), BEYOND).await;
-    trouble.ends(&server).await;
-    scene.provider.release(Endpoint::Token);
-    let stop = person.finish(stop).await;
-    Played { stop, scene, browser, script, kept: Box::new(server) }
+    let over = async {
+        trouble.ends(&server).await;
+        scene.provider.release(Endpoint::Token);
+    };
+    let stop = steps::beyond(person, &waiting, true, over).await;
+    Played::new(stop, scene, browser, script).on(server)
 }
 
 async fn slowly(trouble: Trouble, known: bool, script: bool) -> Played {
@@ -461,7 +322,7 @@ async fn slowly(trouble: Trouble, known: bool, script: bool) -> Played {
     trouble.begins(&server, Commands::All, None).await;
     let stop = Person { scene: &scene, browser: &browser, script }.begin().await;
     trouble.ends(&server).await;
-    Played { stop, scene, browser, script, kept: Box::new(server) }
+    Played::new(stop, scene, browser, script).on(server)
 }
 
 /// Somebody with a session asks for a protected page, and begins another sign-in: never "not signed in".
@@ -490,7 +351,7 @@ async fn request(trouble: Trouble, first: bool, script: bool) -> Played {
         Some(stop) => stop,
         None => person.begin().await,
     };
-    Played { stop, scene, browser, script, kept: Box::new(server) }
+    Played::new(stop, scene, browser, script).on(server)
 }
 
 /// Signing out is not done by halves: it is done, or the person is told that it is not.
@@ -511,5 +372,5 @@ async fn sign_out(trouble: Trouble, script: bool) -> Played {
     assert!(out.location().starts_with("/auth/signed-out"), "{out:#?}");
     assert!(!browser.is_signed_in(&scene).await);
     let stop = Person { scene: &scene, browser: &browser, script }.begin().await;
-    Played { stop, scene, browser, script, kept: Box::new(server) }
+    Played::new(stop, scene, browser, script).on(server)
 }

@@ -7,10 +7,12 @@ use tokio::task::block_in_place;
 use vestibule::server::settings::Settings;
 
 use crate::{
-    faults::process::verified,
-    faults::table::{BEYOND, Ends, Ends::SignedIn, Person, Played, RETURN_TO, Row, encoded},
-    support::mongo::Server,
-    support::scene::Scene,
+    faults::{
+        person::Person,
+        row::{Ends, Ends::SignedIn, Played, Row},
+        steps::{self, back_from_the_provider, held_at, undelivered},
+    },
+    support::{browser::Browser, mongo::Server, scene::Scene},
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,24 +85,21 @@ pub fn rows() -> Vec<Row> {
 }
 
 async fn a_while(trouble: Trouble, step: Step, script: bool) -> Played {
-    let (server, scene) = scene(|_| {}).await;
-    let ((scene, browser), next) = up_to(&server, scene, trouble, step).await;
+    let (server, mut scene) = scene(|_| {}).await;
+    let browser = scene.browser();
+    let next = up_to(&server, &mut scene, &browser, (trouble, step)).await;
     let person = Person { scene: &scene, browser: &browser, script };
-    let waiting = person.once(&next).await.waiting();
-    let waiting = person.wait(&waiting).await.waiting();
-    trouble.ends(&server).await;
-    let stop = person.go_from(&waiting).await;
-    Played { stop, scene, browser, script, kept: Box::new(server) }
+    let stop = steps::a_while(person, &next, trouble.ends(&server)).await;
+    Played::new(stop, scene, browser, script).on(server)
 }
 
 async fn beyond(trouble: Trouble, step: Step) -> Played {
-    let (server, scene) = scene(|settings| settings.sign_in.deadline = Duration::from_secs(5)).await;
-    let ((scene, browser), next) = up_to(&server, scene, trouble, step).await;
+    let (server, mut scene) = scene(|settings| settings.sign_in.deadline = Duration::from_secs(5)).await;
+    let browser = scene.browser();
+    let next = up_to(&server, &mut scene, &browser, (trouble, step)).await;
     let person = Person { scene: &scene, browser: &browser, script: false };
-    let stop = person.go_for(&next, if step == Step::Claim { usize::MAX } else { BEYOND }).await;
-    trouble.ends(&server).await;
-    let stop = person.finish(stop).await;
-    Played { stop, scene, browser, script: false, kept: Box::new(server) }
+    let stop = steps::beyond(person, &next, step != Step::Claim, trouble.ends(&server)).await;
+    Played::new(stop, scene, browser, false).on(server)
 }
 
 async fn scene(tweak: fn(&mut Settings)) -> (Server, Scene) {
@@ -110,44 +109,29 @@ async fn scene(tweak: fn(&mut Settings)) -> (Server, Scene) {
 }
 
 /// Up to the step, with the trouble there; and the URL that goes on.
-async fn up_to(
-    server: &Server,
-    mut scene: Scene,
-    trouble: Trouble,
-    step: Step,
-) -> ((Scene, crate::support::scene::Browser), String) {
-    let browser = scene.browser();
-    if step == Step::Start {
-        scene.kill().await;
-        trouble.begins(server);
-        scene.start().await;
-    }
-    let callback = browser.callback_url(&scene, &encoded(RETURN_TO)).await;
-    let next = match step {
-        Step::Start => callback,
+async fn up_to(server: &Server, scene: &mut Scene, browser: &Browser, (trouble, step): (Trouble, Step)) -> String {
+    match step {
+        Step::Start => {
+            scene.kill().await;
+            trouble.begins(server);
+            scene.start().await;
+            back_from_the_provider(scene, browser).await
+        }
         Step::Claim => {
+            let callback = back_from_the_provider(scene, browser).await;
             trouble.begins(server);
             callback
         }
         Step::User => {
-            scene.provider.hold(Endpoint::Userinfo);
-            let pending = browser.get(&callback).await;
-            scene.provider.wait_for(Endpoint::Userinfo, 1).await;
+            let waiting = held_at(Endpoint::Userinfo, scene, browser).await;
             trouble.begins(server);
             scene.provider.release(Endpoint::Userinfo);
-            scene.url(pending.location())
+            waiting
         }
         Step::Delivery => {
-            scene.provider.hold(Endpoint::Token);
-            tokio::select! {
-                page = browser.get(&callback) => { assert!(!page.sets_session()); }
-                () = scene.provider.wait_for(Endpoint::Token, 1) => {}
-            }
-            scene.provider.release(Endpoint::Token);
-            verified(&scene).await;
+            let callback = undelivered(scene, browser).await;
             trouble.begins(server);
             callback
         }
-    };
-    ((scene, browser), next)
+    }
 }

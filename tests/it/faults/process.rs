@@ -3,8 +3,12 @@
 use test_provider::Endpoint;
 
 use crate::{
-    faults::table::{Ends, Ends::SignedIn, Person, Played, RETURN_TO, Row, encoded},
-    support::scene::Scene,
+    faults::{
+        person::Person,
+        row::{Ends, Ends::SignedIn, Played, Row},
+        steps::{back_from_the_provider, held_at, undelivered},
+    },
+    support::{browser::Browser, scene::Scene, wait::eventually},
 };
 
 const INTERRUPTED: Ends = Ends::Explained(&["interrupted"]);
@@ -96,85 +100,87 @@ pub fn rows() -> Vec<Row> {
 
 async fn play(what: What, step: Step, script: bool) -> Played {
     let mut scene = Scene::new().await;
-    if step == Step::Keys {
-        scene.kill().await;
-        scene.provider.hold(Endpoint::Jwks);
-        scene.start().await;
-    }
     let browser = scene.browser();
-    let callback = browser.callback_url(&scene, &encoded(RETURN_TO)).await;
-    let next = match step {
-        Step::Started => callback,
-        Step::Keys | Step::Token | Step::Userinfo => {
-            if step != Step::Keys {
-                scene.provider.hold(step.held().unwrap());
-            }
-            let pending = browser.get(&callback).await;
-            assert!(!pending.sets_session());
-            assert_eq!(scene.count("login_attempts WHERE state = 'running'").await, 1);
-            scene.url(pending.location())
-        }
-        Step::Verified => {
-            scene.provider.hold(Endpoint::Token);
-            tokio::select! {
-                page = browser.get(&callback) => { assert!(!page.sets_session()); }
-                () = scene.provider.wait_for(Endpoint::Token, 1) => {}
-            }
-            scene.provider.release(Endpoint::Token);
-            verified(&scene).await;
-            callback
-        }
-        Step::Delivered => {
-            let lost = scene.browser();
-            lost.cookies.lock().unwrap().clone_from(&browser.cookies.lock().unwrap());
-            assert!(lost.get(&callback).await.sets_session());
-            callback
-        }
-    };
-    let let_go = async {
-        if let Some(at) = step.held() {
-            scene.provider.wait_for(at, 1).await;
-            scene.provider.release(at);
-        }
-    };
-    match what {
-        What::Killed => {
-            scene.kill().await;
-            let_go.await;
-            scene.start().await;
-        }
-        What::KilledOfTwo => {
-            let second = scene.start_second().await;
-            scene.kill().await;
-            let_go.await;
-            browser.go_through(&scene, &second);
-        }
-        What::Stopped => {
-            tokio::join!(scene.stop(), let_go);
-            scene.start().await;
-        }
-        What::StoppedInVain => {
-            scene.stop().await;
-            let_go.await;
-            scene.start().await;
-        }
-        What::Other => {
-            let second = scene.start_second().await;
-            browser.go_through(&scene, &second);
-            let_go.await;
-        }
-    }
+    let next = step.reached(&mut scene, &browser).await;
+    what.happens(&mut scene, &browser, step).await;
     let person = Person { scene: &scene, browser: &browser, script };
     let stop = person.go(&next).await;
     if what == What::KilledOfTwo {
         scene.start().await;
     }
-    Played::on_file(stop, scene, browser, script)
+    Played::new(stop, scene, browser, script)
 }
 
-/// Returns once the one attempt is verified.
-pub async fn verified(scene: &Scene) {
-    while scene.count("login_attempts WHERE state = 'verified'").await == 0 {
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+impl Step {
+    /// Up to the step; returns the URL that goes on.
+    async fn reached(self, scene: &mut Scene, browser: &Browser) -> String {
+        match self {
+            Self::Started => back_from_the_provider(scene, browser).await,
+            Self::Keys => {
+                scene.kill().await;
+                scene.provider.hold(Endpoint::Jwks);
+                scene.start().await;
+                let callback = back_from_the_provider(scene, browser).await;
+                let pending = browser.get(&callback).await;
+                assert!(!pending.sets_session());
+                assert_eq!(scene.count("login_attempts WHERE state = 'running'").await, 1);
+                scene.url(pending.location())
+            }
+            Self::Token | Self::Userinfo => {
+                let at = if self == Self::Token { Endpoint::Token } else { Endpoint::Userinfo };
+                let waiting = held_at(at, scene, browser).await;
+                assert_eq!(scene.count("login_attempts WHERE state = 'running'").await, 1);
+                waiting
+            }
+            Self::Verified => undelivered(scene, browser).await,
+            Self::Delivered => {
+                let callback = back_from_the_provider(scene, browser).await;
+                let lost = scene.browser();
+                lost.cookies.lock().unwrap().clone_from(&browser.cookies.lock().unwrap());
+                eventually("the session is sent", || async { lost.get(&callback).await.sets_session().then_some(()) })
+                    .await;
+                callback
+            }
+        }
+    }
+
+    /// The provider answers what it has kept waiting.
+    async fn let_go(self, scene: &Scene) {
+        if let Some(at) = self.held() {
+            scene.provider.wait_for(at, 1).await;
+            scene.provider.release(at);
+        }
+    }
+}
+
+impl What {
+    async fn happens(self, scene: &mut Scene, browser: &Browser, step: Step) {
+        match self {
+            Self::Killed => {
+                scene.kill().await;
+                step.let_go(scene).await;
+                scene.start().await;
+            }
+            Self::KilledOfTwo => {
+                let second = scene.start_second().await;
+                scene.kill().await;
+                step.let_go(scene).await;
+                browser.go_through(scene, &second);
+            }
+            Self::Stopped => {
+                tokio::join!(scene.stop(), step.let_go(scene));
+                scene.start().await;
+            }
+            Self::StoppedInVain => {
+                scene.stop().await;
+                step.let_go(scene).await;
+                scene.start().await;
+            }
+            Self::Other => {
+                let second = scene.start_second().await;
+                browser.go_through(scene, &second);
+                step.let_go(scene).await;
+            }
+        }
     }
 }

@@ -11,7 +11,11 @@ use test_provider::{
 use vestibule::server::settings::Settings;
 
 use crate::{
-    faults::table::{Ends, Ends::SignedIn, Person, Played, Row},
+    faults::{
+        person::Person,
+        row::{Ends, Ends::SignedIn, Played, Row},
+        steps::back_from_the_provider,
+    },
     support::scene::Scene,
 };
 
@@ -144,7 +148,7 @@ async fn play(scene: Scene, script: bool) -> Played {
     let browser = scene.browser();
     let stop = Person { scene: &scene, browser: &browser, script }.begin().await;
     scene.provider.behave_well();
-    Played::on_file(stop, scene, browser, script)
+    Played::new(stop, scene, browser, script)
 }
 
 /// The program is started while the provider misbehaves.
@@ -418,8 +422,7 @@ pub fn down() -> Vec<Row> {
                 scene.start().await;
             }
             let browser = scene.browser();
-            let callback =
-                browser.callback_url(&scene, &crate::faults::table::encoded(crate::faults::table::RETURN_TO)).await;
+            let callback = back_from_the_provider(&scene, &browser).await;
             scene.provider.hold(at);
             let before = scene.provider.count(at);
             let pending = browser.get(&callback).await;
@@ -429,7 +432,7 @@ pub fn down() -> Vec<Row> {
             let stop = person.go(&scene.url(pending.location())).await;
             scene.provider.release(at);
             scene.provider.up().await.unwrap();
-            Played::on_file(stop, scene, browser, script)
+            Played::new(stop, scene, browser, script)
         }
     };
     vec![
@@ -441,7 +444,7 @@ pub fn down() -> Vec<Row> {
             let browser = scene.browser();
             let stop = Person { scene: &scene, browser: &browser, script }.begin().await;
             scene.provider.up().await.unwrap();
-            Played::on_file(stop, scene, browser, script)
+            Played::new(stop, scene, browser, script)
         })
         .with_pauses(),
         Row::new("goes down", "keys, at the start", UNREACHABLE, held(Endpoint::Jwks, true)).with_pauses(),
@@ -456,7 +459,7 @@ async fn down_at_the_token(script: bool, back: bool) -> Played {
     let scene = Scene::new().await;
     scene.provider.wait_for(Endpoint::Jwks, 1).await;
     let browser = scene.browser();
-    let callback = browser.callback_url(&scene, &crate::faults::table::encoded(crate::faults::table::RETURN_TO)).await;
+    let callback = back_from_the_provider(&scene, &browser).await;
     scene.provider.down().await;
     let person = Person { scene: &scene, browser: &browser, script };
     let up = async {
@@ -468,5 +471,5 @@ async fn down_at_the_token(script: bool, back: bool) -> Played {
     };
     let (stop, ()) = tokio::join!(person.go(&callback), up);
     scene.provider.up().await.unwrap();
-    Played::on_file(stop, scene, browser, script)
+    Played::new(stop, scene, browser, script)
 }

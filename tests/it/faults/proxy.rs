@@ -18,10 +18,18 @@ use tokio::{
 };
 
 use crate::{
-    faults::process::verified,
-    faults::table::{Ends, Ends::SignedIn, Person, Played, RETURN_TO, Row, Stop, check, encoded, patiently},
-    support::process::Nginx,
-    support::scene::{Browser, Page, Scene, free_address},
+    faults::{
+        person::{Person, RETURN_TO, Stop, check, encoded, patiently},
+        row::{Ends, Ends::SignedIn, Played, Row},
+        steps::{back_from_the_provider, verified},
+    },
+    support::{
+        browser::Browser,
+        page::Page,
+        port::{ANY, Port},
+        process::Nginx,
+        scene::Scene,
+    },
 };
 
 const INTERRUPTED: Ends = Ends::Explained(&["interrupted"]);
@@ -153,12 +161,34 @@ pub fn variants() -> Vec<Row> {
     rows
 }
 
-async fn front(variant: Variant) -> (Scene, (Nginx, TempDir)) {
-    let (front, folder) = (free_address(), tempfile::tempdir().unwrap());
-    let scene = Scene::behind(front, |_| {}).await;
+/// Where people find the program: a place for an nginx.
+struct Front {
+    port: Port,
+    folder: TempDir,
+}
+
+impl Front {
+    fn new() -> Self {
+        Self { port: Port::reserve(), folder: tempfile::tempdir().unwrap() }
+    }
+
+    async fn scene(&self) -> Scene {
+        Scene::behind(self.port.address, |_| {}).await
+    }
+
+    /// nginx as it is shipped, in front of these servers.
+    async fn shipped(self, servers: &str) -> (Nginx, Self) {
+        (Nginx::shipped(self.folder.path(), self.port.address, servers).await, self)
+    }
+}
+
+async fn front(variant: Variant) -> (Scene, (Nginx, Front)) {
+    let front = Front::new();
+    let scene = front.scene().await;
     let servers = variant.servers(scene.address);
-    let nginx = Nginx::configured(folder.path(), front, &servers, &variant.configuration()).await;
-    (scene, (nginx, folder))
+    let (at, configuration) = (front.port.address, variant.configuration());
+    let nginx = Nginx::configured(front.folder.path(), at, &servers, &configuration).await;
+    (scene, (nginx, front))
 }
 
 async fn at_once(variant: Variant, script: bool) -> Played {
@@ -179,7 +209,7 @@ async fn at_once(variant: Variant, script: bool) -> Played {
     assert_eq!(out.status.as_u16(), 200, "{out:#?}");
     assert!(!browser.is_signed_in(&scene).await);
     let stop = person.begin().await;
-    Played { stop, scene, browser, script, kept: Box::new(nginx) }
+    Played::new(stop, scene, browser, script).on(nginx)
 }
 
 async fn slowly(variant: Variant, script: bool) -> Played {
@@ -194,7 +224,7 @@ async fn slowly(variant: Variant, script: bool) -> Played {
     }
     scene.provider.release(Endpoint::Token);
     let stop = person.finish(person.wait(&waiting).await).await;
-    Played { stop, scene, browser, script, kept: Box::new(nginx) }
+    Played::new(stop, scene, browser, script).on(nginx)
 }
 
 async fn denied_by_the_provider(variant: Variant, script: bool) -> Played {
@@ -203,7 +233,7 @@ async fn denied_by_the_provider(variant: Variant, script: bool) -> Played {
     let edit = CallbackEdit::Error { code: "access_denied".to_owned(), description: None };
     scene.provider.behave(Rule::once(Behaviour::Callback(edit)));
     let stop = Person { scene: &scene, browser: &browser, script }.begin().await;
-    Played { stop, scene, browser, script, kept: Box::new(nginx) }
+    Played::new(stop, scene, browser, script).on(nginx)
 }
 
 fn start(scene: &Scene) -> String {
@@ -262,7 +292,7 @@ impl Step {
         match self {
             Self::Login => scene.url(&format!("/auth/login?return_to={}", encoded(RETURN_TO))),
             Self::Start => start(scene),
-            Self::Callback => browser.callback_url(scene, &encoded(RETURN_TO)).await,
+            Self::Callback => back_from_the_provider(scene, browser).await,
             Self::Waiting | Self::Question => {
                 scene.provider.hold(Endpoint::Token);
                 let person = Person { scene, browser, script: false };
@@ -325,10 +355,10 @@ pub fn away() -> Vec<Row> {
 /// The shipped configuration asks once more for a page, which nobody notices; what was posted is not sent again, and
 /// is said not to be done.
 async fn cut(step: Step, script: bool) -> Played {
-    let (front, folder) = (free_address(), tempfile::tempdir().unwrap());
-    let scene = Scene::behind(front, |_| {}).await;
+    let front = Front::new();
+    let scene = front.scene().await;
     let relay = Relay::to(scene.address).await;
-    let nginx = Nginx::shipped(folder.path(), front, &format!("server {};", relay.address)).await;
+    let nginx = front.shipped(&format!("server {};", relay.address)).await;
     let browser = scene.browser();
     let what = step.reached(&scene, &browser).await;
     relay.cut.store(1, Ordering::SeqCst);
@@ -341,14 +371,14 @@ async fn cut(step: Step, script: bool) -> Played {
     }
     scene.provider.release(Endpoint::Token);
     let stop = step.goes_on(Person { scene: &scene, browser: &browser, script }, &what).await;
-    Played { stop, scene, browser, script, kept: Box::new((nginx, relay, folder)) }
+    Played::new(stop, scene, browser, script).on((nginx, relay))
 }
 
 /// Nobody is there for a while, and nginx says so itself.
 async fn restarted(step: Step, script: bool) -> Played {
-    let (front, folder) = (free_address(), tempfile::tempdir().unwrap());
-    let mut scene = Scene::behind(front, |_| {}).await;
-    let nginx = Nginx::shipped(folder.path(), front, &format!("server {};", scene.address)).await;
+    let front = Front::new();
+    let mut scene = front.scene().await;
+    let nginx = front.shipped(&format!("server {};", scene.address)).await;
     let browser = scene.browser();
     let what = step.reached(&scene, &browser).await;
     scene.kill().await;
@@ -362,7 +392,7 @@ async fn restarted(step: Step, script: bool) -> Played {
     scene.provider.release(Endpoint::Token);
     scene.start().await;
     let stop = step.goes_on(Person { scene: &scene, browser: &browser, script }, &what).await;
-    Played { stop, scene, browser, script, kept: Box::new((nginx, folder)) }
+    Played::new(stop, scene, browser, script).on(nginx)
 }
 
 /// Another program answers from then on: nobody notices but whose sign-in was in the middle of an exchange.
@@ -382,7 +412,7 @@ async fn one_of_two(step: Step, script: bool) -> Played {
     } else {
         step.goes_on(person, &what).await
     };
-    Played { stop, scene, browser, script, kept: Box::new(nginx) }
+    Played::new(stop, scene, browser, script).on(nginx)
 }
 
 async fn undelivered(script: bool) -> Played {
@@ -393,17 +423,17 @@ async fn undelivered(script: bool) -> Played {
     verified(&scene).await;
     scene.kill().await;
     let stop = Person { scene: &scene, browser: &browser, script }.go(&what).await;
-    Played { stop, scene, browser, script, kept: Box::new(nginx) }
+    Played::new(stop, scene, browser, script).on(nginx)
 }
 
 /// Two programs behind the shipped configuration; the second is asked where the first does not answer.
-async fn two() -> (Scene, (Nginx, TempDir)) {
-    let (front, folder) = (free_address(), tempfile::tempdir().unwrap());
-    let scene = Scene::behind(front, |_| {}).await;
+async fn two() -> (Scene, (Nginx, Front)) {
+    let front = Front::new();
+    let scene = front.scene().await;
     let second = scene.start_second().await;
     let servers = format!("server {}; server {} backup;", scene.address, second.trim_start_matches("http://"));
-    let nginx = Nginx::shipped(folder.path(), front, &servers).await;
-    (scene, (nginx, folder))
+    let nginx = front.shipped(&servers).await;
+    (scene, nginx)
 }
 
 /// nginx's own page.
@@ -411,7 +441,10 @@ async fn two() -> (Scene, (Nginx, TempDir)) {
 fn restarting(page: &Page) {
     assert_eq!(page.status.as_u16(), 503, "{page:#?}");
     assert_eq!(page.header("retry-after"), "3");
-    page.explains("restarting");
+    assert!(page.body.contains("<code>restarting</code>"), "{page:#?}");
+    assert!(page.body.contains("<h1") && !page.sets_session(), "{page:#?}");
+    assert_eq!(page.header("cache-control"), "no-store");
+    assert!(page.header("content-security-policy").contains("default-src 'none'"), "{page:#?}");
 }
 
 #[track_caller]
@@ -429,7 +462,7 @@ struct Relay {
 
 impl Relay {
     async fn to(program: SocketAddr) -> Self {
-        let listener = TcpListener::bind(free_address()).await.unwrap();
+        let listener = TcpListener::bind(ANY).await.unwrap();
         let address = listener.local_addr().unwrap();
         let cut = Arc::new(AtomicUsize::new(0));
         let left = cut.clone();

@@ -7,9 +7,12 @@ use test_provider::{Endpoint, Profile};
 use vestibule::server::settings::Settings;
 
 use crate::{
-    faults::process::verified,
-    faults::table::{BEYOND, Ends, Ends::SignedIn, Person, Played, RETURN_TO, Row, encoded},
-    support::scene::Scene,
+    faults::{
+        person::{Person, RETURN_TO},
+        row::{Ends, Ends::SignedIn, Played, Row},
+        steps::{self, back_from_the_provider, held_at, undelivered},
+    },
+    support::{browser::Browser, page::query, scene::Scene},
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,20 +169,29 @@ pub async fn somebody_with_a_script() -> Played {
     play(Trouble::Refused, Step::Claim, Lasts::Long, true).await
 }
 
-/// How long a page without script is held while the session cannot be written.
-pub async fn held_for() -> Duration {
-    let scene = Scene::new().await;
+/// A page without script is asked for while the session cannot be written. Returns once it has led the person on, which
+/// it must not have done before the store is well.
+pub async fn somebody_without_a_script() {
+    let scene = Scene::patient().await;
     let browser = scene.browser();
-    let callback = browser.callback_url(&scene, &encoded(RETURN_TO)).await;
+    let callback = undelivered(&scene, &browser).await;
     let caused = Caused::at(&scene, Trouble::Refused, Step::Delivery).await;
-    let person = Person { scene: &scene, browser: &browser, script: false };
-    let waiting = person.once(&callback).await.waiting();
-    let began = std::time::Instant::now();
-    let waiting = person.wait(&waiting).await.waiting();
-    let held = began.elapsed();
+    let (_, state) = query(&callback).split_once("state=").unwrap();
+    let asked = format!("state={}", state.split('&').next().unwrap());
+    let held_url = scene.url(&format!("/auth/oidc/callback?{asked}&wait=1"));
+    let mut held = Box::pin(browser.get(&held_url));
+    // The panel's questions are answered at once, each of them after the page was asked for.
+    for _ in 0..5 {
+        let question = browser.ask(&scene, &asked);
+        let (_, outcome) = tokio::select! {
+            page = &mut held => panic!("not held: {page:#?}"),
+            answer = question => answer,
+        };
+        assert_eq!(outcome["outcome"], "pending");
+    }
     caused.over(&scene).await;
-    person.go_from(&waiting).await.landed(RETURN_TO);
-    held
+    let page = held.await;
+    assert_eq!(page.location(), RETURN_TO, "{page:#?}");
 }
 
 fn short(settings: &mut Settings) {
@@ -191,78 +203,56 @@ async fn play(trouble: Trouble, step: Step, lasts: Lasts, script: bool) -> Playe
     let scene = Scene::with(Profile::Standard, tweak).await;
     scene.provider.wait_for(Endpoint::Jwks, 1).await;
     let browser = scene.browser();
-    let callback = browser.callback_url(&scene, &encoded(RETURN_TO)).await;
-    let (caused, next) = match (step, trouble) {
-        (Step::Delivery, _) => {
-            scene.provider.hold(Endpoint::Token);
-            tokio::select! {
-                page = browser.get(&callback) => { assert!(!page.sets_session()); }
-                () = scene.provider.wait_for(Endpoint::Token, 1) => {}
-            }
-            scene.provider.release(Endpoint::Token);
-            verified(&scene).await;
-            (Caused::at(&scene, trouble, step).await, callback)
-        }
-        (Step::Claim, _) | (_, Trouble::Refused) => (Caused::at(&scene, trouble, step).await, callback),
-        (Step::User | Step::Verdict, _) => {
-            scene.provider.hold(Endpoint::Userinfo);
-            let pending = browser.get(&callback).await;
-            scene.provider.wait_for(Endpoint::Userinfo, 1).await;
-            let caused = Caused::at(&scene, trouble, step).await;
-            scene.provider.release(Endpoint::Userinfo);
-            (caused, scene.url(pending.location()))
-        }
-    };
+    let (caused, next) = up_to(&scene, &browser, (trouble, step)).await;
     let person = Person { scene: &scene, browser: &browser, script };
     let stop = match lasts {
-        Lasts::AWhile => {
-            let waiting = person.once(&next).await.waiting();
-            let waiting = person.wait(&waiting).await.waiting();
-            caused.over(&scene).await;
-            person.go_from(&waiting).await
-        }
-        Lasts::Long if step == Step::Claim => {
-            let stop = person.go(&next).await;
-            caused.over(&scene).await;
-            stop
-        }
-        // Who asked just before and just after the process gave up waits until the lease can be looked at.
-        Lasts::Long => {
-            let stop = person.go_for(&next, BEYOND).await;
-            caused.over(&scene).await;
-            person.finish(stop).await
-        }
+        Lasts::AWhile => steps::a_while(person, &next, caused.over(&scene)).await,
+        Lasts::Long => steps::beyond(person, &next, step != Step::Claim, caused.over(&scene)).await,
     };
-    Played::on_file(stop, scene, browser, script)
+    Played::new(stop, scene, browser, script)
 }
 
-/// The verdict cannot be written before its owner is gone, and neither can it be that the owner is gone: "interrupted"
-/// is said by a store that has recovered.
+/// Up to the step, with the trouble there; and the URL that goes on.
+async fn up_to(scene: &Scene, browser: &Browser, (trouble, step): (Trouble, Step)) -> (Caused, String) {
+    match (step, trouble) {
+        (Step::Delivery, _) => {
+            let callback = undelivered(scene, browser).await;
+            (Caused::at(scene, trouble, step).await, callback)
+        }
+        (Step::Claim, _) | (_, Trouble::Refused) => {
+            let callback = back_from_the_provider(scene, browser).await;
+            (Caused::at(scene, trouble, step).await, callback)
+        }
+        (Step::User | Step::Verdict, _) => {
+            let waiting = held_at(Endpoint::Userinfo, scene, browser).await;
+            let caused = Caused::at(scene, trouble, step).await;
+            scene.provider.release(Endpoint::Userinfo);
+            (caused, waiting)
+        }
+    }
+}
+
+/// The verdict is refused while its owner lives, or is killed.
 async fn missed(killed: bool, script: bool) -> Played {
     let mut scene = Scene::with(Profile::Standard, short).await;
     scene.provider.wait_for(Endpoint::Jwks, 1).await;
     let browser = scene.browser();
-    let callback = browser.callback_url(&scene, &encoded(RETURN_TO)).await;
-    let caused = Caused::at(&scene, Trouble::Refused, Step::Verdict).await;
+    let (caused, callback) = up_to(&scene, &browser, (Trouble::Refused, Step::Verdict)).await;
     let waiting = browser.get(&callback).await.location().to_owned();
     if killed {
         scene.kill().await;
         scene.start().await;
     }
     let person = Person { scene: &scene, browser: &browser, script };
-    let unavailable = person.come_back(&scene.url(&waiting)).await;
-    let again = scene.url(&unavailable.button());
-    person.go(&again).await.explained("store_unavailable");
-    caused.over(&scene).await;
-    let stop = person.go(&again).await;
-    Played::on_file(stop, scene, browser, script)
+    let stop = steps::missed(person, &scene.url(&waiting), caused.over(&scene)).await;
+    Played::new(stop, scene, browser, script)
 }
 
 /// Somebody who is signed in, while the sessions cannot be read: never "not signed in".
 async fn signed_in(path: &'static str, script: bool) -> Played {
-    let scene = Scene::new().await;
+    let scene = Scene::patient().await;
     let browser = scene.browser();
-    let callback = browser.callback_url(&scene, &encoded(RETURN_TO)).await;
+    let callback = back_from_the_provider(&scene, &browser).await;
     assert!(browser.get(&callback).await.sets_session());
     assert!(browser.is_signed_in(&scene).await);
     let session = browser.cookie(&scene, "vestibule");
@@ -275,5 +265,5 @@ async fn signed_in(path: &'static str, script: bool) -> Played {
     assert_eq!(browser.cookie(&scene, "vestibule"), session, "the cookie is kept");
     caused.over(&scene).await;
     assert!(browser.is_signed_in(&scene).await);
-    Played::on_file(stop, scene, browser, script)
+    Played::new(stop, scene, browser, script)
 }

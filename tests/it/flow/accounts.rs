@@ -3,7 +3,7 @@
 use reqwest::StatusCode;
 use test_provider::Endpoint;
 
-use crate::support::scene::{Browser, Scene};
+use crate::support::{browser::Browser, scene::Scene};
 
 #[tokio::test]
 async fn two_first_sign_ins_at_once_make_one_user() {
@@ -45,7 +45,7 @@ async fn another_sign_in_keeps_the_former_session_for_a_moment_and_another_perso
     let browser = scene.browser();
     browser.sign_in(&scene).await;
     let former = browser.cookie(&scene, "vestibule").unwrap();
-    let callback = browser.callback_url_with(&scene, "/auth/oidc/login?prompt=login&again=1").await;
+    let callback = once_more(&browser, &scene).await;
     assert!(browser.get(&callback).await.sets_session());
     let old_tab = scene.browser();
     old_tab.cookies.lock().unwrap().insert((scene.origin.clone(), "vestibule".into()), former.clone());
@@ -53,15 +53,14 @@ async fn another_sign_in_keeps_the_former_session_for_a_moment_and_another_perso
 
     scene.provider.log_in_as("bob");
     let last = browser.cookie(&scene, "vestibule").unwrap();
-    let callback = browser.callback_url_with(&scene, "/auth/oidc/login?prompt=login&again=1").await;
+    let callback = once_more(&browser, &scene).await;
     assert!(browser.get(&callback).await.sets_session());
     old_tab.cookies.lock().unwrap().insert((scene.origin.clone(), "vestibule".into()), last);
     assert!(!old_tab.is_signed_in(&scene).await, "another person's session is dead at once");
 }
 
-impl Browser {
-    async fn callback_url_with(&self, scene: &Scene, path: &str) -> String {
-        let page = self.get(&scene.url(path)).await;
-        self.get(page.location()).await.location().to_owned()
-    }
+/// Signs in once more, in the same browser; returns the callback's URL.
+async fn once_more(browser: &Browser, scene: &Scene) -> String {
+    let page = browser.get(&scene.url("/auth/oidc/login?prompt=login&again=1")).await;
+    browser.get(page.location()).await.location().to_owned()
 }

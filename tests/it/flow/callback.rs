@@ -5,7 +5,11 @@ use std::time::Duration;
 use reqwest::{Method, StatusCode};
 use test_provider::{Behaviour, CallbackEdit, Endpoint, Profile, Rule};
 
-use crate::support::scene::{MOST_HEADER_BYTES, Scene, query};
+use crate::support::{
+    page::{MOST_HEADER_BYTES, query},
+    scene::Scene,
+    wait::eventually,
+};
 
 #[tokio::test]
 async fn the_quick_path_is_the_whole_sign_in() {
@@ -84,11 +88,12 @@ async fn a_slow_provider_means_a_waiting_page_and_one_redemption() {
     assert!((1000..=3300).contains(&outcome["ask_again_in"].as_u64().unwrap()));
     scene.provider.release(Endpoint::Token);
     // Held for the patience until there is news, and then the redirect itself.
-    let held = format!("{}&wait=1", pending.location());
-    let mut done = browser.get(&scene.url(&held)).await;
-    while done.status == StatusCode::OK {
-        done = browser.get(&scene.url(&held)).await;
-    }
+    let held = scene.url(&format!("{}&wait=1", pending.location()));
+    let done = eventually("signed in", || async {
+        let page = browser.get(&held).await;
+        (page.status != StatusCode::OK).then_some(page)
+    });
+    let done = done.await;
     assert_eq!(done.location(), "/reports", "{done:#?}");
     assert!(done.sets_session());
     let (page, outcome) = browser.ask(&scene, query(pending.location())).await;

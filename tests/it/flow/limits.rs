@@ -6,7 +6,7 @@ use reqwest::StatusCode;
 use test_provider::{Endpoint, Profile, ProviderConfig, RateLimit};
 use vestibule::server::limits;
 
-use crate::support::scene::{Browser, Page, Scene};
+use crate::support::{browser::Browser, page::Page, scene::Scene, wait::eventually};
 
 /// The provider's answer for a start of this browser, with other parameters than the provider gave.
 async fn forged(browser: &Browser, scene: &Scene, answer: &str, headers: &[(&str, &str)]) -> Page {
@@ -46,7 +46,10 @@ async fn the_junk_of_one_address_does_not_use_up_the_providers_patience() {
     // As fast as possible: side by side, so that none waits for another's failure to be counted.
     let junk = futures_util::future::join_all((0..60).map(async |n| {
         let page = forged(&vandal, &scene, &format!("code=junk{n}&iss={issuer}"), from).await;
-        ["too_many_failures", "code_refused"].into_iter().find(|code| page.says(code)).map(str::to_owned)
+        ["too_many_failures", "code_refused"]
+            .into_iter()
+            .find(|code| page.data("code") == Some(*code))
+            .map(str::to_owned)
     }));
     let junk = junk.await;
     assert!(junk.iter().all(Option::is_some), "{junk:?}");
@@ -72,7 +75,7 @@ async fn a_neighbour_whose_sign_ins_are_refused_slows_down_new_browsers_and_no_k
     let mut refused = 0;
     for n in 0..100 {
         let page = forged(&neighbour, &scene, &format!("code=junk{n}&iss={issuer}"), &[]).await;
-        if page.says("code_refused") {
+        if page.data("code") == Some("code_refused") {
             refused += 1;
         } else {
             page.explains("too_many_failures");
@@ -144,7 +147,7 @@ async fn junk_fills_the_store_up_to_a_bound_only() {
             _ => (format!("code=x{n}&iss={issuer}"), &["code_refused", "too_many_failures"]),
         };
         let page = forged(&vandal, &scene, &answer, from).await;
-        assert!(codes.iter().any(|code| page.says(code)), "{answer}: {page:#?}");
+        assert!(page.data("code").is_some_and(|code| codes.contains(&code)), "{answer}: {page:#?}");
     }
     let meanwhile = usize::try_from(began.elapsed().as_secs() / limits::RECORD_EVERY.as_secs()).unwrap() + 1;
     let stored = usize::try_from(scene.count("login_attempts").await).unwrap();
@@ -232,28 +235,25 @@ async fn those_who_wait_for_one_provider_do_not_keep_others_from_theirs() {
 
     let neighbour = scene.browser();
     let start = neighbour.get(&scene.url("/auth/oidc/login?provider=neighbour&return_to=/elsewhere")).await;
-    let mut url = neighbour.get(start.location()).await.location().to_owned();
-    let landed = loop {
-        match neighbour.follow(&scene, &url).await {
-            Err(landed) => break landed,
-            Ok(page) => assert!(page.body.contains("Completing Sign In"), "{page:#?}"),
-        }
-        url = url.split("&wait").next().unwrap().to_owned() + "&wait=1";
-    };
-    assert_eq!(landed, "/elsewhere");
+    let callback = neighbour.get(start.location()).await.location().to_owned();
+    let held = format!("{callback}&wait=1");
+    let landed =
+        eventually("the neighbour's person is signed in", || async { neighbour.follow(&scene, &held).await.err() });
+    assert_eq!(landed.await, "/elsewhere");
     assert!(neighbour.is_signed_in(&scene).await);
     assert_eq!(scene.redeemed(), limits::EXCHANGES_PER_PROVIDER);
 
     scene.provider.release(Endpoint::Token);
     for (from, page, person) in people {
-        let mut page = page;
-        while !page.sets_session() {
-            assert!(page.location().starts_with("/auth/oidc/callback?"), "{page:#?}");
-            let held = format!("{}&wait=1", page.location());
-            let next = person.get_as(&scene.url(&held), &[("x-forwarded-for", &from)]).await;
-            page = if next.status == StatusCode::OK { page } else { next };
-        }
-        assert_eq!(page.location(), "/reports");
+        assert!(page.location().starts_with("/auth/oidc/callback?"), "{page:#?}");
+        let held = scene.url(&format!("{}&wait=1", page.location()));
+        let done = eventually("everybody is signed in", || async {
+            let page = person.get_as(&held, &[("x-forwarded-for", &from)]).await;
+            (page.status != StatusCode::OK).then_some(page)
+        });
+        let done = done.await;
+        assert!(done.sets_session(), "{done:#?}");
+        assert_eq!(done.location(), "/reports");
     }
     assert_eq!(scene.redeemed(), PEOPLE);
     assert!(scene.provider.redemptions().iter().all(|code| code.presented == 1));

@@ -1,11 +1,9 @@
 //! The provider or the database is away, or the program itself.
 
-use std::time::Duration;
-
 use reqwest::StatusCode;
 use test_provider::{Behaviour, Endpoint, Fault, Rule};
 
-use crate::support::scene::{Scene, query};
+use crate::support::{page::query, scene::Scene, wait::eventually};
 
 #[tokio::test]
 async fn a_restart_between_start_and_callback_loses_nothing() {
@@ -82,16 +80,15 @@ async fn a_provider_that_is_down_is_explained_and_recovers() {
     assert!(page.body.contains("http-equiv=\"refresh\""), "{}", page.body);
     assert!(!page.header("retry-after").is_empty());
     scene.provider.up().await.unwrap();
-    // As often as the page would ask, within the program's own pauses.
-    for _ in 0..120 {
+    eventually("it recovers", || async {
         let page = browser.get(&scene.url("/auth/oidc/login?return_to=/a")).await;
         if page.status == StatusCode::SEE_OTHER {
-            return;
+            return Some(());
         }
         page.explains("sign_in_unavailable");
-        tokio::time::sleep(Duration::from_millis(250)).await;
-    }
-    panic!("it does not recover");
+        None
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -153,14 +150,16 @@ async fn a_provider_that_fails_in_a_row_is_left_alone_and_no_code_is_wasted_on_i
     assert!(login.body.contains("again.js") && login.body.contains("http-equiv=\"refresh\""), "{}", login.body);
 
     scene.provider.behave_well();
-    let landed = loop {
+    let landed = eventually("it signs people in again", || async {
         match held.follow(&scene, &callback).await {
-            Err(landed) => break landed,
-            Ok(page) => page.explains("provider_down"),
+            Err(landed) => Some(landed),
+            Ok(page) => {
+                page.explains("provider_down");
+                None
+            }
         }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    };
-    assert_eq!(landed, "/reports", "with the same code");
+    });
+    assert_eq!(landed.await, "/reports", "with the same code");
     assert!(held.is_signed_in(&scene).await);
     let login = scene.browser().get(&scene.url("/auth/login")).await;
     assert!(!login.body.contains("cannot be reached at the moment"), "{}", login.body);
@@ -181,19 +180,16 @@ async fn a_code_that_is_dead_by_now_is_not_sent() {
     held.get(&waiting).await.explains("provider_down");
     scene.provider.behave_well();
     scene.later(56);
-    let mut asked = 0;
-    let page = loop {
+    let page = eventually("it says that the code is too old", || async {
         let page = held.get(&waiting).await;
         // What it said last holds for a few seconds.
         if page.status != StatusCode::FAILED_DEPENDENCY {
-            break page;
+            return Some(page);
         }
         page.explains("provider_down");
-        asked += 1;
-        assert!(asked < 600, "it never says that the code is too old");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    };
-    page.explains("attempt_expired");
+        None
+    });
+    page.await.explains("attempt_expired");
     assert_eq!(scene.redeemed(), 5, "the sixth code was not sent");
 }
 
@@ -202,13 +198,14 @@ async fn the_login_page_learns_from_a_failed_sign_in_that_the_provider_is_away_a
     let scene = Scene::patient().await;
     let browser = scene.browser();
     let callback = browser.callback_url(&scene, "/").await;
-    let login = async || scene.browser().get(&scene.url("/auth/login")).await.body;
-    assert!(!login().await.contains("cannot be reached"));
+    let says_so = async || {
+        let login = scene.browser().get(&scene.url("/auth/login")).await;
+        login.body.contains("cannot be reached")
+    };
+    assert!(!says_so().await);
     scene.provider.down().await;
     browser.follow(&scene, &callback).await.unwrap().explains("provider_unreachable");
-    while !login().await.contains("cannot be reached") {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    eventually("the login page says so", || async { says_so().await.then_some(()) }).await;
     let ready: serde_json::Value =
         serde_json::from_str(&browser.get(&format!("http://{}/readyz", scene.admin)).await.body).unwrap();
     assert_eq!(ready["store"]["ready"], true);
@@ -216,9 +213,7 @@ async fn the_login_page_learns_from_a_failed_sign_in_that_the_provider_is_away_a
     assert_eq!(ready["providers"][0]["availability"]["code"], "provider_unreachable");
     scene.provider.up().await.unwrap();
     // Nobody signs in meanwhile: it looks by itself.
-    while login().await.contains("cannot be reached") {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    eventually("the login page says no more so", || async { (!says_so().await).then_some(()) }).await;
 }
 
 #[tokio::test]
@@ -230,17 +225,11 @@ async fn a_code_grows_no_younger_by_a_reload() {
     scene.provider.behave_well();
     scene.later(56);
     // The very address that the provider has sent it to, as after a proxy's error page.
-    let mut asked = 0;
-    let page = loop {
+    let page = eventually("it says that the code is too old", || async {
         let page = held.follow(&scene, &callback).await.unwrap();
-        if !page.says("provider_down") {
-            break page;
-        }
-        asked += 1;
-        assert!(asked < 600, "it never says that the code is too old");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    };
-    page.explains("attempt_expired");
+        (page.data("code") != Some("provider_down")).then_some(page)
+    });
+    page.await.explains("attempt_expired");
     assert_eq!(scene.redeemed(), 5, "the sixth code was not sent");
 }
 

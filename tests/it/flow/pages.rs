@@ -2,7 +2,10 @@
 
 use reqwest::{Method, StatusCode};
 
-use crate::support::scene::{CLIENT_SECRET, MOST_HEADER_BYTES, Scene};
+use crate::support::{
+    page::MOST_HEADER_BYTES,
+    scene::{CLIENT_SECRET, Scene},
+};
 
 #[tokio::test]
 async fn garbage_never_breaks_it() {

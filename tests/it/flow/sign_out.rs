@@ -1,11 +1,9 @@
 //! Sign-out, and what it ends.
 
-use std::time::Duration;
-
 use reqwest::{Method, StatusCode};
 use test_provider::Endpoint;
 
-use crate::support::scene::{Page, Scene};
+use crate::support::{page::Page, scene::Scene, wait::eventually};
 
 #[tokio::test]
 async fn only_our_own_pages_sign_out() {
@@ -91,9 +89,10 @@ async fn sign_out_ends_what_parallel_callbacks_have_left_behind() {
             _ = browser.get(&third) => panic!("answered"),
             () = scene.provider.wait_for(Endpoint::Token, 3) => scene.provider.release(Endpoint::Token),
         }
-        while scene.count("login_attempts WHERE state = 'verified'").await < 3 {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        eventually("all three are verified", || async {
+            (scene.count("login_attempts WHERE state = 'verified'").await == 3).then_some(())
+        })
+        .await;
     }
     browser.post(&scene.url("/auth/logout"), "").await;
     for session in sessions {

@@ -55,7 +55,13 @@ async fn hostile_text_is_text(bench: &Bench) {
 
         let claim = NewClaim { provider: ProviderId::new(text), ..claim_of(u8::try_from(number).unwrap(), 1) };
         claimed(store, &claim).await;
-        let steps = [Step { name: text.to_owned(), after_ms: 0, took_ms: 0, result: text.to_owned() }];
+        let steps = [Step {
+            name: text.to_owned(),
+            after_ms: 0,
+            took_ms: 0,
+            result: text.to_owned(),
+            detail: Some(text.to_owned()),
+        }];
         assert!(store.settle(claim.id, claim.owner, &failed(text), &steps).await.unwrap());
         let attempt = store.attempt(claim.id).await.unwrap().unwrap();
         assert_eq!(attempt.provider.as_str(), text);

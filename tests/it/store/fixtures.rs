@@ -69,8 +69,14 @@ pub(super) fn failed(code: &str) -> Verdict {
 
 pub(super) fn steps() -> Vec<Step> {
     vec![
-        Step { name: "claim".into(), after_ms: 0, took_ms: 3, result: "ok".into() },
-        Step { name: "token".into(), after_ms: 3, took_ms: u32::MAX, result: "provider_slow".into() },
+        Step { name: "claim".into(), after_ms: 0, took_ms: 3, result: "ok".into(), detail: None },
+        Step {
+            name: "token".into(),
+            after_ms: 3,
+            took_ms: u32::MAX,
+            result: "provider_slow".into(),
+            detail: Some("token endpoint".into()),
+        },
     ]
 }
 

@@ -7,19 +7,18 @@
 use std::{
     env,
     io::{BufRead as _, BufReader, Write as _},
-    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use mongodb::bson::{Document, doc};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
+
+use crate::support::{port::Port, wait::eventually};
 
 /// `$1` is the folder, the rest the server's command line. Says the server's process id, then waits: for the word
 /// `stop`, after which the data stay, or for our end, after which nothing is left. SecantusDB sometimes hangs when it
@@ -49,7 +48,7 @@ pub struct Server {
 }
 
 struct Own {
-    port: u16,
+    port: Port,
     kind: Kind,
     keeper: Mutex<Option<Keeper>>,
     files: PathBuf,
@@ -104,9 +103,9 @@ impl Server {
 
     async fn start_as(kind: Kind) -> Self {
         let files = TempDir::new().expect("a temporary directory").keep();
-        let port = free_port();
-        let own = Own { port, kind, keeper: Mutex::new(None), files };
-        let server = Self { uri: format!("mongodb://127.0.0.1:{port}/"), own: Some(own) };
+        let port = Port::reserve();
+        let uri = format!("mongodb://{}/", port.address);
+        let server = Self { uri, own: Some(Own { port, kind, keeper: Mutex::new(None), files }) };
         server.start().await;
         server
     }
@@ -132,21 +131,23 @@ impl Server {
 
     /// Returns when there is a primary (again).
     pub async fn primary(&self) {
-        let began = Instant::now();
-        loop {
-            let hello = self.admin(doc! { "hello": 1 }).await.expect("a server");
-            if hello.get_bool("isWritablePrimary").unwrap_or_default() {
-                return;
-            }
-            assert!(began.elapsed() < START, "no primary: {hello}");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        let admin = self.itself().await.expect("a server");
+        eventually("there is a primary", || async {
+            let hello = admin.run_command(doc! { "hello": 1 }).await.expect("a server");
+            hello.get_bool("isWritablePrimary").unwrap_or_default().then_some(())
+        })
+        .await;
     }
 
-    /// Past all election: this one server, whatever its role.
     async fn admin(&self, command: Document) -> mongodb::error::Result<Document> {
+        self.itself().await?.run_command(command).await
+    }
+
+    /// Past all election: this one server, whatever its role. The client is new each time, since the server may be of
+    /// another test's, and a client lives no longer than the test that made it.
+    async fn itself(&self) -> mongodb::error::Result<mongodb::Database> {
         let client = mongodb::Client::with_uri_str(format!("{}?directConnection=true", self.uri)).await?;
-        client.database("admin").run_command(command).await
+        Ok(client.database("admin"))
     }
 
     /// For a client; without a database name.
@@ -157,8 +158,8 @@ impl Server {
     /// Starts it again, on the same port and with the same data.
     pub async fn start(&self) {
         let own = self.own();
-        *own.keeper() = Some(Keeper::start(&own.files, own.port, own.kind));
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, own.port));
+        let address = own.port.address;
+        *own.keeper() = Some(Keeper::start(&own.files, address.port(), own.kind));
         let began = Instant::now();
         while TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_err() {
             let log = || std::fs::read_to_string(own.files.join("log")).unwrap_or_default();
@@ -175,7 +176,9 @@ impl Server {
     /// Freezes the process: connections stay open and nothing answers.
     pub fn pause(&self) {
         let process = self.signal("-STOP");
+        let began = Instant::now();
         while !is_stopped(&process) {
+            assert!(began.elapsed() < START, "{process} does not stop");
             std::thread::sleep(Duration::from_millis(1));
         }
     }
@@ -229,8 +232,8 @@ impl Keeper {
             (secantus, role, ["--storage-path"].as_slice())
         } else {
             panic!(
-                "These tests need a MongoDB server: set MONGODB_URI, or put mongod on the PATH, or run `make tools` \
-                 (python3 -m venv .tools/venv && .tools/venv/bin/pip install secantusdb==0.7.0b3)."
+                "These tests need a MongoDB server: set MONGODB_URI, or put mongod on the PATH, or run `make test`, \
+                 which installs one (tools/setup)."
             )
         };
         let mut shell = Command::new("sh")
@@ -269,19 +272,6 @@ fn secantus() -> Option<PathBuf> {
 
 fn on_path(program: &str) -> Option<PathBuf> {
     env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(program)).find(|path| path.is_file())
-}
-
-/// A port that nobody uses now, and that no outgoing connection is given: a stopped server must find it free again.
-fn free_port() -> u16 {
-    // Below the ephemeral range; test programs that run at the same time begin at different places.
-    const PORTS: std::ops::Range<u16> = 30_000..32_000;
-    static TAKEN: AtomicUsize = AtomicUsize::new(0);
-    let begin = usize::try_from(std::process::id()).expect("a process id") * 7 % PORTS.len();
-    PORTS
-        .cycle()
-        .skip(begin + TAKEN.fetch_add(1, Ordering::Relaxed))
-        .find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())
-        .expect("a free port")
 }
 
 /// Whether every thread of the process has stopped (a signal takes its time). Where there is no `/proc`, hoped for.

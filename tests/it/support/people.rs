@@ -8,9 +8,13 @@ use std::{
 };
 
 use reqwest::{Method, StatusCode, Url};
-use test_provider::{DemoPerson, Endpoint, RunningProvider};
+use test_provider::{Client, DemoPerson, Endpoint, Profile, ProviderConfig, RunningProvider};
 
-use crate::support::scene::{Browser, MOST_HEADER_BYTES, Page};
+use crate::support::{
+    browser::Browser,
+    page::{MOST_HEADER_BYTES, Page},
+    scene::{CLIENT_ID, CLIENT_SECRET},
+};
 
 /// Requests and pages of one sign-in; more would be a loop.
 const PATIENCE: usize = 90;
@@ -27,8 +31,13 @@ pub struct Site {
 }
 
 impl Site {
-    pub fn new(origin: &str, provider: &RunningProvider) -> Self {
-        Self { origin: origin.to_owned(), form: provider.url(Endpoint::Login) }
+    /// With a provider that knows the site and so many people.
+    pub async fn open(origin: &str, people: u16) -> (Self, RunningProvider) {
+        let client = Client::basic(CLIENT_ID, CLIENT_SECRET, &format!("{origin}/auth/oidc/callback"));
+        let people = (0..people).map(account).collect();
+        let config = ProviderConfig { people, ..ProviderConfig::new(Profile::Standard) };
+        let provider = RunningProvider::start(config.with_client(client)).await.unwrap();
+        (Self { origin: origin.to_owned(), form: provider.url(Endpoint::Login) }, provider)
     }
 
     fn url(&self, path: &str) -> Url {
@@ -55,7 +64,7 @@ pub struct Person {
 }
 
 /// What the provider has to know of somebody.
-pub fn account(number: u16) -> DemoPerson {
+fn account(number: u16) -> DemoPerson {
     let name = name(number);
     DemoPerson {
         password: format!("{name}-demo"),

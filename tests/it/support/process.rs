@@ -13,7 +13,11 @@ use std::{
 use mongodb::bson::{Document, doc};
 use test_provider::RunningProvider;
 
-use crate::support::scene::{CLIENT_ID, CLIENT_SECRET, free_address};
+use crate::support::{
+    port::Port,
+    scene::{CLIENT_ID, CLIENT_SECRET},
+    wait::eventually,
+};
 
 /// `$1` is the log, the rest the command line. Says the process id, and when the process has ended, with what status.
 const KEEPER: &str = r#"trap '' INT
@@ -151,21 +155,22 @@ pub struct Settings<'s> {
 /// The program.
 pub struct Program {
     pub address: SocketAddr,
-    admin: SocketAddr,
     settings: PathBuf,
     log: PathBuf,
     process: Option<Process>,
+    _port: Port,
 }
 
 impl Program {
     /// Not yet started, at an address of its own.
     pub fn new(folder: &Path, name: &str) -> Self {
+        let port = Port::reserve();
         Self {
-            address: free_address(),
-            admin: free_address(),
+            address: port.address,
             settings: folder.join(format!("{name}.toml")),
             log: folder.join(format!("{name}.log")),
             process: None,
+            _port: port,
         }
     }
 
@@ -176,7 +181,7 @@ impl Program {
             r#"
 public_url = "{public_url}"
 listen = "{}"
-admin_listen = "{}"
+admin_listen = "127.0.0.1:0"
 database = "{}"
 secret_keys = {keys:?}
 trusted_proxies = ["127.0.0.1/32"]
@@ -189,7 +194,6 @@ client_id = "{CLIENT_ID}"
 client_secret = "{CLIENT_SECRET}"
 "#,
             self.address,
-            self.admin,
             database.setting(),
             provider.issuer(),
         );
@@ -215,9 +219,8 @@ client_secret = "{CLIENT_SECRET}"
     /// Asks it to end with SIGTERM; returns when it takes no connection any more.
     pub async fn ask_to_end(&self) {
         self.running().signal("-TERM");
-        while TcpStream::connect(self.address).is_ok() {
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
+        eventually("it takes no connection", || async { TcpStream::connect(self.address).is_err().then_some(()) })
+            .await;
     }
 
     /// Returns the exit status once it has ended.

@@ -1,157 +1,19 @@
-//! What a fault does to a person: rows of faults, a person who clicks, and what must hold whatever happened.
+//! A person who follows redirects, waits where a page asks for it, and clicks the button.
 
-use std::{panic::AssertUnwindSafe, time::Duration};
+use std::time::Duration;
 
-use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream};
-
-use crate::support::scene::{Browser, MOST_HEADER_BYTES, Page, Scene};
+use crate::support::{
+    browser::Browser,
+    page::{MOST_HEADER_BYTES, Page},
+    scene::Scene,
+};
 
 /// Where every person wants to go.
 pub const RETURN_TO: &str = "/reports?year=2026";
 /// Held questions that outlast a deadline of 5 s and the lease of 6 s, at 1.5 s each.
-pub const BEYOND: usize = 14;
+const BEYOND: usize = 14;
 /// Requests and pages of one person; more would be a loop.
 const PATIENCE: usize = 90;
-/// Rows that run at the same time.
-const AT_ONCE: usize = 10;
-
-/// How a row ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ends {
-    /// On the page that the person wanted, with no more than waiting.
-    SignedIn,
-    /// On an explained page with one of these codes.
-    Explained(&'static [&'static str]),
-}
-
-/// One fault at one step.
-pub struct Row {
-    pub fault: String,
-    pub step: &'static str,
-    pub ends: Ends,
-    /// How often the code may have been sent: once, or again after 429, which comes before a code is looked at.
-    pub sent: usize,
-    /// Clicks until the person is signed in once the fault is over, where that does not depend on pauses of ours.
-    pub clicks: Option<usize>,
-    pub run: Run,
-}
-
-/// Plays the row up to its end.
-pub type Run = Box<dyn FnOnce(bool) -> BoxFuture<'static, Played> + Send>;
-
-/// A row that has come to its end, with its fault gone.
-pub struct Played {
-    pub scene: Scene,
-    pub browser: Browser,
-    pub stop: Stop,
-    pub script: bool,
-    /// What else the scene stands on: it goes when the row is over.
-    pub kept: Box<dyn Send>,
-}
-
-impl Played {
-    /// With SQLite as the store.
-    pub fn on_file(stop: Stop, scene: Scene, browser: Browser, script: bool) -> Self {
-        Self { scene, browser, stop, script, kept: Box::new(()) }
-    }
-}
-
-impl Row {
-    pub fn new<F>(fault: &str, step: &'static str, ends: Ends, run: impl FnOnce(bool) -> F + Send + 'static) -> Self
-    where
-        F: Future<Output = Played> + Send + 'static,
-    {
-        Self {
-            fault: fault.to_owned(),
-            step,
-            ends,
-            sent: 1,
-            clicks: Some(1),
-            run: Box::new(move |script| run(script).boxed()),
-        }
-    }
-
-    pub fn sent(self, sent: usize) -> Self {
-        Self { sent, ..self }
-    }
-
-    /// Our own pauses after the failure may cost a person another click.
-    pub fn with_pauses(self) -> Self {
-        Self { clicks: None, ..self }
-    }
-
-    async fn play(self, script: bool) {
-        let Played { scene, browser, stop, script, kept } = (self.run)(script).await;
-        let person = Person { scene: &scene, browser: &browser, script };
-        assert!(scene.count("users").await <= 1);
-        match (self.ends, stop) {
-            (Ends::SignedIn, Stop::Landed(at)) => {
-                assert_eq!(at, RETURN_TO);
-                assert!(browser.is_signed_in(&scene).await);
-                let again = format!("/auth/oidc/login?return_to={}&prompt=login&again=1", encoded(RETURN_TO));
-                person.go(&scene.url(&again)).await.landed(RETURN_TO);
-            }
-            (Ends::Explained(codes), Stop::Explained(page)) => {
-                let code = page.data("code").unwrap().to_owned();
-                assert!(codes.contains(&&*code), "{code}, not {codes:?}");
-                page.explains(&code);
-                let (at, clicks) = person.go_on(page).await;
-                // Without a state of ours nobody knows where the person wanted to go.
-                let lost = matches!(&*code, "state_missing" | "state_invalid");
-                assert_eq!(at, if lost { "/" } else { RETURN_TO });
-                assert!(self.clicks.is_none_or(|most| clicks <= most), "{clicks} clicks");
-                assert!(browser.is_signed_in(&scene).await);
-            }
-            (ends, stop) => panic!("not {ends:?} but {stop:#?}"),
-        }
-        let elsewhere = scene.browser();
-        Person { browser: &elsewhere, ..person }.begin().await.landed(RETURN_TO);
-        assert!(elsewhere.is_signed_in(&scene).await);
-        assert_eq!(scene.count("users").await, 1, "one person, one account");
-        for code in scene.provider.redemptions() {
-            assert!(code.presented <= self.sent, "sent {} times", code.presented);
-            assert!(code.redeemed <= 1, "redeemed {} times", code.redeemed);
-        }
-        tokio::task::block_in_place(|| drop(kept));
-    }
-
-    /// The row in the documentation's table.
-    pub fn line(&self) -> String {
-        let ends = match self.ends {
-            Ends::SignedIn => "signed in".to_owned(),
-            Ends::Explained(codes) => {
-                let codes: Vec<_> = codes.iter().map(|code| format!("[`{code}`](errors.md#{code})")).collect();
-                format!("explained: {}", codes.join(" or "))
-            }
-        };
-        format!("| {} | {} | {ends} |", self.fault, self.step)
-    }
-}
-
-/// Plays all rows, several at once, and names all that fail. Every other person has no script.
-pub async fn play(rows: Vec<Row>) {
-    let all = rows.len();
-    let failed: Vec<String> = stream::iter(rows.into_iter().enumerate())
-        .map(|(number, row)| async move {
-            let name = format!("{} / {}", row.fault, row.step);
-            let played = tokio::time::timeout(Duration::from_secs(180), row.play(number % 2 == 0));
-            let played = tokio::spawn(AssertUnwindSafe(played).catch_unwind()).await.unwrap();
-            match played {
-                Ok(Ok(())) => None,
-                Ok(Err(_)) => Some(format!("{name}: no end")),
-                Err(panic) => {
-                    let text = panic.downcast_ref::<String>().map(String::as_str);
-                    let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or_default();
-                    Some(format!("{name}: {text:.3000}"))
-                }
-            }
-        })
-        .buffer_unordered(AT_ONCE)
-        .filter_map(std::future::ready)
-        .collect()
-        .await;
-    assert!(failed.is_empty(), "{} of {all} rows failed:\n{}", failed.len(), failed.join("\n\n"));
-}
 
 /// Where a person stops.
 #[derive(Debug)]
@@ -193,7 +55,8 @@ impl Stop {
     }
 }
 
-/// Somebody who follows redirects, waits where asked to, and clicks the button.
+/// Somebody in front of a browser.
+#[derive(Clone, Copy)]
 pub struct Person<'s> {
     pub scene: &'s Scene,
     pub browser: &'s Browser,
@@ -215,8 +78,12 @@ impl Person<'_> {
         }
     }
 
-    /// The same with less patience: may still be waiting.
-    pub async fn go_for(&self, url: &str, waits: usize) -> Stop {
+    /// The same for as long as a process may work on a sign-in: may still be waiting.
+    pub async fn go_beyond(&self, url: &str) -> Stop {
+        self.go_for(url, BEYOND).await
+    }
+
+    async fn go_for(&self, url: &str, waits: usize) -> Stop {
         let mut stop = self.once(url).await;
         for _ in 0..waits {
             let Stop::Waiting(query) = stop else { return stop };
@@ -228,8 +95,8 @@ impl Person<'_> {
     /// Waits until the process that works on it has given up, which it says to whoever it holds just then, and comes
     /// back to a store that can only be read.
     pub async fn come_back(&self, url: &str) -> Page {
-        self.go_for(url, BEYOND).await;
-        self.go_for(url, BEYOND).await.explained("store_unavailable")
+        self.go_beyond(url).await;
+        self.go_beyond(url).await.explained("store_unavailable")
     }
 
     /// Goes on from the waiting page with this query.
@@ -295,7 +162,7 @@ impl Person<'_> {
 
     /// From an explained page by its own button to the application, and how many clicks that took. A page that looks
     /// again by itself needs none.
-    async fn go_on(&self, mut page: Page) -> (String, usize) {
+    pub async fn go_on(&self, mut page: Page) -> (String, usize) {
         let mut clicks = 0;
         for _ in 0..PATIENCE {
             if page.body.contains("http-equiv=\"refresh\"") {

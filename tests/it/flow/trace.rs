@@ -6,7 +6,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use test_provider::{Behaviour, Endpoint, Fault, Profile, Rule};
 
-use crate::support::scene::{Browser, CLIENT_SECRET, Scene};
+use crate::support::{
+    browser::Browser,
+    scene::{CLIENT_SECRET, Scene},
+};
 
 /// A sign-in during which `endpoint` fails; returns the last step of its trace.
 async fn failed_step(endpoint: Endpoint, fault: Fault, code: &str) -> Value {

@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeMap,
+    fmt,
     net::Ipv4Addr,
     path::Path,
     sync::{
@@ -12,16 +13,19 @@ use std::{
     time::Instant,
 };
 
-use crate::support::people::{Person, Site, account};
-use crate::support::process::{Database, Program, Settings};
-use crate::support::scene::{CLIENT_ID, CLIENT_SECRET};
-use crate::support::wire::{Answer, Wire};
-use test_provider::{Client, Endpoint, Profile, ProviderConfig, RunningProvider};
-use tokio::{
-    sync::{Mutex, watch},
-    task::JoinSet,
-};
+use test_provider::{Endpoint, RunningProvider};
+use tokio::{sync::watch, task::JoinSet};
 use url::{Url, form_urlencoded::byte_serialize};
+
+use crate::{
+    load::{KEY, TURN},
+    support::{
+        mongo,
+        people::{Person, Site},
+        process::{Database, Program, Settings},
+        wire::{Answer, Wire},
+    },
+};
 
 /// The issue's numbers.
 const STARTS: usize = 100_000;
@@ -38,14 +42,10 @@ const MOST_SENT: usize = 5 + 8;
 /// How much a process may grow, from after the warm-up to the highest it has ever been.
 const MOST_GROWTH: u64 = 32 * MEGABYTE;
 const MEGABYTE: u64 = 1024 * 1024;
-const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 const START: &str = "/auth/oidc/login?return_to=%2Freports%3Fyear%3D2026";
 const COLLECTIONS: [&str; 3] = ["users", "login_sessions", "login_attempts"];
 /// Whose junk it is.
 const VISITOR: Ipv4Addr = Ipv4Addr::new(127, 3, 0, 1);
-
-/// One flood at a time: two would measure each other.
-static TURN: Mutex<()> = Mutex::const_new(());
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_flood_fills_neither_sqlite_nor_memory_and_keeps_nobody_out() {
@@ -58,74 +58,41 @@ async fn a_flood_fills_neither_sqlite_nor_memory_and_keeps_nobody_out() {
 async fn a_flood_fills_neither_mongodb_nor_memory_and_keeps_nobody_out() {
     let _turn = TURN.lock().await;
     let folder = tempfile::tempdir().unwrap();
-    let mongo = crate::support::mongo::Server::start_own().await;
-    let database = Database::Mongo { uri: mongo.uri().to_owned(), name: crate::support::mongo::database_name() };
+    let server = mongo::Server::start_own().await;
+    let database = Database::Mongo { uri: server.uri().to_owned(), name: mongo::database_name() };
     // Fewer show the same of this store: a start never comes near it, and the bound on junk is met all the same.
     flood("MongoDB", folder.path(), database, [STARTS / 10, JUNK / 4]).await;
-    tokio::task::block_in_place(|| drop(mongo));
+    tokio::task::block_in_place(|| drop(server));
 }
 
 async fn flood(name: &str, folder: &Path, database: Database, [starts, junk]: [usize; 2]) {
-    let mut program = Program::new(folder, "flooded");
-    let origin = format!("http://{}", program.address);
-    let client = Client::basic(CLIENT_ID, CLIENT_SECRET, &format!("{origin}/auth/oidc/callback"));
-    let people = (0..4).map(account).collect();
-    let config = ProviderConfig { people, ..ProviderConfig::new(Profile::Standard) };
-    let provider = RunningProvider::start(config.with_client(client)).await.unwrap();
-    let keys = [KEY.to_owned()];
-    program.set(&Settings { public_url: &origin, database: &database, provider: &provider, keys: &keys });
-    program.start().await;
-    let site = Site::new(&origin, &provider);
-    let flooded = Flooded { program, provider, database, site };
-
+    let flooded = Flooded::new(folder, database).await;
     // Every kind of page once, too: the warm-up's visitor spends its own bound.
     flooded.start(&Progress::of(WARM_UP)).await;
     flooded.junk(Ipv4Addr::new(127, 3, 0, 2), &Progress::of(WARM_UP / 10)).await;
     flooded.provider.forget_requests();
-    let warm = flooded.program.memory("VmRSS");
+    let warm = flooded.memory("VmRSS");
 
-    let before = flooded.stored().await;
-    let began = Instant::now();
-    let starts = Progress::with_people(starts);
-    let [mut early, mut during] = [0, 1].map(|number| Person::new(&flooded.site, number));
-    let callback = early.begin().await;
-    tokio::join!(flooded.start(&starts), flooded.honest(&mut early, callback, &mut during, &starts));
-    let starting = began.elapsed();
-    let after = flooded.stored().await;
-    assert_eq!(after, before.map(|count| count + 2), "{COLLECTIONS:?}: of the two who signed in, and nothing else");
-    let started = flooded.program.memory("VmRSS");
+    let starting = flooded.only_people_are_stored(starts).await;
+    let started = flooded.memory("VmRSS");
+    let junking = flooded.junk_is_bounded(junk).await;
 
-    let before = after;
-    let sent = flooded.provider.count(Endpoint::Token);
-    let began = Instant::now();
-    let junk = Progress::with_people(junk);
-    let [mut early, mut during] = [2, 3].map(|number| Person::new(&flooded.site, number));
-    let callback = early.begin().await;
-    let (answers, ()) =
-        tokio::join!(flooded.junk(VISITOR, &junk), flooded.honest(&mut early, callback, &mut during, &junk));
-    let junking = began.elapsed();
-    let after = flooded.stored().await;
-    let [users, sessions, attempts] = [0, 1, 2].map(|at| after[at] - before[at]);
-    assert_eq!([users, sessions], [2, 2], "of the two who signed in, and nothing else");
-    let stored = attempts - 2;
-    assert!(stored <= MOST_STORED, "one visitor's junk is {stored} documents");
-    let sent = flooded.provider.count(Endpoint::Token) - sent - 2;
-    assert!(sent <= MOST_SENT, "{sent} codes were sent for one visitor");
-
-    let (resident, highest) = (flooded.program.memory("VmRSS"), flooded.program.memory("VmHWM"));
-    let megabytes = |bytes: u64| format!("{:.1} MB", bytes as f64 / MEGABYTE as f64);
+    let (resident, highest) = (flooded.memory("VmRSS"), flooded.memory("VmHWM"));
     println!(
-        "{name}: {} starts in {starting:.1?}, {} junk callbacks in {junking:.1?} ({answers:?}), which stored \
-         {stored} attempts and sent {sent} codes; memory {} warm, {} after the starts, {} after the junk, {} at most; \
-         4 people signed in meanwhile",
-        starts.done(),
-        junk.done(),
-        megabytes(warm),
-        megabytes(started),
-        megabytes(resident),
-        megabytes(highest),
+        "{name}: {starting}, {junking}; memory {warm} warm, {started} after the starts, {resident} after the junk, \
+         {highest} at most; 4 people signed in meanwhile"
     );
-    assert!(highest < warm + MOST_GROWTH, "from {} to {}", megabytes(warm), megabytes(highest));
+    assert!(highest.0 < warm.0 + MOST_GROWTH, "from {warm} to {highest}");
+}
+
+/// So many bytes.
+#[derive(Clone, Copy)]
+struct Bytes(u64);
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{:.1} MB", self.0 as f64 / MEGABYTE as f64)
+    }
 }
 
 /// How far a flood has come.
@@ -181,6 +148,58 @@ struct Flooded {
 }
 
 impl Flooded {
+    async fn new(folder: &Path, database: Database) -> Self {
+        let mut program = Program::new(folder, "flooded");
+        let origin = format!("http://{}", program.address);
+        let (site, provider) = Site::open(&origin, 4).await;
+        let keys = [KEY.to_owned()];
+        program.set(&Settings { public_url: &origin, database: &database, provider: &provider, keys: &keys });
+        program.start().await;
+        Self { program, provider, database, site }
+    }
+
+    fn memory(&self, what: &str) -> Bytes {
+        Bytes(self.program.memory(what))
+    }
+
+    /// So many starts, and two people who sign in meanwhile; returns what it measured.
+    async fn only_people_are_stored(&self, starts: usize) -> String {
+        let before = self.stored().await;
+        let began = Instant::now();
+        let starts = Progress::with_people(starts);
+        let [mut early, mut during] = [0, 1].map(|number| Person::new(&self.site, number));
+        let callback = early.begin().await;
+        tokio::join!(self.start(&starts), self.honest(&mut early, callback, &mut during, &starts));
+        let took = began.elapsed();
+        let after = self.stored().await;
+        assert_eq!(after, before.map(|count| count + 2), "{COLLECTIONS:?}: of the two who signed in, and nothing else");
+        format!("{} starts in {took:.1?}", starts.done())
+    }
+
+    /// So many junk callbacks of one visitor, and two people who sign in meanwhile; returns what it measured.
+    async fn junk_is_bounded(&self, junk: usize) -> String {
+        let before = self.stored().await;
+        let sent = self.provider.count(Endpoint::Token);
+        let began = Instant::now();
+        let junk = Progress::with_people(junk);
+        let [mut early, mut during] = [2, 3].map(|number| Person::new(&self.site, number));
+        let callback = early.begin().await;
+        let (answers, ()) =
+            tokio::join!(self.junk(VISITOR, &junk), self.honest(&mut early, callback, &mut during, &junk));
+        let took = began.elapsed();
+        let after = self.stored().await;
+        let [users, sessions, attempts] = [0, 1, 2].map(|at| after[at] - before[at]);
+        assert_eq!([users, sessions], [2, 2], "of the two who signed in, and nothing else");
+        let stored = attempts - 2;
+        assert!(stored <= MOST_STORED, "one visitor's junk is {stored} documents");
+        let sent = self.provider.count(Endpoint::Token) - sent - 2;
+        assert!(sent <= MOST_SENT, "{sent} codes were sent for one visitor");
+        format!(
+            "{} junk callbacks in {took:.1?} ({answers:?}), which stored {stored} attempts and sent {sent} codes",
+            junk.done()
+        )
+    }
+
     async fn stored(&self) -> [u64; 3] {
         let [users, sessions, attempts] = COLLECTIONS.map(|name| self.database.count(name));
         tokio::join!(users, sessions, attempts).into()

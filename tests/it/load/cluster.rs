@@ -7,23 +7,25 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::support::people::{Person, Site, account};
-use crate::support::process::{Database, Nginx, Program, Settings};
-use crate::support::scene::{CLIENT_ID, CLIENT_SECRET, free_address};
 use futures_util::future::join_all;
-use test_provider::{Client, Endpoint, Profile, ProviderConfig, RunningProvider};
-use tokio::sync::Mutex;
+use test_provider::{Endpoint, RunningProvider};
 use url::Url;
+
+use crate::{
+    load::{KEY, TURN},
+    support::{
+        mongo,
+        people::{Person, Site},
+        port::Port,
+        process::{Database, Nginx, Program, Settings},
+    },
+};
 
 const PEOPLE: u16 = 200;
 const PROCESSES: [&str; 3] = ["one", "two", "three"];
-const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 const NEXT_KEY: &str = "ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8";
 /// A container is killed so long after it was told to stop.
 const CONTAINER: Duration = Duration::from_secs(10);
-
-/// One cluster at a time: together they would be more than the machine has.
-static TURN: Mutex<()> = Mutex::const_new(());
 
 struct Cluster {
     site: Site,
@@ -32,31 +34,29 @@ struct Cluster {
     database: Database,
     keys: Vec<String>,
     provider: RunningProvider,
-    _mongo: crate::support::mongo::Server,
+    _mongo: mongo::Server,
+    _front: Port,
     _folder: tempfile::TempDir,
 }
 
 impl Cluster {
     async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mongo = crate::support::mongo::Server::start_own().await;
-        let front = free_address();
-        let origin = format!("http://{front}");
-        let client = Client::basic(CLIENT_ID, CLIENT_SECRET, &format!("{origin}/auth/oidc/callback"));
-        let people = (0..PEOPLE).map(account).collect();
-        let config = ProviderConfig { people, ..ProviderConfig::new(Profile::Standard) };
-        let provider = RunningProvider::start(config.with_client(client)).await.unwrap();
+        let server = mongo::Server::start_own().await;
+        let front = Port::reserve();
+        let (site, provider) = Site::open(&format!("http://{}", front.address), PEOPLE).await;
         let programs: Vec<_> = PROCESSES.iter().map(|name| Program::new(folder.path(), name)).collect();
-        let nginx = Nginx::start(folder.path(), front, &programs).await;
-        let database = Database::Mongo { uri: mongo.uri().to_owned(), name: crate::support::mongo::database_name() };
+        let nginx = Nginx::start(folder.path(), front.address, &programs).await;
+        let database = Database::Mongo { uri: server.uri().to_owned(), name: mongo::database_name() };
         let mut cluster = Self {
-            site: Site::new(&origin, &provider),
+            site,
             programs,
             nginx,
             database,
             keys: Vec::new(),
             provider,
-            _mongo: mongo,
+            _mongo: server,
+            _front: front,
             _folder: folder,
         };
         cluster.set_keys(&[KEY]);

@@ -1,0 +1,11 @@
+//! Many people, or one who asks for much: each test here uses all of the machine.
+
+mod cluster;
+mod flood;
+
+use tokio::sync::Mutex;
+
+const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+
+/// One at a time: two would measure each other. (`make test` runs them apart from all others.)
+static TURN: Mutex<()> = Mutex::const_new(());
