@@ -34,6 +34,7 @@ LAYERS = [
     "api server/http/pages server/http/admin",
     "server/http",
     "server/state",
+    "server/http/assets server/http/cookies",
     "server/telemetry server/key_file",
     "server/sign_in",
     "server/accounts server/session",

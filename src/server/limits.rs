@@ -186,7 +186,8 @@ pub const RECORDS: u32 = 64;
 pub const RECORD_EVERY: Duration = Duration::from_secs(10);
 /// Clients remembered for each provider; past that the least busy are forgotten.
 pub const CLIENTS: u64 = 100_000;
-/// A client that has not come back for this long is forgotten.
+/// A client that has not failed for this long has not failed lately; one that has not come back for this long is
+/// forgotten.
 pub const CLIENT_FORGOTTEN: Duration = Duration::from_secs(10 * 60);
 
 // ---- The browser's cookie

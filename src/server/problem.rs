@@ -93,7 +93,7 @@ table! {
     NotFound = "not_found", 404, DEBUG, Request, You, Home;
     MethodNotAllowed = "method_not_allowed", 405, DEBUG, Request, You, Home;
     BadRequest = "bad_request", 400, DEBUG, Request, You, Home;
-    TooLarge = "too_large", 413, DEBUG, Request, You, Home;
+    TooLarge = "too_large", 413, INFO, Request, You, Home;
     HeadersTooLarge = "headers_too_large", 431, INFO, Request, You, TryAgain;
     CrossSite = "cross_site", 403, INFO, Request, You, Home;
     Internal = "internal", 500, ERROR, Request, Operator, TryAgain;

@@ -17,6 +17,8 @@ pub mod browser_cookie;
 pub mod callback;
 /// The callback's own address.
 pub mod callback_query;
+/// What goes into a step, and what comes out.
+mod completion;
 /// What delivery needs, sealed.
 mod delivery;
 /// The exchange: a task of its own, not the request's.
@@ -30,6 +32,8 @@ mod flow;
 mod formats;
 /// A callback in a browser that it does not belong to.
 mod other_browser;
+/// How often a parameter is there.
+mod parameter;
 /// What is needed before a code is sent.
 mod permits;
 /// Secrets that are derived: PKCE, nonce, session id.
@@ -42,9 +46,14 @@ pub mod redirect_loop;
 pub mod return_to;
 /// Verified to signed in: the session, and the page to go to.
 mod session;
+/// What a person asks for.
+pub mod start;
 /// The sealed `state`.
 pub mod state;
 /// How an attempt stands, and what that means for who asks.
 mod status;
 
-pub use self::flow::{Completion, Failure, Parts, RequestContext, SignIn};
+pub use self::{
+    completion::{Completion, Failure, RequestContext},
+    flow::{Parts, SignIn},
+};

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use super::callback_query::Values;
+use super::parameter::Values;
 use crate::server::{
     clock::{from_millis, to_millis},
     ids::CodeHash,

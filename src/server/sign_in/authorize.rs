@@ -6,33 +6,19 @@ use url::Url;
 
 use super::{
     browser_cookie::Browser,
-    flow::{Failure, RequestContext, SignIn},
+    completion::{Failure, RequestContext},
+    flow::SignIn,
     redirect_loop::Onward,
     return_to::ReturnTo,
+    start::{Start, Started},
     state::State,
 };
-use crate::{
-    paths,
-    server::{
-        ids::{AttemptId, ProviderId},
-        problem::Problem,
-        provider::{AuthorizationRequest, Provider},
-        session::Found,
-    },
+use crate::server::{
+    ids::AttemptId,
+    problem::Problem,
+    provider::{AuthorizationRequest, Provider},
+    session::Found,
 };
-
-/// What a person asked for by starting.
-#[derive(Clone, Debug)]
-pub struct Start {
-    /// The provider chosen.
-    pub provider: ProviderId,
-    /// Where to land.
-    pub return_to: ReturnTo,
-    /// `prompt=login`: another account is wanted.
-    pub other_account: bool,
-    /// One of our own buttons was clicked.
-    pub clicked: bool,
-}
 
 /// How a start ended.
 #[derive(Debug)]
@@ -50,37 +36,6 @@ pub enum StartOutcome {
     },
     /// It cannot begin.
     Failed(Failure),
-}
-
-/// A redirect to the provider.
-#[derive(Debug)]
-pub struct Started {
-    /// The authorization request.
-    pub location: Url,
-    /// For the flow cookie, where it has to be set.
-    pub browser: Option<Browser>,
-}
-
-impl Start {
-    /// What began `state`, begun again by a click.
-    #[must_use]
-    pub fn again(state: &State) -> Self {
-        let (provider, return_to) = (state.provider.clone(), state.return_to.clone());
-        Self { provider, return_to, other_account: false, clicked: true }
-    }
-
-    /// The path that starts this sign-in.
-    #[must_use]
-    pub fn path(&self) -> String {
-        let other_account = if self.other_account { "&prompt=login" } else { "" };
-        let clicked = if self.clicked { "&again=1" } else { "" };
-        format!(
-            "{}?provider={}&return_to={}{other_account}{clicked}",
-            paths::OIDC_LOGIN,
-            self.provider,
-            self.return_to.encoded()
-        )
-    }
 }
 
 impl SignIn {

@@ -8,9 +8,9 @@ use tokio::time::Instant;
 use super::{
     authorization_response::{AuthorizationResponse, Received},
     callback_query::{CallbackQuery, Carried},
-    exchange::Job,
-    exchanges::Reason,
-    flow::{Completion, RequestContext, SignIn},
+    completion::{Completion, RequestContext},
+    exchanges::{Job, Reason},
+    flow::SignIn,
     state::OpenedState,
     status::{Callback, Status},
 };

@@ -5,7 +5,7 @@ use std::fmt;
 
 use url::form_urlencoded;
 
-use super::authorization_response::AuthorizationResponse;
+use super::{authorization_response::AuthorizationResponse, parameter::Values};
 use crate::server::{limits, problem::Problem};
 
 /// Our own parameters, beside those of the specification.
@@ -35,24 +35,6 @@ pub enum Carried {
     Plain(AuthorizationResponse),
     /// Sealed by us on its way from one of our addresses to the next, so that no code stands in them.
     Sealed(String),
-}
-
-/// Every value of one parameter: all that matters is whether there is none, one or more.
-#[derive(Default)]
-pub(super) enum Values {
-    #[default]
-    None,
-    One(String),
-    Many,
-}
-
-impl Values {
-    fn add(&mut self, value: &str) {
-        *self = match self {
-            Self::None => Self::One(value.to_owned()),
-            Self::One(_) | Self::Many => Self::Many,
-        };
-    }
 }
 
 impl CallbackQuery {

@@ -13,14 +13,11 @@ use tokio::{
 use tracing::Instrument as _;
 
 use super::{
-    authorization_response::{AuthorizationResponse, Received, problem_of},
-    browser_cookie::BrowserKey,
+    authorization_response::{AuthorizationResponse, problem_of},
     delivery,
-    exchanges::{Exchange, Outcome, Progress, Reason},
+    exchanges::{Exchange, Job, Outcome, Progress, Reason},
     flow::SignIn,
     permits::Permits,
-    rate_limit::Client,
-    state::OpenedState,
 };
 use crate::server::{
     accounts::{self, Provisioned},
@@ -28,26 +25,11 @@ use crate::server::{
     ids::{AttemptId, OwnerToken},
     limits,
     problem::Problem,
-    provider::{Provider, ProviderFault, Redemption, VerifiedClaims},
+    provider::{ProviderFault, Redemption, VerifiedClaims},
     session::Delivery,
     store::{Claimed, NewClaim, StoreError},
     trace::Trace,
 };
-
-/// What an exchange needs to know.
-pub(super) struct Job {
-    pub(super) state: OpenedState,
-    pub(super) provider: Arc<Provider>,
-    pub(super) browser_key: BrowserKey,
-    pub(super) received: Received,
-    pub(super) client: Client,
-}
-
-impl Job {
-    const fn attempt(&self) -> AttemptId {
-        self.state.state.attempt
-    }
-}
 
 /// What a response is good for.
 enum Checked<'j> {

@@ -2,18 +2,36 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use time::OffsetDateTime;
 use tokio::sync::watch;
 
+use super::{authorization_response::Received, browser_cookie::BrowserKey, rate_limit::Client, state::OpenedState};
+
 use crate::server::{
     ids::{AttemptId, CodeHash},
     problem::Problem,
+    provider::Provider,
     session::Delivery,
     store::{Attempt, StoreError},
 };
+
+/// What an exchange needs to know.
+pub(super) struct Job {
+    pub(super) state: OpenedState,
+    pub(super) provider: Arc<Provider>,
+    pub(super) browser_key: BrowserKey,
+    pub(super) received: Received,
+    pub(super) client: Client,
+}
+
+impl Job {
+    pub(super) const fn attempt(&self) -> AttemptId {
+        self.state.state.attempt
+    }
+}
 
 /// How far an exchange has come.
 #[derive(Clone, Debug)]

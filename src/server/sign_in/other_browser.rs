@@ -3,10 +3,11 @@
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::{
-    authorize::Start,
     browser_cookie::Browser,
     callback_query::CallbackQuery,
-    flow::{Completion, Failure, RequestContext, SignIn},
+    completion::{Completion, Failure, RequestContext},
+    flow::SignIn,
+    start::Start,
     state::OpenedState,
 };
 use crate::server::{limits, problem::Problem, provider::Provider, session::Found};

@@ -7,8 +7,7 @@ use time::OffsetDateTime;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::{
-    exchange::Job,
-    exchanges::Reason,
+    exchanges::{Job, Reason},
     flow::SignIn,
     rate_limit::{self, Admission, RateLimit},
 };

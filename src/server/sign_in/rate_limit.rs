@@ -37,6 +37,7 @@ struct Account {
 
 struct Balance {
     refusals: Bucket,
+    last_refusal: Option<OffsetDateTime>,
     records: Bucket,
     in_flight: u32,
     /// Codes that may be in flight as long as none was refused: one more for each that is accepted.
@@ -114,9 +115,7 @@ impl RateLimit {
 
     /// A client who has not failed lately is never slowed down, whatever others do.
     fn slowed_until(&self, balance: &mut Balance, now: OffsetDateTime) -> Option<OffsetDateTime> {
-        if balance.refusals.is_full() {
-            return None;
-        }
+        balance.last_refusal.filter(|refused| now < *refused + limits::CLIENT_FORGOTTEN)?;
         // The last token is for one code at a time: those beside it would be refused with it.
         let own = (balance.refusals.tokens == 0 || balance.refusals.tokens == 1 && balance.in_flight > 0)
             .then(|| balance.refusals.next());
@@ -139,6 +138,7 @@ impl RateLimit {
             Arc::new(Account {
                 balance: Mutex::new(Balance {
                     refusals: Bucket::new(limits::REFUSALS, limits::REFUSAL_EVERY, now),
+                    last_refusal: None,
                     records: Bucket::new(limits::RECORDS, limits::RECORD_EVERY, now),
                     in_flight: 0,
                     window: limits::REFUSALS,
@@ -161,6 +161,7 @@ impl Permit {
         let exhausted = {
             let mut balance = self.account.balance();
             balance.window = limits::REFUSALS;
+            balance.last_refusal = Some(now);
             balance.refusals.refill(now);
             balance.refusals.take() && balance.refusals.tokens == 0
         };

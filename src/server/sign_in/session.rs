@@ -2,12 +2,7 @@
 
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::{
-    callback_query::CallbackQuery,
-    exchanges::Reason,
-    flow::{Completion, SignIn},
-    status::Callback,
-};
+use super::{callback_query::CallbackQuery, completion::Completion, exchanges::Reason, flow::SignIn, status::Callback};
 use crate::server::{
     limits,
     problem::Problem,

@@ -7,11 +7,12 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{
     authorization_response::Received,
-    authorize::Start,
     browser_cookie::Browser,
     callback_query::{CallbackQuery, Carried},
+    completion::{Completion, Failure, RequestContext},
     exchanges::{Exchange, Outcome, Progress, Reason},
-    flow::{Completion, Failure, RequestContext, SignIn},
+    flow::SignIn,
+    start::Start,
     state::OpenedState,
 };
 use crate::server::{

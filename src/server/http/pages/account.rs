@@ -11,7 +11,7 @@ use crate::{
         http::{current_session, render::Renderer, response::see_other},
         problem::Problem,
         session::{Found, SignedIn},
-        sign_in::{Failure, RequestContext, authorize::Start, return_to::ReturnTo},
+        sign_in::{Failure, RequestContext, return_to::ReturnTo, start::Start},
         state::App,
     },
     view,

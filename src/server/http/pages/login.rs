@@ -10,7 +10,7 @@ use crate::{
         http::{current_session, render::Renderer, request::Parameters, response::see_other},
         provider::{Availability, Provider},
         session::Found,
-        sign_in::{RequestContext, authorize::Start, return_to::ReturnTo},
+        sign_in::{RequestContext, return_to::ReturnTo, start::Start},
         state::App,
     },
     view,

@@ -31,11 +31,12 @@ use crate::{
         problem::Problem,
         sign_in::{
             Completion, RequestContext,
-            authorize::{Start, StartOutcome, Started},
+            authorize::StartOutcome,
             callback::Caller,
             callback_query::CallbackQuery,
             redirect_loop::Onward,
             return_to::ReturnTo,
+            start::{Start, Started},
         },
         state::App,
     },

@@ -20,7 +20,7 @@ use crate::{
             response::{remove_session_cookie, see_other, set_flow_cookie},
         },
         ids::ProviderId,
-        sign_in::{RequestContext, authorize::Start, return_to::ReturnTo},
+        sign_in::{RequestContext, return_to::ReturnTo, start::Start},
         state::App,
         store::StoreError,
     },
