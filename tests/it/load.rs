@@ -1,6 +1,7 @@
 //! Many people, or one who asks for much: each test here uses all of the machine.
 
 mod cluster;
+mod fairness;
 mod flood;
 
 use tokio::sync::Mutex;

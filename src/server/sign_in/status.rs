@@ -32,6 +32,8 @@ pub(super) enum Status {
     Unclaimed,
     /// An exchange works on it. Until that has claimed it, its response is still needed.
     Running { claimed: bool },
+    /// The store cannot say just now; this is why.
+    Unknown(String),
     /// The person is verified and has an account.
     Verified(Delivery),
     /// It failed for good.
@@ -119,23 +121,17 @@ impl SignIn {
         loop {
             let status = match timeout_at(self.look_until(callback), self.store.attempt(callback.attempt())).await {
                 Ok(Ok(Some(attempt))) => self.status_of(callback, attempt).await,
-                Ok(Ok(None)) => return Status::Unclaimed,
+                Ok(Ok(None)) => Status::Unclaimed,
                 Ok(Err(error @ StoreError::Unreadable(_))) => {
-                    return Status::Failed(Reason::of_store(&error, Problem::Interrupted).logged(callback));
+                    Status::Failed(Reason::of_store(&error, Problem::Interrupted).logged(callback))
                 }
-                Ok(Err(error)) => Status::NotClaimed(Reason::of_store(&error, Problem::StoreUnavailable)),
-                Err(_) => Status::NotClaimed(Problem::StoreUnavailable.into()),
+                Ok(Err(error)) => Status::Unknown(error.to_string()),
+                Err(_) => Status::Unknown("it took too long".to_owned()),
             };
-            let may_change = matches!(
-                status,
-                Status::Running { .. } | Status::NotClaimed(Reason { problem: Problem::StoreUnavailable, .. })
-            );
-            // A page without script asks again at once, so it is held even where the answer is known.
+            // A page without script asks again at once, so the request is held even where the store fails.
+            let may_change = matches!(status, Status::Running { .. } | Status::Unknown(_));
             if !may_change || Instant::now() + limits::LOOK_EVERY >= callback.hold {
-                return match status {
-                    Status::NotClaimed(reason) => Status::NotClaimed(reason.logged(callback)),
-                    status => status,
-                };
+                return status;
             }
             sleep(limits::LOOK_EVERY).await;
         }
@@ -167,7 +163,10 @@ impl SignIn {
                 Ok(Ok(true)) => Status::Failed(Reason::from(Problem::Interrupted).logged(callback)),
                 Ok(Ok(false)) => Status::Running { claimed: true },
                 // A store that can only be read: the owner is dead, and nobody can say so yet.
-                Ok(Err(_)) | Err(_) => Status::NotClaimed(Problem::StoreUnavailable.into()),
+                Ok(Err(error)) => {
+                    Status::NotClaimed(Reason::of_store(&error, Problem::StoreUnavailable).logged(callback))
+                }
+                Err(_) => Status::NotClaimed(Reason::from(Problem::StoreUnavailable).logged(callback)),
             },
             Next::ExplainInterrupted => Status::Failed(Problem::Interrupted.into()),
             Next::Explain { code, retry_at } => {
@@ -194,6 +193,7 @@ impl SignIn {
             Status::Unclaimed => self.failed(callback, &Problem::AnswerMalformed.into(), question),
             Status::Running { claimed: true } => self.pending(callback, question),
             Status::Running { claimed: false } => self.pending(callback, self.unspent(callback)),
+            Status::Unknown(detail) => self.unknown(callback, detail),
             Status::Verified(delivery) => self.deliver(callback, delivery).await,
             Status::Failed(reason) => self.failed(callback, &reason, question),
             Status::NotClaimed(reason) => self.failed(callback, &reason, self.unspent(callback)),
@@ -201,6 +201,17 @@ impl SignIn {
                 self.failed(callback, &Problem::AlreadyUsed.into(), CallbackQuery { spent: true, ..question })
             }
             Status::Over(problem) => self.over(callback, problem).await,
+        }
+    }
+
+    /// As long as an exchange may take, this one may be under way; after that nobody is told to wait without a reason.
+    fn unknown(&self, callback: &Callback, detail: String) -> Completion {
+        let reason = Reason { detail: Some(detail), ..Problem::StoreUnavailable.into() }.logged(callback);
+        let query = self.unspent(callback);
+        if self.system.now() < self.first_arrival(callback.attempt()) + self.rules.deadline {
+            self.pending(callback, query)
+        } else {
+            self.failed(callback, &reason, query)
         }
     }
 

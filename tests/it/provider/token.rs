@@ -179,7 +179,7 @@ async fn the_fault_says_which_method_was_refused() {
     let refusal = json!({"error": "invalid_client", "error_description": "basic"});
     rig.says([fault(Endpoint::Token, Fault::json(401, &refusal))]);
     assert!(
-        matches!(rig.redeem().await, Err(ProviderFault::ClientRefused { method: "client_secret_basic", detail }) if detail == "invalid_client: basic")
+        matches!(rig.redeem().await, Err(ProviderFault::ClientRefused { method: "client_secret_basic", detail }) if detail == "status 401, invalid_client: basic")
     );
 }
 

@@ -33,9 +33,14 @@ pub struct Site {
 impl Site {
     /// With a provider that knows the site and so many people.
     pub async fn open(origin: &str, people: u16) -> (Self, RunningProvider) {
+        Self::open_at(origin, people, ProviderConfig::new(Profile::Standard)).await
+    }
+
+    /// With such a provider.
+    pub async fn open_at(origin: &str, people: u16, config: ProviderConfig) -> (Self, RunningProvider) {
         let client = Client::basic(CLIENT_ID, CLIENT_SECRET, &format!("{origin}/auth/oidc/callback"));
         let people = (0..people).map(account).collect();
-        let config = ProviderConfig { people, ..ProviderConfig::new(Profile::Standard) };
+        let config = ProviderConfig { people, ..config };
         let provider = RunningProvider::start(config.with_client(client)).await.unwrap();
         (Self { origin: origin.to_owned(), form: provider.url(Endpoint::Login) }, provider)
     }
@@ -86,7 +91,11 @@ impl Person {
     pub fn new(site: &Site, number: u16) -> Self {
         let [high, low] = number.to_be_bytes();
         // All of 127.0.0.0/8 is this machine; 127.0.0.1 is the proxy's.
-        let address = Ipv4Addr::new(127, 1, high, low);
+        Self::behind(site, number, Ipv4Addr::new(127, 1, high, low))
+    }
+
+    /// Behind an address that may be others' too.
+    pub fn behind(site: &Site, number: u16, address: Ipv4Addr) -> Self {
         Self {
             site: site.clone(),
             number,
@@ -101,6 +110,20 @@ impl Person {
     /// The page that this person wants.
     fn wants(&self) -> String {
         format!("/reports?of={}", name(self.number))
+    }
+
+    /// One page, and nothing that a person does with it.
+    pub async fn look(&self, url: &Url) -> Page {
+        let mut page = self.browser.get(url.as_str()).await;
+        if page.status.is_redirection() {
+            page = self.browser.get(url.join(page.location()).unwrap().as_str()).await;
+        }
+        page
+    }
+
+    pub async fn sign_out(&self) {
+        let page = self.browser.post(self.site.url("/auth/logout").as_str(), "").await;
+        assert_eq!(page.status, StatusCode::SEE_OTHER, "{page:#?}");
     }
 
     /// From the click on a protected page to that page.

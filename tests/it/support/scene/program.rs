@@ -18,6 +18,8 @@ use vestibule::server::{
     startup,
 };
 
+use crate::support::wait::eventually;
+
 /// The program's clock: so many seconds ahead of the system's.
 #[derive(Default)]
 pub(super) struct Ahead(AtomicI64);
@@ -68,6 +70,9 @@ impl Running {
     pub(super) async fn kill(mut self) {
         let runtime = self.runtime.take().unwrap();
         tokio::task::spawn_blocking(move || runtime.shutdown_timeout(Duration::from_secs(10))).await.unwrap();
+        // A program that another test starts holds a copy of our listener between its fork and its exec.
+        let address = self.address;
+        eventually("its port is free", || async { std::net::TcpListener::bind(address).ok() }).await;
     }
 }
 
