@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     ops::Range,
+    path::{Path, PathBuf},
     sync::atomic::{AtomicBool, AtomicU16, Ordering},
     time::{Duration, Instant},
 };
@@ -17,7 +18,7 @@ use crate::{
         mongo,
         people::{Person, Site},
         port::Port,
-        process::{Database, Nginx, Program, Settings},
+        process::{Database, Nginx, Program, Settings, THIS},
     },
 };
 
@@ -41,6 +42,11 @@ struct Cluster {
 
 impl Cluster {
     async fn start() -> Self {
+        Self::of(Path::new(THIS)).await
+    }
+
+    /// All processes of this program.
+    async fn of(binary: &Path) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let server = mongo::Server::start_own().await;
         let front = Port::reserve();
@@ -61,7 +67,7 @@ impl Cluster {
         };
         cluster.set_keys(&[KEY]);
         for program in &mut cluster.programs {
-            program.start().await;
+            program.start_as(binary).await;
         }
         cluster
     }
@@ -83,8 +89,9 @@ impl Cluster {
         }
     }
 
-    /// Replaces a process as an orchestrator does: told to stop, waited for, started anew. Returns how long it took to end.
-    async fn replace(&mut self, number: usize) -> Duration {
+    /// Replaces a process as an orchestrator does: told to stop, waited for, started anew, as this program. Returns how
+    /// long it took to end.
+    async fn replace(&mut self, number: usize, binary: &Path) -> Duration {
         let program = &mut self.programs[number];
         let began = Instant::now();
         program.ask_to_end().await;
@@ -92,7 +99,7 @@ impl Cluster {
         assert_eq!(program.ended().await, 0, "the exit status");
         let took = began.elapsed();
         assert!(took < CONTAINER, "a container would have been killed: {took:?}");
-        program.start().await;
+        program.start_as(binary).await;
         took
     }
 
@@ -150,38 +157,36 @@ async fn one_of_three_is_killed_in_the_middle_of_200_sign_ins() {
     assert!(clicks.keys().all(|code| code == "interrupted"), "{clicks:?}");
 }
 
+/// The program that is updated: the one of `VESTIBULE_BEFORE`, an older build, or else this build itself.
+fn before() -> PathBuf {
+    std::env::var_os("VESTIBULE_BEFORE").map_or_else(|| THIS.into(), PathBuf::from)
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn each_of_three_is_replaced_while_people_sign_in() {
+async fn a_rolling_update_there_and_back_loses_no_sign_in_and_no_cookie() {
     /// People who sign in at the same time; each is followed by another.
     const AT_ONCE: usize = 24;
     /// Codes that are with the provider when a process is told to stop.
     const UNDER_WAY: usize = AT_ONCE / 2;
     let _turn = TURN.lock().await;
-    let mut cluster = Cluster::start().await;
+    let mut cluster = Cluster::of(&before()).await;
     let began = Instant::now();
 
     let site = cluster.site.clone();
     let (next, over) = (AtomicU16::new(0), AtomicBool::new(false));
-    let queues = join_all((0..AT_ONCE).map(|_| async {
-        let mut people = Vec::new();
-        while !over.load(Ordering::Relaxed) {
-            // Where all have been here they come again, with another browser.
-            let mut person = Person::new(&site, next.fetch_add(1, Ordering::Relaxed) % PEOPLE);
-            person.sign_in().await;
-            people.push(person);
-        }
-        people
-    }));
+    let queues = join_all((0..AT_ONCE).map(|_| sign_in_until(&site, &next, &over)));
     let replacing = async {
         let mut endings = Vec::new();
-        for (number, name) in PROCESSES.iter().enumerate() {
-            cluster.provider.hold(Endpoint::Token);
-            let before = cluster.provider.count(Endpoint::Token);
-            cluster.provider.wait_for(Endpoint::Token, before + UNDER_WAY).await;
-            let took = cluster.replace(number).await;
-            let finished = cluster.programs[number].finished_while_stopping();
-            assert!(finished > 0, "{name} was told to stop in the middle of something");
-            endings.push((took, finished));
+        for program in [Path::new(THIS), &before()] {
+            for (number, name) in PROCESSES.iter().enumerate() {
+                cluster.provider.hold(Endpoint::Token);
+                let sent = cluster.provider.count(Endpoint::Token);
+                cluster.provider.wait_for(Endpoint::Token, sent + UNDER_WAY).await;
+                let took = cluster.replace(number, program).await;
+                let finished = cluster.programs[number].finished_while_stopping();
+                assert!(finished > 0, "{name} was told to stop in the middle of something");
+                endings.push((took, finished));
+            }
         }
         over.store(true, Ordering::Relaxed);
         endings
@@ -192,9 +197,10 @@ async fn each_of_three_is_replaced_while_people_sign_in() {
     cluster.check(people.len().min(PEOPLE.into())).await;
     let clicks = clicks(&people);
     println!(
-        "replaced: {} people signed in within {:.1?}, clicks {clicks:?}; the processes took {:.1?} to end and finished \
-         {:?} sign-ins meanwhile; nginx asked again {} times, {} questions went unanswered, {} pages asked again by \
-         themselves",
+        "updated from {} and back: {} people signed in twice within {:.1?}, clicks {clicks:?}; the processes took {:.1?} \
+         to end and finished {:?} sign-ins meanwhile; nginx asked again {} times, {} questions went unanswered, {} pages \
+         asked again by themselves",
+        before().display(),
         people.len(),
         began.elapsed(),
         endings.iter().map(|(took, _)| took).collect::<Vec<_>>(),
@@ -204,6 +210,8 @@ async fn each_of_three_is_replaced_while_people_sign_in() {
         people.iter().map(|person| person.away).sum::<usize>(),
     );
     assert!(clicks.is_empty(), "nobody has to know of it: {clicks:?}");
+    let replaced = people.iter().filter(|person| person.replaced_cookies > 0).count();
+    assert_eq!(replaced, 0, "a browser's cookie was not understood, and replaced");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -221,7 +229,7 @@ async fn the_key_is_rotated_while_people_are_with_the_provider() {
     for keys in [[KEY, NEXT_KEY], [NEXT_KEY, KEY]] {
         cluster.set_keys(&keys);
         for process in 0..PROCESSES.len() {
-            cluster.replace(process).await;
+            cluster.replace(process, Path::new(THIS)).await;
             step += 1;
             away.extend(begin(&cluster, step * PER_STEP..(step + 1) * PER_STEP).await);
             // Every other one comes back at once, while the processes differ; some are away during all that follows.
@@ -243,6 +251,22 @@ async fn the_key_is_rotated_while_people_are_with_the_provider() {
         cluster.nginx.asked_again(),
     );
     assert!(clicks.is_empty(), "nobody has to know of it: {clicks:?}");
+}
+
+/// One after the other signs in, and again, until all have and it is over.
+async fn sign_in_until(site: &Site, next: &AtomicU16, over: &AtomicBool) -> Vec<Person> {
+    let mut people = Vec::new();
+    loop {
+        let number = next.fetch_add(1, Ordering::Relaxed);
+        if number >= PEOPLE && over.load(Ordering::Relaxed) {
+            return people;
+        }
+        // Where all have been here they come again, with another browser.
+        let mut person = Person::new(site, number % PEOPLE);
+        person.sign_in().await;
+        person.sign_in_again().await;
+        people.push(person);
+    }
 }
 
 /// People go to the provider; with each where the provider leads.

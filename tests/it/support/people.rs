@@ -21,6 +21,9 @@ const PATIENCE: usize = 90;
 /// The panel's pause when nobody has answered it.
 const PAUSE: Duration = Duration::from_millis(1_500);
 
+/// The cookie by which a browser is known again when it comes back from the provider.
+const FLOW: &str = "vestibule-flow";
+
 /// Where people sign in.
 #[derive(Clone)]
 pub struct Site {
@@ -66,6 +69,8 @@ pub struct Person {
     pub away: usize,
     /// Questions of the panel that got no answer of ours.
     pub unanswered: usize,
+    /// How often a start gave this browser a cookie in place of one that it had shown.
+    pub replaced_cookies: usize,
 }
 
 /// What the provider has to know of somebody.
@@ -104,6 +109,7 @@ impl Person {
             clicks: Vec::new(),
             away: 0,
             unanswered: 0,
+            replaced_cookies: 0,
         }
     }
 
@@ -132,10 +138,20 @@ impl Person {
         self.finish(callback).await;
     }
 
+    /// The same with a browser that has been here before.
+    pub async fn sign_in_again(&mut self) {
+        let callback = self.begin_with("again=1&").await;
+        self.finish(callback).await;
+    }
+
     /// From the click on a protected page to the provider and through its form; returns where the provider leads.
     pub async fn begin(&mut self) -> Url {
+        self.begin_with("").await
+    }
+
+    async fn begin_with(&mut self, parameter: &str) -> Url {
         let wants: String = url::form_urlencoded::byte_serialize(self.wants().as_bytes()).collect();
-        let start = self.site.url(&format!("/auth/oidc/login?return_to={wants}"));
+        let start = self.site.url(&format!("/auth/oidc/login?{parameter}return_to={wants}"));
         self.walk(start, |site, url| site.owns(url) && url.query_pairs().any(|(name, _)| name == "code")).await
     }
 
@@ -188,8 +204,13 @@ impl Person {
 
     /// One page of ours, and what a person does with it; returns where that leads.
     async fn ours(&mut self, url: &Url) -> Url {
+        let site = &self.site.origin;
+        let known = self.browser.cookies.lock().unwrap().keys().any(|(at, name)| at == site && name == FLOW);
         let page = self.browser.get(url.as_str()).await;
         check(&page);
+        if known && url.path() == "/auth/oidc/login" && page.headers.contains_key("set-cookie") {
+            self.replaced_cookies += 1;
+        }
         if page.status.is_redirection() {
             return url.join(page.location()).unwrap();
         }

@@ -38,6 +38,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// The status of a process that ended by SIGKILL, as a shell says it.
 pub const KILLED: i32 = 128 + 9;
 
+/// The program of this build.
+pub const THIS: &str = env!("CARGO_BIN_EXE_vestibule");
+
 /// A running process.
 pub struct Process {
     shell: Child,
@@ -202,9 +205,14 @@ client_secret = "{CLIENT_SECRET}"
 
     /// Returns once it listens, which it does with its store open.
     pub async fn start(&mut self) {
+        self.start_as(Path::new(THIS)).await;
+    }
+
+    /// The same, as another build of the program.
+    pub async fn start_as(&mut self, binary: &Path) {
         let settings = self.settings.to_str().expect("UTF-8");
         let arguments = ["serve", "--config", settings];
-        let mut process = Process::start(Path::new(env!("CARGO_BIN_EXE_vestibule")), &arguments, &self.log);
+        let mut process = Process::start(binary, &arguments, &self.log);
         process.listens(self.address, &self.log).await;
         self.process = Some(process);
     }
