@@ -140,7 +140,7 @@ impl Person {
 
     /// The same with a browser that has been here before.
     pub async fn sign_in_again(&mut self) {
-        let callback = self.begin_with("again=1&").await;
+        let callback = self.begin_with("prompt=login&").await;
         self.finish(callback).await;
     }
 
