@@ -31,7 +31,7 @@ LAYERS = [
     "server/demo",
     "server.rs server/startup",
     "server/router",
-    "api server/http/pages server/http/admin",
+    "api server/http/pages",
     "server/http",
     "server/state",
     "server/http/assets server/http/cookies",
