@@ -4,6 +4,7 @@ mod accounts;
 mod admin;
 mod callback;
 mod limits;
+mod log;
 mod loops;
 mod outage;
 mod pages;

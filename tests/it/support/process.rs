@@ -243,6 +243,11 @@ client_secret = "{CLIENT_SECRET}"
         rest.matches(r#""code":"signed_in""#).count()
     }
 
+    /// Everything that it has logged.
+    pub fn log(&self) -> String {
+        read(&self.log)
+    }
+
     /// A line of `/proc/PID/status`, in bytes.
     pub fn memory(&self, what: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.running().id)).expect("the process's status");
