@@ -15,7 +15,7 @@
 
 use time::OffsetDateTime;
 
-pub use super::limits::{ATTEMPT_KEPT as KEPT, DELIVERABLE, LEASE};
+use super::limits;
 
 /// How far a claimed attempt has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,7 +119,7 @@ impl Transition {
 pub enum AttemptState {
     /// An owner works on it.
     Running {
-        /// Whether the lease is older than [`LEASE`] by the store's clock.
+        /// Whether the lease is older than [`limits::LEASE`] by the store's clock.
         stale: bool,
     },
     /// The person is verified and the user exists.
@@ -202,7 +202,9 @@ impl AttemptState {
             Self::Running { stale: false } => Next::Wait,
             Self::Running { stale: true } => Next::Interrupt,
             Self::Verified { delivery: None, .. } => Next::Over,
-            Self::Verified { at, delivery: Some(delivery) } if now <= *at + DELIVERABLE => Next::Deliver(delivery),
+            Self::Verified { at, delivery: Some(delivery) } if now <= *at + limits::DELIVERABLE => {
+                Next::Deliver(delivery)
+            }
             Self::Verified { .. } => Next::Close,
             Self::Failed { code, retry_at } => Next::Explain { code, retry_at: *retry_at },
             Self::Interrupted => Next::ExplainInterrupted,

@@ -4,6 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use time::OffsetDateTime;
 
+use super::limits;
+
 /// Tells the time of day, UTC.
 pub trait Clock: Send + Sync + 'static {
     /// Now, to the millisecond (no store keeps more).
@@ -46,10 +48,10 @@ impl System {
         bytes
     }
 
-    /// `duration`, give or take a fifth, so that many processes do not act at the same moment.
+    /// `duration`, give or take [`limits::SPREAD`], so that many processes do not act at the same moment.
     pub(crate) fn spread(&self, duration: Duration) -> Duration {
         let fraction = f64::from(u16::from_be_bytes(self.bytes())) / f64::from(u16::MAX);
-        duration.mul_f64(0.4f64.mul_add(fraction, 0.8))
+        duration.mul_f64((2.0 * limits::SPREAD).mul_add(fraction, 1.0 - limits::SPREAD))
     }
 }
 

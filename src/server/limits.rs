@@ -1,13 +1,60 @@
 //! Every number that decides how the program behaves, in one table: its name, its value, and why it is not another.
 //!
-//! An operator can set none of these; what an operator can set is in `settings`, with its default. Durations are
-//! durations, sizes are bytes, everything else is a count.
+//! An operator can set none of these; what an operator can set is in `settings`, with its default and its bounds.
+//! Durations are durations, sizes are bytes, everything else is a count, unless it says otherwise. What a protocol, a
+//! format or a library fixes (a status, an error code, the size of a key or of an id) is no decision of ours and stands
+//! where it is used.
 
 use std::time::Duration;
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
+const DAY: u64 = 24 * HOUR;
 const KIB: usize = 1024;
+
+// ---- The process
+
+/// After a stop, running exchanges get this long to finish: containers are killed after ten seconds.
+pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(8);
+/// What many processes do at intervals is moved by up to this fraction, so that they do not do it at the same moment.
+pub const SPREAD: f64 = 0.2;
+/// Recorded samples are folded into their buckets this often, lest they pile up where nobody asks for metrics.
+pub const METRICS_UPKEEP_EVERY: Duration = Duration::from_secs(5);
+/// Upper bounds of the histograms' buckets, in seconds: from a warm check to the longest exchange.
+pub const METRICS_BUCKETS: [f64; 12] = [0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 1.5, 3.0, 10.0, 30.0, 60.0];
+
+// ---- Settings
+
+/// The largest settings file, key file or secret that is read: all of them are a few kilobytes.
+pub const SETTINGS_FILE_BYTES: u64 = 1 << 20;
+/// Tables of one kind that can be numbered in the environment: more than anybody has providers.
+pub const SETTINGS_TABLES: usize = 100;
+/// The longest text that is read as a duration: the parser's arithmetic is checked for any text of this length.
+pub const SETTINGS_DURATION_BYTES: usize = 32;
+/// The longest id of a provider: it is part of every sealed state.
+pub const PROVIDER_ID_BYTES: usize = 64;
+/// The longest name of a provider: no button holds more.
+pub const PROVIDER_NAME_CHARACTERS: usize = 100;
+
+// ---- Requests
+
+/// A peer that has not sent a request's head by then is not going to; nor is one that was idle this long.
+pub const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(15);
+/// The most that is read of a request's head before the connection is closed without a page: well above
+/// [`REQUEST_HEADERS`], so that the page which says what to do is the rule.
+pub const REQUEST_HEAD_BUFFER: usize = 128 * KIB;
+/// Header fields that are read of a request, for the same reason far more than a browser sends.
+pub const REQUEST_HEADER_FIELDS: usize = 400;
+/// The most header bytes a request may bring. Browsers hold far less for one site unless something went wrong there.
+pub const REQUEST_HEADERS: usize = 32 * KIB;
+/// The largest body that any of our routes reads: a form post of the callback, or the panel's question.
+pub const REQUEST_BODY: usize = 16 * KIB;
+/// A peer that pauses this long within a body is not going to finish it.
+pub const REQUEST_BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// The longest value of a cookie that can be ours.
+pub const COOKIE_VALUE: usize = 512;
+/// The longest life of a cookie that browsers allow: the flow cookie's, and the most that a session can be given.
+pub const COOKIE_LIFE_MAX: Duration = Duration::from_secs(400 * DAY);
 
 // ---- The provider: exchanges in flight
 
@@ -27,19 +74,19 @@ pub const EXCHANGE_QUEUE: usize = 2_048;
 // ---- The provider: HTTP
 
 /// A connection that takes longer will not be made.
-pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+pub const PROVIDER_CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Idle connections are closed after this time. Authelia closes them after 30 s; one that we close first is never found
 /// to be closed while we write to it.
-pub const IDLE_CONNECTION: Duration = Duration::from_secs(20);
+pub const PROVIDER_IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 /// Idle connections to one host.
-pub const IDLE_CONNECTIONS: usize = 4;
+pub const PROVIDER_IDLE_CONNECTIONS: usize = 4;
 /// One fetch of the discovery document or of the keys.
-pub const DOCUMENT_TIMEOUT: Duration = Duration::from_secs(10);
+pub const PROVIDER_DOCUMENT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The largest discovery document or key set that is read.
-pub const DOCUMENT_BYTES: usize = 256 * KIB;
+pub const PROVIDER_DOCUMENT_BYTES: usize = 256 * KIB;
 /// The largest token or userinfo response that is read: 500 groups must fit, and an access token of
 /// [`ACCESS_TOKEN_BYTES`] (TK-12).
-pub const RESPONSE_BYTES: usize = 512 * KIB;
+pub const PROVIDER_RESPONSE_BYTES: usize = 512 * KIB;
 /// The longest access token. We do not read it, but it travels in a header (TK-12).
 pub const ACCESS_TOKEN_BYTES: usize = 128 * KIB;
 /// The longest ID token; it is parsed twice (ID-62).
@@ -52,13 +99,13 @@ pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(HOUR);
 
 // ---- The provider: its documents
 
-/// The discovery document is refreshed after this time, give or take a fifth. Endpoints change rarely.
+/// The discovery document is refreshed after this time, give or take [`SPREAD`]. Endpoints change rarely.
 pub const DISCOVERY_REFRESH: Duration = Duration::from_secs(45 * MINUTE);
 /// After this time it is used only if a refresh has just failed.
 pub const DISCOVERY_MAX_AGE: Duration = Duration::from_secs(HOUR);
 /// After this time it is not used at all. While the provider is down, yesterday's endpoints are as good as any.
 pub const DISCOVERY_STALE: Duration = Duration::from_secs(24 * HOUR);
-/// The keys are refreshed after this time, give or take a fifth.
+/// The keys are refreshed after this time, give or take [`SPREAD`].
 pub const JWKS_REFRESH: Duration = Duration::from_secs(30 * MINUTE);
 /// A key that the provider has withdrawn is accepted no longer than this while the provider answers (JW-18).
 pub const JWKS_MAX_AGE: Duration = Duration::from_secs(HOUR);
@@ -72,9 +119,9 @@ pub const FETCH_PAUSE_MAX: Duration = Duration::from_secs(30);
 /// two pauses at their longest.
 pub const FETCH_WAIT: Duration = Duration::from_millis(2_500);
 /// Keys are fetched again because a token names an unknown one at most this often: anybody can name an unknown key.
-pub const REFETCH_EVERY: Duration = Duration::from_secs(60);
+pub const JWKS_REFETCH_EVERY: Duration = Duration::from_secs(60);
 /// Discovery is fetched because sign-ins fail at most this often (docs/decisions/provider-probe.md).
-pub const PROBE_EVERY: Duration = Duration::from_secs(10);
+pub const DISCOVERY_PROBE_EVERY: Duration = Duration::from_secs(10);
 
 // ---- The provider: circuit breaker
 
@@ -95,23 +142,21 @@ pub const CIRCUIT_TRIAL_ALONE: Duration = Duration::from_secs(5);
 
 /// How far our clock and the provider's may differ.
 pub const CLOCK_LEEWAY: time::Duration = time::Duration::seconds(60);
-/// Foreign text in a log line or a trace is cut to this many characters.
+/// Foreign text in a log line or a trace (a provider's `error_description`, too) is cut to this many characters.
 pub const LOGGED_CHARACTERS: usize = 200;
 
 // ---- What is read of a request
 
 /// The longest query or form of the callback, in bytes. nginx's default for a whole request line is 8 KiB.
-pub const CALLBACK_QUERY: usize = 8 * 1024;
+pub const CALLBACK_QUERY: usize = 8 * KIB;
 /// The longest value of one of its parameters, in bytes as decoded: codes of 4 KiB are legal, and seen.
-pub const CALLBACK_PARAMETER: usize = 6 * 1024;
+pub const CALLBACK_PARAMETER: usize = 6 * KIB;
 /// Characters that are kept of a provider's `error`. The registered ones have less than 30.
 pub const ERROR_CODE: usize = 64;
-/// Characters that are kept of its `error_description`: a line of the log.
-pub const ERROR_DESCRIPTION: usize = 200;
 /// The longest page to return to, in bytes as sent in a `Location` header.
 pub const RETURN_TO: usize = 512;
 /// The longest text that is looked at as one.
-pub const RETURN_TO_READ: usize = 16 * 1024;
+pub const RETURN_TO_READ: usize = 16 * KIB;
 /// The longest callback query that goes into a redirect, in bytes: the budget of 1,536 bytes less what other headers
 /// take. What is longer goes into the page instead.
 pub const REDIRECT_QUERY: usize = 1_150;
@@ -120,24 +165,33 @@ pub const REDIRECT_QUERY: usize = 1_150;
 
 /// How far another process's clock may be ahead of ours.
 pub const CLOCKS_APART: Duration = Duration::from_secs(60);
-/// After this long without a renewal, by the store's clock, the owner of an attempt is taken to be dead.
-pub const LEASE: Duration = Duration::from_secs(6);
-/// A running attempt's lease is renewed this often: twice may fail.
+/// A running attempt's lease is renewed this often.
 pub const RENEW_LEASE: Duration = Duration::from_secs(2);
+/// After this long without a renewal, by the store's clock, the owner of an attempt is taken to be dead: two renewals
+/// may fail.
+pub const LEASE: Duration = RENEW_LEASE.saturating_mul(3);
 /// How long a verified attempt can be delivered.
-pub const DELIVERABLE: Duration = Duration::from_secs(2 * 60);
+pub const DELIVERABLE: Duration = Duration::from_secs(2 * MINUTE);
+/// An attempt that was verified longer ago than this delivers no session any more, even by a clock that runs behind.
+pub const DELIVERY_OVER: Duration = DELIVERABLE.saturating_mul(2);
 /// A little over the patience, lest a sign-in that has just succeeded be asked for again.
 pub const DELIVERY_GRACE: Duration = Duration::from_millis(100);
 /// How long an attempt's record is kept: it is also the trace an administrator reads.
-pub const ATTEMPT_KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-/// An exchange that could not be claimed is remembered this long: a little over the longest pause between two questions
-/// of the waiting page, which would otherwise never hear why.
-pub const UNCLAIMED_KEPT: Duration = Duration::from_secs(4);
+pub const ATTEMPT_KEPT: Duration = Duration::from_secs(7 * DAY);
+/// Milliseconds between two questions of the waiting page: at first, and after each of [`ASK_SLOWER_AFTER`].
+pub const ASK_EVERY: [u32; 3] = [1_000, 2_000, 3_000];
+/// Seconds since the start after which the waiting page asks less often.
+pub const ASK_SLOWER_AFTER: [i64; 2] = [5, 15];
+/// An exchange that could not be claimed is remembered this long: a second more than the longest pause of the waiting
+/// page, which would otherwise never hear why.
+pub const UNCLAIMED_KEPT: Duration = Duration::from_millis(1).saturating_mul(ASK_EVERY[2] + 1_000);
 /// Unclaimed exchanges that are remembered at once; past that they may be tried again at once.
 pub const UNCLAIMED_MOST: usize = 4_096;
 /// Attempts whose first response is remembered, so that a reload does not make its code younger. Past that the oldest
 /// are forgotten, and a code that is too old is refused by the provider.
 pub const ARRIVALS: u64 = 10_000;
+/// How long it is remembered: twice the time after which a code is not sent any more, lest a reload find it forgotten.
+pub const ARRIVAL_KEPT: Duration = CODE_LIFE.saturating_mul(2);
 /// Seconds until a page tries again by itself, where nobody has said when that makes sense.
 pub const TRY_AGAIN_IN: u32 = 2;
 /// A provider that is too busy and does not say for how long is asked again after this.
@@ -152,8 +206,6 @@ pub const STORE_PAUSES: [Duration; 3] =
 pub const RESTARTS: u8 = 6;
 /// How much longer each restart waits than the one before, for cookies that are still on their way to arrive.
 pub const RESTART_PAUSE: Duration = Duration::from_millis(250);
-/// Seconds since the start from which the waiting page asks every two, and every three seconds instead of every one.
-pub const ASK_SLOWER_AFTER: [i64; 2] = [5, 15];
 
 // ---- Redirect loops
 
@@ -188,9 +240,72 @@ pub const RECORD_EVERY: Duration = Duration::from_secs(10);
 pub const CLIENTS: u64 = 100_000;
 /// A client that has not failed for this long has not failed lately; one that has not come back for this long is
 /// forgotten.
-pub const CLIENT_FORGOTTEN: Duration = Duration::from_secs(10 * 60);
+pub const CLIENT_FORGOTTEN: Duration = Duration::from_secs(10 * MINUTE);
 
-// ---- The browser's cookie
+// ---- Accounts
 
-/// How long the flow cookie lives; browsers allow no more.
-pub const FLOW_COOKIE: Duration = Duration::from_secs(400 * 24 * 60 * 60);
+/// The longest username that we make.
+pub const USERNAME_CHARACTERS: usize = 64;
+/// Where a name is taken, it is proposed with the numbers from 2 to this one, and then with random digits.
+pub const USERNAME_NUMBER_MAX: u32 = 6;
+
+// ---- Sessions
+
+/// How long a browser's former session goes on after the same person has signed in anew, so that tabs in flight do not
+/// look signed out.
+pub const SESSION_FORMER_LIFE: Duration = Duration::from_secs(60);
+/// When a session was last used is written at most this often …
+pub const SESSION_TOUCH_EVERY: Duration = Duration::from_secs(60);
+/// … but at least this many times within its idle timeout, lest a short one end a session in use.
+pub const SESSION_TOUCHES_WITHIN_IDLE: u32 = 10;
+/// A request waits no longer than this for it to be written.
+pub const SESSION_TOUCH_WAIT: Duration = Duration::from_millis(500);
+/// How long after its end a session's record stays, so that its id stays taken: a delivery that is under way while the
+/// person signs out must not begin the session anew.
+pub const SESSION_REMOVED_AFTER: Duration = Duration::from_secs(60);
+
+// ---- The store
+
+/// No method of a store takes longer than this.
+pub const STORE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long SQLite waits for a lock and MongoDB for its majority: less than [`STORE_TIMEOUT`], so that the error can
+/// still say what was waited for.
+pub const STORE_WAIT: Duration = STORE_TIMEOUT.saturating_sub(Duration::from_secs(1));
+/// What has lost a race to another process or sign-in is tried this often in all. Each race has a winner, so whoever
+/// loses so many in a row has another problem.
+pub const RACE_ROUNDS: usize = 4;
+/// The longest error of a store in the log: a line, not a description of the topology.
+pub const STORE_ERROR_BYTES: usize = 300;
+/// How old an answer about the store's readiness may be. Anybody may ask, and each answer costs a round trip.
+pub const READINESS_MAX_AGE: Duration = Duration::from_secs(1);
+
+// ---- The store: SQLite
+
+/// Connections that read. They do not wait for the writer; a few are enough for a file.
+pub const SQLITE_READERS: u32 = 4;
+/// What has expired is removed this often, as MongoDB does it.
+pub const SQLITE_PURGE_EVERY: Duration = Duration::from_secs(60);
+/// How long the migrations may take. A new index on a large file takes minutes, and one that is given up begins anew at
+/// the next start.
+pub const SQLITE_MIGRATION: Duration = Duration::from_secs(30 * MINUTE);
+/// While they take long, the log says so this often.
+pub const SQLITE_MIGRATION_REPORT_EVERY: Duration = Duration::from_secs(5);
+/// While another process has the file's lock, they try to begin this often: turning on WAL does not wait for it.
+pub const SQLITE_MIGRATION_POLL: Duration = Duration::from_millis(20);
+
+// ---- The store: MongoDB
+
+/// How long an operation waits for a server that can take it.
+pub const MONGO_SELECTION_TIMEOUT: Duration = Duration::from_millis(1_500);
+/// How long a connection may take to come about.
+pub const MONGO_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long we wait for one index; the server goes on without us.
+pub const INDEX_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long the creation of a user waits until each index has been tried once.
+pub const INDEX_FIRST_WAIT: Duration = Duration::from_secs(2);
+/// The pause before the next try while the server is away.
+pub const INDEX_RETRY_AWAY: Duration = Duration::from_secs(2);
+/// The pause before the next try while something is in the way of an index: a person has to remove it.
+pub const INDEX_RETRY_BLOCKED: Duration = Duration::from_secs(30);
+/// Duplicate documents that are named to the operator at once.
+pub const DUPLICATES_NAMED: usize = 10;

@@ -1,14 +1,14 @@
 //! Foreign text on its way into a log line or a trace (ASVS 16.4.1).
 
-use super::limits::LOGGED_CHARACTERS;
+use super::limits;
 
 /// `text` as one short line of printable ASCII.
 pub(crate) fn clip(text: &str) -> String {
-    let mut line = String::with_capacity(text.len().min(LOGGED_CHARACTERS));
+    let mut line = String::with_capacity(text.len().min(limits::LOGGED_CHARACTERS));
     for character in text.chars() {
         let printable = matches!(character, ' '..='~');
         let width = if printable { 1 } else { character.escape_default().len() };
-        if line.len() + width > LOGGED_CHARACTERS {
+        if line.len() + width > limits::LOGGED_CHARACTERS {
             break;
         }
         if printable {

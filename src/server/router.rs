@@ -17,6 +17,7 @@ use super::{
         panic, request, request_limits,
         single_slashes::single_slashes,
     },
+    limits,
     state::App,
 };
 
@@ -50,8 +51,8 @@ fn routes(app: &Arc<App>) -> Router<Arc<App>> {
 /// What surrounds every route: the last is the first that a request meets.
 pub(super) fn layered(routes: Router<Arc<App>>, app: &Arc<App>) -> Router {
     routes
-        .layer(DefaultBodyLimit::max(request_limits::LARGEST_BODY))
-        .layer(RequestBodyTimeoutLayer::new(request_limits::BODY_TIMEOUT))
+        .layer(DefaultBodyLimit::max(limits::REQUEST_BODY))
+        .layer(RequestBodyTimeoutLayer::new(limits::REQUEST_BODY_TIMEOUT))
         .layer(from_fn_with_state(app.clone(), request_limits::limit_headers))
         .layer(from_fn_with_state(app.clone(), panic::catch))
         .layer(from_fn_with_state(headers::Secure(app.public_url.is_secure()), headers::layer))

@@ -3,7 +3,6 @@
 use std::{
     net::{SocketAddr, TcpListener},
     sync::{Arc, atomic::AtomicBool},
-    time::Duration,
 };
 
 use axum_server::Handle;
@@ -12,13 +11,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     clock::{Entropy, System},
-    http::{
-        assets::Assets,
-        connections::{self, HEAD_TIMEOUT},
-        cookies::Cookies,
-        pages::admin,
-    },
-    key_file,
+    http::{assets::Assets, connections, cookies::Cookies, pages::admin},
+    key_file, limits,
     provider::Providers,
     public_url::PublicUrl,
     router,
@@ -30,11 +24,6 @@ use super::{
     store,
     telemetry::Metrics,
 };
-
-/// Running exchanges get this long to finish; containers are killed after ten seconds.
-const GRACE: Duration = Duration::from_secs(8);
-/// Metrics are tidied this often.
-const UPKEEP: Duration = Duration::from_secs(5);
 
 /// Why the program did not start, or ended.
 #[derive(Debug)]
@@ -164,12 +153,12 @@ impl Bound {
         );
         let handle = Handle::new();
         let admin_router = admin::router(app.clone(), metrics.clone());
-        let serving = connections::serve(public, router::public(&app), &handle, HEAD_TIMEOUT)?;
-        let administering = connections::serve(admin, admin_router, &handle, HEAD_TIMEOUT)?;
+        let serving = connections::serve(public, router::public(&app), &handle, limits::REQUEST_HEAD_TIMEOUT)?;
+        let administering = connections::serve(admin, admin_router, &handle, limits::REQUEST_HEAD_TIMEOUT)?;
         let background = async {
             let upkeep = async {
                 loop {
-                    tokio::time::sleep(UPKEEP).await;
+                    tokio::time::sleep(limits::METRICS_UPKEEP_EVERY).await;
                     metrics.upkeep();
                 }
             };
@@ -178,8 +167,8 @@ impl Bound {
         let stop = async {
             shutdown.cancelled().await;
             tracing::info!(code = "stopping", "stopping: waiting for sign-ins in progress");
-            handle.graceful_shutdown(Some(GRACE));
-            Instant::now() + GRACE
+            handle.graceful_shutdown(Some(limits::SHUTDOWN_GRACE));
+            Instant::now() + limits::SHUTDOWN_GRACE
         };
         let served = async {
             let served = tokio::try_join!(serving, administering);

@@ -12,14 +12,12 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tracing::Subscriber;
 use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 
-use super::settings::Fault;
+use super::{limits, settings::Fault};
 
 /// Variables that hold the filter; the first that is set counts.
 const FILTERS: [&str; 2] = ["VESTIBULE_LOG", "RUST_LOG"];
 /// What is logged unless they say otherwise.
 const DEFAULT_FILTER: &str = "info";
-/// Bounds of the histograms, in seconds: from a warm check to the longest exchange.
-const BUCKETS: [f64; 12] = [0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 1.5, 3.0, 10.0, 30.0, 60.0];
 
 /// Sends events to stderr: JSON lines, or on a terminal lines for people. Panics become events, too.
 ///
@@ -135,7 +133,7 @@ impl Metrics {
         METRICS
             .get_or_init(|| {
                 let builder = PrometheusBuilder::new();
-                let recorder = builder.set_buckets(&BUCKETS).unwrap_or_default().build_recorder();
+                let recorder = builder.set_buckets(&limits::METRICS_BUCKETS).unwrap_or_default().build_recorder();
                 let handle = recorder.handle();
                 if metrics::set_global_recorder(recorder).is_err() {
                     tracing::warn!("another metrics recorder is installed: no metrics are recorded");

@@ -3,13 +3,11 @@
 use super::{allow_lists::is_allowed, roles::role_by_group, usernames};
 use crate::server::{
     clock::System,
+    limits,
     provider::VerifiedClaims,
     settings::UserRules,
     store::{Created, NewUser, Person, Profile, StoreError, User, UserStore},
 };
-
-/// Names are proposed this often: the last of them carries random digits, so more than once only where sign-ins race.
-const ROUNDS: u32 = 4;
 
 /// The account of a verified person.
 #[derive(Debug)]
@@ -53,7 +51,7 @@ pub async fn provision(
         role,
         now: system.now(),
     };
-    for _ in 0..ROUNDS {
+    for _ in 0..limits::RACE_ROUNDS {
         if let Some(user) = store.sign_in_user(&person).await? {
             return Ok(if user.active { Provisioned::User(user) } else { Provisioned::Disabled });
         }

@@ -2,10 +2,8 @@
 
 use unicode_normalization::UnicodeNormalization as _;
 
-use crate::server::{clock::System, provider::Claims};
+use crate::server::{clock::System, limits, provider::Claims};
 
-/// The longest username we make, in characters.
-const LONGEST: usize = 64;
 /// Names that would claim a power nobody gave.
 const RESERVED: [&str; 4] = ["admin", "administrator", "root", "system"];
 
@@ -13,8 +11,9 @@ const RESERVED: [&str; 4] = ["admin", "administrator", "root", "system"];
 /// random digits, which nobody has.
 pub(super) fn proposals(claims: &Claims, subject: &str, system: &System) -> Vec<String> {
     let preferred = preferred(claims, subject);
-    let base: String = preferred.chars().take(LONGEST - 9).collect();
-    let numbered = (2..=6).map(|number| format!("{base}_{number}"));
+    // Room for `_` and eight digits.
+    let base: String = preferred.chars().take(limits::USERNAME_CHARACTERS - 9).collect();
+    let numbered = (2..=limits::USERNAME_NUMBER_MAX).map(|number| format!("{base}_{number}"));
     let random = format!("{base}_{}", hex::encode(system.bytes::<4>()));
     std::iter::once(preferred).chain(numbered).chain([random]).collect()
 }
@@ -40,7 +39,10 @@ fn preferred(claims: &Claims, subject: &str) -> String {
 /// In one spelling (NFKC), and without what would not be seen or would deceive: control characters, spaces, marks that
 /// turn text around.
 fn usable(name: &str) -> String {
-    name.nfkc().filter(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | '+' | '@')).take(LONGEST).collect()
+    name.nfkc()
+        .filter(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | '+' | '@'))
+        .take(limits::USERNAME_CHARACTERS)
+        .collect()
 }
 
 fn is_reserved(name: &str) -> bool {
@@ -86,7 +88,7 @@ mod tests {
         assert_eq!(alice[..3], ["alice", "alice_2", "alice_3"]);
         assert_eq!(alice.last().map(String::len), Some("alice_01234567".len()));
         assert_ne!(alice.last(), proposed("alice").last());
-        assert!(proposed(&"x".repeat(100)).iter().all(|name| name.chars().count() <= LONGEST));
+        assert!(proposed(&"x".repeat(100)).iter().all(|name| name.chars().count() <= limits::USERNAME_CHARACTERS));
     }
 
     #[test]

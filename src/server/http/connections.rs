@@ -8,12 +8,9 @@ use std::{
 use axum::Router;
 use axum_server::Handle;
 
-/// A peer that has not sent its request's head by then is not going to.
-pub(crate) const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
-/// The most that is read of a request's head before the connection is refused; our own limit, with its page, is lower.
-const HEAD_BUFFER: usize = 128 * 1024;
+use crate::server::limits;
 
-/// HTTP/1.1 alone: the limits below are that protocol's, and HTTP/2 ends at the proxy in front. A connection whose
+/// HTTP/1.1 alone: these bounds are that protocol's, and HTTP/2 ends at the proxy in front. A connection whose
 /// first request is not complete within `head_timeout` is closed, also one that sends nothing at all; so is one that
 /// stays idle that long between requests.
 pub(crate) fn serve(
@@ -26,7 +23,11 @@ pub(crate) fn serve(
     let mut server = server.handle(handle.clone()).http1_only().first_request_timeout(head_timeout);
     let timer = hyper_util::rt::TokioTimer::new();
     let mut http1 = server.http_builder().http1();
-    http1.timer(timer).header_read_timeout(head_timeout).max_buf_size(HEAD_BUFFER).max_headers(400);
+    http1
+        .timer(timer)
+        .header_read_timeout(head_timeout)
+        .max_buf_size(limits::REQUEST_HEAD_BUFFER)
+        .max_headers(limits::REQUEST_HEADER_FIELDS);
     Ok(server.serve(router.into_make_service_with_connect_info::<SocketAddr>()))
 }
 

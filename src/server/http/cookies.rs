@@ -5,10 +5,7 @@ use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderValue, header::COOKIE};
 
-use crate::server::settings::PublicUrl;
-
-/// The longest value of ours.
-const LONGEST: usize = 512;
+use crate::server::{limits, settings::PublicUrl};
 
 /// One of our two cookies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +48,7 @@ impl Cookies {
             .iter()
             .flat_map(|header| header.as_bytes().split(|byte| *byte == b';'))
             .filter_map(|pair| pair.trim_ascii().strip_prefix(name)?.strip_prefix(b"="));
-        let value = values.next().filter(|value| !value.is_empty() && value.len() <= LONGEST)?;
+        let value = values.next().filter(|value| !value.is_empty() && value.len() <= limits::COOKIE_VALUE)?;
         if values.next().is_some() {
             return None;
         }

@@ -27,7 +27,7 @@ pub(crate) fn set_session_cookie(response: &mut Response, app: &App, session: Se
 
 /// Sets the flow cookie.
 pub(crate) fn set_flow_cookie(response: &mut Response, app: &App, browser: &Browser) {
-    add(response, app.cookies.set(Cookie::Flow, &app.sign_in.seal_browser(browser), limits::FLOW_COOKIE));
+    add(response, app.cookies.set(Cookie::Flow, &app.sign_in.seal_browser(browser), limits::COOKIE_LIFE_MAX));
 }
 
 /// Removes the session's cookie: signed out, or it names no session any more.

@@ -18,11 +18,7 @@ use super::{
     freshness::{Freshness, Lookup},
     source::Source,
 };
-use crate::server::{
-    clock::System,
-    ids::ProviderId,
-    limits::{PROBE_EVERY, REFETCH_EVERY},
-};
+use crate::server::{clock::System, ids::ProviderId, limits};
 
 type Fetched<T> = Result<Arc<T>, ProviderFault>;
 type Fetch<T> = Shared<BoxFuture<'static, Fetched<T>>>;
@@ -99,7 +95,7 @@ impl<S: Source> Cache<S> {
                 {
                     return Err(outage.fault.clone());
                 }
-                if state.refetched.is_some_and(|at| now < at + REFETCH_EVERY) {
+                if state.refetched.is_some_and(|at| now < at + limits::JWKS_REFETCH_EVERY) {
                     return Ok(None);
                 }
                 state.refetched = Some(now);
@@ -127,7 +123,7 @@ impl<S: Source> Cache<S> {
     pub(super) fn probe(self: &Arc<Self>) {
         let now = Instant::now();
         let mut state = self.lock();
-        let recently = state.probed.is_some_and(|at| now < at + PROBE_EVERY);
+        let recently = state.probed.is_some_and(|at| now < at + limits::DISCOVERY_PROBE_EVERY);
         if recently || state.freshness.outage().is_some() || state.fetch.is_some() {
             return;
         }
@@ -236,10 +232,7 @@ mod tests {
     use tokio::task::JoinHandle;
 
     use super::*;
-    use crate::server::{
-        limits::{JWKS_MAX_AGE, JWKS_REFRESH, JWKS_STALE},
-        provider::source::Schedule,
-    };
+    use crate::server::provider::source::Schedule;
 
     const HOUR: Duration = Duration::from_secs(3600);
 
@@ -253,7 +246,8 @@ mod tests {
     impl Source for Counting {
         type Document = u32;
         const NAME: &'static str = "keys";
-        const SCHEDULE: Schedule = Schedule { refresh: JWKS_REFRESH, max_age: JWKS_MAX_AGE, stale: JWKS_STALE };
+        const SCHEDULE: Schedule =
+            Schedule { refresh: limits::JWKS_REFRESH, max_age: limits::JWKS_MAX_AGE, stale: limits::JWKS_STALE };
 
         async fn fetch(&self) -> Result<u32, ProviderFault> {
             let number = self.asked.fetch_add(1, Ordering::SeqCst) + 1;

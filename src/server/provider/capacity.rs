@@ -51,7 +51,7 @@ mod tests {
     use tokio::time::{Instant, sleep};
 
     use super::*;
-    use crate::server::limits::{CODE_LIFE, EXCHANGE_QUEUE, EXCHANGES_PER_PROVIDER};
+    use crate::server::limits;
 
     #[tokio::test]
     async fn some_run_some_wait_and_more_are_refused() {
@@ -71,7 +71,7 @@ mod tests {
     /// D4: with 32 at a time only 586 people would get through while their codes live.
     #[tokio::test(start_paused = true)]
     async fn a_thousand_people_at_once_get_through_a_provider_that_takes_three_seconds_for_each_call() {
-        let capacity = Capacity::new(EXCHANGES_PER_PROVIDER, EXCHANGE_QUEUE);
+        let capacity = Capacity::new(limits::EXCHANGES_PER_PROVIDER, limits::EXCHANGE_QUEUE);
         let arrived = Instant::now();
         let people = (0..1_000).map(|_| async {
             let ticket = capacity.join_queue()?;
@@ -81,6 +81,6 @@ mod tests {
             Some(sent)
         });
         let sent = join_all(people).await;
-        assert!(sent.iter().all(|sent| sent.is_some_and(|sent| sent < CODE_LIFE)), "{:?}", sent.last());
+        assert!(sent.iter().all(|sent| sent.is_some_and(|sent| sent < limits::CODE_LIFE)), "{:?}", sent.last());
     }
 }

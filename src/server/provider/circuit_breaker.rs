@@ -11,13 +11,7 @@ use time::OffsetDateTime;
 use tokio::time::Instant;
 
 use super::{availability::Availability, fault::ProviderFault};
-use crate::server::{
-    ids::ProviderId,
-    limits::{
-        CIRCUIT_FAILURES, CIRCUIT_PAUSE, CIRCUIT_PAUSE_MAX, CIRCUIT_RETRY_AFTER_MAX, CIRCUIT_TRIAL_ALONE,
-        CIRCUIT_TRIAL_POLL,
-    },
-};
+use crate::server::{ids::ProviderId, limits};
 
 /// The circuit breaker of one provider.
 pub(super) struct CircuitBreaker {
@@ -70,8 +64,8 @@ impl CircuitBreaker {
                 if now < *until {
                     return Err(Open { until: *until, asked });
                 }
-                if trial.is_some_and(|began| now < began + CIRCUIT_TRIAL_ALONE) {
-                    return Err(Open { until: now + CIRCUIT_TRIAL_POLL, asked });
+                if trial.is_some_and(|began| now < began + limits::CIRCUIT_TRIAL_ALONE) {
+                    return Err(Open { until: now + limits::CIRCUIT_TRIAL_POLL, asked });
                 }
                 *trial = Some(now);
                 *trial
@@ -102,17 +96,19 @@ impl CircuitBreaker {
         let (since, pause) = match &mut *circuit {
             Circuit::Closed { failures } => {
                 *failures = failures.saturating_add(1);
-                if *failures < CIRCUIT_FAILURES {
+                if *failures < limits::CIRCUIT_FAILURES {
                     return;
                 }
-                (at, CIRCUIT_PAUSE)
+                (at, limits::CIRCUIT_PAUSE)
             }
             // It was sent before the circuit opened, so it says nothing new.
             Circuit::Open { .. } if !trial => return,
-            Circuit::Open { since, pause, .. } => (*since, pause.saturating_mul(2).min(CIRCUIT_PAUSE_MAX)),
+            Circuit::Open { since, pause, .. } => (*since, pause.saturating_mul(2).min(limits::CIRCUIT_PAUSE_MAX)),
         };
         let wait = match fault {
-            ProviderFault::Busy { retry_after: Some(asked) } => (*asked).min(CIRCUIT_RETRY_AFTER_MAX).max(pause),
+            ProviderFault::Busy { retry_after: Some(asked) } => {
+                (*asked).min(limits::CIRCUIT_RETRY_AFTER_MAX).max(pause)
+            }
             _ => pause,
         };
         *circuit = Circuit::Open { since, code: fault.code(), until: Instant::now() + wait, pause, trial: None };
@@ -170,7 +166,7 @@ mod tests {
 
     fn opened() -> Arc<CircuitBreaker> {
         let breaker = CircuitBreaker::new(ProviderId::new("p"));
-        for _ in 0..CIRCUIT_FAILURES {
+        for _ in 0..limits::CIRCUIT_FAILURES {
             assert_eq!(breaker.availability(), Availability::Available);
             breaker.permit().ok().unwrap().failed(&down(), NOON);
         }
@@ -181,7 +177,7 @@ mod tests {
     async fn some_failures_in_a_row_open_it_and_one_success_forgets_them() {
         let breaker = CircuitBreaker::new(ProviderId::new("p"));
         for _ in 0..3 {
-            for _ in 1..CIRCUIT_FAILURES {
+            for _ in 1..limits::CIRCUIT_FAILURES {
                 breaker.permit().ok().unwrap().failed(&down(), NOON);
             }
             breaker.permit().ok().unwrap().answered();
@@ -196,11 +192,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn after_the_pause_one_tries_and_the_others_wait_for_it() {
         let breaker = opened();
-        tokio::time::advance(CIRCUIT_PAUSE).await;
+        tokio::time::advance(limits::CIRCUIT_PAUSE).await;
         assert_eq!(breaker.availability(), Availability::Available);
         let trial = breaker.permit().ok().unwrap();
         let open = breaker.permit().err().unwrap();
-        assert_eq!((open.until, open.asked), (Instant::now() + CIRCUIT_TRIAL_POLL, false));
+        assert_eq!((open.until, open.asked), (Instant::now() + limits::CIRCUIT_TRIAL_POLL, false));
         trial.answered();
         assert!(breaker.permit().is_ok());
         assert!(breaker.permit().is_ok());
@@ -209,21 +205,21 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_failed_trial_doubles_the_pause_up_to_the_longest() {
         let breaker = opened();
-        let mut pause = CIRCUIT_PAUSE;
+        let mut pause = limits::CIRCUIT_PAUSE;
         for _ in 0..8 {
             let open = breaker.permit().err().unwrap();
             assert_eq!(open.until - Instant::now(), pause);
             tokio::time::advance(pause).await;
             breaker.permit().ok().unwrap().failed(&down(), NOON);
-            pause = (pause * 2).min(CIRCUIT_PAUSE_MAX);
+            pause = (pause * 2).min(limits::CIRCUIT_PAUSE_MAX);
         }
-        assert_eq!(pause, CIRCUIT_PAUSE_MAX);
+        assert_eq!(pause, limits::CIRCUIT_PAUSE_MAX);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_trial_that_is_given_up_lets_another_try() {
         let breaker = opened();
-        tokio::time::advance(CIRCUIT_PAUSE).await;
+        tokio::time::advance(limits::CIRCUIT_PAUSE).await;
         drop(breaker.permit());
         assert!(breaker.permit().is_ok());
     }
@@ -235,8 +231,8 @@ mod tests {
         for permit in under_way.drain(..15) {
             permit.failed(&down(), NOON);
         }
-        assert_eq!(breaker.permit().err().unwrap().until, Instant::now() + CIRCUIT_PAUSE);
-        tokio::time::advance(CIRCUIT_PAUSE).await;
+        assert_eq!(breaker.permit().err().unwrap().until, Instant::now() + limits::CIRCUIT_PAUSE);
+        tokio::time::advance(limits::CIRCUIT_PAUSE).await;
         let trial = breaker.permit().ok().unwrap();
         drop(under_way.pop());
         assert!(breaker.permit().is_err(), "the trial is still under way");
@@ -254,26 +250,26 @@ mod tests {
         for permit in under_way.drain(..5) {
             permit.failed(&down(), NOON);
         }
-        tokio::time::advance(CIRCUIT_PAUSE).await;
+        tokio::time::advance(limits::CIRCUIT_PAUSE).await;
         let trial = breaker.permit().ok().unwrap();
         for permit in under_way {
             permit.failed(&down(), NOON);
         }
         assert_eq!(
             breaker.permit().err().unwrap().until,
-            Instant::now() + CIRCUIT_TRIAL_POLL,
+            Instant::now() + limits::CIRCUIT_TRIAL_POLL,
             "the trial is still under way"
         );
         trial.failed(&down(), NOON);
-        assert_eq!(breaker.permit().err().unwrap().until, Instant::now() + 2 * CIRCUIT_PAUSE, "doubled once");
+        assert_eq!(breaker.permit().err().unwrap().until, Instant::now() + 2 * limits::CIRCUIT_PAUSE, "doubled once");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_trial_that_hangs_is_joined_by_another_and_cannot_end_that_one() {
         let breaker = opened();
-        tokio::time::advance(CIRCUIT_PAUSE).await;
+        tokio::time::advance(limits::CIRCUIT_PAUSE).await;
         let hanging = breaker.permit().ok().unwrap();
-        tokio::time::advance(CIRCUIT_TRIAL_ALONE).await;
+        tokio::time::advance(limits::CIRCUIT_TRIAL_ALONE).await;
         let second = breaker.permit().ok().unwrap();
         drop(hanging);
         assert!(breaker.permit().is_err(), "the second is still under way");
@@ -286,7 +282,7 @@ mod tests {
         for (asks, waits) in [(None, 2), (Some(45), 45), (Some(3600), 60)] {
             let breaker = CircuitBreaker::new(ProviderId::new("p"));
             let busy = ProviderFault::Busy { retry_after: asks.map(Duration::from_secs) };
-            for _ in 0..CIRCUIT_FAILURES {
+            for _ in 0..limits::CIRCUIT_FAILURES {
                 breaker.permit().ok().unwrap().failed(&busy, NOON);
             }
             let open = breaker.permit().err().unwrap();

@@ -18,13 +18,7 @@ use super::{
     http::{Endpoint, Http},
     source::{Schedule, Source},
 };
-use crate::server::{
-    clock::System,
-    ids::ProviderId,
-    limits::{DISCOVERY_MAX_AGE, DISCOVERY_REFRESH, DISCOVERY_STALE},
-    log_text::clip,
-    settings::is_loopback,
-};
+use crate::server::{clock::System, ids::ProviderId, limits, log_text::clip, settings::is_loopback};
 
 /// Signature algorithms of ID tokens that we accept, where the provider lists them (docs/decisions/id-token.md).
 const ALGORITHMS: [CoreJwsSigningAlgorithm; 9] = [
@@ -68,8 +62,11 @@ pub(super) struct Discovery {
 impl Source for Discovery {
     type Document = Metadata;
     const NAME: &'static str = "discovery";
-    const SCHEDULE: Schedule =
-        Schedule { refresh: DISCOVERY_REFRESH, max_age: DISCOVERY_MAX_AGE, stale: DISCOVERY_STALE };
+    const SCHEDULE: Schedule = Schedule {
+        refresh: limits::DISCOVERY_REFRESH,
+        max_age: limits::DISCOVERY_MAX_AGE,
+        stale: limits::DISCOVERY_STALE,
+    };
 
     async fn fetch(&self) -> Result<Metadata, ProviderFault> {
         let document = self.http.document(Endpoint::Discovery, &self.url, self.system.now()).await?;

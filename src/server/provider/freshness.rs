@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use tokio::time::Instant;
 
 use super::{fault::ProviderFault, source::Schedule};
-use crate::server::limits::{FETCH_PAUSE, FETCH_PAUSE_MAX, FETCH_WAIT};
+use crate::server::limits;
 
 /// The latest good version of a document, and the outage since then.
 pub(super) struct Freshness<T> {
@@ -65,7 +65,7 @@ impl<T> Freshness<T> {
         {
             return match stale {
                 Some(value) => Lookup::Fresh(value),
-                None if outage.retry_at - now > FETCH_WAIT => Lookup::Unavailable(outage.fault.clone()),
+                None if outage.retry_at - now > limits::FETCH_WAIT => Lookup::Unavailable(outage.fault.clone()),
                 None => Lookup::Wait(outage.retry_at),
             };
         }
@@ -112,7 +112,7 @@ impl<T> Freshness<T> {
             Some(outage) => (outage.since, outage.failures.saturating_add(1)),
             None => (at, 1),
         };
-        let pause = FETCH_PAUSE.saturating_mul(1 << (failures - 1).min(5)).min(FETCH_PAUSE_MAX);
+        let pause = limits::FETCH_PAUSE.saturating_mul(1 << (failures - 1).min(5)).min(limits::FETCH_PAUSE_MAX);
         self.outage.insert(Outage { fault, since, failures, retry_at: now + spread(pause) })
     }
 }

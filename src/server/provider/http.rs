@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{fault::ProviderFault, retry_after, strict_json, tls};
 use crate::server::{
-    limits::{CONNECT_TIMEOUT, DOCUMENT_BYTES, DOCUMENT_TIMEOUT, IDLE_CONNECTION, IDLE_CONNECTIONS, RESPONSE_BYTES},
+    limits,
     log_text::{causes, clip},
 };
 
@@ -38,8 +38,8 @@ impl Endpoint {
     /// Bytes of a body that are read.
     const fn max_bytes(self) -> usize {
         match self {
-            Self::Discovery | Self::Keys => DOCUMENT_BYTES,
-            Self::Token | Self::Userinfo => RESPONSE_BYTES,
+            Self::Discovery | Self::Keys => limits::PROVIDER_DOCUMENT_BYTES,
+            Self::Token | Self::Userinfo => limits::PROVIDER_RESPONSE_BYTES,
         }
     }
 
@@ -135,7 +135,7 @@ impl Http {
             // One configuration for both, so that a token request resumes an earlier TLS session.
             builder.tls_backend_preconfigured(tls.clone()).build().map_err(|error| causes(&error))
         };
-        Ok(Self { pooled: build(IDLE_CONNECTIONS)?, unpooled: build(0)? })
+        Ok(Self { pooled: build(limits::PROVIDER_IDLE_CONNECTIONS)?, unpooled: build(0)? })
     }
 
     /// Fetches a JSON document.
@@ -146,7 +146,7 @@ impl Http {
         now: OffsetDateTime,
     ) -> Result<Map<String, Value>, ProviderFault> {
         let request = get(url, "application/json");
-        let response = call(&self.pooled, endpoint, request, Instant::now() + DOCUMENT_TIMEOUT)
+        let response = call(&self.pooled, endpoint, request, Instant::now() + limits::PROVIDER_DOCUMENT_TIMEOUT)
             .await
             .map_err(CallError::into_fault)?;
         if response.status == StatusCode::OK { response.object() } else { Err(response.refusal(now)) }
@@ -190,8 +190,8 @@ fn builder() -> ClientBuilder {
         .no_zstd()
         .no_deflate()
         .http1_only()
-        .connect_timeout(CONNECT_TIMEOUT)
-        .pool_idle_timeout(IDLE_CONNECTION)
+        .connect_timeout(limits::PROVIDER_CONNECT_TIMEOUT)
+        .pool_idle_timeout(limits::PROVIDER_IDLE_TIMEOUT)
 }
 
 fn get(url: &Url, accept: &'static str) -> Request {

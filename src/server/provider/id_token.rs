@@ -16,7 +16,7 @@ use super::{
 };
 use crate::server::{
     ids::{Issuer, Subject},
-    limits::CLOCK_LEEWAY,
+    limits,
     log_text::clip,
 };
 
@@ -82,7 +82,7 @@ pub(super) fn verify(
         keys.clone(),                   // 6: the signature, by the one key that fits
     )
     .set_allowed_algs(algorithms.iter().cloned()) // 7: alg is one that the provider lists and we accept
-    .set_time_fn(|| SystemTime::from(now - CLOCK_LEEWAY).into()) // 9: exp is not over
+    .set_time_fn(|| SystemTime::from(now - limits::CLOCK_LEEWAY).into()) // 9: exp is not over
     .set_issue_time_verifier_fn(|iat| check_iat(iat.timestamp(), attempt.started, now)); // 10: iat is in this attempt
     let nonce = Nonce::new(attempt.nonce.to_owned()); // 11: nonce is the one that was sent
     let claims = token.claims(&verifier, &nonce).map_err(|error| rejection(&error))?;
@@ -112,9 +112,9 @@ fn rejection(error: &ClaimsVerificationError) -> Rejection {
 /// A code is exchanged for a token made after we asked; an older one was made for somebody else (ID-43). In seconds of
 /// Unix time, since no token's year fits every date type.
 fn check_iat(issued: i64, started: OffsetDateTime, now: OffsetDateTime) -> Result<(), String> {
-    if issued < (started - CLOCK_LEEWAY).unix_timestamp() {
+    if issued < (started - limits::CLOCK_LEEWAY).unix_timestamp() {
         Err("iat is before this sign-in began; is a clock wrong?".into())
-    } else if issued > (now + CLOCK_LEEWAY).unix_timestamp() {
+    } else if issued > (now + limits::CLOCK_LEEWAY).unix_timestamp() {
         Err("iat is in the future; is a clock wrong?".into())
     } else {
         Ok(())
@@ -209,7 +209,7 @@ mod tests {
         let now = started + time::Duration::minutes(5);
         let fits = |moment: OffsetDateTime| check_iat(moment.unix_timestamp(), started, now).is_ok();
         let second = time::Duration::seconds(1);
-        assert!(fits(started - CLOCK_LEEWAY) && fits(now + CLOCK_LEEWAY));
-        assert!(!fits(started - CLOCK_LEEWAY - second) && !fits(now + CLOCK_LEEWAY + second));
+        assert!(fits(started - limits::CLOCK_LEEWAY) && fits(now + limits::CLOCK_LEEWAY));
+        assert!(!fits(started - limits::CLOCK_LEEWAY - second) && !fits(now + limits::CLOCK_LEEWAY + second));
     }
 }

@@ -15,10 +15,7 @@ use super::{
     http::{Endpoint, Http},
     source::{Schedule, Source},
 };
-use crate::server::{
-    clock::System,
-    limits::{JWKS_MAX_AGE, JWKS_REFRESH, JWKS_STALE},
-};
+use crate::server::{clock::System, limits};
 
 /// Where the key set comes from: an endpoint that the discovery document names.
 pub(super) struct Jwks {
@@ -30,7 +27,8 @@ pub(super) struct Jwks {
 impl Source for Jwks {
     type Document = CoreJsonWebKeySet;
     const NAME: &'static str = "keys";
-    const SCHEDULE: Schedule = Schedule { refresh: JWKS_REFRESH, max_age: JWKS_MAX_AGE, stale: JWKS_STALE };
+    const SCHEDULE: Schedule =
+        Schedule { refresh: limits::JWKS_REFRESH, max_age: limits::JWKS_MAX_AGE, stale: limits::JWKS_STALE };
 
     async fn fetch(&self) -> Result<CoreJsonWebKeySet, ProviderFault> {
         let metadata = self.metadata.get().await?;

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
 use super::{client_registration::ClientRegistration, strict_json};
-use crate::server::limits::CLOCK_LEEWAY;
+use crate::server::limits;
 
 /// Who may have signed a token, for whom, and when.
 #[derive(Clone, Copy)]
@@ -38,7 +38,7 @@ impl Expected<'_> {
     /// `exp` and `nbf`, where present, allow it now.
     pub(super) fn check_times(&self, claims: &Map<String, Value>) -> Result<(), String> {
         let now = self.now.unix_timestamp() as f64;
-        let leeway = CLOCK_LEEWAY.as_seconds_f64();
+        let leeway = limits::CLOCK_LEEWAY.as_seconds_f64();
         let fits = |name, fits: &dyn Fn(f64) -> bool| {
             claims.get(name).is_none_or(|time: &Value| time.as_f64().is_some_and(fits))
         };

@@ -24,7 +24,7 @@ use super::{
 use crate::server::{
     clock::System,
     ids::{Issuer, ProviderId},
-    limits::{EXCHANGE_QUEUE, EXCHANGES_PER_PROVIDER},
+    limits,
     settings::{ProviderSettings, PublicUrl},
 };
 
@@ -60,7 +60,7 @@ impl Provider {
         let keys = Cache::new(jwks, settings.id.clone(), system.clone());
         Ok(Self {
             circuit_breaker: CircuitBreaker::new(settings.id.clone()),
-            capacity: Capacity::new(EXCHANGES_PER_PROVIDER, EXCHANGE_QUEUE),
+            capacity: Capacity::new(limits::EXCHANGES_PER_PROVIDER, limits::EXCHANGE_QUEUE),
             id: settings.id,
             name: settings.name,
             issuer: settings.issuer,

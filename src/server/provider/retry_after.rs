@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::{HeaderMap, header};
 use time::{OffsetDateTime, format_description::well_known::Rfc2822};
 
-use crate::server::limits::RETRY_AFTER_MAX;
+use crate::server::limits;
 
 /// How long from `now` the provider asks us to wait; `None` where it does not say, or says something that cannot be meant.
 pub(super) fn read(headers: &HeaderMap, now: OffsetDateTime) -> Option<Duration> {
@@ -15,7 +15,7 @@ pub(super) fn read(headers: &HeaderMap, now: OffsetDateTime) -> Option<Duration>
         // An HTTP date is one of RFC 2822 in GMT; one that is past means now.
         Err(_) => (OffsetDateTime::parse(text, &Rfc2822).ok()? - now).try_into().unwrap_or_default(),
     };
-    (wait <= RETRY_AFTER_MAX).then_some(wait)
+    (wait <= limits::RETRY_AFTER_MAX).then_some(wait)
 }
 
 #[cfg(test)]

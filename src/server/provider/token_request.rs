@@ -21,11 +21,7 @@ use super::{
     id_token,
     requests::Redemption,
 };
-use crate::server::{
-    clock::System,
-    limits::{ACCESS_TOKEN_BYTES, CODE_LIFE, ID_TOKEN_BYTES, TOKEN_CONNECT_PAUSES},
-    log_text::clip,
-};
+use crate::server::{clock::System, limits, log_text::clip};
 
 /// What a code was exchanged for. A refresh token that nobody asked for is dropped unread.
 pub(super) struct Tokens {
@@ -50,7 +46,7 @@ impl TokenRequest<'_> {
     /// be sent again: there was no connection, or the answer was 429, which comes before the code is looked at.
     pub(super) async fn send(&self, came: Instant) -> Result<Tokens, ProviderFault> {
         let deadline = self.redemption.deadline;
-        let mut pauses = TOKEN_CONNECT_PAUSES.into_iter();
+        let mut pauses = limits::TOKEN_CONNECT_PAUSES.into_iter();
         let mut waited = false;
         loop {
             let error = match self.send_once().await {
@@ -64,7 +60,7 @@ impl TokenRequest<'_> {
                 CallError::NotSent(_) => pauses.next().filter(|pause| Instant::now() + *pause < deadline),
                 CallError::Sent(ProviderFault::Busy { retry_after: Some(wait) }) if !waited => {
                     waited = true;
-                    Some(*wait).filter(|wait| Instant::now() + *wait < deadline.min(came + CODE_LIFE))
+                    Some(*wait).filter(|wait| Instant::now() + *wait < deadline.min(came + limits::CODE_LIFE))
                 }
                 CallError::Sent(_) => None,
             };
@@ -170,13 +166,13 @@ fn usable(members: &Map<String, Value>) -> Result<Value, ProviderFault> {
     if access_token.is_empty() || !access_token.bytes().all(|byte| (0x20..=0x7e).contains(&byte)) {
         return Err(invalid("access_token is empty or has characters that no token has (RFC 6749 A.12)"));
     }
-    if access_token.len() > ACCESS_TOKEN_BYTES {
-        return Err(invalid("access_token is longer than 128 kB"));
+    if access_token.len() > limits::ACCESS_TOKEN_BYTES {
+        return Err(invalid(&format!("access_token is longer than {} kB", limits::ACCESS_TOKEN_BYTES / 1024)));
     }
     let id_token =
         text("id_token").ok_or_else(|| invalid("id_token is missing; is `openid` among the scopes allowed to us?"))?;
-    if id_token.len() > ID_TOKEN_BYTES {
-        return Err(ProviderFault::IdToken("longer than 256 kB".into()));
+    if id_token.len() > limits::ID_TOKEN_BYTES {
+        return Err(ProviderFault::IdToken(format!("longer than {} kB", limits::ID_TOKEN_BYTES / 1024)));
     }
     Ok(json!({ "access_token": access_token, "token_type": "bearer", "id_token": id_token }))
 }

@@ -10,17 +10,10 @@ use super::id::SessionId;
 use crate::server::{
     clock::System,
     ids::{AttemptId, BrowserHash, Issuer, ProviderId, UserId},
+    limits,
     settings::SessionRules,
     store::{SessionFacts, SessionRecord, Store, StoreError, User},
 };
-
-/// How long a browser's former session goes on after the same person has signed in anew, so that tabs in flight do
-/// not look signed out.
-const FORMER_SESSION: Duration = Duration::from_secs(60);
-/// The last-seen time is written at most this often.
-const TOUCH_EVERY: Duration = Duration::from_secs(60);
-/// A request does not wait longer than this for it to be written.
-const NOTED_WITHIN: Duration = Duration::from_millis(500);
 
 /// What the cookie of a request stands for.
 #[derive(Clone, Debug)]
@@ -120,11 +113,12 @@ impl Sessions {
             return Ok(Found::Disabled);
         }
         let now = self.system.now();
-        if first_use.is_some() || now >= session.last_seen + TOUCH_EVERY.min(self.rules.idle / 10) {
+        let touch_every = limits::SESSION_TOUCH_EVERY.min(self.rules.idle / limits::SESSION_TOUCHES_WITHIN_IDLE);
+        if first_use.is_some() || now >= session.last_seen + touch_every {
             session.last_seen = now;
             // A store that can only be read still tells who is signed in; that their visit cannot be noted is no reason
             // to turn them away.
-            match timeout(NOTED_WITHIN, self.store.save_session(&session)).await {
+            match timeout(limits::SESSION_TOUCH_WAIT, self.store.save_session(&session)).await {
                 Ok(Ok(_)) => {}
                 Ok(Err(error)) => tracing::warn!(code = "store_unavailable", detail = %error, "last seen"),
                 Err(_) => tracing::warn!(code = "store_unavailable", detail = "no answer in time", "last seen"),
@@ -229,7 +223,7 @@ impl Sessions {
         if session.user != *next {
             return self.expire(session).await;
         }
-        session.expires = session.expires.min(self.system.now() + FORMER_SESSION);
+        session.expires = session.expires.min(self.system.now() + limits::SESSION_FORMER_LIFE);
         self.store.save_session(&session).await.map(drop)
     }
 

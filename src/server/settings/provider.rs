@@ -12,13 +12,9 @@ use super::{
 };
 use crate::server::{
     ids::{Issuer, ProviderId},
+    limits,
     public_url::{PublicUrl, is_loopback},
 };
-
-/// No button holds a longer name, in characters.
-const LONGEST_NAME: usize = 100;
-/// No provider id is longer, in bytes: it is part of every sealed state.
-const LONGEST_ID: usize = 64;
 
 /// One `[[provider]]`.
 #[derive(Debug)]
@@ -99,9 +95,10 @@ impl ProviderSettings {
 
 fn id(reader: &mut Reader<'_>, at: At) -> Option<ProviderId> {
     let text = reader.text(at)?;
-    let fits = text.len() <= LONGEST_ID && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    let fits = text.len() <= limits::PROVIDER_ID_BYTES
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
     if !fits {
-        let fix = format!("use letters, digits, - and _, {LONGEST_ID} at most");
+        let fix = format!("use letters, digits, - and _, {} at most", limits::PROVIDER_ID_BYTES);
         reader.fault(&at, format!("is {text:?}, which cannot stand in a URL"), fix);
     }
     fits.then(|| ProviderId::new(text))
@@ -109,8 +106,12 @@ fn id(reader: &mut Reader<'_>, at: At) -> Option<ProviderId> {
 
 fn name(reader: &mut Reader<'_>, at: At) -> Option<String> {
     let name = reader.text(at)?;
-    if name.chars().count() > LONGEST_NAME {
-        reader.fault(&at, "is too long for a button", format!("use {LONGEST_NAME} characters at most"));
+    if name.chars().count() > limits::PROVIDER_NAME_CHARACTERS {
+        reader.fault(
+            &at,
+            "is too long for a button",
+            format!("use {} characters at most", limits::PROVIDER_NAME_CHARACTERS),
+        );
     }
     Some(name)
 }

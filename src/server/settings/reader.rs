@@ -13,6 +13,7 @@ use super::{
     secrets,
     source::{Given, Raw, read},
 };
+use crate::server::limits;
 
 /// Reads typed values and collects what is wrong with them.
 pub(super) struct Reader<'a> {
@@ -165,7 +166,8 @@ impl<'a> Reader<'a> {
         let at = at.into();
         let text = self.text(at)?;
         // The parser's arithmetic is checked for any text of this length.
-        let parsed = if text.len() <= 32 { humantime::parse_duration(&text).ok() } else { None };
+        let parsed =
+            if text.len() <= limits::SETTINGS_DURATION_BYTES { humantime::parse_duration(&text).ok() } else { None };
         let Some(duration) = parsed else {
             let fix = "write a number with its unit, as \"1.5s\", \"10m\" or \"30d\"";
             self.fault(&at, format!("is {text:?}, which is not a duration"), fix);

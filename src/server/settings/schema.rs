@@ -2,6 +2,8 @@
 
 use std::{fmt, time::Duration};
 
+use crate::server::limits;
+
 /// A key an operator may set.
 #[derive(Debug)]
 pub(super) struct Key {
@@ -150,7 +152,6 @@ pub(super) fn prefix(table: Table, index: usize) -> String {
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Declares the keys and the list of them, so that none can be left out of it.
 macro_rules! keys {
@@ -207,9 +208,9 @@ keys! {
     USERS_ALLOWED_DOMAINS: Users "allowed_domains", Kind::List, Unset::Default("[]"), "[\"example.com\"]",
         "People with a verified email address in one of these domains may sign in. Subdomains do not count.";
 
-    SESSION_IDLE: Session "idle", Kind::Duration { least: MINUTE, most: DAY.saturating_mul(400) }, Unset::Default("\"7d\""), "\"12h\"",
+    SESSION_IDLE: Session "idle", Kind::Duration { least: MINUTE, most: limits::COOKIE_LIFE_MAX }, Unset::Default("\"7d\""), "\"12h\"",
         "Idle timeout: a session ends after this long without use.";
-    SESSION_ABSOLUTE: Session "absolute", Kind::Duration { least: MINUTE, most: DAY.saturating_mul(400) }, Unset::Default("\"30d\""), "\"30d\"",
+    SESSION_ABSOLUTE: Session "absolute", Kind::Duration { least: MINUTE, most: limits::COOKIE_LIFE_MAX }, Unset::Default("\"30d\""), "\"30d\"",
         "Maximum session lifetime; not less than `idle`.";
 
     SIGN_IN_PATIENCE: SignIn "patience", Kind::Duration { least: Duration::from_millis(1), most: Duration::from_millis(1800) }, Unset::Default("\"1.5s\""), "\"1s\"",

@@ -14,13 +14,10 @@ use super::{
     fault::Fault,
     schema::{At, KEYS, Key, Kind, Table, nearest, prefix},
 };
+use crate::server::limits;
 
 /// Read when `--config` names no file, if it exists.
 const DEFAULT_FILE: &str = "vestibule.toml";
-/// No settings file and no secret is larger, in bytes.
-const LARGEST_FILE: u64 = 1 << 20;
-/// Tables that may be numbered in the environment.
-const MOST_TABLES: usize = 100;
 
 /// What one key was given. It may be a secret, so it cannot be printed.
 pub(super) enum Raw {
@@ -78,10 +75,10 @@ pub(super) fn gather(
 pub(crate) fn read(path: &Path) -> Result<String, String> {
     let mut bytes = Vec::new();
     File::open(path)
-        .and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut bytes))
+        .and_then(|file| file.take(limits::SETTINGS_FILE_BYTES + 1).read_to_end(&mut bytes))
         .map_err(|error| format!("cannot read {path:?} ({})", reason(&error)))?;
-    if bytes.len() as u64 > LARGEST_FILE {
-        return Err(format!("{path:?} is larger than 1 MiB"));
+    if bytes.len() as u64 > limits::SETTINGS_FILE_BYTES {
+        return Err(format!("{path:?} is larger than {} MiB", limits::SETTINGS_FILE_BYTES >> 20));
     }
     String::from_utf8(bytes).map_err(|_| format!("{path:?} is not UTF-8"))
 }
@@ -215,7 +212,7 @@ fn variable(name: &str) -> Option<(At, bool)> {
         };
         let (index, rest) = if key.table.repeats() {
             let (number, rest) = rest.split_once("__")?;
-            (number.parse().ok().filter(|index| *index < MOST_TABLES)?, rest)
+            (number.parse().ok().filter(|index| *index < limits::SETTINGS_TABLES)?, rest)
         } else {
             (0, rest)
         };

@@ -52,7 +52,7 @@ impl AuthorizationResponse {
             (_, Values::One(error)) if fits(&error) => {
                 let error = clip(&error, limits::ERROR_CODE);
                 let description = match description {
-                    Values::One(words) => Some(clip(&words, limits::ERROR_DESCRIPTION)),
+                    Values::One(words) => Some(clip(&words, limits::LOGGED_CHARACTERS)),
                     // It decides nothing, so nothing is spoilt by it.
                     Values::None | Values::Many => None,
                 };
@@ -227,6 +227,6 @@ mod tests {
     fn a_description_is_one_short_line_whatever_it_holds() {
         let raw = format!("error=x&error_description=a%0d%0ab%1b{}", "y".repeat(4000));
         let Some(AuthorizationResponse::Error { description: Some(words), .. }) = read(&raw) else { panic!("{raw}") };
-        assert!(words.starts_with("a\\r\\nb\\u{1b}y") && words.len() == limits::ERROR_DESCRIPTION, "{words}");
+        assert!(words.starts_with("a\\r\\nb\\u{1b}y") && words.len() == limits::LOGGED_CHARACTERS, "{words}");
     }
 }

@@ -74,7 +74,7 @@ impl SignIn {
             sessions: parts.sessions,
             rate_limits,
             exchanges: Exchanges::default(),
-            arrivals: Cache::builder().max_capacity(limits::ARRIVALS).time_to_live(2 * limits::CODE_LIFE).build(),
+            arrivals: Cache::builder().max_capacity(limits::ARRIVALS).time_to_live(limits::ARRIVAL_KEPT).build(),
             tasks: parts.tasks,
             system: parts.system,
         }

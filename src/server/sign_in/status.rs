@@ -225,11 +225,12 @@ impl SignIn {
 
     pub(super) fn pending(&self, callback: &Callback, query: CallbackQuery) -> Completion {
         let waited = self.system.now() - callback.state.state.started;
-        let [two, three] = limits::ASK_SLOWER_AFTER;
+        let [slower, slowest] = limits::ASK_SLOWER_AFTER;
+        let [first, then, later] = limits::ASK_EVERY;
         let pace = match waited.whole_seconds() {
-            seconds if seconds <= two => 1000,
-            seconds if seconds <= three => 2000,
-            _ => 3000,
+            seconds if seconds <= slower => first,
+            seconds if seconds <= slowest => then,
+            _ => later,
         };
         let [jitter] = self.system.bytes::<1>();
         Completion::Pending {

@@ -18,7 +18,7 @@ pub trait AttemptStore: Send + Sync {
     /// answer was lost is recognised as ours by the owner token. The lease starts at the store's now.
     async fn claim(&self, claim: &NewClaim) -> Result<Claimed, StoreError>;
 
-    /// The attempt, if it was claimed and is not older than [`KEPT`](crate::server::attempt::KEPT).
+    /// The attempt, if it was claimed and is not older than [`ATTEMPT_KEPT`](crate::server::limits::ATTEMPT_KEPT).
     async fn attempt(&self, id: AttemptId) -> Result<Option<Attempt>, StoreError>;
 
     /// The attempt that a person's reference id names.
@@ -37,7 +37,7 @@ pub trait AttemptStore: Send + Sync {
         steps: &[Step],
     ) -> Result<bool, StoreError>;
 
-    /// Marks a running attempt whose lease is older than [`LEASE`](crate::server::attempt::LEASE), by the store's
+    /// Marks a running attempt whose lease is older than [`LEASE`](crate::server::limits::LEASE), by the store's
     /// clock, as interrupted. `false`: it is not running, or its owner lives.
     async fn interrupt(&self, id: AttemptId) -> Result<bool, StoreError>;
 

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::server::limits;
+
 /// Why the store could not answer. It never means "not found".
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
@@ -31,6 +33,6 @@ impl StoreError {
 /// A line for the log, not a description of the topology.
 fn capped(what: impl fmt::Display) -> String {
     let mut text = what.to_string();
-    text.truncate(text.floor_char_boundary(300));
+    text.truncate(text.floor_char_boundary(limits::STORE_ERROR_BYTES));
     text
 }

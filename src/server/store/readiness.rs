@@ -1,15 +1,13 @@
 //! Whether a store works. `/readyz` can be asked by anybody as often as they like, and an honest answer costs the
 //! store a round trip (SQLite: its only writer), so that one answer serves everybody for a second.
 
-use std::{future::Future, time::Duration};
+use std::future::Future;
 
 use async_trait::async_trait;
 use tokio::{sync::Mutex, time::Instant};
 
 use super::error::StoreError;
-
-/// How old an answer may be.
-const MAX_AGE: Duration = Duration::from_secs(1);
+use crate::server::limits;
 
 /// Whether the store works.
 #[async_trait]
@@ -29,7 +27,7 @@ impl ReadinessCache {
     pub(super) async fn get_or_ask(&self, ask: impl Future<Output = Answer> + Send) -> Answer {
         let mut last = self.0.lock().await;
         if let Some((asked, answer)) = &*last
-            && asked.elapsed() < MAX_AGE
+            && asked.elapsed() < limits::READINESS_MAX_AGE
         {
             return answer.clone();
         }
@@ -41,7 +39,10 @@ impl ReadinessCache {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::{
+        sync::atomic::{AtomicU32, Ordering},
+        time::Duration,
+    };
 
     use futures_util::future::join_all;
 
@@ -61,11 +62,11 @@ mod tests {
         let answers = join_all((0..100).map(|_| ask())).await;
         assert!(answers.iter().all(Result::is_err), "a failure is an answer, too");
         assert_eq!(asked.load(Ordering::Relaxed), 1);
-        tokio::time::sleep(MAX_AGE).await;
+        tokio::time::sleep(limits::READINESS_MAX_AGE).await;
         let _ = ask().await;
         assert_eq!(asked.load(Ordering::Relaxed), 2);
         // Whoever gives up leaves the question to the next.
-        tokio::time::sleep(MAX_AGE).await;
+        tokio::time::sleep(limits::READINESS_MAX_AGE).await;
         assert!(tokio::time::timeout(Duration::from_millis(50), ask()).await.is_err());
         assert!(tokio::time::timeout(Duration::from_millis(150), ask()).await.is_ok());
     }

@@ -1,22 +1,11 @@
 //! Sessions: who is signed in with which browser.
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::error::StoreError;
-use crate::server::{
-    attempt::DELIVERABLE,
-    ids::{AttemptId, BrowserHash, Issuer, ProviderId, SessionHash, Subject, UserId},
-};
-
-/// How long after its end a session's record stays, so that its id stays taken: a delivery that is under way while the
-/// person signs out must not begin the session anew.
-pub(super) const REMOVED_AFTER: Duration = Duration::from_secs(60);
-/// An attempt that was verified longer ago than this delivers no session any more, even by a clock that runs behind.
-pub(super) const DELIVERY_OVER: Duration = Duration::from_secs(2 * DELIVERABLE.as_secs());
+use crate::server::ids::{AttemptId, BrowserHash, Issuer, ProviderId, SessionHash, Subject, UserId};
 
 /// What a store does for sessions.
 #[async_trait]
@@ -55,7 +44,7 @@ pub struct SessionRecord {
     pub provider: ProviderId,
     /// When they signed in.
     pub created: OffsetDateTime,
-    /// When the session was last used (written at most once a minute).
+    /// When the session was last used (written at most every [`limits::SESSION_TOUCH_EVERY`](crate::server::limits::SESSION_TOUCH_EVERY)).
     pub last_seen: OffsetDateTime,
     /// When it ends whatever happens.
     pub expires: OffsetDateTime,

@@ -3,8 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use vestibule::server::{
-    attempt::{AttemptState, KEPT, Verdict},
+    attempt::{AttemptState, Verdict},
     ids::{AttemptId, BrowserHash, CodeHash, OwnerToken, Reference},
+    limits,
     store::{Claimed, NewClaim},
 };
 
@@ -98,7 +99,7 @@ async fn attempt_comes_back_as_it_went(bench: &Bench) {
 
 async fn attempt_is_kept_for_a_week(bench: &Bench) {
     let store = &*bench.store;
-    let week = KEPT;
+    let week = limits::ATTEMPT_KEPT;
     let old = NewClaim { claimed: now() - week - Duration::from_secs(1), ..claim_of(1, 1) };
     let young = NewClaim { claimed: now() - week + Duration::from_secs(60), ..claim_of(2, 1) };
     claimed(store, &old).await;

@@ -8,8 +8,9 @@ use std::{collections::BTreeSet, time::Duration};
 use proptest::{prelude::*, test_runner::TestRunner};
 use time::OffsetDateTime;
 use vestibule::server::{
-    attempt::{DELIVERABLE, Next, Phase, Transition},
+    attempt::{Next, Phase, Transition},
     ids::{CodeHash, OwnerToken},
+    limits,
 };
 
 use self::stores::{Attempts, DELIVERY, Real, Rules, STRANGER, claim, code};
@@ -153,7 +154,7 @@ impl<A: Attempts> World<A> {
             }
             Event::Crash(process) => self.exchanges[process] = None,
             Event::LeaseLapses => self.attempts.lapse().await,
-            Event::TimePasses => self.now += DELIVERABLE + Duration::from_secs(1),
+            Event::TimePasses => self.now += limits::DELIVERABLE + Duration::from_secs(1),
             Event::Close => {
                 self.attempts.make(Transition::Close, STRANGER).await;
             }

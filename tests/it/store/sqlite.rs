@@ -7,7 +7,7 @@ use std::{
 
 use tempfile::TempDir;
 use vestibule::server::{
-    attempt::KEPT,
+    limits,
     settings::Database,
     store::{self, Claimed, NewClaim, SessionRecord, StoreError},
 };
@@ -32,7 +32,7 @@ async fn file_is_private() {
 #[tokio::test]
 async fn removes_what_has_expired() {
     let bench = Bench::sqlite().await;
-    let old = NewClaim { claimed: now() - KEPT - Duration::from_secs(1), ..claim_of(1, 1) };
+    let old = NewClaim { claimed: now() - limits::ATTEMPT_KEPT - Duration::from_secs(1), ..claim_of(1, 1) };
     claimed(&*bench.store, &old).await;
     claimed(&*bench.store, &claim_of(2, 1)).await;
     let gone = SessionRecord { expires: now() - Duration::from_secs(90), ..session_of(b"a") };

@@ -16,8 +16,8 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use crate::{
     paths,
     server::{
-        attempt::AttemptState, ids::Reference, problem::Problem, provider::Availability, state::App, store::Attempt,
-        telemetry::Metrics,
+        attempt::AttemptState, ids::Reference, limits, problem::Problem, provider::Availability, state::App,
+        store::Attempt, telemetry::Metrics,
     },
 };
 
@@ -61,8 +61,11 @@ async fn attempt(State(app): State<Arc<App>>, Path(reference): Path<String>) -> 
     match app.store.attempt_by_reference(&reference).await {
         Ok(Some(attempt)) => Json(trace(&attempt)).into_response(),
         Ok(None) => {
-            let error = "no sign-in with this reference was recorded in the last 7 days; one that fails before it is \
-                         recorded is only in the log, under the same reference";
+            let days = limits::ATTEMPT_KEPT.as_secs() / (24 * 60 * 60);
+            let error = format!(
+                "no sign-in with this reference was recorded in the last {days} days; one that fails before it is \
+                 recorded is only in the log, under the same reference"
+            );
             (StatusCode::NOT_FOUND, Json(json!({ "error": error, "reference": reference }))).into_response()
         }
         Err(error) => (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "error": error.to_string() }))).into_response(),

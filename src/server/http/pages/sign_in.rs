@@ -23,7 +23,6 @@ use crate::{
             fetch_metadata::navigations_only,
             render::Renderer,
             request::Parameters,
-            request_limits::LARGEST_BODY,
             response::{see_other, set_flow_cookie, set_session_cookie},
         },
         ids::{ProviderId, Reference},
@@ -151,7 +150,7 @@ async fn form_post(
 /// How long a refused body said it is.
 fn length(headers: &HeaderMap) -> String {
     let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()).unwrap_or("unknown");
-    format!("the body's length is {length}, at most {LARGEST_BODY} bytes are read")
+    format!("the body's length is {length}, at most {} bytes are read", limits::REQUEST_BODY)
 }
 
 async fn server_function(State(app): State<Arc<App>>, request: Request) -> Response {

@@ -12,11 +12,12 @@ use super::{
     store::MongoStore,
 };
 use crate::server::{
-    attempt::{KEPT, LEASE, Phase, Transition, Verdict},
+    attempt::{Phase, Transition, Verdict},
     ids::{AttemptId, BrowserHash, CodeHash, OwnerToken, ProviderId, Reference, SessionHash},
+    limits,
     store::{
         attempts::{Attempt, AttemptStore, Claimed, NewClaim, StoredState},
-        bounds::{ROUNDS, bounded},
+        bounds::bounded,
         encoding::array,
         error::StoreError,
     },
@@ -85,7 +86,7 @@ fn owned(id: AttemptId, owner: OwnerToken, phase: Phase) -> Document {
 /// An expression: whether the lease is over by the server's clock. In milliseconds, since `$subtract` of dates and
 /// `$$NOW` is not the same everywhere.
 fn stale() -> Bson {
-    let lease = i64::try_from(LEASE.as_millis()).unwrap_or(i64::MAX);
+    let lease = i64::try_from(limits::LEASE.as_millis()).unwrap_or(i64::MAX);
     doc! { "$gt": [{ "$subtract": [{ "$toLong": "$$NOW" }, { "$toLong": "$lease" }] }, lease] }.into()
 }
 
@@ -121,7 +122,7 @@ fn inserted(claim: &NewClaim) -> Document {
             "started_at": date(claim.started),
             "claimed_at": date(claim.claimed),
             "steps": [],
-            "expires_at": date(claim.claimed + KEPT),
+            "expires_at": date(claim.claimed + limits::ATTEMPT_KEPT),
         },
         "$currentDate": { "lease": true },
     }
@@ -150,7 +151,7 @@ impl AttemptStore for MongoStore {
     async fn claim(&self, claim: &NewClaim) -> Result<Claimed, StoreError> {
         bounded(async {
             let database = self.database().await?;
-            for _ in 0..ROUNDS {
+            for _ in 0..limits::RACE_ROUNDS {
                 let ours = owned(claim.id, claim.owner, Phase::CLAIMED);
                 match attempts(database).update_one(ours, inserted(claim)).upsert(true).await {
                     Ok(_) => return Ok(Claimed::Ours),

@@ -1,7 +1,5 @@
 //! The connection, and what its errors mean.
 
-use std::time::Duration;
-
 use mongodb::{
     Client, Database,
     error::{Error, ErrorKind, WriteFailure},
@@ -13,14 +11,7 @@ use mongodb::{
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::OnceCell;
 
-use crate::server::store::error::StoreError;
-
-/// How long an operation waits for a server that can take it.
-const SELECTION: Duration = Duration::from_millis(1_500);
-/// How long a connection may take to come about.
-const CONNECT: Duration = Duration::from_secs(2);
-/// How long the server may wait for the majority: less than the method's own bound, so that it can still say so.
-const MAJORITY: Duration = Duration::from_secs(4);
+use crate::server::{limits, store::error::StoreError};
 
 /// The way to the database, made when it is first needed.
 pub(super) struct Connection {
@@ -45,9 +36,9 @@ impl Connection {
     async fn prepare(&self) -> Result<Database, StoreError> {
         let mut options = ClientOptions::parse(self.uri.expose_secret()).await?;
         options.app_name.get_or_insert_with(|| "vestibule".into());
-        options.server_selection_timeout = Some(SELECTION);
-        options.connect_timeout = Some(CONNECT);
-        let majority = WriteConcern::builder().w(Acknowledgment::Majority).w_timeout(MAJORITY).build();
+        options.server_selection_timeout = Some(limits::MONGO_SELECTION_TIMEOUT);
+        options.connect_timeout = Some(limits::MONGO_CONNECT_TIMEOUT);
+        let majority = WriteConcern::builder().w(Acknowledgment::Majority).w_timeout(limits::STORE_WAIT).build();
         // Stated here, so that no connection string weakens it.
         let options_of_database = DatabaseOptions::builder()
             .write_concern(majority)

@@ -15,18 +15,10 @@ use super::{
     collections::{ATTEMPTS, SESSIONS, USERS, caseless, exact},
     connection::{Connection, DUPLICATE_KEY, code},
 };
-use crate::server::store::{error::StoreError, sessions::REMOVED_AFTER};
+use crate::server::{limits, store::error::StoreError};
 
 /// There is an index of that name with other options: `IndexOptionsConflict`, `IndexKeySpecsConflict`.
 const OTHER_OPTIONS: [i32; 2] = [85, 86];
-
-/// How long making one index may take; the server goes on without us.
-const MAKING: Duration = Duration::from_secs(60);
-/// How long the creation of a user waits for the first try.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// Between two tries, while the server is away and while something is in the way.
-const AWAY: Duration = Duration::from_secs(2);
-const IN_THE_WAY: Duration = Duration::from_secs(30);
 
 /// How far the indexes are.
 #[derive(Default)]
@@ -52,7 +44,7 @@ impl Indexes {
         }
         self.wanted.notify_one();
         // Too late, or the store is being dropped: the caller goes on in both cases.
-        let _ = tokio::time::timeout(PATIENCE, tried.wait_for(Option::is_some)).await;
+        let _ = tokio::time::timeout(limits::INDEX_FIRST_WAIT, tried.wait_for(Option::is_some)).await;
     }
 
     /// Makes the indexes; ends when all are there.
@@ -68,11 +60,11 @@ impl Indexes {
                     if done {
                         return;
                     }
-                    IN_THE_WAY
+                    limits::INDEX_RETRY_BLOCKED
                 }
                 Err(error) => {
                     tracing::debug!(%error, "the indexes have not been created yet");
-                    AWAY
+                    limits::INDEX_RETRY_AWAY
                 }
             };
             // Woken or not, the next step is the same.
@@ -124,7 +116,7 @@ fn wanted() -> [Index; 9] {
         browser(ATTEMPTS),
         browser(SESSIONS),
         expiry(ATTEMPTS, Duration::ZERO),
-        expiry(SESSIONS, REMOVED_AFTER),
+        expiry(SESSIONS, limits::SESSION_REMOVED_AFTER),
     ]
 }
 
@@ -165,7 +157,7 @@ impl Index {
     /// The server is away: to be tried again soon.
     async fn make(&self, database: &Database) -> Result<Option<String>, StoreError> {
         let (collection, name) = (self.collection, self.name);
-        let error = match tokio::time::timeout(MAKING, self.create(database)).await {
+        let error = match tokio::time::timeout(limits::INDEX_TIMEOUT, self.create(database)).await {
             Ok(Ok(())) => return Ok(None),
             Ok(Err(error)) if refused(&error) => error,
             Ok(Err(error)) => return Err(error.into()),
@@ -182,7 +174,7 @@ impl Index {
             "The index {name} on {collection} cannot be created ({}): create it by hand, or fix what the message names; it \
              is tried again every {} seconds.",
             StoreError::from(error),
-            IN_THE_WAY.as_secs()
+            limits::INDEX_RETRY_BLOCKED.as_secs()
         )))
     }
 
@@ -201,7 +193,7 @@ impl Index {
         }
         let group = cursor.deserialize_current()?;
         let ids = group.get_array("ids").map(Vec::as_slice).unwrap_or_default();
-        Ok(ids.iter().take(10).map(plain).collect::<Vec<_>>().join(", "))
+        Ok(ids.iter().take(limits::DUPLICATES_NAMED).map(plain).collect::<Vec<_>>().join(", "))
     }
 }
 

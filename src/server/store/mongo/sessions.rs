@@ -14,11 +14,12 @@ use super::{
 };
 use crate::server::{
     ids::{AttemptId, BrowserHash, Issuer, ProviderId, SessionHash, UserId},
+    limits,
     store::{
         bounds::bounded,
         encoding::array,
         error::StoreError,
-        sessions::{DELIVERY_OVER, SessionFacts, SessionRecord, SessionStore},
+        sessions::{SessionFacts, SessionRecord, SessionStore},
     },
 };
 
@@ -138,7 +139,7 @@ impl SessionStore for MongoStore {
             attempts::close_deliveries(database, theirs.clone()).await?;
             // Whoever has read a delivery before it was closed is about to insert its session, or has just done so.
             // Taking the ids first leaves no gap: what is not refused here is ended below.
-            let delivered = attempts::sessions_delivered(database, theirs.clone(), now - DELIVERY_OVER).await?;
+            let delivered = attempts::sessions_delivered(database, theirs.clone(), now - limits::DELIVERY_OVER).await?;
             for (id, provider) in delivered {
                 insert(database, &SessionRecord::ended(id, browser, provider, now)).await?;
             }

@@ -11,8 +11,9 @@ use super::{
 };
 use crate::server::{
     ids::UserId,
+    limits,
     store::{
-        bounds::{ROUNDS, bounded},
+        bounds::bounded,
         error::StoreError,
         users::{Created, NewUser, Person, Role, User, UserStore, username_key},
     },
@@ -154,7 +155,7 @@ impl UserStore for MongoStore {
     async fn sign_in_user(&self, person: &Person) -> Result<Option<User>, StoreError> {
         bounded(async {
             let database = self.database().await?;
-            for _ in 0..ROUNDS {
+            for _ in 0..limits::RACE_ROUNDS {
                 if let Some(known) = touch(database, identity(person), refreshed(person)).await? {
                     return read(&known).map(Some);
                 }

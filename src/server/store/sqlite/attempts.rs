@@ -6,12 +6,13 @@ use time::OffsetDateTime;
 
 use super::{clock::now, connection::Connections, store::SqliteStore};
 use crate::server::{
-    attempt::{KEPT, LEASE, Phase, Transition, Verdict},
+    attempt::{Phase, Transition, Verdict},
     clock::to_millis,
     ids::{AttemptId, BrowserHash, CodeHash, OwnerToken, ProviderId, Reference, SessionHash},
+    limits,
     store::{
         attempts::{Attempt, AttemptStore, Claimed, NewClaim, StoredState},
-        bounds::{ROUNDS, bounded},
+        bounds::bounded,
         encoding::{array, from_millis},
         error::StoreError,
     },
@@ -78,7 +79,7 @@ impl TryFrom<AttemptRow> for Attempt {
 }
 
 fn lease() -> i64 {
-    i64::try_from(LEASE.as_millis()).unwrap_or(i64::MAX)
+    i64::try_from(limits::LEASE.as_millis()).unwrap_or(i64::MAX)
 }
 
 fn key(id: AttemptId) -> Vec<u8> {
@@ -118,7 +119,7 @@ async fn insert(connections: &Connections, claim: &NewClaim) -> Result<bool, Sto
     .bind(claim.session.as_bytes().to_vec())
     .bind(to_millis(claim.started))
     .bind(to_millis(claim.claimed))
-    .bind(to_millis(claim.claimed + KEPT))
+    .bind(to_millis(claim.claimed + limits::ATTEMPT_KEPT))
     .bind(Phase::CLAIMED.as_str())
     .execute(&connections.writer)
     .await?;
@@ -159,7 +160,7 @@ async fn write_verdict(
 impl AttemptStore for SqliteStore {
     async fn claim(&self, claim: &NewClaim) -> Result<Claimed, StoreError> {
         bounded(async {
-            for _ in 0..ROUNDS {
+            for _ in 0..limits::RACE_ROUNDS {
                 if insert(&self.connections, claim).await? {
                     return Ok(Claimed::Ours);
                 }

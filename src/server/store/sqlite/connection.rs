@@ -1,18 +1,13 @@
 //! The connections, and what their errors mean.
 
-use std::{fs, io, path::Path, time::Duration};
+use std::{fs, io, path::Path};
 
 use sqlx::{
     Sqlite, SqlitePool, Transaction,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use crate::server::store::error::StoreError;
-
-/// How long one connection waits for another, and for another process: less than a method's own bound.
-const BUSY: Duration = Duration::from_secs(4);
-/// Readers do not wait for the writer; a few are enough for a file.
-const READERS: u32 = 4;
+use crate::server::{limits, store::error::StoreError};
 
 /// The two ways to the file. Writes queue here rather than in SQLite, which does not queue but polls.
 pub(super) struct Connections {
@@ -32,17 +27,17 @@ impl Connections {
             // A claim must survive a power cut: its code may have been sent.
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
-            .busy_timeout(BUSY);
+            .busy_timeout(limits::STORE_WAIT);
         let pool = |connections| {
             SqlitePoolOptions::new()
                 .max_connections(connections)
-                .acquire_timeout(BUSY)
+                .acquire_timeout(limits::STORE_WAIT)
                 .idle_timeout(None)
                 .max_lifetime(None)
                 .test_before_acquire(false)
                 .connect_lazy_with(options.clone())
         };
-        Ok(Self { writer: pool(1), readers: pool(READERS) })
+        Ok(Self { writer: pool(1), readers: pool(limits::SQLITE_READERS) })
     }
 
     /// A transaction that writes: it takes the lock at once, so that what it reads stays true until it commits.

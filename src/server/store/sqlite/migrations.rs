@@ -1,6 +1,6 @@
 //! Bringing the tables up to date.
 
-use std::{pin::pin, time::Duration};
+use std::pin::pin;
 
 use sqlx::{
     SqlitePool,
@@ -9,24 +9,18 @@ use sqlx::{
 use tokio::time::{Instant, timeout};
 
 use super::connection::is_busy;
-use crate::server::store::error::StoreError;
+use crate::server::{limits, store::error::StoreError};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("src/server/store/sqlite/migrations");
-
-/// A migration of a large file (a new index, say) takes minutes. One that is given up begins anew at the next start,
-/// so it is given time.
-const BOUND: Duration = Duration::from_secs(30 * 60);
-/// While it takes long, the log says so this often.
-const REPORT_EVERY: Duration = Duration::from_secs(5);
 
 /// Brings the tables up to date, or waits for the process that does.
 pub(super) async fn run(writer: &SqlitePool) -> Result<(), StoreError> {
     let began = Instant::now();
-    let mut migrating = pin!(timeout(BOUND, migrate(writer)));
+    let mut migrating = pin!(timeout(limits::SQLITE_MIGRATION, migrate(writer)));
     loop {
-        if let Ok(done) = timeout(REPORT_EVERY, &mut migrating).await {
+        if let Ok(done) = timeout(limits::SQLITE_MIGRATION_REPORT_EVERY, &mut migrating).await {
             return done.unwrap_or_else(|_| {
-                let minutes = BOUND.as_secs() / 60;
+                let minutes = limits::SQLITE_MIGRATION.as_secs() / 60;
                 Err(StoreError::unavailable(format_args!(
                     "the tables were not brought up to date in {minutes} minutes"
                 )))
@@ -45,7 +39,7 @@ async fn migrate(writer: &SqlitePool) -> Result<(), StoreError> {
     let mut transaction = loop {
         match writer.begin_with("BEGIN IMMEDIATE").await {
             // Turning on WAL does not wait for others who do the same. The caller bounds the loop.
-            Err(error) if is_busy(&error) => tokio::time::sleep(Duration::from_millis(20)).await,
+            Err(error) if is_busy(&error) => tokio::time::sleep(limits::SQLITE_MIGRATION_POLL).await,
             begun => break begun?,
         }
     };

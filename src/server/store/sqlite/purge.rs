@@ -5,15 +5,12 @@ use std::time::Duration;
 use sqlx::SqlitePool;
 
 use super::clock::now;
-use crate::server::store::sessions::REMOVED_AFTER;
-
-/// Between two rounds.
-const EVERY: Duration = Duration::from_secs(60);
+use crate::server::limits;
 
 /// For each table: how long after its expiry a record is removed.
 const PURGES: [(&str, Duration); 2] = [
     (concat!("DELETE FROM login_attempts WHERE expires_at <= ", now!(), " - ?"), Duration::ZERO),
-    (concat!("DELETE FROM login_sessions WHERE expires_at <= ", now!(), " - ?"), REMOVED_AFTER),
+    (concat!("DELETE FROM login_sessions WHERE expires_at <= ", now!(), " - ?"), limits::SESSION_REMOVED_AFTER),
 ];
 
 pub(super) async fn keep_purging(writer: SqlitePool) {
@@ -24,6 +21,6 @@ pub(super) async fn keep_purging(writer: SqlitePool) {
                 tracing::warn!(%error, "expired records not removed");
             }
         }
-        tokio::time::sleep(EVERY).await;
+        tokio::time::sleep(limits::SQLITE_PURGE_EVERY).await;
     }
 }

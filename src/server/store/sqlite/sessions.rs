@@ -8,11 +8,12 @@ use super::{attempts, store::SqliteStore};
 use crate::server::{
     clock::to_millis,
     ids::{AttemptId, BrowserHash, Issuer, ProviderId, SessionHash, Subject, UserId},
+    limits,
     store::{
         bounds::bounded,
         encoding::{array, from_millis},
         error::StoreError,
-        sessions::{DELIVERY_OVER, SessionFacts, SessionRecord, SessionStore},
+        sessions::{SessionFacts, SessionRecord, SessionStore},
     },
 };
 
@@ -135,7 +136,9 @@ impl SessionStore for SqliteStore {
             let mut transaction = self.connections.write().await?;
             attempts::end_of_browser(&mut transaction, browser).await?;
             // Whoever has read a delivery before it was closed finds the id of its session taken.
-            for (id, provider) in attempts::sessions_delivered(&mut transaction, browser, now - DELIVERY_OVER).await? {
+            for (id, provider) in
+                attempts::sessions_delivered(&mut transaction, browser, now - limits::DELIVERY_OVER).await?
+            {
                 insert(&mut *transaction, &SessionRecord::ended(id, browser, provider, now)).await?;
             }
             sqlx::query(

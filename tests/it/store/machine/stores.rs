@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 use vestibule::server::{
-    attempt::{AttemptState, LEASE, May, Phase, Transition, Verdict},
+    attempt::{AttemptState, May, Phase, Transition, Verdict},
     clock::System,
     ids::{AttemptId, BrowserHash, CodeHash, Issuer, OwnerToken, ProviderId, SessionHash, Subject, UserId},
+    limits,
     store::{Attempt, Claimed, Created, NewClaim, NewUser, Person, Profile, Role, SessionFacts, SessionRecord, Store},
 };
 
@@ -18,7 +19,7 @@ const SESSION: &[u8] = b"derived from the attempt";
 /// An owner that has claimed nothing.
 pub(super) const STRANGER: OwnerToken = OwnerToken::new([0; 16]);
 /// Longer than a lease, whatever the store rounds to.
-const LAPSED: Duration = Duration::from_secs(LEASE.as_secs() + 2);
+const LAPSED: Duration = Duration::from_secs(limits::LEASE.as_secs() + 2);
 
 pub(super) fn id() -> AttemptId {
     AttemptId::new([7; 16])
