@@ -187,6 +187,9 @@ pub const ASK_SLOWER_AFTER: [i64; 2] = [5, 15];
 pub const UNCLAIMED_KEPT: Duration = Duration::from_millis(1).saturating_mul(ASK_EVERY[2] + 1_000);
 /// Unclaimed exchanges that are remembered at once; past that they may be tried again at once.
 pub const UNCLAIMED_MOST: usize = 4_096;
+/// A question of the waiting page that begins an exchange is held this long, so that it hears at once why one cannot
+/// begin: the next question may reach another process, which does not know.
+pub const POLL_HOLD: Duration = Duration::from_millis(300);
 /// Attempts whose first response is remembered, so that a reload does not make its code younger. Past that the oldest
 /// are forgotten, and a code that is too old is refused by the provider.
 pub const ARRIVALS: u64 = 10_000;
@@ -230,8 +233,12 @@ pub const REFUSAL_EVERY: Duration = Duration::from_secs(10);
 pub const PROVIDER_REFUSALS: u32 = 35;
 /// … and then one a minute. Authelia allows 50 in ten minutes and 100 in an hour before it refuses everybody.
 pub const PROVIDER_REFUSAL_EVERY: Duration = Duration::from_secs(60);
-/// Codes that one client may have in flight once that many of its codes were accepted.
-pub const IN_FLIGHT_MOST: u32 = 256;
+/// Codes that one client may have in flight once that many of its codes were accepted. All of them may be refused before
+/// the first refusal is known, and Authelia allows 30 in a minute.
+pub const IN_FLIGHT_MOST: u32 = 20;
+/// Exchanges that one client may have under way, waiting or running: a quarter of what one provider's queue holds, so that
+/// nobody can fill it alone.
+pub const EXCHANGES_PER_CLIENT: usize = EXCHANGE_QUEUE / 4;
 /// Failed attempts that a client may have recorded at once, so that nobody can fill the store …
 pub const RECORDS: u32 = 64;
 /// … and then one more each time this has passed.

@@ -54,6 +54,8 @@ pub enum Derived {
     Nonce,
     /// The id of the session an attempt delivers.
     SessionId,
+    /// What a browser is called in which an account has signed in.
+    Device,
 }
 
 impl Derived {
@@ -62,6 +64,7 @@ impl Derived {
             Self::Verifier => "pkce verifier",
             Self::Nonce => "nonce",
             Self::SessionId => "session id",
+            Self::Device => "device",
         }
     }
 }

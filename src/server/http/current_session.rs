@@ -20,8 +20,8 @@ pub(crate) async fn find(app: &App, context: &RequestContext) -> Result<Found, S
     }
 }
 
-/// Removes the cookie of a session that has ended, once a page has found that out. A start does not: the callback of
-/// another tab may set a new cookie at this very moment, which a late removal would take away again.
+/// Removes the cookie of a session that has ended, once the account's page has found that out. The pages of a sign-in do
+/// not: the callback of another tab may set a new cookie at this very moment, which a late removal would take away again.
 pub(crate) fn forget_ended(response: &mut Response, app: &App, found: &Found) {
     if matches!(found, Found::Ended) {
         remove_session_cookie(response, app);

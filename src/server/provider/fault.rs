@@ -35,6 +35,12 @@ pub enum ProviderFault {
         /// What is wrong with it.
         detail: String,
     },
+    /// A 4xx of the token endpoint that is no error response (RFC 6749 5.2).
+    #[error("refused the token request without saying why: {detail}")]
+    Refused {
+        /// The status, and what is wrong with the body.
+        detail: String,
+    },
     /// The discovery document is not acceptable (another issuer, an endpoint missing or not https, …).
     #[error("metadata: {0}")]
     Metadata(String),
@@ -87,7 +93,7 @@ impl ProviderFault {
             Self::Tls(_) => "provider_tls",
             Self::Slow(_) => "provider_slow",
             Self::ServerError { .. } => "provider_server_error",
-            Self::BadAnswer { .. } => "provider_bad_answer",
+            Self::BadAnswer { .. } | Self::Refused { .. } => "provider_bad_answer",
             Self::Metadata(_) => "provider_metadata",
             Self::Keys(_) => "provider_keys",
             Self::Busy { .. } => "provider_busy",
@@ -107,6 +113,13 @@ impl ProviderFault {
     #[must_use]
     pub fn detail(&self) -> String {
         clip(&self.to_string())
+    }
+
+    /// Whether it may be the code that was refused: then whoever has brought it answers for it. An attacker chooses the
+    /// code, and a firewall in front of the provider may answer some with a page of its own.
+    #[must_use]
+    pub const fn is_about_the_code(&self) -> bool {
+        matches!(self, Self::CodeRefused(_) | Self::TokenRefused(_) | Self::Refused { .. })
     }
 
     /// Whether the provider does not work, rather than refusing this one sign-in.

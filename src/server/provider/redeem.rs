@@ -62,7 +62,7 @@ impl Provider {
             system: &self.system,
         };
         let since = Instant::now();
-        let tokens = request.send(trace.began()).await;
+        let tokens = request.send().await;
         record(trace, "token", since, &tokens);
         if let Err(ProviderFault::ClientRefused { method, detail }) = &tokens {
             tracing::error!(

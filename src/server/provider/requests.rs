@@ -26,6 +26,8 @@ pub struct Redemption {
     pub nonce: String,
     /// When the attempt began: no ID token may be older (less the leeway).
     pub started: OffsetDateTime,
+    /// The code is too old to be sent after this.
+    pub send_until: Instant,
     /// All of it must be over by then.
     pub deadline: Instant,
 }

@@ -41,10 +41,10 @@ pub(super) struct TokenRequest<'r> {
 type RequestError = RequestTokenError<CallError, StandardErrorResponse<CoreErrorResponseType>>;
 
 impl TokenRequest<'_> {
-    /// Sends the code, which first came at `came`. Once, since a code that comes twice is taken for stolen (RFC 6749
+    /// Sends the code. Once, since a code that comes twice is taken for stolen (RFC 6749
     /// 4.1.2), and Authelia then revokes the tokens of the first request. In two cases it is certain enough that it may
     /// be sent again: there was no connection, or the answer was 429, which comes before the code is looked at.
-    pub(super) async fn send(&self, came: Instant) -> Result<Tokens, ProviderFault> {
+    pub(super) async fn send(&self) -> Result<Tokens, ProviderFault> {
         let deadline = self.redemption.deadline;
         let mut pauses = limits::TOKEN_CONNECT_PAUSES.into_iter();
         let mut waited = false;
@@ -60,7 +60,7 @@ impl TokenRequest<'_> {
                 CallError::NotSent(_) => pauses.next().filter(|pause| Instant::now() + *pause < deadline),
                 CallError::Sent(ProviderFault::Busy { retry_after: Some(wait) }) if !waited => {
                     waited = true;
-                    Some(*wait).filter(|wait| Instant::now() + *wait < deadline.min(came + limits::CODE_LIFE))
+                    Some(*wait).filter(|wait| Instant::now() + *wait < deadline.min(self.redemption.send_until))
                 }
                 CallError::Sent(_) => None,
             };
@@ -98,8 +98,8 @@ impl TokenRequest<'_> {
                 Ok(members) if members.contains_key("error") => Err(self.refused(response, &members)),
                 // RFC 6749 5.2: 401 is about the client, whatever the body.
                 _ if status == StatusCode::UNAUTHORIZED => Err(self.client_refused("status 401".into())),
-                Ok(_) => Err(fault()),
-                Err(unreadable) => Err(unreadable),
+                Ok(_) => Err(ProviderFault::Refused { detail: fault().detail() }),
+                Err(unreadable) => Err(ProviderFault::Refused { detail: unreadable.detail() }),
             },
             _ => Err(match fault() {
                 ProviderFault::ServerError { endpoint, status, .. } => {

@@ -10,8 +10,8 @@ use super::{
 };
 use crate::server::{
     clock::{System, from_millis, to_millis},
-    ids::BrowserHash,
-    seal::{Keyring, Payload, Purpose, Sealed, take},
+    ids::{BrowserHash, UserId},
+    seal::{Derived, Keyring, Payload, Purpose, Sealed, take},
 };
 
 /// 256 random bits that one browser holds and nobody else.
@@ -37,11 +37,22 @@ impl std::fmt::Debug for BrowserKey {
     }
 }
 
-/// Names a browser in which somebody has signed in (OWASP: device cookie). It outlives sign-out, so that each costs
-/// whoever wants another a sign-in at the provider.
+/// Names a browser in which somebody has signed in (OWASP: device cookie), by the account: whoever wants a second one needs
+/// a second account. It outlives sign-out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Device([u8; 16]);
+
+impl Device {
+    /// Of a browser in which `user` signs in.
+    #[must_use]
+    pub fn of(user: &UserId, keys: &Keyring) -> Self {
+        let derived = keys.derive(keys.current(), Derived::Device, [user.as_str().as_bytes(), &[]]);
+        let mut device = [0; 16];
+        device.iter_mut().zip(derived).for_each(|(to, from)| *to = from);
+        Self(device)
+    }
+}
 
 /// What the flow cookie says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,10 +93,10 @@ impl Browser {
         self.turns = Turns::default();
     }
 
-    /// A sign-in that began at `started` has ended at `page`.
-    pub fn signed_in(&mut self, page: &ReturnTo, started: OffsetDateTime, system: &System) {
+    /// A sign-in that began at `started` has ended at `page`, as an account that makes this browser `device`.
+    pub fn signed_in(&mut self, page: &ReturnTo, started: OffsetDateTime, device: Device, system: &System) {
         self.turns.signed_in(page, started, system.now());
-        self.device.get_or_insert_with(|| Device(system.bytes()));
+        self.device = Some(device);
     }
 
     /// Opens the cookie's value. `None` unless it is ours.
@@ -148,7 +159,7 @@ mod tests {
     fn survives_the_cookie_and_stays_small() {
         let (system, keys) = (System::real(), keys());
         let mut browser = Browser::signed_out(None, &system);
-        browser.signed_in(&page(), system.now(), &system);
+        browser.signed_in(&page(), system.now(), Device([7; 16]), &system);
         let cookie = browser.seal(&keys, &system);
         assert_eq!(Browser::open(&cookie, &keys), Some(browser));
         assert!(cookie.len() <= 180, "{}", cookie.len());
@@ -156,14 +167,16 @@ mod tests {
     }
 
     #[test]
-    fn a_device_is_named_once_and_outlives_sign_out() {
-        let system = System::real();
+    fn a_device_is_named_by_the_account_and_outlives_sign_out() {
+        let (system, keys) = (System::real(), keys());
+        let [alice, bob] = ["alice", "bob"].map(|user| Device::of(&UserId::new(user), &keys));
+        assert_eq!(alice, Device::of(&UserId::new("alice"), &keys));
+        assert_ne!(alice, bob);
         let mut browser = Browser::new(&system);
         assert_eq!(browser.device, None);
-        browser.signed_in(&page(), system.now(), &system);
-        let device = browser.device;
-        assert!(device.is_some());
-        browser.signed_in(&page(), system.now(), &system);
+        browser.signed_in(&page(), system.now(), bob, &system);
+        browser.signed_in(&page(), system.now(), alice, &system);
+        let device = Some(alice);
         let after = Browser::signed_out(Some(&browser), &system);
         assert_eq!((browser.device, after.device), (device, device));
         assert_ne!(browser.key, after.key);

@@ -14,14 +14,14 @@ use super::{
     state::OpenedState,
     status::{Callback, Status},
 };
-use crate::server::{ids::Reference, problem::Problem};
+use crate::server::{ids::Reference, limits, problem::Problem};
 
 /// Who asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Caller {
     /// A page: it may be held for the patience, where it brings a response or says that it can wait.
     Page,
-    /// The waiting page's script: it is answered at once.
+    /// The waiting page's script: it is answered at once, or after a moment where it brings a response.
     Poll,
 }
 
@@ -53,6 +53,7 @@ impl SignIn {
         let received = self.received(&query, &state);
         let hold = match caller {
             Caller::Page if received.is_some() || query.wait => request.arrived + self.rules.patience,
+            Caller::Poll if received.is_some() => request.arrived + limits::POLL_HOLD,
             Caller::Page | Caller::Poll => Instant::now(),
         };
         let repeated = !query.is_plain() || caller == Caller::Poll;
@@ -86,14 +87,17 @@ impl SignIn {
             let running = matches!(status, Status::Running { .. });
             return if running { self.status_in_store(callback).await } else { status };
         }
-        let exchange = self.exchange(Job {
+        let job = Job {
             state: callback.state.clone(),
             provider: Arc::clone(&callback.provider),
             browser_key: callback.browser.key.clone(),
             received,
             client: callback.request.client(),
-        });
-        self.status_here(callback, exchange).await
+        };
+        match self.exchange(job) {
+            Some(exchange) => self.status_here(callback, exchange).await,
+            None => Status::NotClaimed(Problem::Busy.into()),
+        }
     }
 
     /// The response that the request brings, plain or sealed by us for this very attempt, and when it first came.

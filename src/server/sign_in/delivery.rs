@@ -1,5 +1,8 @@
 //! What delivery needs, sealed inside the attempt's record until it is over: the account, and what its session keeps.
 
+use serde::de::DeserializeOwned;
+use time::OffsetDateTime;
+
 use crate::server::{
     ids::UserId,
     provider::VerifiedClaims,
@@ -14,14 +17,31 @@ impl Sealed for Delivery {
     const PURPOSE: Purpose = Purpose::Delivery;
 
     fn write(&self) -> Payload {
-        Payload::unmarked(&(&self.user, &self.facts))
+        // Every fact by itself: where one is missing or new, the others are read all the same.
+        let SessionFacts { subject, sid, groups, auth_time, acr, amr } = &self.facts;
+        let auth_time = auth_time.map(OffsetDateTime::unix_timestamp);
+        Payload::unmarked(&(&self.user, subject, sid, groups, auth_time, acr, amr))
     }
 
     fn read(_version: u8, payload: &[u8]) -> Option<Self> {
-        let (user, appended) = take::<UserId>(payload)?;
-        let facts = take::<SessionFacts>(appended).map(|(facts, _)| facts).unwrap_or_default();
+        let (user, mut appended) = take::<UserId>(payload)?;
+        let facts = SessionFacts {
+            subject: next(&mut appended),
+            sid: next(&mut appended),
+            groups: next(&mut appended),
+            auth_time: next::<Option<i64>>(&mut appended).and_then(|at| OffsetDateTime::from_unix_timestamp(at).ok()),
+            acr: next(&mut appended),
+            amr: next(&mut appended),
+        };
         Some(Self { user, facts })
     }
+}
+
+/// The next field; its default where a process that does not know it has written the payload.
+fn next<T: DeserializeOwned + Default>(rest: &mut &[u8]) -> T {
+    let Some((value, after)) = take(rest) else { return T::default() };
+    *rest = after;
+    value
 }
 
 /// What a session keeps of what the provider has said.

@@ -4,18 +4,18 @@
 
 use std::{convert::Infallible, sync::Arc};
 
-use futures_util::FutureExt as _;
+use futures_util::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
 use secrecy::SecretString;
 use tokio::{
     sync::watch,
-    time::{Instant, sleep, sleep_until, timeout_at},
+    time::{Instant, interval_at, sleep, sleep_until, timeout_at},
 };
 use tracing::Instrument as _;
 
 use super::{
     authorization_response::{AuthorizationResponse, problem_of},
     delivery,
-    exchanges::{Exchange, Job, Outcome, Progress, Reason},
+    exchanges::{Entered, Exchange, Job, Outcome, Progress, Reason},
     flow::SignIn,
     permits::Permits,
 };
@@ -54,12 +54,14 @@ impl Drop for Listed {
 }
 
 impl SignIn {
-    /// Begins the exchange, unless this process has it under way; then that one is joined.
-    pub(super) fn exchange(self: &Arc<Self>, job: Job) -> Exchange {
+    /// Begins the exchange, unless this process has it under way; then that one is joined. `None`: this client has too
+    /// many under way.
+    pub(super) fn exchange(self: &Arc<Self>, job: Job) -> Option<Exchange> {
         let attempt = job.attempt();
-        let (exchange, progress) = match self.exchanges.enter(attempt, job.received.response.code_hash()) {
-            Ok(entered) => entered,
-            Err(under_way) => return under_way,
+        let (exchange, progress) = match self.exchanges.enter(&job) {
+            Entered::New(exchange, progress) => (exchange, progress),
+            Entered::UnderWay(exchange) => return Some(exchange),
+            Entered::TooMany => return None,
         };
         let listed = Listed { sign_in: Arc::clone(self), attempt };
         let span = tracing::info_span!("sign_in", reference = %attempt.reference(), provider = %job.provider.id());
@@ -71,13 +73,14 @@ impl SignIn {
             let not_claimed = matches!(outcome, Outcome::NotClaimed(_));
             progress.send_replace(Progress::Over(outcome));
             drop(job);
+            sign_in.exchanges.over(attempt);
             if not_claimed && sign_in.exchanges.len() < limits::UNCLAIMED_MOST {
                 // The store knows nothing of it, so whoever asks next has to find it here; then it may be tried again.
                 sleep(limits::UNCLAIMED_KEPT).await;
             }
         };
         self.tasks.spawn(work.instrument(span));
-        exchange
+        Some(exchange)
     }
 
     async fn run(&self, job: &Job, progress: &watch::Sender<Progress>) -> Outcome {
@@ -88,7 +91,8 @@ impl SignIn {
             Checked::Bad(reason) => return self.refuse(job, reason, trace).await,
             Checked::NotYet(reason) => return Outcome::NotClaimed(reason),
         };
-        let permits = match self.permits(job, deadline).await {
+        let code_dies = self.code_dies(job);
+        let permits = match self.permits(job, deadline, code_dies).await {
             Ok(permits) => permits,
             Err(reason) => return Outcome::NotClaimed(reason),
         };
@@ -102,7 +106,7 @@ impl SignIn {
         progress.send_replace(Progress::Claimed);
         tokio::select! {
             outcome = async {
-                let redeemed = self.redeem(job, code, permits, deadline, &mut trace).await;
+                let redeemed = self.redeem(job, (code, code_dies), permits, deadline, &mut trace).await;
                 self.settle(&claim, redeemed, deadline, &trace).await
             } => outcome,
             never = self.keep_lease(&claim) => match never {},
@@ -173,7 +177,7 @@ impl SignIn {
     async fn redeem(
         &self,
         job: &Job,
-        code: &str,
+        (code, code_dies): (&str, Instant),
         permits: Permits,
         deadline: Instant,
         trace: &mut Trace,
@@ -184,6 +188,7 @@ impl SignIn {
             verifier: secrets.verifier(),
             nonce: secrets.nonce(),
             started: job.state.state.started,
+            send_until: code_dies,
             deadline,
         };
         let redeemed = match timeout_at(deadline, job.provider.redeem(redemption, trace)).await {
@@ -246,15 +251,27 @@ impl SignIn {
         }
     }
 
+    /// Renews the lease at a steady pace. A renewal that takes long is neither cut off, which would cost the driver its
+    /// connection, nor waited for: by then the lease would be over. Nor is one that fails a reason to give up, since
+    /// the verdict is compared and set.
     async fn keep_lease(&self, claim: &NewClaim) -> Infallible {
+        let mut due = interval_at(Instant::now() + limits::RENEW_LEASE, limits::RENEW_LEASE);
+        let mut renewals = FuturesUnordered::new();
         loop {
-            sleep(limits::RENEW_LEASE).await;
-            // A lease that cannot be renewed is no reason to give up: the verdict is compared and set. Nor is one that
-            // takes long a reason to cut it off: a cut operation costs the driver its connection.
-            if let Err(error) = self.store.renew(claim.id, claim.owner).await {
-                tracing::warn!(code = "store_unavailable", detail = %error, "the lease of a sign-in was not renewed");
+            tokio::select! {
+                _ = due.tick() => renewals.push(self.store.renew(claim.id, claim.owner)),
+                Some(Err(error)) = renewals.next() => {
+                    tracing::warn!(code = "store_unavailable", detail = %error, "the lease of a sign-in was not renewed");
+                }
             }
         }
+    }
+
+    /// Until when the code may be sent: it began to age when it first came, to whichever process.
+    fn code_dies(&self, job: &Job) -> Instant {
+        let age = self.system.now() - job.received.came;
+        let left = limits::CODE_LIFE.saturating_sub(age.try_into().unwrap_or_default());
+        Instant::now() + left
     }
 
     /// What a fault of the provider means for the sign-in.

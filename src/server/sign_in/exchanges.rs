@@ -1,7 +1,7 @@
 //! The exchanges of this process: which attempts it works on, and how far each has come.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry as MapEntry},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -11,7 +11,8 @@ use tokio::sync::watch;
 use super::{authorization_response::Received, browser_cookie::BrowserKey, rate_limit::Client, state::OpenedState};
 
 use crate::server::{
-    ids::{AttemptId, CodeHash},
+    ids::{AttemptId, CodeHash, ProviderId},
+    limits,
     problem::Problem,
     provider::Provider,
     session::Delivery,
@@ -113,41 +114,88 @@ pub(super) struct Exchange {
     pub(super) progress: watch::Receiver<Progress>,
 }
 
-/// All of them, by attempt.
+/// What came of entering an exchange.
+pub(super) enum Entered {
+    /// It is new: work on it, and say how far it has come.
+    New(Exchange, watch::Sender<Progress>),
+    /// It is under way already.
+    UnderWay(Exchange),
+    /// Its client has too many of them under way.
+    TooMany,
+}
+
+/// All of them.
 #[derive(Default)]
-pub(super) struct Exchanges(Mutex<HashMap<AttemptId, Exchange>>);
+pub(super) struct Exchanges(Mutex<All>);
+
+#[derive(Default)]
+struct All {
+    by_attempt: HashMap<AttemptId, Entry>,
+    /// How many are under way for each client at each provider.
+    under_way: HashMap<(Client, ProviderId), usize>,
+}
+
+struct Entry {
+    exchange: Exchange,
+    /// Whose it is, until it is over: one that is only remembered counts for nobody.
+    counts_for: Option<(Client, ProviderId)>,
+}
 
 impl Exchanges {
     /// The exchange of that attempt, as long as it runs or is remembered.
     pub(super) fn find(&self, attempt: AttemptId) -> Option<Exchange> {
-        self.lock().get(&attempt).cloned()
+        self.lock().by_attempt.get(&attempt).map(|entry| entry.exchange.clone())
     }
 
-    /// Enters an exchange. `Err` is the one that is under way already.
-    pub(super) fn enter(
-        &self,
-        attempt: AttemptId,
-        code: CodeHash,
-    ) -> Result<(Exchange, watch::Sender<Progress>), Exchange> {
+    pub(super) fn enter(&self, job: &Job) -> Entered {
         let mut all = self.lock();
-        if let Some(exchange) = all.get(&attempt) {
-            return Err(exchange.clone());
+        if let Some(entry) = all.by_attempt.get(&job.attempt()) {
+            return Entered::UnderWay(entry.exchange.clone());
         }
+        let whose = (job.client, job.provider.id().clone());
+        let under_way = all.under_way.entry(whose.clone()).or_default();
+        if *under_way >= limits::EXCHANGES_PER_CLIENT {
+            return Entered::TooMany;
+        }
+        *under_way += 1;
         let (sender, progress) = watch::channel(Progress::Unclaimed);
-        let exchange = Exchange { code, progress };
-        all.insert(attempt, exchange.clone());
-        Ok((exchange, sender))
+        let exchange = Exchange { code: job.received.response.code_hash(), progress };
+        all.by_attempt.insert(job.attempt(), Entry { exchange: exchange.clone(), counts_for: Some(whose) });
+        Entered::New(exchange, sender)
     }
 
+    /// It is over, and only remembered from now on.
+    pub(super) fn over(&self, attempt: AttemptId) {
+        let mut all = self.lock();
+        let whose = all.by_attempt.get_mut(&attempt).and_then(|entry| entry.counts_for.take());
+        all.uncount(whose);
+    }
+
+    /// It is forgotten.
     pub(super) fn leave(&self, attempt: AttemptId) {
-        self.lock().remove(&attempt);
+        let mut all = self.lock();
+        let whose = all.by_attempt.remove(&attempt).and_then(|entry| entry.counts_for);
+        all.uncount(whose);
     }
 
     pub(super) fn len(&self) -> usize {
-        self.lock().len()
+        self.lock().by_attempt.len()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<AttemptId, Exchange>> {
+    fn lock(&self) -> MutexGuard<'_, All> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl All {
+    fn uncount(&mut self, whose: Option<(Client, ProviderId)>) {
+        if let Some(whose) = whose
+            && let MapEntry::Occupied(mut under_way) = self.under_way.entry(whose)
+        {
+            *under_way.get_mut() -= 1;
+            if *under_way.get() == 0 {
+                under_way.remove();
+            }
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use moka::sync::Cache;
+use moka::{policy::EvictionPolicy, sync::Cache};
 use time::OffsetDateTime;
 use tokio_util::task::TaskTracker;
 
@@ -74,7 +74,11 @@ impl SignIn {
             sessions: parts.sessions,
             rate_limits,
             exchanges: Exchanges::default(),
-            arrivals: Cache::builder().max_capacity(limits::ARRIVALS).time_to_live(limits::ARRIVAL_KEPT).build(),
+            arrivals: Cache::builder()
+                .eviction_policy(EvictionPolicy::lru())
+                .max_capacity(limits::ARRIVALS)
+                .time_to_live(limits::ARRIVAL_KEPT)
+                .build(),
             tasks: parts.tasks,
             system: parts.system,
         }

@@ -16,6 +16,7 @@ use crate::server::{
     seal::Sealed,
     session::Delivery,
     settings::PublicUrl,
+    store::SessionFacts,
 };
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -90,7 +91,7 @@ fn flow_cookies_go_both_ways() {
     let system = System::real();
     let page = ReturnTo::default();
     let mut browser = Browser::signed_out(None, &system);
-    browser.signed_in(&page, system.now(), &system);
+    browser.signed_in(&page, system.now(), postcard::from_bytes(&[7; 16]).unwrap(), &system);
     assert!(browser.device.is_some());
     let old: OldBrowser = opened_by_old(&browser);
     assert_eq!(&old.key, browser.key.as_bytes());
@@ -133,4 +134,22 @@ fn deliveries_go_both_ways() {
     let delivery = opened_by_us::<Delivery>(&user);
     assert_eq!(delivery.user, user);
     assert_eq!(opened_by_old::<UserId>(&delivery), user);
+}
+
+#[test]
+fn a_delivery_with_a_fact_more_or_less_keeps_the_others() {
+    let facts = SessionFacts {
+        sid: Some("sid".into()),
+        groups: vec!["staff".into()],
+        amr: vec!["pwd".into()],
+        ..SessionFacts::default()
+    };
+    let delivery = Delivery { user: UserId::new("u"), facts: facts.clone() };
+    let payload = delivery.write();
+    let bytes = payload.as_unmarked().unwrap();
+    assert_eq!(Delivery::read(0, bytes).unwrap().facts, facts);
+    assert_eq!(Delivery::read(0, &[bytes, &[1, b'x']].concat()).unwrap().facts, facts);
+    // Without the last, `amr`: a list of one text of three.
+    let shorter = Delivery::read(0, &bytes[..bytes.len() - 5]).unwrap().facts;
+    assert_eq!(shorter, SessionFacts { amr: Vec::new(), ..facts });
 }

@@ -12,7 +12,6 @@ use super::{
     rate_limit::{self, Admission, RateLimit},
 };
 use crate::server::{
-    limits,
     problem::Problem,
     provider::{
         ExchangePermit, Provider, ProviderFault,
@@ -32,7 +31,7 @@ impl Permits {
     pub(super) fn settle(self, provider: &Provider, fault: Option<&ProviderFault>, now: OffsetDateTime) {
         match fault {
             None => self.client.accepted(),
-            Some(ProviderFault::CodeRefused(_)) => self.client.refused(now),
+            Some(fault) if fault.is_about_the_code() => self.client.refused(now),
             // Every other failure is the operator's or the provider's, and not the client's.
             Some(_) => drop(self.client),
         }
@@ -48,11 +47,10 @@ impl SignIn {
     }
 
     /// Waits for the permits of `job`, until `deadline` or until its code is too old to be sent.
-    pub(super) async fn permits(&self, job: &Job, deadline: Instant) -> Result<Permits, Reason> {
+    pub(super) async fn permits(&self, job: &Job, deadline: Instant, code_dies: Instant) -> Result<Permits, Reason> {
         let busy = || Reason::from(Problem::Busy);
         let rate_limit = self.rate_limit(&job.provider);
         let queued = job.provider.join_queue().ok_or_else(busy)?;
-        let code_dies = Instant::now() + limits::CODE_LIFE;
         loop {
             let client = match rate_limit.admit(job.client, self.system.now()) {
                 Admission::Admitted(permit) => permit,
@@ -63,9 +61,11 @@ impl SignIn {
                 Admission::SlowedUntil(until) => return Err(Reason::until(Problem::TooManyFailures, until)),
             };
             let place = timeout_at(deadline, queued.exchange_permit()).await.map_err(|_| busy())?;
+            if !client.stands(self.system.now()) {
+                continue;
+            }
             // A code that is dead by now would only count against us, and against everybody who signs in through us.
-            let now = self.system.now();
-            if now > job.received.came + limits::CODE_LIFE {
+            if Instant::now() > code_dies {
                 return Err(Problem::AttemptExpired.into());
             }
             match job.provider.circuit_permit() {
@@ -77,7 +77,8 @@ impl SignIn {
                 }
                 Err(Open { until, asked }) => {
                     let problem = if asked { Problem::ProviderBusy } else { Problem::ProviderDown };
-                    return Err(Reason::until(problem, now + until.saturating_duration_since(Instant::now())));
+                    let until = until.saturating_duration_since(Instant::now());
+                    return Err(Reason::until(problem, self.system.now() + until));
                 }
             }
         }

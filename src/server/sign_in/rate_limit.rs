@@ -4,7 +4,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use moka::sync::Cache;
+use moka::{policy::EvictionPolicy, sync::Cache};
 use time::OffsetDateTime;
 use tokio::sync::watch;
 
@@ -82,7 +82,12 @@ impl Settled {
 
 impl RateLimit {
     pub(super) fn new(provider: ProviderId, now: OffsetDateTime) -> Self {
-        let clients = Cache::builder().max_capacity(limits::CLIENTS).time_to_idle(limits::CLIENT_FORGOTTEN).build();
+        // The least recently seen is forgotten first: by the default, the least often seen, a new one would be.
+        let clients = Cache::builder()
+            .max_capacity(limits::CLIENTS)
+            .time_to_idle(limits::CLIENT_FORGOTTEN)
+            .eviction_policy(EvictionPolicy::lru())
+            .build();
         let refusals = Bucket::new(limits::PROVIDER_REFUSALS, limits::PROVIDER_REFUSAL_EVERY, now);
         Self { provider, clients, refusals: Mutex::new(refusals) }
     }
@@ -150,6 +155,14 @@ impl RateLimit {
 }
 
 impl Permit {
+    /// Whether it still stands: not if others of this client were refused meanwhile, so many that this one would be
+    /// too many.
+    pub(super) fn stands(&self, now: OffsetDateTime) -> bool {
+        let mut balance = self.account.balance();
+        balance.refusals.refill(now);
+        balance.refusals.is_full() || balance.in_flight <= balance.refusals.tokens
+    }
+
     /// The provider has accepted the code: more of this client's may be in flight.
     pub(super) fn accepted(self) {
         let mut balance = self.account.balance();
@@ -212,6 +225,8 @@ impl Bucket {
     }
 
     fn refill(&mut self, now: OffsetDateTime) {
+        // The clock was set back: nobody has to wait until it is where it was.
+        self.since = self.since.min(now);
         while !self.is_full() && self.next() <= now {
             self.since += self.every;
             self.tokens += 1;
@@ -310,22 +325,54 @@ mod tests {
         assert!(limit.slowed(device, NOON).is_some());
     }
 
-    #[test]
-    fn a_client_who_does_not_fail_may_have_more_and_more_in_flight() {
-        let limit = limit();
-        let mut in_flight: Vec<_> = std::iter::from_fn(|| permit(&limit, address(1), NOON)).collect();
-        assert_eq!(in_flight.len(), limits::REFUSALS as usize);
-        for _ in 0..5 {
-            in_flight.drain(..).for_each(Permit::accepted);
-            in_flight.extend(std::iter::from_fn(|| permit(&limit, address(1), NOON)));
+    /// A client that has had so many codes accepted that its window is as large as it gets.
+    fn grown(limit: &Arc<RateLimit>, client: Client) -> Vec<Permit> {
+        let most = usize::try_from(limits::IN_FLIGHT_MOST).unwrap();
+        for _ in 0..most {
+            permit(limit, client, NOON).unwrap().accepted();
         }
-        assert_eq!(in_flight.len(), 160);
-        // One refusal, and as many may be in flight as may be refused.
+        let in_flight: Vec<_> = std::iter::from_fn(|| permit(limit, client, NOON)).collect();
+        assert_eq!(in_flight.len(), most);
+        in_flight
+    }
+
+    #[test]
+    fn a_client_whose_codes_are_accepted_may_have_more_in_flight_until_one_is_refused() {
+        let limit = limit();
+        let first: Vec<_> = std::iter::from_fn(|| permit(&limit, address(1), NOON)).collect();
+        assert_eq!(first.len(), limits::REFUSALS as usize);
+        drop(first);
+        let mut in_flight = grown(&limit, address(1));
         in_flight.pop().unwrap().refused(NOON);
+        assert!(!in_flight[0].stands(NOON), "what was not sent yet waits");
         in_flight.clear();
         let after: Vec<_> = std::iter::from_fn(|| permit(&limit, address(1), NOON)).collect();
         assert_eq!(after.len(), limits::REFUSALS as usize - 1);
+        assert!(after.iter().all(|permit| permit.stands(NOON)));
         assert_eq!(limit.slowed(address(1), NOON), None, "the others wait for these, and are not turned away");
+    }
+
+    #[test]
+    fn not_even_a_client_who_was_good_so_far_makes_authelia_refuse_everybody_with_one_burst() {
+        for (within, allowed) in [(60, 30), (2 * 60, 40), (10 * 60, 50), (60 * 60, 100)] {
+            let limit = limit();
+            let burst = grown(&limit, address(1));
+            let mut refused = u32::try_from(burst.len()).unwrap();
+            for permit in burst {
+                permit.refused(NOON);
+            }
+            refused += junk(&limit, address(1), NOON, within);
+            assert!(refused < allowed, "{refused} in {within} s");
+        }
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_makes_nobody_wait_for_it() {
+        let limit = limit();
+        junk(&limit, address(1), NOON, 1);
+        let earlier = NOON - time::Duration::HOUR;
+        assert!(limit.slowed(address(1), earlier).unwrap() <= earlier + limits::REFUSAL_EVERY);
+        assert_eq!(limit.slowed(address(1), earlier + limits::REFUSAL_EVERY), None);
     }
 
     #[test]

@@ -2,7 +2,10 @@
 
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::{callback_query::CallbackQuery, completion::Completion, exchanges::Reason, flow::SignIn, status::Callback};
+use super::{
+    browser_cookie::Device, callback_query::CallbackQuery, completion::Completion, exchanges::Reason, flow::SignIn,
+    status::Callback,
+};
 use crate::server::{
     limits,
     problem::Problem,
@@ -27,6 +30,7 @@ impl SignIn {
     async fn deliver_once(&self, callback: &Callback, delivery: Delivery) -> Completion {
         let state = &callback.state.state;
         let session = callback.state.secrets(&self.keys, &callback.browser.key).session_id();
+        let device = Device::of(&delivery.user, &self.keys);
         let new = NewSession {
             id: session,
             browser: state.browser,
@@ -41,7 +45,7 @@ impl SignIn {
         match timeout_at(until, self.sessions.begin(new, callback.request.session)).await {
             Ok(Ok(true)) => {
                 let mut browser = callback.browser.clone();
-                browser.signed_in(&state.return_to, state.started, &self.system);
+                browser.signed_in(&state.return_to, state.started, device, &self.system);
                 tracing::info!(code = "delivered", %reference, "signed in");
                 Completion::Done { return_to: state.return_to.clone(), session, browser }
             }

@@ -196,6 +196,9 @@ impl SignIn {
             Status::Unknown(detail) => self.unknown(callback, detail),
             Status::Verified(delivery) => self.deliver(callback, delivery).await,
             Status::Failed(reason) => self.failed(callback, &reason, question),
+            Status::NotClaimed(reason) if reason.problem == Problem::AttemptExpired => {
+                self.begin_again(callback, &reason).await
+            }
             Status::NotClaimed(reason) => self.failed(callback, &reason, self.unspent(callback)),
             Status::OtherResponse => {
                 self.failed(callback, &Problem::AlreadyUsed.into(), CallbackQuery { spent: true, ..question })
@@ -204,11 +207,26 @@ impl SignIn {
         }
     }
 
+    /// A code that had to wait here until it was too old to be sent: the sign-in begins anew by itself.
+    async fn begin_again(&self, callback: &Callback, reason: &Reason) -> Completion {
+        let (state, browser) = (&callback.state.state, &callback.browser);
+        let until = callback.request.arrived + self.rules.patience;
+        if state.restarts < limits::RESTARTS
+            && browser.may_restart(state.started)
+            && let Some(started) = self.restart(state, &callback.provider, browser, until).await
+        {
+            return Completion::Restart(started);
+        }
+        self.failed(callback, reason, self.unspent(callback))
+    }
+
     /// As long as an exchange may take, this one may be under way; after that nobody is told to wait without a reason.
+    /// It began when the response came, or at the earliest with the attempt.
     fn unknown(&self, callback: &Callback, detail: String) -> Completion {
         let reason = Reason { detail: Some(detail), ..Problem::StoreUnavailable.into() }.logged(callback);
         let query = self.unspent(callback);
-        if self.system.now() < self.first_arrival(callback.attempt()) + self.rules.deadline {
+        let began = callback.received.as_ref().map_or(callback.state.state.started, |received| received.came);
+        if self.system.now() < began + self.rules.deadline {
             self.pending(callback, query)
         } else {
             self.failed(callback, &reason, query)

@@ -75,8 +75,7 @@ impl SessionRecord {
 /// What the provider said at the sign-in, for sign-out (`sid`, subject) and for rules about who may go where. Nothing
 /// of it is in sessions of an earlier version.
 ///
-/// The names are those of the claims, and how MongoDB stores the fields: rename none. Their order is how a delivery is
-/// sealed: a new field makes a new version of that.
+/// The names are those of the claims, and how MongoDB stores the fields: rename none.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SessionFacts {

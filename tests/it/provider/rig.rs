@@ -114,6 +114,7 @@ impl Rig {
             verifier: SecretString::from(VERIFIER),
             nonce: NONCE.into(),
             started: NOW,
+            send_until: Instant::now() + vestibule::server::limits::CODE_LIFE,
             deadline: Instant::now() + deadline,
         };
         let outcome = self.provider().redeem(redemption, &mut trace).await;

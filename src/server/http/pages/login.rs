@@ -37,11 +37,7 @@ async fn login(
     let choices = choices(&app, &return_to);
     let refresh = choices.iter().any(|choice| !choice.available);
     let page = view::Login { choices, refresh, account };
-    let mut response = renderer.page(StatusCode::OK, |shell| view::login(shell, &page));
-    if let Ok(found) = &found {
-        current_session::forget_ended(&mut response, &app, found);
-    }
-    response
+    renderer.page(StatusCode::OK, |shell| view::login(shell, &page))
 }
 
 fn choices(app: &App, return_to: &ReturnTo) -> Vec<view::Choice> {

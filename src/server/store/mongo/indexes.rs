@@ -138,14 +138,15 @@ impl Index {
         IndexModel::builder().keys(self.keys.clone()).options(options).build()
     }
 
-    /// Creates the index. One for expiry that an earlier version made with another delay is given ours.
+    /// Creates the index. One for expiry that an earlier version made with another delay is replaced by ours: to change it
+    /// would need a right (`collMod`) that MongoDB's role `readWrite` does not give.
     async fn create(&self, database: &Database) -> mongodb::error::Result<()> {
         let created = database.collection::<Document>(self.collection).create_index(self.model()).await;
         match (created, &self.kind) {
-            (Err(error), Kind::Expiry(after)) if code(&error).is_some_and(|code| OTHER_OPTIONS.contains(&code)) => {
-                let seconds = i64::try_from(after.as_secs()).unwrap_or(i64::MAX);
-                let index = doc! { "name": self.name, "expireAfterSeconds": seconds };
-                database.run_command(doc! { "collMod": self.collection, "index": index }).await.map(drop)
+            (Err(error), Kind::Expiry(_)) if code(&error).is_some_and(|code| OTHER_OPTIONS.contains(&code)) => {
+                let collection = database.collection::<Document>(self.collection);
+                collection.drop_index(self.name).await?;
+                collection.create_index(self.model()).await.map(drop)
             }
             (created, _) => created.map(drop),
         }
