@@ -33,7 +33,7 @@ pub(super) struct Tokens {
     pub(super) id_token: CoreIdToken,
 }
 
-/// A token request: as `openidconnect` sees it, an HTTP client that answers with checked tokens or not at all.
+/// A token request: as `openidconnect` sees it, an HTTP client that returns checked tokens or an error.
 pub(super) struct TokenRequest<'r> {
     pub(super) http: &'r Http,
     pub(super) metadata: &'r Metadata,
@@ -47,7 +47,7 @@ type RequestError = RequestTokenError<CallError, StandardErrorResponse<CoreError
 impl TokenRequest<'_> {
     /// Sends the code, which first came at `came`. Once, since a code that comes twice is taken for stolen (RFC 6749
     /// 4.1.2), and Authelia then revokes the tokens of the first request. In two cases it is certain enough that it may
-    /// be sent again: there was no connection, or the answer was 429, which comes before the code is looked at.
+    /// be sent again: there was no connection, or the response was 429, which is sent before the code is examined.
     pub(super) async fn send(&self, came: Instant) -> Result<Tokens, ProviderFault> {
         let deadline = self.redemption.deadline;
         let mut pauses = TOKEN_CONNECT_PAUSES.into_iter();
@@ -59,7 +59,7 @@ impl TokenRequest<'_> {
                 Err(error) => return Err(unreadable(error)),
             };
             let pause = match &error {
-                // A certificate does not get better by itself.
+                // A retry does not help against a bad certificate.
                 CallError::NotSent(ProviderFault::Tls(_)) => None,
                 CallError::NotSent(_) => pauses.next().filter(|pause| Instant::now() + *pause < deadline),
                 CallError::Sent(ProviderFault::Busy { retry_after: Some(wait) }) if !waited => {
@@ -132,7 +132,7 @@ impl TokenRequest<'_> {
         ProviderFault::ClientRefused { method: self.registration.authentication.method, detail }
     }
 
-    /// `error` and `error_description`, without what we told the provider in confidence.
+    /// `error` and `error_description`, without the secrets that were sent to the provider.
     fn said(&self, members: &Map<String, Value>) -> Option<String> {
         let text = |name| members.get(name).and_then(Value::as_str);
         let error = text("error")?;

@@ -1,4 +1,5 @@
-//! What delivery needs, sealed inside the attempt's record until it is over: the account, and what its session keeps.
+//! What is needed to create the session, sealed in the attempt's record until delivery is closed: the account, and what
+//! the session stores.
 
 use crate::server::{
     ids::UserId,
@@ -8,8 +9,8 @@ use crate::server::{
     store::SessionFacts,
 };
 
-/// Versions: unmarked is all there is so far, without and with the facts. Written so until no process of 0.1.0 as of
-/// November 2026 has to read it.
+/// Versions: so far only unmarked, without and with the facts, as long as a process of 0.1.0 (November 2026) may have
+/// to read it.
 impl Sealed for Delivery {
     const PURPOSE: Purpose = Purpose::Delivery;
 
@@ -24,7 +25,7 @@ impl Sealed for Delivery {
     }
 }
 
-/// What a session keeps of what the provider has said.
+/// The part of the verified claims that a session stores.
 pub(super) fn facts(verified: &VerifiedClaims) -> SessionFacts {
     let authentication = verified.authentication().clone();
     SessionFacts {

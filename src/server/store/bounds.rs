@@ -13,5 +13,5 @@ pub(super) const ROUNDS: usize = 4;
 pub(super) async fn bounded<T>(method: impl Future<Output = Result<T, StoreError>> + Send) -> Result<T, StoreError> {
     tokio::time::timeout(BOUND, method)
         .await
-        .unwrap_or_else(|_| Err(StoreError::Unavailable(format!("no answer within {} s", BOUND.as_secs()))))
+        .unwrap_or_else(|_| Err(StoreError::Unavailable(format!("no response within {} s", BOUND.as_secs()))))
 }

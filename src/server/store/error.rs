@@ -1,8 +1,8 @@
-//! Why a store could not answer.
+//! Why a store failed.
 
 use std::fmt;
 
-/// Why the store could not answer. It never means "not found".
+/// Why the store failed. It never means "not found".
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     /// The store cannot be reached, is too slow, read-only, full, failing over or damaged.
@@ -28,7 +28,7 @@ impl StoreError {
     }
 }
 
-/// A line for the log, not a description of the topology.
+/// A line for the log, without the details of the topology.
 fn capped(what: impl fmt::Display) -> String {
     let mut text = what.to_string();
     text.truncate(text.floor_char_boundary(300));

@@ -52,7 +52,7 @@ impl MongoStore {
 #[async_trait]
 impl Readiness for MongoStore {
     async fn ready(&self) -> Result<Vec<String>, StoreError> {
-        bounded(self.readiness.get_or_ask(async {
+        bounded(self.readiness.get_or_check(async {
             self.database().await?.run_command(doc! { "ping": 1 }).await?;
             Ok(self.indexes.problems())
         }))

@@ -134,7 +134,7 @@ impl SessionStore for SqliteStore {
         bounded(async {
             let mut transaction = self.connections.write().await?;
             attempts::end_of_browser(&mut transaction, browser).await?;
-            // Whoever has read a delivery before it was closed finds the id of its session taken.
+            // A process that read a delivery before it was closed finds the id of its session taken.
             for (id, provider) in attempts::sessions_delivered(&mut transaction, browser, now - DELIVERY_OVER).await? {
                 insert(&mut *transaction, &SessionRecord::ended(id, browser, provider, now)).await?;
             }

@@ -35,7 +35,7 @@ impl SqliteStore {
 #[async_trait]
 impl Readiness for SqliteStore {
     async fn ready(&self) -> Result<Vec<String>, StoreError> {
-        bounded(self.readiness.get_or_ask(async {
+        bounded(self.readiness.get_or_check(async {
             // The lock to write: a file that can only be read signs nobody in.
             self.connections.write().await?.rollback().await?;
             Ok(Vec::new())
