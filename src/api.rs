@@ -21,10 +21,10 @@ use crate::{
     },
 };
 
-/// The request could not be understood or served; the panel asks again.
+/// The request could not be understood or served; the panel polls again.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum QuestionError {
-    /// Whatever it was.
+    /// Any error.
     Unanswered,
 }
 
@@ -36,8 +36,8 @@ impl FromServerFnError for QuestionError {
     }
 }
 
-/// How the sign-in stands that the callback's `query` belongs to. Idempotent: any number of calls from the browser that
-/// began it lead to one exchange and one result; the one that finds it done sets the session cookie.
+/// The status of the sign-in that the callback's `query` belongs to. Idempotent: any number of calls from the browser
+/// that started it lead to one exchange and one result; the call that finds it complete sets the session cookie.
 #[server(prefix = "/auth/api", endpoint = "complete-sign-in", input = PostUrl)]
 pub async fn complete_sign_in(query: String) -> Result<Outcome, QuestionError> {
     let (Some(app), Some(parts), Some(options)) =
@@ -46,7 +46,7 @@ pub async fn complete_sign_in(query: String) -> Result<Outcome, QuestionError> {
         return Err(QuestionError::Unanswered);
     };
     let context = request::context(&app, &parts);
-    let (outcome, cookies) = sign_in::question(&app, context, &query).await;
+    let (outcome, cookies) = sign_in::poll(&app, context, &query).await;
     for cookie in cookies {
         options.append_header(SET_COOKIE, cookie);
     }

@@ -1,12 +1,12 @@
 //! Vestibule: the room between an OpenID Provider and your application.
 //!
-//! The folders tell the story in the order in which a request lives it; `docs/architecture.md` draws the map.
+//! `docs/architecture.md` has an overview of the modules.
 
-/// What both sides, server and browser, say to each other.
+/// What server and browser send to each other.
 pub mod outcome;
 /// Every path the program serves; nobody else formats a URL.
 pub mod paths;
-/// What a problem and its page both speak of: who can fix it, and the way on.
+/// What a problem and its page have in common: who can fix it, and how to continue.
 #[cfg(feature = "ssr")]
 pub mod remedy;
 /// The pages and the one panel that comes alive in the browser.

@@ -1,4 +1,4 @@
-//! What the server's problem table and the problem page both speak of.
+//! What the server's problem table and the problem page share.
 
 /// What kind of problem it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -16,11 +16,11 @@ pub enum Kind {
 pub enum Who {
     /// The person in front of the page.
     You,
-    /// Whoever runs this program.
+    /// The operator of this program.
     Operator,
-    /// Whoever runs the provider.
+    /// The operator of the provider.
     Provider,
-    /// Nobody has to: it passes.
+    /// Nobody has to: it resolves itself.
     Nobody,
 }
 

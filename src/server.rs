@@ -5,14 +5,14 @@
 pub mod accounts;
 /// The attempt as a state machine.
 pub mod attempt;
-/// Where a request comes from.
+/// The client address of a request.
 pub mod client_address;
 /// Time and randomness, handed in from outside.
 pub mod clock;
 /// `vestibule demo`: the program with a provider and people to try it with.
 #[cfg(feature = "demo")]
 pub mod demo;
-/// Everything that knows HTTP: requests, guards, headers, cookies, pages.
+/// Everything about HTTP: requests, guards, headers, cookies, pages.
 pub mod http;
 /// Small types that carry meaning.
 pub mod ids;

@@ -248,7 +248,7 @@ CI_STAGES = [
 
 
 def environment(found: dict[str, str]) -> dict[str, str]:
-    """Where the installed programs are, for whoever starts this without make."""
+    """Where the installed programs are, if this was started without make."""
     tools = found.get("VESTIBULE_TOOLS") or str(cache(found) / "tools")
     path = os.pathsep.join([f"{tools}/bin", f"{tools}/node_modules/.bin", found.get("PATH", "")])
     return {
@@ -266,7 +266,7 @@ def main(arguments: list[str]) -> int:
     if arguments in ([], ["--ci"]):
         chosen = everything if arguments else STAGES
     else:
-        # What somebody asks for by name runs in any case.
+        # A stage that is named on the command line runs in any case.
         chosen = [replace(stage, inputs=None) for stage in everything if stage.name in arguments]
         unknown = set(arguments) - {stage.name for stage in everything}
         if unknown:

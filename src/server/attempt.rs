@@ -1,4 +1,4 @@
-//! The attempt as a state machine: its phases, what leads from one to the next, and what each means for whoever asks.
+//! The attempt as a state machine: its phases, the transitions between them, and what each means for a request.
 //!
 //! ```text
 //!            claim               verify
@@ -9,8 +9,8 @@
 //!                          └──────────────> interrupted
 //! ```
 //!
-//! The stores carry out each transition in one atomic operation, from and to the phases that stand here.
-//! `tests/it/store/machine.rs` drives random interleavings of callbacks, questions, crashes, sign-outs and time over this module
+//! The stores carry out each transition in one atomic operation, from and to the phases that are defined here.
+//! `tests/it/store/machine.rs` drives random interleavings of callbacks, polls, crashes, sign-outs and time over this module
 //! and over both stores.
 
 use time::OffsetDateTime;
@@ -20,7 +20,7 @@ use super::limits;
 /// How far a claimed attempt has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// An owner works on it, or has died over it.
+    /// An owner works on it, or died while doing so.
     Running,
     /// The person is verified and the user exists.
     Verified,
@@ -31,7 +31,7 @@ pub enum Phase {
 }
 
 impl Phase {
-    /// Where a claim leads: a claim is the insert of the record, so it can succeed once.
+    /// The phase after a claim. A claim inserts the record, so it can succeed only once.
     pub const CLAIMED: Self = Self::Running;
 
     const ALL: [Self; 4] = [Self::Running, Self::Verified, Self::Failed, Self::Interrupted];
@@ -54,18 +54,18 @@ impl Phase {
     }
 }
 
-/// What leads from one phase to the next.
+/// A change from one phase to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transition {
-    /// The owner says that it lives.
+    /// The owner renews its lease.
     Renew,
     /// The owner has verified the person.
     Verify,
     /// The owner has failed.
     Fail,
-    /// Somebody has found the owner dead.
+    /// The owner was found dead: its lease has expired.
     Interrupt,
-    /// Nothing is delivered from now on.
+    /// Delivery is closed: no session can be created any more.
     Close,
     /// The browser has signed out while it ran.
     Withdraw,
@@ -74,11 +74,11 @@ pub enum Transition {
 /// Who may make a transition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum May {
-    /// Whoever made the claim.
+    /// The process that made the claim.
     Owner,
-    /// Anybody, once the lease is over.
+    /// Any process, once the lease has expired.
     AnybodyAfterLease,
-    /// Anybody.
+    /// Any process.
     Anybody,
 }
 
@@ -114,7 +114,7 @@ impl Transition {
     }
 }
 
-/// How a claimed attempt stands.
+/// The state of a claimed attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AttemptState {
     /// An owner works on it.
@@ -170,18 +170,18 @@ impl Verdict {
     }
 }
 
-/// What a claimed attempt means for whoever asks.
+/// What a request does about a claimed attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next<'a> {
-    /// Its owner works on it: ask again.
+    /// Its owner works on it: read it again later.
     Wait,
-    /// Its owner is dead: make that so, then ask again.
+    /// Its owner is dead: mark it as interrupted, then read it again.
     Interrupt,
     /// Deliver this.
     Deliver(&'a [u8]),
-    /// It is past its time; close it, then it is over.
+    /// The delivery window has expired: close delivery, then treat it as used.
     Close,
-    /// It was delivered: over.
+    /// Delivery is closed: it is used.
     Over,
     /// Explain why it failed.
     Explain {
@@ -195,7 +195,7 @@ pub enum Next<'a> {
 }
 
 impl AttemptState {
-    /// What it means for whoever asks at `now`, by our clock.
+    /// What a request does about it at `now`, by our clock.
     #[must_use]
     pub fn next(&self, now: OffsetDateTime) -> Next<'_> {
         match self {

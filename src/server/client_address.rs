@@ -1,4 +1,4 @@
-//! Where a request comes from. Nothing from a header is believed unless the peer is a configured proxy.
+//! The client address of a request. Headers are ignored unless the peer is a configured proxy.
 
 use std::{
     fmt,
@@ -8,12 +8,12 @@ use std::{
 use http::HeaderMap;
 use ipnet::IpNet;
 
-/// A visitor, as far as an address tells: a whole IPv4 address, the /64 of an IPv6 address.
+/// The address that identifies a client: a whole IPv4 address, or the /64 of an IPv6 address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ClientAddress(IpAddr);
 
 impl ClientAddress {
-    /// The visitor behind `address`.
+    /// The client with `address`.
     #[must_use]
     pub fn of(address: IpAddr) -> Self {
         Self(match address.to_canonical() {
@@ -22,8 +22,8 @@ impl ClientAddress {
         })
     }
 
-    /// The visitor that the chain of proxies names: the last address in `X-Forwarded-For` that is not a trusted
-    /// proxy, as long as every hop after it is one.
+    /// The client that the chain of proxies names: the last address in `X-Forwarded-For` that is not a trusted proxy,
+    /// if every hop after it is one.
     #[must_use]
     pub fn behind(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Self {
         let is_trusted = |address: IpAddr| trusted.iter().any(|net| net.contains(&address.to_canonical()));
@@ -60,7 +60,7 @@ impl fmt::Display for ClientAddress {
 mod tests {
     use super::*;
 
-    fn visitor(peer: &str, forwarded: &[&str], trusted: &[&str]) -> String {
+    fn client(peer: &str, forwarded: &[&str], trusted: &[&str]) -> String {
         let mut headers = HeaderMap::new();
         for value in forwarded {
             headers.append("x-forwarded-for", value.parse().unwrap());
@@ -71,17 +71,17 @@ mod tests {
 
     #[test]
     fn believes_configured_proxies_only() {
-        assert_eq!(visitor("198.51.100.7", &["127.0.0.1"], &[]), "198.51.100.7");
-        assert_eq!(visitor("10.0.0.1", &["203.0.113.9"], &["10.0.0.0/8"]), "203.0.113.9");
-        assert_eq!(visitor("10.0.0.1", &["127.0.0.1, 203.0.113.9"], &["10.0.0.0/8"]), "203.0.113.9");
-        assert_eq!(visitor("10.0.0.1", &["203.0.113.9, 10.2.3.4"], &["10.0.0.0/8"]), "203.0.113.9");
-        assert_eq!(visitor("10.0.0.1", &["203.0.113.9", "10.2.3.4"], &["10.0.0.0/8"]), "203.0.113.9");
-        assert_eq!(visitor("10.0.0.1", &["203.0.113.9:4711"], &["10.0.0.0/8"]), "203.0.113.9");
-        assert_eq!(visitor("10.0.0.1", &["[2001:db8::1]:443"], &["10.0.0.0/8"]), "2001:db8::/64");
-        assert_eq!(visitor("10.0.0.1", &["[2001:db8::1]"], &["10.0.0.0/8"]), "2001:db8::/64");
-        assert_eq!(visitor("10.0.0.1", &["junk"], &["10.0.0.0/8"]), "10.0.0.1");
-        assert_eq!(visitor("10.0.0.1", &[], &["10.0.0.0/8"]), "10.0.0.1");
-        assert_eq!(visitor("::ffff:198.51.100.7", &[], &[]), "198.51.100.7");
-        assert_eq!(visitor("2001:db8:1:2:3:4:5:6", &[], &[]), "2001:db8:1:2::/64");
+        assert_eq!(client("198.51.100.7", &["127.0.0.1"], &[]), "198.51.100.7");
+        assert_eq!(client("10.0.0.1", &["203.0.113.9"], &["10.0.0.0/8"]), "203.0.113.9");
+        assert_eq!(client("10.0.0.1", &["127.0.0.1, 203.0.113.9"], &["10.0.0.0/8"]), "203.0.113.9");
+        assert_eq!(client("10.0.0.1", &["203.0.113.9, 10.2.3.4"], &["10.0.0.0/8"]), "203.0.113.9");
+        assert_eq!(client("10.0.0.1", &["203.0.113.9", "10.2.3.4"], &["10.0.0.0/8"]), "203.0.113.9");
+        assert_eq!(client("10.0.0.1", &["203.0.113.9:4711"], &["10.0.0.0/8"]), "203.0.113.9");
+        assert_eq!(client("10.0.0.1", &["[2001:db8::1]:443"], &["10.0.0.0/8"]), "2001:db8::/64");
+        assert_eq!(client("10.0.0.1", &["[2001:db8::1]"], &["10.0.0.0/8"]), "2001:db8::/64");
+        assert_eq!(client("10.0.0.1", &["junk"], &["10.0.0.0/8"]), "10.0.0.1");
+        assert_eq!(client("10.0.0.1", &[], &["10.0.0.0/8"]), "10.0.0.1");
+        assert_eq!(client("::ffff:198.51.100.7", &[], &[]), "198.51.100.7");
+        assert_eq!(client("2001:db8:1:2:3:4:5:6", &[], &[]), "2001:db8:1:2::/64");
     }
 }

@@ -1,4 +1,4 @@
-//! Time and randomness come in from outside, so that tests own them.
+//! Time and randomness are passed in, so that tests control them.
 
 use std::{sync::Arc, time::Duration};
 

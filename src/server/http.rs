@@ -1,4 +1,4 @@
-//! Everything that knows HTTP: what is read from a request, what guards it, what every response carries, the pages.
+//! Everything about HTTP: reading requests, guards, headers and cookies, pages.
 
 /// Static files.
 pub mod assets;
@@ -8,7 +8,7 @@ pub(crate) mod connections;
 pub mod cookies;
 /// Only our own pages may change something.
 pub(crate) mod csrf;
-/// Who is signed in with the browser that asks.
+/// The session that a request's cookie names.
 mod current_session;
 /// Only a person's navigation begins a sign-in.
 pub(crate) mod fetch_metadata;
@@ -18,13 +18,13 @@ pub mod headers;
 pub(crate) mod pages;
 /// A panic becomes a page.
 pub(crate) mod panic;
-/// One way to explain whatever went wrong.
+/// The problem page.
 mod problem_page;
 /// Pages in the language of the request.
 pub(crate) mod render;
 /// What a handler reads from a request.
 pub(crate) mod request;
-/// How much a request may bring.
+/// Limits on the size of a request.
 pub(crate) mod request_limits;
 /// Redirects and cookies.
 mod response;

@@ -40,7 +40,7 @@ pub fn read_or_create(path: &Path, entropy: &dyn Entropy) -> Result<Vec<SecretKe
         .collect()
 }
 
-/// Makes a key file. It appears complete or not at all, and whoever comes second takes the first one's.
+/// Makes a key file. It appears complete or not at all, and the second of two processes uses the first one's.
 fn create(path: &Path, entropy: &dyn Entropy) -> io::Result<()> {
     let mut random = [0; SHORTEST_KEY];
     let mut suffix = [0; 8];
@@ -75,7 +75,7 @@ fn write_private(path: &Path, text: &str) -> io::Result<()> {
 fn warn_if_readable_by_others(path: &Path) {
     use std::os::unix::fs::PermissionsExt as _;
     if fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o077 != 0) {
-        tracing::warn!(path = %path.display(), "key_file_readable_by_others");
+        tracing::warn!(path = %path.display(), "other users can read the key file; run chmod 600 on it");
     }
 }
 

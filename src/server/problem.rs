@@ -1,5 +1,5 @@
-//! What can go wrong, in one table: a row per code says everything that the program decides about it. The words stand
-//! apart: what people read in `locales/en.toml` and its translations, what operators read in `locales/operator.toml`.
+//! What can go wrong, in one table: a row per code says everything that the program decides about it. The texts are
+//! elsewhere: for people in `locales/en.toml` and its translations, for operators in `locales/operator.toml`.
 //!
 //! Which error type to use where: a store returns `StoreError`, the provider side `ProviderFault`, and reading the settings
 //! a list of `settings::Fault`, each with the details that the log needs. None of the three reaches a person: where a
@@ -106,7 +106,7 @@ impl Problem {
         self.row().code
     }
 
-    /// Reads what [`code`](Self::code) says.
+    /// Finds the problem that has this [`code`](Self::code).
     #[must_use]
     pub fn from_code(code: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|error| error.code() == code)
@@ -136,7 +136,7 @@ impl Problem {
         self.row().way_on
     }
 
-    /// Whether it passes without help: the page tries again until it has.
+    /// Whether it resolves itself: the page retries automatically until it has.
     #[must_use]
     pub const fn passes(self) -> bool {
         matches!(
@@ -153,7 +153,7 @@ impl Problem {
 }
 
 impl Problem {
-    /// One event with the stable code, at the level of its row, and what the other side said.
+    /// One event with the stable code, at the level of its row, and with what the provider or the store said.
     pub(super) fn log_detail(self, message: &'static str, detail: Option<&str>) {
         let code = self.code();
         match self.level() {

@@ -1,8 +1,8 @@
 //! The provider side: discovery and keys, the HTTP client, the code for tokens, the tokens for a verified person.
 //! `openidconnect` stays in here; nothing here knows users, sessions or the store.
 //!
-//! A sign-in reads: `Provider::authorization_url`, then `Provider::check_answer_issuer`, then `Provider::redeem`,
-//! which is token request -> ID token -> userinfo. What the crate leaves to its users is done in the files below.
+//! A sign-in reads: `Provider::authorization_url`, then `Provider::check_response_issuer`, then `Provider::redeem`,
+//! which is token request -> ID token -> userinfo. The checks that the crate does not make are in the files below.
 
 /// Whether a provider can be used.
 mod availability;
@@ -10,7 +10,7 @@ mod availability;
 mod cache;
 /// How many exchanges run at the same time.
 mod capacity;
-/// No token requests to a provider that does not answer them.
+/// No token requests to a provider that does not respond to them.
 pub mod circuit_breaker;
 /// The claims that we read.
 mod claims;
@@ -20,11 +20,11 @@ mod client_auth;
 mod client_registration;
 /// The discovery document and its checks.
 mod discovery;
-/// What can go wrong: codes and words.
+/// What can go wrong, with code and description.
 mod fault;
 /// When a document is fetched, and when it is too old.
 mod freshness;
-/// The HTTP client: bounded, and silent about us.
+/// The HTTP client, with limits on time and size.
 mod http;
 /// The checks of an ID token.
 mod id_token;
@@ -36,7 +36,7 @@ mod jwt;
 mod openid_provider;
 /// From the code to a verified person.
 mod redeem;
-/// What the flow hands in.
+/// The input from the flow.
 mod requests;
 /// `Retry-After`.
 mod retry_after;
@@ -46,7 +46,7 @@ mod set;
 mod source;
 /// JSON without duplicate members.
 mod strict_json;
-/// Whom we trust.
+/// The root certificates that are trusted.
 mod tls;
 /// The token request.
 mod token_request;

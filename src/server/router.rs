@@ -24,31 +24,31 @@ use super::{
 /// Everything under the public URL.
 pub fn public(app: &Arc<App>) -> Router {
     let routes = layered(routes(app), app);
-    // Around the routes, since what a path means has to be settled before one is chosen.
+    // Around the router, since the path has to be cleaned up before a route is chosen.
     Router::new().fallback_service(MapRequest::new(routes, single_slashes))
 }
 
 /// Every page, in groups by what guards it.
 fn routes(app: &Arc<App>) -> Router<Arc<App>> {
-    // Changes something only if a page of our own asks.
+    // May change something, so only for requests from our own pages.
     let own_pages = Router::new()
         .merge(login::router())
         .merge(account::router())
         .merge(sign_out::router())
-        .merge(sign_in::question_router())
+        .merge(sign_in::poll_router())
         .route_layer(from_fn_with_state(app.clone(), csrf::same_origin_only));
     Router::new()
         .merge(own_pages)
-        // Any site may lead here; each route has its own guard.
+        // Reached from other sites, too; each route has its own guard.
         .merge(sign_in::router(app))
-        // Change nothing, whoever asks.
+        // Change nothing, so they need no guard.
         .merge(files::router())
         .merge(machines::router())
         .fallback(files::not_found)
         .method_not_allowed_fallback(files::method_not_allowed)
 }
 
-/// What surrounds every route: the last is the first that a request meets.
+/// The layers around every route; a request passes the last one first.
 pub(super) fn layered(routes: Router<Arc<App>>, app: &Arc<App>) -> Router {
     routes
         .layer(DefaultBodyLimit::max(limits::REQUEST_BODY))

@@ -89,8 +89,8 @@ impl Format {
 
 /// A value that travels sealed.
 ///
-/// A later version only ever appends fields: whoever is older reads those it knows and ignores the rest, whoever is
-/// newer takes what is missing to be at its default. That is what makes a rolling update lose nothing.
+/// A later version only ever appends fields: an older release reads those it knows and ignores the rest, a newer one
+/// uses defaults for those that are missing. So a rolling update loses nothing.
 pub trait Sealed: Sized {
     /// What it is for.
     const PURPOSE: Purpose;

@@ -1,8 +1,8 @@
 //! Typed settings, read and validated before the socket opens; secrets cannot print themselves, and nothing is written.
 //!
 //! `schema` names every key once, with its default; `source` gathers what the file and the environment say; `reader`
-//! turns that into typed values and collects every fault. Then a file a table: its type, and how it is read. A new key
-//! is a line in `schema`, and a field in the type of its table.
+//! turns that into typed values and collects every fault. There is a file for each table, with its type and how it is
+//! read. A new key is a line in `schema`, and a field in the type of its table.
 
 pub use self::{
     fault::Fault,

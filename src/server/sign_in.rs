@@ -1,5 +1,5 @@
-//! The flow, a file per step. It knows no axum and no Leptos: a query, a browser and a moment go in, a
-//! [`Completion`] comes out.
+//! The flow, a file per step. It uses neither axum nor Leptos: it takes a query, a browser and the time, and returns a
+//! [`Completion`].
 //!
 //! ```text
 //! authorize ──> (provider) ──> callback ──> exchange ──> session
@@ -9,7 +9,7 @@
 
 /// The authorization response, read strictly.
 pub mod authorization_response;
-/// The start: off to the provider.
+/// The start: the redirect to the provider.
 pub mod authorize;
 /// The browser key and the flow cookie.
 pub mod browser_cookie;
@@ -17,9 +17,9 @@ pub mod browser_cookie;
 pub mod callback;
 /// The callback's own address.
 pub mod callback_query;
-/// What goes into a step, and what comes out.
+/// The input and the result of a step.
 mod completion;
-/// What delivery needs, sealed.
+/// What is needed to create the session, sealed.
 mod delivery;
 /// The exchange: a task of its own, not the request's.
 mod exchange;
@@ -32,9 +32,9 @@ mod flow;
 mod formats;
 /// A callback in a browser that it does not belong to.
 mod other_browser;
-/// How often a parameter is there.
+/// How many values a parameter has.
 mod parameter;
-/// What is needed before a code is sent.
+/// The permits that are needed before a code is sent.
 mod permits;
 /// Secrets that are derived: PKCE, nonce, session id.
 pub mod pkce;
@@ -44,13 +44,13 @@ mod rate_limit;
 pub mod redirect_loop;
 /// Where a person lands after signing in.
 pub mod return_to;
-/// Verified to signed in: the session, and the page to go to.
+/// From a verified person to a session.
 mod session;
-/// What a person asks for.
+/// The parameters of a start.
 pub mod start;
 /// The sealed `state`.
 pub mod state;
-/// How an attempt stands, and what that means for who asks.
+/// The status of an attempt, and the response to it.
 mod status;
 
 pub use self::{

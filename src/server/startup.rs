@@ -172,7 +172,8 @@ impl Bound {
         };
         let served = async {
             let served = tokio::try_join!(serving, administering);
-            // Also where a listener failed: what runs is finished, and the process ends rather than live on deaf.
+            // Also if a listener failed: running exchanges finish, and the process ends instead of running without a
+            // listener.
             shutdown.cancel();
             served
         };
@@ -244,7 +245,7 @@ mod tests {
         },
     };
 
-    /// The program on a database in `folder`, with nothing that its provider could answer.
+    /// The program on a database in `folder`, with a provider that cannot be reached.
     async fn bound(folder: &std::path::Path) -> Bound {
         let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let provider = ProviderSettings {
@@ -263,7 +264,7 @@ mod tests {
         bind(settings, System::real()).await.unwrap()
     }
 
-    /// What `router` answers, and what is logged meanwhile.
+    /// The response of `router`, and what is logged meanwhile.
     fn ask(router: impl FnOnce(&Arc<App>) -> Router, request: Request) -> (String, String) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let folder = tempfile::tempdir().unwrap();

@@ -1,10 +1,10 @@
 //! What is stored: sign-in attempts, users and sessions, in MongoDB or in an SQLite file. One trait per aggregate,
-//! implemented where the statements stand (`mongo/attempts.rs`, `sqlite/attempts.rs` and so on). The store knows no
-//! HTTP, no provider and no page; rules about people stand in `accounts`, those about attempts in `attempt`.
+//! implemented in `mongo/attempts.rs`, `sqlite/attempts.rs` and so on. The store knows no HTTP, no provider and no
+//! page; the rules about people are in `accounts`, those about attempts in `attempt`.
 //!
-//! Every method is bounded in time by the implementation (a few seconds at most) and answers [`StoreError`] rather
-//! than waiting for ever. "The store's clock" is the database server's (MongoDB) or the host's (SQLite): leases are
-//! compared by it alone, so that processes whose clocks differ agree.
+//! Every method is bounded in time by the implementation (a few seconds at most) and returns [`StoreError`] instead of
+//! waiting for ever. "The store's clock" is the database server's (MongoDB) or the host's (SQLite): leases are compared
+//! by it alone, so that processes whose clocks differ agree.
 
 /// Sign-in attempts.
 mod attempts;
@@ -14,11 +14,11 @@ mod bounds;
 mod database;
 /// What both stores read in the same way.
 mod encoding;
-/// Why a store could not answer.
+/// Why a store failed.
 mod error;
 /// MongoDB: replica sets and sharding are how it grows past one machine.
 mod mongo;
-/// Whether a store works, asked at most once a second.
+/// Whether a store works, checked at most once a second.
 mod readiness;
 /// Sessions.
 mod sessions;

@@ -59,12 +59,12 @@ where
 }
 
 tokio::task_local! {
-    /// Where the last panic of what this task runs happened.
+    /// Where the last panic in this task happened.
     static PANICKED_AT: RefCell<Option<String>>;
 }
 
-/// Runs `future`; with its output comes the place of a panic that was caught within it. The hook of [`init`] alone knows
-/// where a panic happens, and only who caught it knows whose request it was.
+/// Runs `future`; with its output comes the place of a panic that was caught within it. Only the hook of [`init`] knows
+/// where a panic happens, and only the code that catches it knows the request.
 pub(crate) async fn noting_panics<F: Future>(future: F) -> (F::Output, Option<String>) {
     let noted = async {
         let output = future.await;
@@ -78,12 +78,12 @@ fn log_panic(info: &panic::PanicHookInfo<'_>) {
     let location = info.location().map(ToString::to_string).unwrap_or_default();
     let thread = std::thread::current();
     tracing::error!(location, thread = thread.name().unwrap_or_default(), "panic");
-    // Outside of a request nobody asks.
+    // Outside a request there is nowhere to record it.
     let _ = PANICKED_AT.try_with(|place| place.replace(Some(location)));
 }
 
-/// Escapes what would break a line, colour a terminal or turn its text about. The escapes are JSON's, and JSON has
-/// such characters in strings only, so both forms stay what they are.
+/// Escapes what would break a line, colour a terminal or reorder its text. The escapes are JSON's, and JSON has such
+/// characters in strings only, so both forms stay what they are.
 #[derive(Clone)]
 struct OneLine<W>(W);
 
@@ -105,7 +105,7 @@ impl<W: io::Write> io::Write for OneLine<W> {
             let unsafe_in_a_line = c.is_control()
                 || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
             if unsafe_in_a_line {
-                // A String takes everything.
+                // Writing to a String cannot fail.
                 let _ = write!(line, "\\u{:04x}", u32::from(c));
             } else {
                 line.push(c);
@@ -149,7 +149,8 @@ impl Metrics {
         self.0.render()
     }
 
-    /// Folds recorded samples into their buckets. To be called every few seconds, lest they pile up where nobody asks.
+    /// Folds recorded samples into their buckets. To be called every few seconds, so that they do not pile up when
+    /// nobody reads the metrics.
     pub fn upkeep(&self) {
         self.0.run_upkeep();
     }
@@ -198,7 +199,7 @@ pub(crate) mod captured {
 
     type PanicHook = Box<dyn Fn(&panic::PanicHookInfo<'_>) + Send + Sync>;
 
-    /// The program's panic hook, until it is dropped. The process has one, so tests take turns.
+    /// The program's panic hook, until it is dropped. A process has only one, so one test at a time holds it.
     pub(crate) struct Hook {
         before: Option<PanicHook>,
         _turn: MutexGuard<'static, ()>,

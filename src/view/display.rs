@@ -59,7 +59,7 @@ pub(super) fn naming(template: &'static str, name: &str) -> impl IntoView + use<
     view! { {text(before)}<bdi>{display_name(name)}</bdi>{text(after)} }
 }
 
-/// `href` if it leads to our own origin, else the login page: a page must never become somebody's open door.
+/// `href` if it leads to our own origin, else the login page: a page must never become an open redirect.
 pub(super) fn own_path(href: &str) -> &str {
     let own = href.starts_with('/')
         && !href.starts_with("//")

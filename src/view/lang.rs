@@ -26,7 +26,7 @@ macro_rules! languages {
 
 // One line per file in `locales/`. The name of a file is the tag: a language, without a region.
 languages! {
-    #[doc = "English, also for whoever asks for none of these languages."] #[default] En = "en",
+    #[doc = "English, also if the browser asks for none of these languages."] #[default] En = "en",
     #[doc = "German, in the formal address."] De = "de",
 }
 

@@ -27,7 +27,7 @@ pub struct Choice {
     pub name: String,
     /// Path that starts the sign-in.
     pub start: String,
-    /// Whether it is believed to answer.
+    /// Whether it is believed to work.
     pub available: bool,
 }
 

@@ -21,7 +21,7 @@ pub enum Phase {
     Long,
     /// Going on for more than thirty seconds.
     VeryLong,
-    /// Our server did not answer, or a proxy did in its place.
+    /// Our server did not respond, or a proxy responded instead.
     Lost,
     /// The browser has no network.
     Offline,

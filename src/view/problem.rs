@@ -19,7 +19,7 @@ const TRY_AGAIN: u32 = 3;
 pub struct ProblemPage {
     /// The stable code: decides the words.
     pub code: &'static str,
-    /// Finds this case in the log and in the store.
+    /// Finds the failure in the log and in the store.
     pub reference: String,
     /// What kind of problem it is: decides the line above the title ("Authentication Failed").
     pub kind: Kind,
@@ -31,7 +31,7 @@ pub struct ProblemPage {
     pub second: Option<Action>,
     /// Seconds until a new try makes sense.
     pub retry_in: Option<u32>,
-    /// The path that the page goes to without help, after `retry_in` if it is given, else a few seconds.
+    /// The path that the page goes to automatically, after `retry_in` if it is given, else a few seconds.
     pub refresh: Option<String>,
     /// Whether the panel is hydrated: the reference can be copied by a button, and the time to wait counts down.
     pub script: bool,

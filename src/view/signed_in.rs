@@ -1,4 +1,4 @@
-//! The page for one who begins a sign-in and is signed in already, where a redirect would be one too many.
+//! The page for a person who starts a sign-in while signed in, shown instead of one redirect too many.
 
 use leptos::prelude::*;
 

@@ -15,7 +15,7 @@ pub struct SignedOut {
     pub provider: Option<String>,
     /// Path that signs in again.
     pub again: String,
-    /// Path that signs in as somebody else (a start with `prompt=login`).
+    /// Path that signs in as someone else (a start with `prompt=login`).
     pub other_account: Option<String>,
 }
 

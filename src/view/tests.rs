@@ -31,7 +31,7 @@ fn problem_of(code: &'static str) -> ProblemPage {
     }
 }
 
-/// Every page, with `name` in every place that somebody else fills, and whether it may load script.
+/// Every page, with `name` in every place that holds foreign text, and whether it may load script.
 fn every_page(lang: Lang, name: &str) -> Vec<(&'static str, bool, String)> {
     let assets = assets();
     let shell = Shell { lang, assets: &assets };

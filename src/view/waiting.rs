@@ -1,4 +1,4 @@
-//! The waiting page: the provider has not answered yet.
+//! The waiting page: the provider has not responded yet.
 
 use leptos::prelude::*;
 

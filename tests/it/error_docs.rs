@@ -1,4 +1,4 @@
-//! `docs/errors.md` says what the table of problems and the locale files say. `UPDATE_DOCS=1` writes it anew.
+//! `docs/errors.md` says what the table of problems and the locale files say. `UPDATE_DOCS=1` writes it again.
 
 use std::{fmt::Write as _, fs, path::Path};
 
@@ -31,7 +31,7 @@ fn the_documentation_says_what_the_table_says() {
         fs::write(&path, &expected).unwrap();
     }
     let found = fs::read_to_string(&path).unwrap_or_default();
-    assert!(found == expected, "docs/errors.md is stale: its first lines say how to write it anew");
+    assert!(found == expected, "docs/errors.md is stale: its first lines say how to write it again");
 }
 
 fn documentation() -> String {

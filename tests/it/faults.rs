@@ -61,23 +61,23 @@ sections! {
     store_with_fail_points: failpoints::rows();
 }
 
-/// The panel's question never waits: it must find that the exchange before it could not be claimed, or the page would
-/// wait for ever and never say why.
+/// The panel's poll never waits: it must find that the exchange before it could not be claimed, or the page would wait
+/// for ever without an explanation.
 #[tokio::test]
-async fn somebody_with_a_script_is_told_that_the_store_is_down() {
-    let played = tokio::time::timeout(std::time::Duration::from_secs(60), store::somebody_with_a_script()).await;
+async fn a_person_with_javascript_is_told_that_the_store_is_down() {
+    let played = tokio::time::timeout(std::time::Duration::from_secs(60), store::person_with_javascript()).await;
     assert!(matches!(played.expect("still waiting").stop, Stop::Explained(_)));
 }
 
-/// A page without script asks again at once, so whatever keeps it waiting has to hold it.
+/// A page without JavaScript reloads at once, so the server has to hold the request while it waits.
 #[tokio::test]
-async fn somebody_without_a_script_is_not_sent_round_for_nothing() {
-    store::somebody_without_a_script().await;
+async fn a_person_without_javascript_is_not_sent_round_for_nothing() {
+    store::person_without_javascript().await;
 }
 
-/// A question is answered before its exchange could be claimed; the next one must find what has become of it.
+/// A poll gets its response before its exchange could be claimed; the next one must find the result.
 #[tokio::test]
-async fn somebody_with_a_script_gets_in_when_the_store_is_back() {
+async fn a_person_with_javascript_gets_in_when_the_store_is_back() {
     let played = tokio::time::timeout(std::time::Duration::from_secs(60), failpoints::by_questions_alone()).await;
     played.expect("still waiting").stop.landed(RETURN_TO);
 }

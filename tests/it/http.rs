@@ -1,4 +1,4 @@
-//! What the pages answer, whatever the sign-in does.
+//! The responses of the pages, whatever the sign-in does.
 
 use reqwest::StatusCode;
 
@@ -33,7 +33,7 @@ async fn a_session_cookie_that_names_nothing_is_removed_by_the_page_that_finds_o
     // Another tab's callback may set a new one at this moment.
     let start = get("/auth/oidc/login").await;
     assert!(start.status == StatusCode::SEE_OTHER && !removes_session(&start), "{start:#?}");
-    // Whoever has no session cookie has none to remove.
+    // A browser without a session cookie has none to remove.
     assert!(!removes_session(&scene.browser().get(&scene.url("/auth/login")).await));
 }
 

@@ -1,4 +1,5 @@
-//! Wrong settings on the real program: exit 2, every fault at once, a line each with its key and mend, no secret shown.
+//! Wrong settings on the real program: exit 2, every fault at once, a line each with its key and how to fix it, no
+//! secret shown.
 
 use std::{
     ffi::OsString,
@@ -66,7 +67,7 @@ fn lines(output: &Output) -> Vec<String> {
     text.lines()
         .map(|line| {
             let line = line.strip_prefix("vestibule: ").unwrap_or_else(|| panic!("not a fault: {line}"));
-            assert!(line.contains(": ") && line.contains("; "), "neither key nor mend: {line}");
+            assert!(line.contains(": ") && line.contains("; "), "neither key nor fix: {line}");
             line.to_owned()
         })
         .collect()

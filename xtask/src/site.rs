@@ -37,7 +37,7 @@ impl Build {
     }
 }
 
-/// Makes `target/site` anew, or says that it is up to date.
+/// Makes `target/site`, or says that it is up to date.
 ///
 /// The folder is always `target/site` in the repository, wherever `CARGO_TARGET_DIR` points: the server embeds it
 /// from there.

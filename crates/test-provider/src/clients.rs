@@ -20,13 +20,13 @@ pub struct Client {
     pub authentication: Authentication,
     /// Compared character by character.
     pub redirect_uris: Vec<String>,
-    /// What it may ask for.
+    /// The scopes it may request.
     pub scopes: Vec<String>,
     /// `id_token_signed_response_alg`.
     pub id_token_alg: Algorithm,
     /// Whether an authorization request without `code_challenge` is refused.
     pub require_pkce: bool,
-    /// `userinfo_signed_response_alg: RS256`: userinfo is answered as a JWT.
+    /// `userinfo_signed_response_alg: RS256`: userinfo is a JWT.
     pub userinfo_signed: bool,
 }
 

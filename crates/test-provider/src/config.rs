@@ -23,7 +23,7 @@ pub struct ProviderConfig {
     pub issuer: Option<String>,
     /// Who can sign in.
     pub people: Vec<DemoPerson>,
-    /// Who may ask.
+    /// The registered clients.
     pub clients: Vec<Client>,
     /// Whether the login form shows names and passwords.
     pub show_demo_people: bool,
@@ -31,12 +31,13 @@ pub struct ProviderConfig {
     pub token_delay: Duration,
     /// Refuse an address after many failed token or userinfo requests.
     pub rate_limit: Option<RateLimit>,
-    /// Bytes of request line and headers; more is answered 431. A bearer token does not count, so that the person of
-    /// the incident can be served.
+    /// Bytes of request line and headers; more gets a 431. A bearer token does not count, so that the person of the
+    /// incident can be served.
     pub head_limit: usize,
     /// A connection without a request is closed after so long.
     pub idle: Duration,
-    /// Answer 400 to any `Host` but the issuer's, as Authelia does. Off, for proxies that do not pass it on.
+    /// Respond with 400 to any `Host` but the issuer's, as Authelia does. Off by default, for proxies that do not
+    /// forward it.
     pub check_host: bool,
     /// Time and randomness.
     pub system: Arc<dyn System>,

@@ -24,25 +24,25 @@ pub enum Order {
     Clear,
     /// Requests to the endpoint wait.
     Hold(Endpoint),
-    /// They go on.
+    /// The waiting requests continue.
     Release(Endpoint),
-    /// Everybody is this person.
+    /// Everyone is signed in as this person.
     LogInAs(String),
-    /// Back to the form.
+    /// The form is shown again.
     LogInByForm,
     /// Signs every browser out.
     ForgetSessions,
     /// A new signing key.
     RotateKeys,
-    /// Answers with the log.
+    /// Returns the log.
     Requests,
     /// Clears the log.
     ForgetRequests,
-    /// Answers with the number of presentations of each code.
+    /// Returns the number of presentations of each code.
     Redemptions,
-    /// Answers with the number of requests to the endpoint.
+    /// Returns the number of requests to the endpoint.
     Count(Endpoint),
-    /// Answers once so many requests have reached the endpoint.
+    /// Returns once so many requests have reached the endpoint.
     WaitFor {
         /// Where.
         endpoint: Endpoint,

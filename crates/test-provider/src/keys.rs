@@ -1,4 +1,4 @@
-//! The provider's keys. They are published with the source: whoever trusts them trusts everybody.
+//! The provider's keys. They are published with the source, so they must never be trusted outside tests.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

@@ -50,7 +50,7 @@ struct Arguments {
     /// Refuse addresses after many failures, as Authelia does. Off otherwise: all tests share one address.
     #[arg(long)]
     rate_limit: bool,
-    /// Answer 400 to any Host but the issuer's, as Authelia does.
+    /// Respond with 400 to any Host but the issuer's, as Authelia does.
     #[arg(long)]
     check_host: bool,
     /// Show the people's passwords on the form.

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::rules::Members;
 
-/// Somebody who can sign in at the demo provider.
+/// A person who can sign in at the demo provider.
 #[derive(Clone, Debug)]
 pub struct DemoPerson {
     /// What is typed into the login form, and `preferred_username`.

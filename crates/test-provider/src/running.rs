@@ -141,7 +141,7 @@ impl RunningProvider {
         lock(&self.provider.vault).issue_code(code.to_owned(), grant, self.provider.now());
     }
 
-    /// The authorization endpoint answers at once as this person, until `log_in_by_form`.
+    /// The authorization endpoint responds at once, with this person signed in, until `log_in_by_form`.
     pub fn log_in_as(&self, username: &str) {
         *lock(&self.provider.everybody_is) = Some(username.to_owned());
     }

@@ -13,7 +13,7 @@ use crate::config::RateLimit;
 
 /// How long a code can be redeemed.
 pub(crate) const CODE_LIFE: time::Duration = time::Duration::seconds(60);
-/// How long an access token is good.
+/// How long an access token is valid.
 pub(crate) const TOKEN_LIFE: time::Duration = time::Duration::hours(1);
 /// How long a browser stays signed in at the provider.
 const SESSION_LIFE: time::Duration = time::Duration::hours(8);
@@ -72,7 +72,7 @@ pub(crate) struct Vault {
 
 impl Vault {
     pub(crate) fn issue_code(&mut self, code: String, grant: Grant, now: OffsetDateTime) {
-        // A used code is known for an hour, so that its replay is seen; then it is as good as made up.
+        // A used code is known for an hour, so that its replay is detected; then it is an unknown code.
         self.codes.retain(|_, code| {
             let (Code::Fresh { issued_at, .. } | Code::Redeemed { issued_at, .. }) = code;
             now - *issued_at < TOKEN_LIFE

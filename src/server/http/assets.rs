@@ -39,7 +39,7 @@ impl Assets {
     /// Finds the files that pages link.
     ///
     /// # Errors
-    /// Which file is missing, in words for whoever built the program.
+    /// Which file is missing, in a sentence for the person who built the program.
     pub fn load() -> Result<Self, String> {
         let options = options()?;
         let site: Vec<_> = Site::iter().collect();
@@ -61,7 +61,7 @@ impl Assets {
         &self.urls
     }
 
-    /// The file at `uri`, in the encoding that the browser likes best; `None` if there is none.
+    /// The file at `uri`, in the smallest encoding that the browser accepts; `None` if there is none.
     ///
     /// For GET and HEAD (axum drops the body of the latter).
     #[must_use]

@@ -16,7 +16,7 @@ pub(crate) async fn find(app: &App, context: &RequestContext) -> Result<Found, S
     let Some(session) = context.session else { return Ok(Found::Nobody) };
     match timeout_at(context.arrived + app.sign_in.patience(), app.sessions.find(session)).await {
         Ok(found) => found,
-        Err(_) => Err(StoreError::Unavailable("no answer in time".into())),
+        Err(_) => Err(StoreError::Unavailable("no response in time".into())),
     }
 }
 
@@ -28,7 +28,7 @@ pub(crate) fn forget_ended(response: &mut Response, app: &App, found: &Found) {
     }
 }
 
-/// The name to greet somebody by.
+/// The name to show.
 pub(crate) fn shown_name(person: &SignedIn) -> &str {
     let full_name = person.user.full_name.as_deref().filter(|name| !name.trim().is_empty());
     full_name.unwrap_or(&person.user.username)

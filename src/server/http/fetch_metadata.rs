@@ -25,7 +25,7 @@ enum Fetch {
     Script,
     /// A browser looks ahead. It must be told that this failed, or it may use the response for the click.
     Prefetch,
-    /// A page embeds it, or somebody asks for its head: nothing may begin.
+    /// A page embeds it, or it is a HEAD request: nothing may begin.
     Other,
 }
 

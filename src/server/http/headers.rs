@@ -1,4 +1,4 @@
-//! What every response carries. Kept short: a proxy's header buffer is what the incident overflowed.
+//! What every response carries. Kept short, since proxies limit the size of response headers.
 
 use axum::{
     extract::{Request, State},

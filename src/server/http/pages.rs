@@ -1,16 +1,17 @@
-//! The pages and what machines ask for: a file each, with a `router()` of its own. `server::router` puts them together.
+//! The pages and the endpoints for machines: a file each, with a `router()` of its own. `server::router` puts them
+//! together.
 
 /// The signed-in person's page.
 pub(crate) mod account;
 /// What `admin_listen` serves.
 pub(crate) mod admin;
-/// Static files, and what is no path of ours.
+/// Static files, and paths that do not exist.
 pub(crate) mod files;
 /// The login page.
 pub(crate) mod login;
 /// Whether the process lives and can work.
 pub(crate) mod machines;
-/// The start, the callback, and the panel's question.
+/// The start, the callback, and the panel's poll.
 pub(crate) mod sign_in;
-/// Sign-out, and where it lands.
+/// Sign-out, and the page after it.
 pub(crate) mod sign_out;

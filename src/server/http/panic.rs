@@ -15,7 +15,7 @@ pub(crate) async fn catch(renderer: Renderer, request: Request, next: Next) -> R
     match telemetry::noting_panics(handled).await {
         (Ok(response), _) => response,
         (Err(_), location) => {
-            let location = location.as_deref().unwrap_or("nobody noted where");
+            let location = location.as_deref().unwrap_or("an unknown place");
             renderer.problem_with_detail(Problem::Internal, location)
         }
     }

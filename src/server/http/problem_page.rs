@@ -1,4 +1,4 @@
-//! The problem page: one way to explain whatever went wrong.
+//! The problem page, which explains every failure.
 
 use axum::{
     http::{HeaderValue, StatusCode, header::RETRY_AFTER},
@@ -18,17 +18,18 @@ use crate::{
 };
 
 impl Renderer {
-    /// The page for a problem that has no attempt: its reference is in the log alone.
+    /// The page for a problem that has no attempt: only the log has its reference.
     pub(crate) fn problem(&self, error: Problem) -> Response {
         self.failure(&self.without_attempt(error, None), None)
     }
 
-    /// The same, where the log has more to tell.
+    /// The same, with more detail for the log.
     pub(crate) fn problem_with_detail(&self, error: Problem, detail: &str) -> Response {
         self.failure(&self.without_attempt(error, Some(detail)), None)
     }
 
-    /// The store cannot tell who is signed in, which is never "nobody". `same` is the path to try again.
+    /// The store cannot tell who is signed in, which is never treated as "not signed in". `same` is the path to try
+    /// again.
     pub(crate) fn store_unavailable(&self, error: &StoreError, same: &str) -> Response {
         let failure = self.without_attempt(Problem::StoreUnavailable, Some(&error.to_string()));
         self.failure(&failure, Some(same.to_owned()))
@@ -42,7 +43,7 @@ impl Renderer {
         Failure::new(error, reference)
     }
 
-    /// The explained page. `same` is the path that asks the same again, where asking again may help.
+    /// The explained page. `same` is the path that repeats the request, if that may help.
     pub(crate) fn failure(&self, failure: &Failure, same: Option<String>) -> Response {
         let problem = failure.problem;
         let way_on = problem.way_on();
@@ -54,7 +55,7 @@ impl Renderer {
             action: view::Action { way_on, href: href(failure, same.clone()) },
             second: second_action(failure),
             retry_in: failure.retry_in,
-            // It passes without help: the page tries again until it has.
+            // It resolves itself: the page retries automatically until it has.
             refresh: same.filter(|_| problem.passes()),
             script: matches!(way_on, WayOn::StartAgain | WayOn::UseAnotherAccount) && failure.query.is_some(),
         };
@@ -67,13 +68,13 @@ impl Renderer {
     }
 }
 
-/// Who was refused at the provider may have another account there.
+/// A person who was refused may have another account at the provider.
 fn second_action(failure: &Failure) -> Option<view::Action> {
     let again = failure.begin_again.as_ref().filter(|_| failure.problem == Problem::AccessDenied)?;
     Some(view::Action { way_on: WayOn::UseAnotherAccount, href: format!("{again}&prompt=login") })
 }
 
-/// Where the one click leads.
+/// Where the button leads.
 fn href(failure: &Failure, same: Option<String>) -> String {
     let begin_again = failure.begin_again.clone();
     let path = match failure.problem.way_on() {
@@ -85,7 +86,7 @@ fn href(failure: &Failure, same: Option<String>) -> String {
     path.unwrap_or_else(|| paths::LOGIN.to_owned())
 }
 
-/// Only where waiting helps: the time is known, or the problem passes by itself.
+/// Only where waiting helps: the time is known, or the problem resolves itself.
 fn retry_after(failure: &Failure) -> Option<u32> {
     failure.retry_in.or_else(|| failure.problem.passes().then_some(limits::TRY_AGAIN_IN))
 }
@@ -100,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_waiting_helps_says_when_to_come_back() {
+    fn retry_after_is_sent_only_if_waiting_helps() {
         for error in Problem::ALL {
             let seconds = retry_after(&failure(*error, None));
             assert_eq!(seconds.is_some(), error.passes(), "{error:?}");

@@ -17,17 +17,17 @@ use tokio::time::Instant;
 use super::cookies::Cookie;
 use crate::server::{client_address::ClientAddress, session::SessionId, sign_in::RequestContext, state::App};
 
-/// When a request arrived; the patience counts from here.
+/// When a request arrived; `sign_in.patience` is counted from here.
 #[derive(Clone, Copy, Debug)]
 struct Arrived(Instant);
 
-/// Notes the moment, before anything else takes time.
+/// Records the arrival, before anything else takes time.
 pub(crate) async fn note_arrival(mut request: Request, next: Next) -> Response {
     request.extensions_mut().insert(Arrived(Instant::now()));
     next.run(request).await
 }
 
-/// What the sign-in flow is told about the browser that makes a request.
+/// What the sign-in flow needs to know about the browser that makes a request.
 pub(crate) fn context(app: &App, parts: &Parts) -> RequestContext {
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
     if let Some(peer) = peer {

@@ -1,4 +1,4 @@
-//! Redirects and cookies, as handlers answer with them.
+//! Redirects and cookies in responses.
 
 use axum::{
     http::{

@@ -2,8 +2,8 @@
 
 use axum::extract::Request;
 
-/// Proxies that join two paths double their slashes. Collapsed here, not by a redirect, which such a proxy would
-/// double anew.
+/// Proxies that join two paths double their slashes. Collapsed here, not by a redirect, whose slashes such a proxy
+/// would double again.
 pub(crate) fn single_slashes(mut request: Request) -> Request {
     let path = request.uri().path();
     if !path.contains("//") {

@@ -1,13 +1,13 @@
-//! Whether a provider can be used, as far as is known without asking it.
+//! Whether a provider can be used, as far as is known without a request.
 
 use time::OffsetDateTime;
 
 /// Whether a sign-in could begin now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Availability {
-    /// Nothing is known against it.
+    /// No failure is known.
     Available,
-    /// It does not answer, or its answers cannot be used.
+    /// It does not respond, or its responses cannot be used.
     Unavailable {
         /// When that began.
         since: OffsetDateTime,

@@ -1,5 +1,5 @@
-//! A provider's document in memory: one fetch at a time for all who wait, refreshed before it grows old, and used
-//! within bounds while the provider is down.
+//! A provider's document in memory: one fetch at a time for all callers, refreshed before it is too old, and used for a
+//! limited time while the provider is down.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -36,9 +36,9 @@ pub(super) struct Cache<S: Source> {
 struct State<T> {
     freshness: Freshness<T>,
     fetch: Option<Fetch<T>>,
-    /// When a later version was last asked for.
+    /// When a later version was last requested.
     refetched: Option<Instant>,
-    /// When sign-ins last failed so that the provider was asked.
+    /// When the provider was last probed because sign-ins failed.
     probed: Option<Instant>,
 }
 
@@ -76,7 +76,7 @@ impl<S: Source> Cache<S> {
         }
     }
 
-    /// A later version than `known`, which lacks something; `None` where it is too early to ask again.
+    /// A later version than `known`, which lacks something; `None` if it is too early to fetch again.
     pub(super) async fn newer_than(
         self: &Arc<Self>,
         known: &Arc<S::Document>,
@@ -118,8 +118,8 @@ impl<S: Source> Cache<S> {
         }
     }
 
-    /// Sign-ins fail: asks in the background whether the provider still answers, so that the login page shows the
-    /// outage, and its end without anybody having to try (docs/decisions/provider-probe.md).
+    /// Probes the provider in the background after failed sign-ins, so that the login page shows the outage, and shows
+    /// its end without anyone having to try (docs/decisions/provider-probe.md).
     pub(super) fn probe(self: &Arc<Self>) {
         let now = Instant::now();
         let mut state = self.lock();
@@ -131,7 +131,7 @@ impl<S: Source> Cache<S> {
         drop(self.begin(&mut state));
     }
 
-    /// What the last fetch says about the provider; one that was never asked is presumed available.
+    /// What the last fetch says about the provider; before the first fetch it is presumed available.
     pub(super) fn availability(&self) -> Availability {
         self.lock().freshness.outage().map_or(Availability::Available, |outage| Availability::Unavailable {
             since: outage.since,
@@ -153,7 +153,7 @@ impl<S: Source> Cache<S> {
         }
     }
 
-    /// The fetch under way, or a new one. It has a task of its own, since every caller may go away.
+    /// The running fetch, or a new one. It has a task of its own, since every caller may go away.
     fn begin(self: &Arc<Self>, state: &mut State<S::Document>) -> Fetch<S::Document> {
         if let Some(fetch) = &state.fetch {
             return fetch.clone();
@@ -188,7 +188,7 @@ impl<S: Source> Cache<S> {
                 if let Some(outage) = state.freshness.succeeded(Arc::clone(&value), now, refresh_at) {
                     tracing::info!(
                         provider = %self.provider, document = S::NAME, failures = outage.failures,
-                        code = "provider_recovered", "the provider answers again"
+                        code = "provider_recovered", "the provider responds again"
                     );
                 }
                 Ok(value)
@@ -211,12 +211,12 @@ impl<S: Source> Cache<S> {
             again_in_ms = u64::try_from((outage.retry_at - now).as_millis()).unwrap_or(u64::MAX),
             "the provider's document could not be fetched"
         );
-        // The question was not answered, so it may be put again once the pause is over.
+        // Nothing was fetched, so it may be tried again after the pause.
         state.refetched = None;
     }
 
     fn lock(&self) -> MutexGuard<'_, State<S::Document>> {
-        // Nothing in here panics half way; a poisoned lock still holds a whole state.
+        // Nothing panics while it holds the lock, so even a poisoned one holds a consistent state.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_outage_is_asked_about_with_growing_pauses_and_shared() {
+    async fn during_an_outage_fetches_have_growing_pauses_and_are_shared() {
         let (source, cache) = counting();
         source.down.store(true, Ordering::SeqCst);
         assert!(cache.get().await.is_err());
@@ -338,12 +338,12 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_missing_is_asked_for_at_once_and_then_once_a_minute() {
+    async fn a_newer_version_is_fetched_at_once_and_then_once_a_minute() {
         let (source, cache) = counting();
         let first = cache.get().await.unwrap();
         let second = cache.newer_than(&first).await.unwrap().unwrap();
         assert_eq!(*second, 2);
-        // Somebody else who only knows the first gets the second without asking.
+        // Another caller that only has the first gets the second without a fetch.
         assert_eq!(*cache.newer_than(&first).await.unwrap().unwrap(), 2);
         for _ in 0..1000 {
             assert!(cache.newer_than(&second).await.unwrap().is_none());
@@ -354,7 +354,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_question_that_failed_may_be_put_again_after_the_pause() {
+    async fn a_failed_fetch_of_a_newer_version_is_retried_after_the_pause() {
         let (source, cache) = counting();
         let first = cache.get().await.unwrap();
         source.down.store(true, Ordering::SeqCst);
@@ -378,11 +378,11 @@ mod tests {
         }
         tokio::time::sleep(Duration::from_secs(2)).await;
         assert!(matches!(cache.availability(), Availability::Unavailable { .. }));
-        assert_eq!(*cache.ready().unwrap(), 1, "used all the same");
+        assert_eq!(*cache.ready().unwrap(), 1, "still used");
         source.down.store(false, Ordering::SeqCst);
         tokio::time::sleep(Duration::from_secs(10)).await;
         assert_eq!(cache.availability(), Availability::Available);
-        // A provider that answers is not asked for every failure.
+        // A provider that responds is not probed after every failure.
         let asked = source.asked();
         for _ in 0..100 {
             cache.probe();

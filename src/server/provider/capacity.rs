@@ -1,5 +1,5 @@
 //! How many exchanges run at one provider at the same time. The others wait in a queue of their own, so that a slow
-//! provider holds up nobody at another one.
+//! provider does not delay sign-ins at another one.
 
 use std::sync::Arc;
 
@@ -38,7 +38,7 @@ impl Capacity {
 impl QueueTicket {
     /// Waits for a permit. Those who wait get theirs in the order in which they asked.
     pub async fn exchange_permit(&self) -> ExchangePermit {
-        // The semaphore is never closed, which is the only way to get none.
+        // The semaphore is never closed, so a permit is always acquired.
         ExchangePermit { _permit: Arc::clone(&self.running).acquire_owned().await.ok() }
     }
 }

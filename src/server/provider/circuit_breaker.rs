@@ -1,6 +1,6 @@
-//! A circuit breaker: after several token requests in a row without an answer, none is sent for a while, and then one
-//! as a trial. Sign-ins that wait meanwhile keep their code, and nobody waits a whole deadline to hear what the five
-//! before have found out.
+//! A circuit breaker: after several token requests in a row without a response, none is sent for a while, and then one
+//! as a trial. Sign-ins that wait meanwhile keep their code, and nobody waits a whole deadline for a provider that is
+//! known to be down.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -43,7 +43,7 @@ pub struct Permit {
 /// The circuit is open.
 #[derive(Clone, Copy, Debug)]
 pub struct Open {
-    /// When to ask again; nothing is sent before.
+    /// When to request a permit again; nothing is sent before.
     pub until: Instant,
     /// Whether the provider itself has asked us to wait (429).
     pub asked: bool,
@@ -74,7 +74,8 @@ impl CircuitBreaker {
         Ok(Permit { breaker: Arc::clone(self), trial })
     }
 
-    /// What the circuit says about the provider. Once its pause is over, nothing: the next sign-in will tell.
+    /// What the circuit knows about the provider's availability. Once the pause is over, no failure is known until the
+    /// next sign-in.
     pub(super) fn availability(&self) -> Availability {
         match &*self.lock() {
             Circuit::Open { since, code, until, .. } if Instant::now() < *until => {
@@ -87,7 +88,9 @@ impl CircuitBreaker {
     fn succeeded(&self) {
         let before = std::mem::replace(&mut *self.lock(), Circuit::Closed { failures: 0 });
         if matches!(before, Circuit::Open { .. }) {
-            tracing::info!(provider = %self.provider, code = "provider_recovered", "the provider answers token requests again");
+            tracing::info!(
+                provider = %self.provider, code = "provider_recovered", "the provider responds to token requests again"
+            );
         }
     }
 
@@ -121,7 +124,7 @@ impl CircuitBreaker {
     }
 
     fn lock(&self) -> MutexGuard<'_, Circuit> {
-        // Nothing in here panics half way; a poisoned lock still holds a whole state.
+        // Nothing panics while it holds the lock, so even a poisoned one holds a consistent state.
         self.circuit.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -130,13 +133,13 @@ impl CircuitBreaker {
 const BUSY: &str = ProviderFault::Busy { retry_after: None }.code();
 
 impl Permit {
-    /// The provider has answered, whatever it said.
+    /// The provider has responded, even if with an error.
     pub(super) fn answered(mut self) {
         self.trial = None;
         self.breaker.succeeded();
     }
 
-    /// It has not answered, or not as a provider would.
+    /// It has not responded, or not as a provider does.
     pub(super) fn failed(mut self, fault: &ProviderFault, at: OffsetDateTime) {
         self.breaker.failed(self.trial.take().is_some(), fault, at);
     }
@@ -236,7 +239,7 @@ mod tests {
         let trial = breaker.permit().ok().unwrap();
         drop(under_way.pop());
         assert!(breaker.permit().is_err(), "the trial is still under way");
-        // One of the old ones comes through after all: it is back.
+        // One of the earlier requests succeeds after all: the provider is back.
         under_way.pop().unwrap().answered();
         assert!(breaker.permit().is_ok());
         trial.failed(&down(), NOON);

@@ -1,12 +1,12 @@
 //! The claims that we read, from where they are found (OpenID Connect Core 5.1). Everything else is ignored, aggregated
-//! and distributed claims included: their sources are never asked (Core 5.6.2, UI-17).
+//! and distributed claims included: their sources are never queried (Core 5.6.2, UI-17).
 
 use serde_json::{Map, Value};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::server::ids::{Issuer, Subject};
 
-/// A person as the provider vouches for them, after every check.
+/// A person as the provider asserts them, after every check.
 #[derive(Clone, Debug)]
 pub struct VerifiedClaims {
     issuer: Issuer,
@@ -55,13 +55,13 @@ impl VerifiedClaims {
         Self { issuer, subject, claims, authentication }
     }
 
-    /// Who vouches.
+    /// The issuer.
     #[must_use]
     pub const fn issuer(&self) -> &Issuer {
         &self.issuer
     }
 
-    /// For whom.
+    /// The subject at that issuer.
     #[must_use]
     pub const fn subject(&self) -> &Subject {
         &self.subject

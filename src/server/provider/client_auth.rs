@@ -25,8 +25,8 @@ impl ClientAuthentication {
         Self { method, auth_type, secret }
     }
 
-    /// Warns where the provider does not list the method. It may know better than its metadata (a client's own
-    /// registration decides, and Authelia lists every method), so this is not a refusal.
+    /// Warns where the provider does not list the method. The metadata may be incomplete, since the client's own
+    /// registration decides, so this is only a warning.
     pub(super) fn warn_if_not_listed(&self, metadata: &Map<String, Value>, provider: &ProviderId) {
         // Absent means client_secret_basic (Discovery 3).
         let Some(listed) = metadata.get("token_endpoint_auth_methods_supported").and_then(Value::as_array) else {
@@ -50,7 +50,7 @@ impl ClientAuthentication {
     }
 }
 
-/// `words` without `secret`: a provider may repeat what we told it in confidence.
+/// `words` without `secret`: a provider may repeat it in an error.
 pub(super) fn redact(words: String, secret: &str) -> String {
     if secret.is_empty() { words } else { words.replace(secret, "[hidden]") }
 }

@@ -168,7 +168,7 @@ fn endpoint(member: &str, text: &str, plain_http: bool) -> Result<Url, String> {
     Ok(url)
 }
 
-/// What the provider says it signs with, as far as we accept it; RS256 where it says nothing (Core 3.1.3.7, 7).
+/// The listed signature algorithms that we accept; RS256 if none is listed (Core 3.1.3.7, 7).
 fn algorithms(document: &Map<String, Value>) -> Result<Vec<CoreJwsSigningAlgorithm>, String> {
     let Some(listed) = document.get("id_token_signing_alg_values_supported").and_then(Value::as_array) else {
         return Ok(vec![CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256]);

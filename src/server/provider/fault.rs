@@ -15,7 +15,7 @@ pub enum ProviderFault {
     #[error("TLS: {0}")]
     Tls(String),
     /// No complete response in time.
-    #[error("no complete answer in time: {0}")]
+    #[error("no complete response in time: {0}")]
     Slow(String),
     /// Status 5xx.
     #[error("answered {status} at {endpoint}{}", after(said))]
@@ -28,7 +28,7 @@ pub enum ProviderFault {
         said: Option<String>,
     },
     /// HTML, a wrong content type, a malformed or oversized body, an unexpected status.
-    #[error("unusable answer at {endpoint}: {detail}")]
+    #[error("unusable response at {endpoint}: {detail}")]
     BadAnswer {
         /// `discovery`, `keys`, `token`, `userinfo`
         endpoint: &'static str,
@@ -143,7 +143,7 @@ fn after(said: &Option<String>) -> String {
 fn wait(retry_after: &Option<Duration>) -> String {
     retry_after.map_or_else(
         || "without a usable Retry-After".to_owned(),
-        |wait| format!("to be asked again after {} s", wait.as_secs()),
+        |wait| format!("with Retry-After {} s", wait.as_secs()),
     )
 }
 
@@ -161,7 +161,7 @@ mod tests {
         );
         let busy =
             |seconds: Option<u64>| ProviderFault::Busy { retry_after: seconds.map(Duration::from_secs) }.detail();
-        assert_eq!(busy(Some(7)), "answered 429, to be asked again after 7 s");
+        assert_eq!(busy(Some(7)), "answered 429, with Retry-After 7 s");
         assert_eq!(busy(None), "answered 429, without a usable Retry-After");
         let long = ProviderFault::TokenRefused(format!("\r\n{}", "x".repeat(10_000))).detail();
         assert!(long.starts_with("refused the token request: \\r\\nxx") && long.len() == 200, "{long}");

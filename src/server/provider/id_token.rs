@@ -35,7 +35,7 @@ pub(super) struct Attempt<'a> {
 pub(super) enum Rejection {
     /// None of the keys at hand verifies it: they may have been rotated.
     UnknownKey(ProviderFault),
-    /// Whatever the keys.
+    /// It is not accepted, whatever the keys.
     Final(ProviderFault),
 }
 
@@ -77,7 +77,7 @@ pub(super) fn verify(
 
     // openidconnect checks typ, cty and crit of the header, and:
     let verifier = CoreIdTokenVerifier::new_public_client(
-        registration.client_id.clone(), // 3: aud is us, and nobody else
+        registration.client_id.clone(), // 3: aud is us alone
         registration.issuer.clone(),    // 2: iss is the provider
         keys.clone(),                   // 6: the signature, by the one key that fits
     )
@@ -109,8 +109,8 @@ fn rejection(error: &ClaimsVerificationError) -> Rejection {
     }
 }
 
-/// A code is exchanged for a token made after we asked; an older one was made for somebody else (ID-43). In seconds of
-/// Unix time, since no token's year fits every date type.
+/// The token is issued after the sign-in began; an older one was issued for another sign-in (ID-43). In seconds of Unix
+/// time, since no token's year fits every date type.
 fn check_iat(issued: i64, started: OffsetDateTime, now: OffsetDateTime) -> Result<(), String> {
     if issued < (started - limits::CLOCK_LEEWAY).unix_timestamp() {
         Err("iat is before this sign-in began; is a clock wrong?".into())

@@ -109,7 +109,7 @@ impl Provider {
         tokio::join!(self.metadata.keep_fresh(), self.keys.keep_fresh());
     }
 
-    /// Whether a sign-in could begin now, as far as is known without asking.
+    /// Whether a sign-in could begin now, as far as is known without a request.
     #[must_use]
     pub fn availability(&self) -> Availability {
         [self.metadata.availability(), self.keys.availability(), self.circuit_breaker.availability()]
@@ -118,7 +118,7 @@ impl Provider {
             .unwrap_or(Availability::Available)
     }
 
-    /// A place in the queue for an exchange; `None` where so many wait that another would wait for nothing.
+    /// A place in the queue for an exchange; `None` if the queue is full.
     #[must_use]
     pub fn join_queue(&self) -> Option<QueueTicket> {
         self.capacity.join_queue()
@@ -127,12 +127,12 @@ impl Provider {
     /// The right to redeem one code.
     ///
     /// # Errors
-    /// Several token requests in a row have failed: when to ask again.
+    /// Several token requests in a row have failed: when to try again.
     pub fn circuit_permit(&self) -> Result<Permit, Open> {
         self.circuit_breaker.permit()
     }
 
-    /// How a redemption has ended: the circuit breaker and [`availability`](Self::availability) learn from it.
+    /// Reports how a redemption ended to the circuit breaker, and so to [`availability`](Self::availability).
     pub fn report(&self, permit: Permit, fault: Option<&ProviderFault>) {
         match fault.filter(|fault| fault.is_outage()) {
             None => permit.answered(),
@@ -171,7 +171,7 @@ impl Provider {
     ///
     /// # Errors
     /// [`ProviderFault::IssuerMismatch`], or why discovery failed.
-    pub async fn check_answer_issuer(&self, iss: Option<&str>) -> Result<(), ProviderFault> {
+    pub async fn check_response_issuer(&self, iss: Option<&str>) -> Result<(), ProviderFault> {
         let fits = match iss {
             Some(iss) => iss == self.issuer.as_str(),
             None => !self.metadata.get().await?.promises_iss,

@@ -29,7 +29,7 @@ impl Provider {
     pub async fn redeem(&self, redemption: Redemption, trace: &mut Trace) -> Result<VerifiedClaims, ProviderFault> {
         let deadline = redemption.deadline;
         let metadata = fetched(&self.metadata, deadline, trace).await?;
-        // Before the code is sent: without keys it would be sent for nothing.
+        // Before the code is sent: without keys it would be wasted.
         let keys = fetched(&self.keys, deadline, trace).await?;
 
         let tokens = self.request_tokens(&metadata, &redemption, trace).await?;

@@ -1,4 +1,4 @@
-//! What the sign-in flow hands in.
+//! The input from the sign-in flow.
 
 use secrecy::SecretString;
 use time::OffsetDateTime;

@@ -7,7 +7,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc2822};
 
 use crate::server::limits;
 
-/// How long from `now` the provider asks us to wait; `None` where it does not say, or says something that cannot be meant.
+/// How long from `now` the provider asks us to wait; `None` if it does not say, or the value is implausible.
 pub(super) fn read(headers: &HeaderMap, now: OffsetDateTime) -> Option<Duration> {
     let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
     let wait = match text.parse::<u64>() {

@@ -1,4 +1,4 @@
-//! Where a document of the provider's comes from, and for how long it is good.
+//! Where a document of the provider comes from, and for how long it may be used.
 
 use std::time::Duration;
 
@@ -10,14 +10,14 @@ pub(super) trait Source: Send + Sync + 'static {
     type Document: Send + Sync + 'static;
     /// Its name in the log.
     const NAME: &'static str;
-    /// For how long it is good.
+    /// For how long it may be used.
     const SCHEDULE: Schedule;
 
-    /// Asks the provider for it, once.
+    /// Fetches it from the provider, once.
     fn fetch(&self) -> impl Future<Output = Result<Self::Document, ProviderFault>> + Send;
 }
 
-/// For how long a document is good.
+/// For how long a document may be used.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Schedule {
     /// It is refreshed in the background after this time (give or take a fifth).

@@ -1,5 +1,5 @@
-//! JSON as a security protocol needs it: exactly one object in UTF-8, no member twice at any depth (RFC 8259 4,
-//! RFC 8725 2.4). Two parsers that differ on which duplicate counts are a way to say two things at once.
+//! JSON as a security protocol needs it: exactly one object in UTF-8, no member twice at any depth (RFC 8259 4, RFC
+//! 8725 2.4). Two parsers that differ on which duplicate counts would read different things in one document.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Whom we trust to vouch for a provider's name: the system's roots, and those of the provider's `ca_file`.
+//! The root certificates that are trusted for a provider: the system's, and those of the provider's `ca_file`.
 
 use std::sync::Arc;
 
@@ -16,12 +16,12 @@ use crate::server::log_text::causes;
 /// Why the certificates in `ca_file` cannot be used.
 pub(super) fn client_config(ca_file: Option<&[u8]>) -> Result<ClientConfig, String> {
     let mut roots = RootCertStore::empty();
-    // Some of the system's may be unreadable or odd; then only the servers that need them are refused.
+    // Unreadable certificates of the system are skipped: only the servers that need them are refused.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if let Some(pem) = ca_file {
         add(&mut roots, pem)?;
     }
-    // The cryptography is named here rather than installed for the whole process, where a library could be first.
+    // The crypto provider is named here instead of installed for the whole process, where a library could do so first.
     let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|error| causes(&error))?

@@ -29,7 +29,7 @@ pub(super) struct Tokens {
     pub(super) id_token: CoreIdToken,
 }
 
-/// A token request: as `openidconnect` sees it, an HTTP client that answers with checked tokens or not at all.
+/// A token request: as `openidconnect` sees it, an HTTP client that returns checked tokens or an error.
 pub(super) struct TokenRequest<'r> {
     pub(super) http: &'r Http,
     pub(super) metadata: &'r Metadata,
@@ -55,7 +55,7 @@ impl TokenRequest<'_> {
                 Err(error) => return Err(unreadable(error)),
             };
             let pause = match &error {
-                // A certificate does not get better by itself.
+                // A retry does not help against a bad certificate.
                 CallError::NotSent(ProviderFault::Tls(_)) => None,
                 CallError::NotSent(_) => pauses.next().filter(|pause| Instant::now() + *pause < deadline),
                 CallError::Sent(ProviderFault::Busy { retry_after: Some(wait) }) if !waited => {
@@ -128,7 +128,7 @@ impl TokenRequest<'_> {
         ProviderFault::ClientRefused { method: self.registration.authentication.method, detail }
     }
 
-    /// `error` and `error_description`, without what we told the provider in confidence.
+    /// `error` and `error_description`, without the secrets that were sent to the provider.
     fn said(&self, members: &Map<String, Value>) -> Option<String> {
         let text = |name| members.get(name).and_then(Value::as_str);
         let error = text("error")?;

@@ -24,8 +24,8 @@ type Jwt = UserInfoJsonWebToken<
     CoreJwsSigningAlgorithm,
 >;
 
-/// Asks for the claims about `subject`. A second time where the first brought no usable response, since asking does no
-/// harm; the ID token's claims are never used instead (UI-04).
+/// Asks for the claims about `subject`. Tries a second time if the first brought no usable response, since the request
+/// is idempotent; the ID token's claims are never used instead (UI-04).
 pub(super) async fn request(
     http: &Http,
     url: &Url,
@@ -82,7 +82,7 @@ async fn fetch(
             };
             Err(Failure::Permanent(unavailable(&fault)))
         }
-        // It was too large, and would be again.
+        // It was too large, and would be too large again.
         Err(CallError::Sent(fault @ ProviderFault::BadAnswer { .. })) => Err(Failure::Permanent(fault)),
         Err(error) => Err(Failure::Transient(unavailable(&error.into_fault()))),
     }

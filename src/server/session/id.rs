@@ -29,7 +29,7 @@ impl SessionId {
         self.0.to_string()
     }
 
-    /// For the store, which must not be able to sign anybody in.
+    /// For the store, which must not be able to sign anyone in.
     #[must_use]
     pub fn hash(&self) -> SessionHash {
         SessionHash::of(&self.0.0.to_le_bytes())

@@ -20,11 +20,11 @@ use crate::server::{
 pub enum Found {
     /// A person with an active account.
     SignedIn(Box<SignedIn>),
-    /// A person whose account was switched off since; the session has ended.
+    /// A person whose account has been disabled; the session has ended.
     Disabled,
     /// No session: unknown, expired or signed out. The cookie can be removed.
     Ended,
-    /// Nobody, as far as we can tell: no cookie, or a session that only a newer version can read, which will still need
+    /// No session that can be used: no cookie, or a session that only a newer version can read, which will still need
     /// its cookie.
     Nobody,
 }
@@ -60,9 +60,9 @@ pub struct NewSession {
     pub browser: BrowserHash,
     /// Whose it is, and what it remembers.
     pub delivery: Delivery,
-    /// Who vouches for them.
+    /// The issuer.
     pub issuer: Issuer,
-    /// Through which provider.
+    /// The provider.
     pub provider: ProviderId,
     /// The attempt that delivers it.
     pub attempt: AttemptId,
@@ -120,8 +120,14 @@ impl Sessions {
             // to turn them away.
             match timeout(limits::SESSION_TOUCH_WAIT, self.store.save_session(&session)).await {
                 Ok(Ok(_)) => {}
-                Ok(Err(error)) => tracing::warn!(code = "store_unavailable", detail = %error, "last seen"),
-                Err(_) => tracing::warn!(code = "store_unavailable", detail = "no answer in time", "last seen"),
+                Ok(Err(error)) => {
+                    tracing::warn!(code = "store_unavailable", detail = %error, "the last-seen time could not be written");
+                }
+                Err(_) => tracing::warn!(
+                    code = "store_unavailable",
+                    detail = "no response in time",
+                    "the last-seen time could not be written"
+                ),
             }
         }
         let until = self.ends(&session);
@@ -166,9 +172,9 @@ impl Sessions {
     }
 
     /// Signs out: the session is dead at once, and so is every other that this browser was given and its cookie no
-    /// longer names (of callbacks in parallel, or the former one's last minute). What had delivered them delivers
-    /// nothing any more, and what still runs for this browser is interrupted. Returns the provider the person had come
-    /// through.
+    /// longer names (of callbacks in parallel, or the former one's last minute). The attempts that created them create
+    /// no session any more, and those that still run for this browser are interrupted. Returns the provider the person
+    /// had come through.
     ///
     /// # Errors
     /// The store; then the person is still signed in.
@@ -207,8 +213,8 @@ impl Sessions {
         Ok(Some(provider))
     }
 
-    /// Ends a session but leaves its record for the store to remove a minute later: a delivery under way at this
-    /// moment finds the id taken, and cannot insert it anew.
+    /// Ends a session but leaves its record for the store to remove a minute later: a delivery under way at this moment
+    /// finds the id taken, and cannot insert it again.
     async fn expire(&self, mut session: SessionRecord) -> Result<(), StoreError> {
         session.expires = session.expires.min(self.system.now());
         session.delivered_by = None;
@@ -227,8 +233,8 @@ impl Sessions {
         self.store.save_session(&session).await.map(drop)
     }
 
-    /// A session that lives. One that cannot be read (a newer version wrote it) is nobody's: the person signs in again
-    /// rather than being held up until they delete a cookie.
+    /// A session that lives. One that cannot be read (a newer version wrote it) counts as none: the person signs in
+    /// again instead of getting an error until they delete a cookie.
     async fn readable(&self, id: SessionId) -> Result<Option<SessionRecord>, StoreError> {
         match self.open(id).await {
             Err(StoreError::Unreadable(detail)) => {
@@ -239,7 +245,7 @@ impl Sessions {
         }
     }
 
-    /// A session that lives: expiry is compared here and not left to the store, which removes records in its own time.
+    /// A session that lives: expiry is checked here, since the store removes expired records later.
     async fn open(&self, id: SessionId) -> Result<Option<SessionRecord>, StoreError> {
         let session = self.store.session(id.hash()).await?;
         Ok(session.filter(|session| self.system.now() < self.ends(session)))
@@ -251,5 +257,9 @@ impl Sessions {
 }
 
 fn log_unreadable(detail: &str) {
-    tracing::error!(code = "session_unreadable", detail, "session");
+    tracing::error!(
+        code = "session_unreadable",
+        detail,
+        "a session cannot be read: it is damaged, or a newer version wrote it"
+    );
 }

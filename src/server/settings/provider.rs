@@ -118,7 +118,7 @@ fn name(reader: &mut Reader<'_>, at: At) -> Option<String> {
 
 fn read_issuer(reader: &mut Reader<'_>, at: At, public_url: Option<&PublicUrl>) -> Option<Issuer> {
     let text = reader.text(at)?;
-    // Where public_url is wrong itself, http is judged once that is right.
+    // If public_url is wrong itself, http is checked once that is right.
     let development = public_url.is_none_or(|url| !url.is_secure());
     issuer(&text, development).map_err(|(what, fix)| reader.fault(&at, what, fix)).ok()
 }

@@ -1,7 +1,7 @@
 //! Reads typed values of what was given, and collects everything that is wrong with them.
 //!
-//! Whoever reads a value that has a fault gets `None`, or the empty value of its type. The fault is recorded then, so
-//! nobody ever sees settings with such a value in them.
+//! Reading a value that has a fault yields `None`, or the empty value of its type. The fault is recorded, so settings
+//! with such a value are never used.
 
 use std::{borrow::Cow, fmt, time::Duration};
 
@@ -98,7 +98,7 @@ impl<'a> Reader<'a> {
         self.plain(&at, text)
     }
 
-    /// `text`, unless it is empty, has space about it, or characters nobody sees.
+    /// `text`, unless it is empty, has space about it, or invisible characters.
     fn plain(&mut self, at: &dyn fmt::Display, text: String) -> Option<String> {
         let (what, fix) = if text.is_empty() {
             ("is empty", "give it a value, or remove it")

@@ -1,4 +1,4 @@
-//! What the file and the environment say, side by side, before anything is judged but its form.
+//! What the file and the environment say, side by side, with only its form checked.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -56,7 +56,7 @@ impl Given {
 /// Reads the file and then the environment over it, with what is wrong in their form.
 ///
 /// # Errors
-/// The file cannot be read at all: then nothing else can be judged, since any key might be in it.
+/// The file cannot be read at all: then nothing else can be checked, since any key might be in it.
 pub(super) fn gather(
     config: Option<&Path>,
     env: impl IntoIterator<Item = (OsString, OsString)>,
@@ -216,7 +216,7 @@ fn variable(name: &str) -> Option<(At, bool)> {
         } else {
             (0, rest)
         };
-        // Only the names as documented: `vestibule_Listen` is somebody else's variable.
+        // Only the names as documented: `vestibule_Listen` is not ours.
         let in_file = spelling(key, &rest.to_lowercase()).filter(|_| rest == rest.to_uppercase())?;
         Some((At { key, index }, in_file))
     })

@@ -14,7 +14,7 @@ use crate::server::{
     seal::{Payload, Purpose, Sealed, take},
 };
 
-/// What the provider said, before anything in it is believed.
+/// What the provider sent; nothing in it is verified yet.
 #[derive(Clone, PartialEq, Eq)]
 pub enum AuthorizationResponse {
     /// A code to redeem.
@@ -33,12 +33,12 @@ pub enum AuthorizationResponse {
         /// `iss` (RFC 9207).
         iss: Option<String>,
     },
-    /// Something else: duplicates, characters that cannot be, too long.
+    /// Anything else: duplicate parameters, forbidden characters, values that are too long.
     Malformed,
 }
 
 impl AuthorizationResponse {
-    /// From every value of its parameters; `None` where there is none of them.
+    /// Made from all values of its parameters; `None` if none of them is present.
     pub(super) fn read(code: Values, error: Values, description: Values, iss: Values) -> Option<Self> {
         let iss = match iss {
             Values::None => None,
@@ -48,7 +48,7 @@ impl AuthorizationResponse {
         match (code, error) {
             (Values::None, Values::None) if iss.is_none() => None,
             (Values::Many, _) | (_, Values::Many) => Some(Self::Malformed),
-            // Both: an error is an error, and the code is not sent anywhere.
+            // With both, the error counts and the code is not sent anywhere.
             (_, Values::One(error)) if fits(&error) => {
                 let error = clip(&error, limits::ERROR_CODE);
                 let description = match description {
@@ -63,7 +63,7 @@ impl AuthorizationResponse {
         }
     }
 
-    /// The hash that the claim keeps; of the empty string where the response has no code.
+    /// The hash that the claim stores; that of the empty string if the response has no code.
     #[must_use]
     pub fn code_hash(&self) -> CodeHash {
         match self {
@@ -119,16 +119,16 @@ fn clip(text: &str, most: usize) -> String {
     line
 }
 
-/// A response and when it first came: a code lives from then at the latest.
+/// A response and when it first arrived: the age of its code is counted from then.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Received {
     /// The response.
     pub response: AuthorizationResponse,
-    /// When it first came here.
+    /// When it first arrived here.
     pub came: OffsetDateTime,
 }
 
-/// Versions: unmarked is all there is so far. Written so until no process of 0.1.0 as of November 2026 has to read it.
+/// Versions: so far only unmarked, as long as a process of 0.1.0 (November 2026) may have to read it.
 impl Sealed for Received {
     const PURPOSE: Purpose = Purpose::Answer;
 
@@ -155,7 +155,7 @@ impl Sealed for Received {
     }
 }
 
-/// As sealed: fields are only ever appended to the payload, after these.
+/// The sealed form. New fields are only ever appended to the payload, after these.
 #[derive(Serialize, Deserialize)]
 enum Wire {
     Code { code: String, iss: Option<String> },
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_spoilt_response_is_malformed() {
+    fn an_invalid_response_is_malformed() {
         for raw in [
             "code=a&code=b",
             "code=a&code=a",

@@ -23,18 +23,18 @@ use crate::server::{
 /// How a start ended.
 #[derive(Debug)]
 pub enum StartOutcome {
-    /// Off to the provider.
+    /// The browser is sent to the provider.
     Started(Started),
-    /// Signed in already: go there.
+    /// The person is already signed in.
     SignedIn {
-        /// Where to.
+        /// The page to redirect to.
         return_to: ReturnTo,
         /// For the flow cookie.
         browser: Browser,
-        /// By what.
+        /// How the browser gets there.
         onward: Onward,
     },
-    /// It cannot begin.
+    /// The sign-in cannot be started.
     Failed(Failure),
 }
 
@@ -68,7 +68,7 @@ impl SignIn {
                 }
                 Ok(Ok(Found::Disabled)) => return Err(Problem::UserDisabled),
                 Ok(Ok(Found::Nobody | Found::Ended)) => {}
-                // Never "not signed in": the person would be sent round for nothing.
+                // Never treated as "not signed in": the person would be sent to the provider for nothing.
                 Ok(Err(_)) | Err(_) => return Err(Problem::StoreUnavailable),
             }
         }
@@ -93,7 +93,7 @@ impl SignIn {
         Ok(StartOutcome::Started(Started { location, browser: changed.then_some(browser) }))
     }
 
-    /// Begins anew by itself what another key of this browser had begun; nothing of the old attempt is consumed.
+    /// Restarts automatically an attempt that this browser started with another key; the old attempt is not consumed.
     pub(super) async fn restart(
         &self,
         old: &State,

@@ -1,5 +1,5 @@
-//! Which browser: one small sealed cookie that lives long, the flow cookie. It holds the browser key that binds
-//! attempts to this browser, and what is to be remembered from one sign-in to the next.
+//! The flow cookie: small, sealed and long-lived. It holds the browser key, which binds attempts to this browser, and
+//! what is remembered from one sign-in to the next.
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -14,13 +14,13 @@ use crate::server::{
     seal::{Derived, Keyring, Payload, Purpose, Sealed, take},
 };
 
-/// 256 random bits that one browser holds and nobody else.
+/// 256 random bits that only one browser holds.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct BrowserKey([u8; 32]);
 
 impl BrowserKey {
-    /// What may be stored of it.
+    /// Its hash, which may be stored.
     #[must_use]
     pub fn hash(&self) -> BrowserHash {
         BrowserHash::of(&self.0)
@@ -57,38 +57,38 @@ impl Device {
 /// What the flow cookie says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Browser {
-    /// Binds attempts to this browser. Never made anew while a valid one is presented, except at sign-out.
+    /// Binds attempts to this browser. Not replaced as long as the browser presents a valid one, except at sign-out.
     pub key: BrowserKey,
-    /// Set once somebody has signed in here.
+    /// Set once someone has signed in here.
     pub device: Option<Device>,
     /// How often in a row it has been sent here without a click.
     pub turns: Turns,
-    /// When somebody last signed out here: what was begun before is not begun anew by itself.
+    /// When someone last signed out here: attempts started before that are not restarted automatically.
     signed_out: Option<OffsetDateTime>,
 }
 
 impl Browser {
-    /// A browser that has shown no key of ours.
+    /// A browser that has not presented a valid key.
     #[must_use]
     pub fn new(system: &System) -> Self {
         Self { key: BrowserKey(system.bytes()), device: None, turns: Turns::default(), signed_out: None }
     }
 
-    /// `before` once somebody has signed out: with a new key, so that nothing begun before can be finished.
+    /// `before` after a sign-out: with a new key, so that no attempt started before can be completed.
     #[must_use]
     pub fn signed_out(before: Option<&Self>, system: &System) -> Self {
         let device = before.and_then(|browser| browser.device);
         Self { signed_out: Some(system.now()), device, ..Self::new(system) }
     }
 
-    /// Whether an attempt that began at `started` may be begun anew by itself: not if somebody has signed out since,
-    /// or Back would sign them in again wherever the provider still knows them.
+    /// Whether an attempt that began at `started` may be restarted automatically: not if someone has signed out since,
+    /// or Back would sign them in again while they still have a session at the provider.
     #[must_use]
     pub fn may_restart(&self, started: OffsetDateTime) -> bool {
         self.signed_out.is_none_or(|signed_out| started > signed_out)
     }
 
-    /// A person clicked one of our buttons: whatever happened before is no loop.
+    /// A person clicked one of our buttons, so this is not a redirect loop.
     pub fn clicked(&mut self) {
         self.turns = Turns::default();
     }
@@ -112,7 +112,7 @@ impl Browser {
     }
 }
 
-/// As sealed: fields are only ever appended to the payload, after these.
+/// The sealed form. New fields are only ever appended to the payload, after these.
 #[derive(Serialize, Deserialize)]
 struct Wire {
     key: BrowserKey,
@@ -120,8 +120,8 @@ struct Wire {
     turns: redirect_loop::Wire,
 }
 
-/// Versions: unmarked is all there is so far, without and with `device`. Written so until no process of 0.1.0 as of
-/// November 2026 has to read it.
+/// Versions: so far only unmarked, without and with `device`, as long as a process of 0.1.0 (November 2026) may have to
+/// read it.
 impl Sealed for Browser {
     const PURPOSE: Purpose = Purpose::Flow;
 
@@ -152,7 +152,7 @@ mod tests {
     }
 
     fn page() -> ReturnTo {
-        ReturnTo::judge(Some("/a"), &PublicUrl::parse("https://rp.test").unwrap())
+        ReturnTo::sanitize(Some("/a"), &PublicUrl::parse("https://rp.test").unwrap())
     }
 
     #[test]

@@ -16,17 +16,17 @@ use super::{
 };
 use crate::server::{ids::Reference, limits, problem::Problem};
 
-/// Who asks.
+/// What makes the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Caller {
-    /// A page: it may be held for the patience, where it brings a response or says that it can wait.
+    /// A page: the request may be held for up to `sign_in.patience` if it brings a response or says that it can wait.
     Page,
     /// The waiting page's script: it is answered at once, or after a moment where it brings a response.
     Poll,
 }
 
 impl SignIn {
-    /// Completes the sign-in that `query` belongs to, or says how it stands.
+    /// Completes the sign-in that `query` belongs to, or reports its status.
     pub async fn callback(
         self: &Arc<Self>,
         query: CallbackQuery,
@@ -38,12 +38,12 @@ impl SignIn {
         let Some(state) = OpenedState::open(&query.state, &self.keys) else {
             return self.without_state(Problem::StateInvalid);
         };
-        // RFC 9700 4.4: the provider that it began at is the one it was.
+        // RFC 9700 4.4: the provider is the one that the sign-in was started at, with the same settings.
         let provider = self.providers.get(&state.state.provider).cloned();
         let Some(provider) = provider.filter(|provider| provider.fingerprint() == state.state.fingerprint) else {
             return self.without_state(Problem::StateInvalid);
         };
-        // RFC 9700 4.7: it comes back in the browser that it began in; else nothing of it is consumed.
+        // RFC 9700 4.7: the browser is the one that started the sign-in; otherwise nothing is consumed.
         let expired = state.state.is_expired(now, self.rules.attempt_ttl);
         let browser = match request.browser.clone() {
             Some(browser) if browser.key.hash() == state.state.browser => browser,
@@ -58,7 +58,7 @@ impl SignIn {
         };
         let repeated = !query.is_plain() || caller == Caller::Poll;
         let callback = Callback { state, provider, browser, request, received, hold };
-        // An explanation of ours, asked for again.
+        // The page that explains a used attempt, requested again.
         if query.spent {
             return self.over(&callback, Problem::AlreadyUsed).await;
         }
@@ -66,23 +66,23 @@ impl SignIn {
         self.respond(&callback, status).await
     }
 
-    /// How the attempt stands: here, in the store, or after this request has begun its exchange.
+    /// The attempt's status: in this process, in the store, or from the exchange that this request starts.
     async fn status(self: &Arc<Self>, callback: &Callback, expired: bool, repeated: bool) -> Status {
         if let Some(exchange) = self.exchanges.find(callback.attempt()) {
             return self.status_here(callback, exchange).await;
         }
-        // RFC 9700 4.2.4: a response is used once, and not for ever.
+        // RFC 9700 4.2.4: a response is used once, and only until the attempt expires.
         let Some(received) = callback.received.clone().filter(|_| !expired) else {
             let status = self.status_in_store(callback).await;
             return if expired { status.or_over(Problem::AttemptExpired) } else { status };
         };
-        // A client that has failed is told to wait without a task of its own, however many of these come.
+        // A client that is slowed down is told to wait without starting a task, so that many such requests cost little.
         if let Some(until) = self.slowed(callback, &received.response) {
             let reason = Reason::until(Problem::TooManyFailures, until);
             return self.status_in_store(callback).await.or_not_claimed(reason);
         }
-        // Brought back by a page of ours: another process may have claimed it meanwhile, and a question that began an
-        // exchange here each time would never hear how that one ended.
+        // Sent again by one of our pages: another process may have claimed the attempt meanwhile, and if each poll
+        // started an exchange here, none would learn how that one ended.
         if repeated && let Some(status) = self.claimed(callback).await {
             let running = matches!(status, Status::Running { .. });
             return if running { self.status_in_store(callback).await } else { status };
@@ -100,7 +100,7 @@ impl SignIn {
         }
     }
 
-    /// The response that the request brings, plain or sealed by us for this very attempt, and when it first came.
+    /// The response that the request brings, plain or sealed by us for this attempt, and when it first arrived.
     fn received(&self, query: &CallbackQuery, state: &OpenedState) -> Option<Received> {
         let attempt = state.state.attempt;
         match &query.response {
@@ -112,8 +112,8 @@ impl SignIn {
         }
     }
 
-    /// The callback's query for a form post (`response_mode=form_post`): a cross-site POST carries no cookie of ours, so
-    /// the response is sealed and asked for again by a redirect, which does. `None`: no state of ours, or no response.
+    /// The callback's query for a form post (`response_mode=form_post`): a cross-site POST carries none of our cookies,
+    /// so the response is sealed into a redirect, which does. `None`: no valid state, or no response.
     #[must_use]
     pub fn seal_form(&self, form: &str) -> Option<(CallbackQuery, Reference, String)> {
         let query = CallbackQuery::parse(form).ok().filter(CallbackQuery::is_plain)?;

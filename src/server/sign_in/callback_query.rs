@@ -1,5 +1,5 @@
-//! The query of the callback's own address: what a provider, a page of ours or our own redirect has put there. Nothing
-//! else reads or writes it.
+//! The callback's query, as a provider, one of our pages or one of our redirects writes it. No other module reads or
+//! writes it.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use url::form_urlencoded;
 use super::{authorization_response::AuthorizationResponse, parameter::Values};
 use crate::server::{limits, problem::Problem};
 
-/// Our own parameters, beside those of the specification.
+/// Our own parameters, in addition to those of the specification.
 const SEALED: &str = "answer";
 const WAIT: &str = "wait";
 const SPENT: &str = "spent";
@@ -18,31 +18,31 @@ const SPENT: &str = "spent";
 pub struct CallbackQuery {
     /// The `state`, still sealed.
     pub state: String,
-    /// What the provider said.
+    /// The provider's response.
     pub response: Carried,
-    /// The request may be held until there is news: our own pages ask for it.
+    /// The request may be held until the status changes; our own pages set this.
     pub wait: bool,
-    /// The request is about a response that came too late; it is explained again, and nothing else.
+    /// The attempt is used up, and the request only shows the page that explains this.
     pub spent: bool,
 }
 
 /// How a query carries the authorization response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Carried {
-    /// Not at all: the request only asks how the sign-in stands.
+    /// Not at all: the request only asks for the status.
     Nothing,
     /// As the provider sent it.
     Plain(AuthorizationResponse),
-    /// Sealed by us on its way from one of our addresses to the next, so that no code stands in them.
+    /// Sealed by us, so that no code appears in our own URLs.
     Sealed(String),
 }
 
 impl CallbackQuery {
     /// Reads a query string or a form body. Parameters with other names are ignored (RFC 6749 4.1.2); `axum`'s own
-    /// extractor would take the last of duplicates, or answer with a page of its own.
+    /// extractor would take the last of duplicates, or respond with an error page of its own.
     ///
     /// # Errors
-    /// There is no `state` to go by: none or an empty one, which is the same (RFC 6749 3.1); or several, or one with
+    /// There is no usable `state`: none, an empty one (the same, RFC 6749 3.1), several, or one with
     /// characters that ours never have.
     pub fn parse(raw: &str) -> Result<Self, Problem> {
         if raw.len() > limits::CALLBACK_QUERY {
@@ -77,26 +77,26 @@ impl CallbackQuery {
         Ok(Self { state, response, wait, spent })
     }
 
-    /// Asks how the sign-in of `state` stands.
+    /// Asks for the status of the sign-in with this `state`.
     #[must_use]
     pub fn question(state: &str) -> Self {
         Self { state: state.to_owned(), response: Carried::Nothing, wait: false, spent: false }
     }
 
-    /// The same, held until there is news: what a page without script asks.
+    /// The same, but held until the status changes: for a page without JavaScript.
     #[must_use]
     pub fn waiting(self) -> Self {
         Self { wait: true, ..self }
     }
 
-    /// Whether a provider's response stands in it for everybody to read.
+    /// Whether it contains an authorization response that is not sealed.
     #[must_use]
     pub const fn is_plain(&self) -> bool {
         matches!(self.response, Carried::Plain(_))
     }
 }
 
-/// As it stands in an address. A plain response is never written: it is sealed first, or left out.
+/// As written in a URL. A plain response is never written: it is sealed first, or left out.
 impl fmt::Display for CallbackQuery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "state={}", self.state)?;
@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn judges_the_state_alone() {
+    fn needs_exactly_one_valid_state() {
         for (raw, expected) in [
             ("", Problem::StateMissing),
             ("code=a", Problem::StateMissing),

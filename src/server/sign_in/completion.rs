@@ -1,4 +1,4 @@
-//! What goes into a step of the flow, and what comes out of it.
+//! The input and the result of a step of the flow.
 
 use time::OffsetDateTime;
 use tokio::time::Instant;
@@ -12,66 +12,66 @@ use super::{
 };
 use crate::server::{client_address::ClientAddress, ids::Reference, limits, problem::Problem, session::SessionId};
 
-/// The browser that makes a request, as far as it has shown itself.
+/// What is known about the browser that makes a request.
 #[derive(Clone, Debug)]
 pub struct RequestContext {
-    /// From its flow cookie; `None` where it showed none of ours.
+    /// From its flow cookie; `None` without a valid one.
     pub browser: Option<Browser>,
     /// From its session cookie, unchecked.
     pub session: Option<SessionId>,
-    /// Where it comes from.
+    /// The client's address.
     pub address: ClientAddress,
-    /// When its request arrived; the patience counts from here.
+    /// When its request arrived; `sign_in.patience` is counted from here.
     pub arrived: Instant,
 }
 
 impl RequestContext {
-    /// Who answers for the codes that it brings.
+    /// The client that its codes are counted for.
     pub(super) fn client(&self) -> Client {
         let device = self.browser.as_ref().and_then(|browser| browser.device);
         device.map_or(Client::Address(self.address), Client::Device)
     }
 }
 
-/// What became of a sign-in, or of the question about it.
+/// The result of a callback request.
 #[derive(Debug)]
 pub enum Completion {
-    /// Signed in: set both cookies and go.
+    /// Signed in: set both cookies and redirect.
     Done {
-        /// Where to.
+        /// The page to redirect to.
         return_to: ReturnTo,
         /// For the session cookie.
         session: SessionId,
         /// For the flow cookie.
         browser: Browser,
     },
-    /// Signed in before: go.
+    /// Was signed in before: redirect.
     GoOn(ReturnTo),
-    /// Begin anew by itself: go to the provider.
+    /// Restarted automatically: redirect to the provider.
     Restart(Started),
-    /// Not yet.
+    /// Not complete yet.
     Pending {
-        /// The callback's query that asks again; no code stands in it.
+        /// The callback's query for the next request; it contains no code.
         query: CallbackQuery,
         /// The attempt's reference.
         reference: Reference,
         /// The provider's name for people.
         provider: String,
-        /// Milliseconds to wait before the next question.
+        /// Milliseconds to wait before the next poll.
         ask_again_in: u32,
     },
-    /// It will not succeed.
+    /// It failed.
     Failed(Failure),
 }
 
-/// A sign-in that did not succeed, or not yet.
+/// A sign-in that failed, or cannot continue yet.
 #[derive(Debug)]
 pub struct Failure {
     /// Why.
     pub problem: Problem,
     /// Finds it in the log and, if it was claimed, in the store.
     pub reference: Reference,
-    /// The callback's query that explains the same again; `None` where there is no state of ours to go by.
+    /// The callback's query that shows the same page again; `None` without a valid state.
     pub query: Option<CallbackQuery>,
     /// Path of a new start at the same provider, for the same page.
     pub begin_again: Option<String>,
@@ -86,7 +86,7 @@ impl Failure {
         Self { problem, reference, query: None, begin_again: None, retry_in: None }
     }
 
-    /// With a way to begin anew. Where the account is the problem, the provider asks who one is.
+    /// With a way to start again. If the account is the problem, the provider asks which account to use.
     #[must_use]
     pub fn with_start(self, start: Start) -> Self {
         let another = matches!(self.problem, Problem::UserDisabled | Problem::NotAllowed | Problem::UserUnknown);
@@ -94,16 +94,16 @@ impl Failure {
         Self { begin_again: Some(start.path()), ..self }
     }
 
-    /// Explained again by `query`.
+    /// With the query that shows the same page again.
     #[must_use]
     pub fn with_query(self, query: CallbackQuery) -> Self {
         Self { query: Some(query), ..self }
     }
 
-    /// A new try makes sense at `retry_at`, or soon where the problem passes by itself.
+    /// A new try makes sense at `retry_at`, or soon if the problem resolves itself.
     #[must_use]
     pub fn with_retry(self, retry_at: Option<OffsetDateTime>, now: OffsetDateTime) -> Self {
-        // Whole seconds, rounded up; none where that has passed.
+        // Whole seconds, rounded up; none if the time has passed.
         let left = retry_at.map(|at| (at - now).whole_seconds()).filter(|left| *left > 0);
         let seconds = left.and_then(|left| u32::try_from(left + 1).ok());
         let soon = self.problem.passes().then_some(limits::TRY_AGAIN_IN);

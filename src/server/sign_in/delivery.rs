@@ -1,4 +1,5 @@
-//! What delivery needs, sealed inside the attempt's record until it is over: the account, and what its session keeps.
+//! What is needed to create the session, sealed in the attempt's record until delivery is closed: the account, and what
+//! the session stores.
 
 use serde::de::DeserializeOwned;
 use time::OffsetDateTime;
@@ -11,8 +12,8 @@ use crate::server::{
     store::SessionFacts,
 };
 
-/// Versions: unmarked is all there is so far, without and with the facts. Written so until no process of 0.1.0 as of
-/// November 2026 has to read it.
+/// Versions: so far only unmarked, without and with the facts, as long as a process of 0.1.0 (November 2026) may have
+/// to read it.
 impl Sealed for Delivery {
     const PURPOSE: Purpose = Purpose::Delivery;
 

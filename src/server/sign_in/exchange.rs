@@ -1,6 +1,6 @@
-//! The exchange: the response checked, the attempt claimed, the code for tokens, the tokens for a person, the person for
-//! an account. It runs in a task of its own under a total deadline; requests only wait for it, so that a browser, proxy
-//! or tab that goes away loses nothing.
+//! The exchange: check the response, claim the attempt, redeem the code, verify the person, find or create the account.
+//! It runs in a task of its own with a total deadline. Requests only wait for it, so nothing is lost when a tab,
+//! browser or proxy goes away.
 
 use std::{convert::Infallible, sync::Arc};
 
@@ -31,17 +31,17 @@ use crate::server::{
     trace::Trace,
 };
 
-/// What a response is good for.
+/// The result of checking an authorization response.
 enum Checked<'j> {
     /// A code to redeem.
     Code(&'j str),
-    /// Nothing: it spends its attempt.
+    /// Unusable: the attempt fails.
     Bad(Reason),
-    /// That cannot be told yet; nothing is spent.
+    /// Cannot be checked yet; nothing is consumed.
     NotYet(Reason),
 }
 
-/// Takes an exchange off the list when its task ends, however it ends.
+/// Removes an exchange from the list when its task ends, even by a panic.
 struct Listed {
     sign_in: Arc<SignIn>,
     attempt: AttemptId,
@@ -49,7 +49,7 @@ struct Listed {
 
 impl Drop for Listed {
     fn drop(&mut self) {
-        self.sign_in.exchanges.leave(self.attempt);
+        self.sign_in.exchanges.remove(self.attempt);
     }
 }
 
@@ -75,7 +75,8 @@ impl SignIn {
             drop(job);
             sign_in.exchanges.over(attempt);
             if not_claimed && sign_in.exchanges.len() < limits::UNCLAIMED_MOST {
-                // The store knows nothing of it, so whoever asks next has to find it here; then it may be tried again.
+                // The store has no record of it, so the next poll has to find the result here; then it may be tried
+                // again.
                 sleep(limits::UNCLAIMED_KEPT).await;
             }
         };
@@ -98,7 +99,7 @@ impl SignIn {
         };
         let since = Instant::now();
         let claim = self.new_claim(job);
-        match patiently(deadline, || self.store.claim(&claim)).await {
+        match with_retries(deadline, || self.store.claim(&claim)).await {
             Ok(Claimed::Ours) => trace.record("claim", since, "ok", None),
             Ok(Claimed::Before(attempt)) => return Outcome::ClaimedBefore(attempt),
             Err(error) => return Outcome::NotClaimed(Reason::of_store(&error, Problem::StoreUnavailable)),
@@ -113,23 +114,23 @@ impl SignIn {
         }
     }
 
-    /// Whether the response is one of the issuer that was asked (RFC 9207 2.4), and what it says.
+    /// Whether the response comes from the expected issuer (RFC 9207 2.4), and what it contains.
     async fn check_response<'j>(&self, job: &'j Job, deadline: Instant) -> Checked<'j> {
         let problem = match &job.received.response {
             AuthorizationResponse::Malformed => return Checked::Bad(Problem::AnswerMalformed.into()),
             AuthorizationResponse::Code { code, iss } => {
-                let checked = timeout_at(deadline, job.provider.check_answer_issuer(iss.as_deref())).await;
+                let checked = timeout_at(deadline, job.provider.check_response_issuer(iss.as_deref())).await;
                 return match checked {
                     Ok(Ok(())) => Checked::Code(code),
                     Ok(Err(fault @ ProviderFault::IssuerMismatch)) => Checked::Bad(self.reason(&fault)),
-                    // What it promises is not known.
+                    // Without the metadata it is not known whether `iss` is required.
                     Ok(Err(fault)) => Checked::NotYet(self.reason(&fault)),
                     Err(_) => Checked::NotYet(Problem::ProviderSlow.into()),
                 };
             }
-            // An error waits for nobody: what is not known of the provider yet does not matter for it.
+            // An error response does not wait for the provider's metadata.
             AuthorizationResponse::Error { error, iss, .. } => {
-                let checked = job.provider.check_answer_issuer(iss.as_deref()).now_or_never();
+                let checked = job.provider.check_response_issuer(iss.as_deref()).now_or_never();
                 if let Some(Err(fault @ ProviderFault::IssuerMismatch)) = checked {
                     return Checked::Bad(self.reason(&fault));
                 }
@@ -139,8 +140,8 @@ impl SignIn {
         Checked::Bad(Reason { detail: job.received.response.words(), ..problem.into() })
     }
 
-    /// Spends the attempt of a response that is no good, as far as this client's failures are still recorded; what is
-    /// not recorded, or cannot be, is explained all the same.
+    /// Records the attempt of an unusable response as failed, up to the limit of recorded failures per client. The
+    /// person gets the same explanation whether or not it is recorded.
     async fn refuse(&self, job: &Job, reason: Reason, mut trace: Trace) -> Outcome {
         if !self.rate_limit(&job.provider).may_record(job.client, self.system.now()) {
             return Outcome::NotClaimed(reason);
@@ -150,7 +151,7 @@ impl SignIn {
             Ok(Claimed::Ours) => {}
             Ok(Claimed::Before(attempt)) => return Outcome::ClaimedBefore(attempt),
             Err(error) => {
-                tracing::warn!(code = "store_unavailable", detail = %error, "the failed sign-in is not recorded");
+                tracing::warn!(code = "store_unavailable", detail = %error, "the failed sign-in could not be recorded");
                 return Outcome::NotClaimed(reason);
             }
         }
@@ -173,7 +174,7 @@ impl SignIn {
         }
     }
 
-    /// From the code to an account. The claim stands, so whatever is wrong spends this attempt and no other.
+    /// From the code to an account. The attempt is claimed, so a failure ends this attempt and no other.
     async fn redeem(
         &self,
         job: &Job,
@@ -210,12 +211,12 @@ impl SignIn {
         let since = Instant::now();
         let discovery_url = job.provider.discovery_url();
         let provision = || accounts::provision(&*self.store, &self.users, claims, discovery_url, &self.system);
-        let result: Result<_, Reason> = match patiently(deadline, provision).await {
+        let result: Result<_, Reason> = match with_retries(deadline, provision).await {
             Ok(Provisioned::User(user)) => Ok(Delivery { user: user.id, facts: delivery::facts(claims) }),
             Ok(Provisioned::NotAllowed) => Err(Problem::NotAllowed.into()),
             Ok(Provisioned::Unknown) => Err(Problem::UserUnknown.into()),
             Ok(Provisioned::Disabled) => Err(Problem::UserDisabled.into()),
-            // The code is spent, so asking again would help nobody: the person begins anew.
+            // The code has been used, so a retry cannot succeed: the person has to start again.
             Err(error) => Err(Reason::of_store(&error, Problem::Interrupted)),
         };
         let code = result.as_ref().map_or_else(|reason| reason.problem.code(), |_| "ok");
@@ -224,7 +225,7 @@ impl SignIn {
         result
     }
 
-    /// Writes down how it ended.
+    /// Stores the verdict.
     async fn settle(
         &self,
         claim: &NewClaim,
@@ -242,9 +243,9 @@ impl SignIn {
                 (Verdict::Failed { code, retry_at: reason.retry_at }, Outcome::Failed(reason))
             }
         };
-        // The verdict is worth some time more than the exchange had: what is lost here has to be begun anew.
+        // Take some time beyond the deadline: if the verdict is lost, the person has to start again.
         let until = deadline.max(Instant::now() + limits::LEASE);
-        match patiently(until, || self.store.settle(claim.id, claim.owner, &verdict, trace.steps())).await {
+        match with_retries(until, || self.store.settle(claim.id, claim.owner, &verdict, trace.steps())).await {
             Ok(true) => outcome,
             Ok(false) => Outcome::Failed(Problem::Interrupted.into()),
             Err(error) => Outcome::Failed(Reason::of_store(&error, Problem::Interrupted)),
@@ -287,15 +288,15 @@ impl SignIn {
     }
 }
 
-/// Asks the store again while it is unavailable and there is time. Only for what may be asked twice.
-async fn patiently<T, F>(deadline: Instant, mut ask: impl FnMut() -> F) -> Result<T, StoreError>
+/// Retries an operation of the store until `deadline` while the store is unavailable. Only for idempotent operations.
+async fn with_retries<T, F>(deadline: Instant, mut operation: impl FnMut() -> F) -> Result<T, StoreError>
 where
     F: Future<Output = Result<T, StoreError>>,
 {
     let [.., last] = limits::STORE_PAUSES;
     let mut pauses = limits::STORE_PAUSES.into_iter();
     loop {
-        match timeout_at(deadline, ask()).await {
+        match timeout_at(deadline, operation()).await {
             Ok(Err(StoreError::Unavailable(detail))) => {
                 let again = Instant::now() + pauses.next().unwrap_or(last);
                 if again >= deadline {
@@ -303,8 +304,8 @@ where
                 }
                 sleep_until(again).await;
             }
-            Ok(answered) => return answered,
-            Err(_) => return Err(StoreError::Unavailable("no answer in time".into())),
+            Ok(result) => return result,
+            Err(_) => return Err(StoreError::Unavailable("no response in time".into())),
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::server::{
     store::{Attempt, StoreError},
 };
 
-/// What an exchange needs to know.
+/// The input of an exchange.
 pub(super) struct Job {
     pub(super) state: OpenedState,
     pub(super) provider: Arc<Provider>,
@@ -37,9 +37,9 @@ impl Job {
 /// How far an exchange has come.
 #[derive(Clone, Debug)]
 pub(super) enum Progress {
-    /// Waiting for a permit or for the store: the code has not been sent and the claim is not known to stand.
+    /// Waiting for a permit or for the store: the code has not been sent, and the attempt may not be claimed yet.
     Unclaimed,
-    /// Ours, and under way.
+    /// Claimed by this process, and running.
     Claimed,
     /// Over.
     Over(Outcome),
@@ -50,11 +50,11 @@ pub(super) enum Progress {
 pub(super) enum Outcome {
     /// The person is verified and has an account.
     Verified(Delivery),
-    /// It failed, and the store knows.
+    /// It failed, and the failure is stored.
     Failed(Reason),
-    /// It was not even claimed; nothing is consumed, and the same response may be tried again.
+    /// The attempt was not claimed: nothing is consumed, and the same response may be tried again.
     NotClaimed(Reason),
-    /// It had been claimed before; this is how it stood.
+    /// The attempt was already claimed; this is its stored state.
     ClaimedBefore(Box<Attempt>),
 }
 
@@ -85,7 +85,7 @@ impl Reason {
 }
 
 impl Outcome {
-    /// One line of the log.
+    /// Logs the outcome.
     pub(super) fn log(&self) {
         match self {
             Self::Verified(_) => tracing::info!(code = "signed_in", "sign-in verified"),
@@ -109,7 +109,7 @@ impl Outcome {
 /// An exchange to wait for.
 #[derive(Clone)]
 pub(super) struct Exchange {
-    /// What it sends, or would send.
+    /// The hash of the code that it redeems.
     pub(super) code: CodeHash,
     pub(super) progress: watch::Receiver<Progress>,
 }
@@ -142,7 +142,7 @@ struct Entry {
 }
 
 impl Exchanges {
-    /// The exchange of that attempt, as long as it runs or is remembered.
+    /// The exchange of that attempt, while it runs or is remembered.
     pub(super) fn find(&self, attempt: AttemptId) -> Option<Exchange> {
         self.lock().by_attempt.get(&attempt).map(|entry| entry.exchange.clone())
     }

@@ -29,7 +29,7 @@ pub struct SignIn {
     pub(super) sessions: Arc<Sessions>,
     pub(super) rate_limits: HashMap<ProviderId, Arc<RateLimit>>,
     pub(super) exchanges: Exchanges,
-    /// When the response to an attempt first came, as long as its code may live.
+    /// When the response to an attempt first arrived, for as long as its code may live.
     pub(super) arrivals: Cache<AttemptId, OffsetDateTime>,
     pub(super) tasks: TaskTracker,
     pub(super) system: System,
@@ -84,7 +84,7 @@ impl SignIn {
         }
     }
 
-    /// How long the first answer may wait for everything awaited.
+    /// How long a request waits before the waiting page is shown.
     #[must_use]
     pub const fn patience(&self) -> Duration {
         self.rules.patience
@@ -108,13 +108,13 @@ impl SignIn {
         Browser::signed_out(before, &self.system)
     }
 
-    /// A page to return to, judged.
+    /// The page to return to, from a parameter.
     #[must_use]
     pub fn return_to(&self, asked: Option<&str>) -> ReturnTo {
-        ReturnTo::judge(asked, &self.public_url)
+        ReturnTo::sanitize(asked, &self.public_url)
     }
 
-    /// A reference for what has no attempt: it is in the log alone.
+    /// A reference for a failure without an attempt: only the log has it.
     pub(super) fn new_reference(&self) -> Reference {
         Reference::of(&self.system.bytes::<16>())
     }

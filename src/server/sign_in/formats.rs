@@ -64,7 +64,7 @@ fn states_go_both_ways() {
         attempt: AttemptId::new([1; 16]),
         provider: ProviderId::new("op"),
         fingerprint: [2; 16],
-        return_to: ReturnTo::judge(Some("/a?b=c"), &PublicUrl::parse("https://rp.test").unwrap()),
+        return_to: ReturnTo::sanitize(Some("/a?b=c"), &PublicUrl::parse("https://rp.test").unwrap()),
         started,
         browser: BrowserHash::from_bytes([3; 32]),
         first_contact: true,

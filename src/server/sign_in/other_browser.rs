@@ -13,14 +13,14 @@ use super::{
 use crate::server::{limits, problem::Problem, provider::Provider, session::Found};
 
 impl SignIn {
-    /// A failure before there is any state of ours to go by: it lives in the log alone.
+    /// A failure without a valid state: only the log has it.
     pub(super) fn without_state(&self, problem: Problem) -> Completion {
         let reference = self.new_reference();
         problem.log_with(&reference);
         Completion::Failed(Failure::new(problem, reference))
     }
 
-    /// What to say to a browser that is not the one `opened` began in.
+    /// The response to a browser that did not start the attempt.
     pub(super) async fn in_another_browser(
         &self,
         opened: &OpenedState,
@@ -33,9 +33,9 @@ impl SignIn {
         let problem = match browser {
             _ if expired => Problem::AttemptExpired,
             Some(browser) if !browser.may_restart(state.started) => Problem::AlreadyUsed,
-            // With a key of its own it is most likely one of many tabs begun before there was a cookie: begin anew by
-            // itself, which gives nobody more power than a link to start.
-            Some(browser) => match self.begin_anew(opened, provider, &browser, request).await {
+            // A browser with another valid key most likely opened several tabs before it had a cookie: restart
+            // automatically, which is no more dangerous than a link that starts a sign-in.
+            Some(browser) => match self.restart_or_continue(opened, provider, &browser, request).await {
                 Ok(completion) => return completion,
                 Err(problem) => problem,
             },
@@ -51,7 +51,7 @@ impl SignIn {
         Completion::Failed(failure)
     }
 
-    async fn begin_anew(
+    async fn restart_or_continue(
         &self,
         opened: &OpenedState,
         provider: &Provider,
@@ -61,7 +61,7 @@ impl SignIn {
         let state = &opened.state;
         let until = request.arrived + self.rules.patience;
         if let Some(session) = request.session {
-            // Whom another tab has signed in meanwhile goes on.
+            // Another tab has signed the person in meanwhile: continue.
             match timeout_at(until, self.sessions.find(session)).await {
                 Ok(Ok(Found::SignedIn(_))) => return Ok(Completion::GoOn(state.return_to.clone())),
                 Ok(Ok(Found::Disabled)) => return Err(Problem::UserDisabled),
@@ -72,7 +72,7 @@ impl SignIn {
         if state.restarts >= limits::RESTARTS {
             return Err(Problem::OtherBrowser);
         }
-        // Other tabs may still be getting their keys: each time there is longer for the last to arrive.
+        // Other tabs may still be receiving their keys, so each restart waits longer.
         let pause = limits::RESTART_PAUSE * u32::from(state.restarts);
         sleep_until((Instant::now() + pause).min(until)).await;
         let restarted = self.restart(state, provider, browser, until).await;

@@ -1,4 +1,4 @@
-//! How often a parameter stands in a query or form: RFC 6749 3.1 allows each once.
+//! How often a parameter appears in a query or form: RFC 6749 3.1 allows each once.
 
 /// Every value of one parameter: all that matters is whether there is none, one or more.
 #[derive(Default)]

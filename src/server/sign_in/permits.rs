@@ -1,5 +1,5 @@
-//! What an exchange needs before a code is sent: the client's leave, a place at the provider, and the circuit breaker's.
-//! Nothing is stored and no code is spent while it waits for them.
+//! The permits that an exchange needs before a code is sent: those of the client's rate limit, of the provider's
+//! capacity and of the circuit breaker. Nothing is stored and no code is used while it waits for them.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use crate::server::{
     },
 };
 
-/// All that is needed to send one code, for as long as it is held.
+/// All permits that are needed to send one code; dropping them gives them back.
 pub(super) struct Permits {
     client: rate_limit::Permit,
     _place: ExchangePermit,
@@ -27,7 +27,7 @@ pub(super) struct Permits {
 }
 
 impl Permits {
-    /// How the redemption has ended: the rate limit and the circuit breaker learn from it.
+    /// Reports how the redemption ended to the rate limit and the circuit breaker.
     pub(super) fn settle(self, provider: &Provider, fault: Option<&ProviderFault>, now: OffsetDateTime) {
         match fault {
             None => self.client.accepted(),
@@ -40,7 +40,7 @@ impl Permits {
 }
 
 impl SignIn {
-    /// The failures at `provider`.
+    /// The rate limit at `provider`.
     pub(super) fn rate_limit(&self, provider: &Provider) -> Arc<RateLimit> {
         let limit = self.rate_limits.get(provider.id()).cloned();
         limit.unwrap_or_else(|| Arc::new(RateLimit::new(provider.id().clone(), self.system.now())))
@@ -70,7 +70,7 @@ impl SignIn {
             }
             match job.provider.circuit_permit() {
                 Ok(circuit) => return Ok(Permits { client, _place: place, circuit }),
-                // The provider has asked for a moment, and the code lives longer than that.
+                // The provider asked for a pause, and the code will still be valid after it.
                 Err(Open { until, asked: true }) if until < deadline.min(code_dies) => {
                     drop((client, place));
                     sleep_until(until).await;

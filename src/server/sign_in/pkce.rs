@@ -11,7 +11,7 @@ use crate::server::{
     session::SessionId,
 };
 
-/// The secrets of one attempt: nobody has them who lacks the key that sealed its state, or the browser's own key.
+/// The secrets of one attempt: deriving them takes both the key that sealed its state and the browser's key.
 pub struct Secrets<'a> {
     /// The operator's keys.
     pub keys: &'a Keyring,
@@ -36,7 +36,7 @@ impl Secrets<'_> {
         URL_SAFE_NO_PAD.encode(self.derive(Derived::Nonce))
     }
 
-    /// The id of the session this attempt delivers, however often: 128 bits.
+    /// The id of the session that this attempt creates, the same each time: 128 bits.
     #[must_use]
     pub fn session_id(&self) -> SessionId {
         let mut id = [0; 16];

@@ -1,6 +1,7 @@
-//! How many refused codes a client may cause at one provider. A provider that counts failed token requests by address
-//! counts ours as one (Authelia: 30 a minute, then it refuses everybody), so nobody may cause more than a few. Whoever
-//! fails is slowed down, never shut out, and holds up nobody else (docs/decisions/rate-limit.md).
+//! How many refused codes a client may cause at one provider. A provider that limits failed token requests by address
+//! sees all of ours under one address (Authelia: 30 a minute, then it refuses everyone), so no client may cause more
+//! than a few. A client with refused codes is slowed down, never locked out, and delays nobody else
+//! (docs/decisions/rate-limit.md).
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -11,10 +12,10 @@ use tokio::sync::watch;
 use super::browser_cookie::Device;
 use crate::server::{client_address::ClientAddress, ids::ProviderId, limits};
 
-/// Who answers for a code: the browser, where somebody has signed in with it before, else everybody behind its address.
+/// Whom a code is counted for: the browser if someone has signed in with it before, otherwise its client address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Client {
-    /// A browser that has signed in here before is not held up by its neighbours.
+    /// A browser that has signed in here before: others behind the same address do not slow it down.
     Device(Device),
     /// All others from one address.
     Address(ClientAddress),
@@ -24,11 +25,11 @@ pub(super) enum Client {
 pub(super) struct RateLimit {
     provider: ProviderId,
     clients: Cache<Client, Arc<Account>>,
-    /// What all clients who have failed lately may still cause together.
+    /// Refusals that all clients who have failed lately may still cause together.
     refusals: Mutex<Bucket>,
 }
 
-/// What one client has on its account.
+/// What is counted for one client.
 struct Account {
     balance: Mutex<Balance>,
     /// Changes when one of its codes is no longer in flight.
@@ -44,7 +45,7 @@ struct Balance {
     window: u32,
 }
 
-/// Tokens that come back one by one.
+/// A token bucket: tokens are added one by one.
 struct Bucket {
     tokens: u32,
     most: u32,
@@ -55,15 +56,15 @@ struct Bucket {
 
 /// Whether a code may be sent.
 pub(super) enum Admission {
-    /// It may.
+    /// It may be sent.
     Admitted(Permit),
-    /// Others of this client are in flight: once one of them is settled, ask again.
+    /// Other codes of this client are in flight: try again once one of them is settled.
     Wait(Settled),
-    /// Not before then.
+    /// It may not be sent before then.
     SlowedUntil(OffsetDateTime),
 }
 
-/// Leave to send one code. Dropped, it says nothing about the code.
+/// Permission to send one code. Dropping it unused counts as neither accepted nor refused.
 pub(super) struct Permit {
     limit: Arc<RateLimit>,
     client: Client,
@@ -75,7 +76,7 @@ pub(super) struct Settled(watch::Receiver<()>);
 
 impl Settled {
     pub(super) async fn wait(mut self) {
-        // An error means that the account is forgotten, and so is what it waited for.
+        // An error means that the account has been dropped, so there is nothing left to wait for.
         let _ = self.0.changed().await;
     }
 }
@@ -92,7 +93,7 @@ impl RateLimit {
         Self { provider, clients, refusals: Mutex::new(refusals) }
     }
 
-    /// Asks for leave to send a code of `client`.
+    /// Requests a permit to send a code of `client`.
     pub(super) fn admit(self: &Arc<Self>, client: Client, now: OffsetDateTime) -> Admission {
         let account = self.account(client, now);
         {
@@ -102,7 +103,7 @@ impl RateLimit {
                 return Admission::SlowedUntil(until);
             }
             if balance.in_flight >= balance.may_be_in_flight() {
-                // Before the balance is let go of, lest a code be settled unheard.
+                // Subscribe before the lock is released, so that no settled code is missed.
                 return Admission::Wait(Settled(account.settled.subscribe()));
             }
             balance.in_flight += 1;
@@ -110,7 +111,7 @@ impl RateLimit {
         Admission::Admitted(Permit { limit: Arc::clone(self), client, account })
     }
 
-    /// Until when `client` has to wait with its codes; `None`: it may ask.
+    /// Until when `client` may not send codes; `None`: it may request a permit.
     pub(super) fn slowed(&self, client: Client, now: OffsetDateTime) -> Option<OffsetDateTime> {
         let account = self.clients.get(&client)?;
         let mut balance = account.balance();
@@ -121,7 +122,7 @@ impl RateLimit {
     /// A client who has not failed lately is never slowed down, whatever others do.
     fn slowed_until(&self, balance: &mut Balance, now: OffsetDateTime) -> Option<OffsetDateTime> {
         balance.last_refusal.filter(|refused| now < *refused + limits::CLIENT_FORGOTTEN)?;
-        // The last token is for one code at a time: those beside it would be refused with it.
+        // The last token admits one code at a time: others sent at the same time might be refused, too.
         let own = (balance.refusals.tokens == 0 || balance.refusals.tokens == 1 && balance.in_flight > 0)
             .then(|| balance.refusals.next());
         let mut together = lock(&self.refusals);
@@ -183,10 +184,16 @@ impl Permit {
             let provider = &self.limit.provider;
             match self.client {
                 Client::Address(address) => {
-                    tracing::warn!(code = "slowed_down", %provider, %address, "an address has caused many refused codes");
+                    tracing::warn!(
+                        code = "slowed_down", %provider, %address,
+                        "the provider has refused many codes from this address: its sign-ins are slowed down"
+                    );
                 }
                 Client::Device(_) => {
-                    tracing::warn!(code = "slowed_down", %provider, "a browser has caused many refused codes");
+                    tracing::warn!(
+                        code = "slowed_down", %provider,
+                        "the provider has refused many codes from one browser: its sign-ins are slowed down"
+                    );
                 }
             }
         }
@@ -197,7 +204,7 @@ impl Drop for Permit {
     fn drop(&mut self) {
         let mut balance = self.account.balance();
         balance.in_flight = balance.in_flight.saturating_sub(1);
-        // All who wait: how many may go on now is for each to ask.
+        // Wakes all who wait; each requests a permit again.
         self.account.settled.send_replace(());
     }
 }
@@ -252,7 +259,7 @@ impl Bucket {
     }
 }
 
-/// Nothing in here panics half way; a poisoned lock still holds a whole value.
+/// Nothing panics while it holds the lock, so even a poisoned one holds a consistent value.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -316,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn a_browser_that_has_signed_in_before_answers_for_itself() {
+    fn a_browser_that_has_signed_in_before_is_counted_on_its_own() {
         let limit = limit();
         junk(&limit, address(1), NOON, 1);
         let device = Client::Device(postcard::from_bytes(&[7; 16]).unwrap());
@@ -385,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn no_client_makes_authelia_refuse_everybody() {
+    fn no_client_makes_authelia_refuse_everyone() {
         for (within, allowed) in [(60, 30), (2 * 60, 40), (10 * 60, 50), (60 * 60, 100)] {
             let refused = junk(&limit(), address(1), NOON, within);
             assert!(refused < allowed, "{refused} in {within} s");
@@ -397,7 +404,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_not_failed_is_not_held_up_by_all_who_have() {
+    fn clients_without_failures_are_not_slowed_down_by_those_with_failures() {
         let limit = limit();
         for last in 0..20 {
             junk(&limit, address(last), NOON, 1);
@@ -416,7 +423,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_waits_hears_that_a_code_is_settled() {
+    async fn a_waiting_client_is_woken_when_a_code_is_settled() {
         let limit = limit();
         let mut in_flight: Vec<_> = std::iter::from_fn(|| permit(&limit, address(1), NOON)).collect();
         let Admission::Wait(settled) = limit.admit(address(1), NOON) else { panic!("no place is free") };

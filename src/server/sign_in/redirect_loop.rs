@@ -24,12 +24,12 @@ struct Last {
     turns: u8,
 }
 
-/// How a start that finds the person signed in leads on.
+/// How the browser is sent on when a start finds the person signed in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Onward {
     /// By a redirect.
     Redirect,
-    /// By a page that goes on by itself, which begins the browser's count of redirects anew.
+    /// By a page that continues automatically, which resets the browser's redirect count.
     Page,
 }
 
@@ -101,7 +101,7 @@ mod tests {
     const NOON: OffsetDateTime = datetime!(2026-11-23 12:00 UTC);
 
     fn page(path: &str) -> ReturnTo {
-        ReturnTo::judge(Some(path), &PublicUrl::parse("https://rp.test").unwrap())
+        ReturnTo::sanitize(Some(path), &PublicUrl::parse("https://rp.test").unwrap())
     }
 
     fn seconds(n: u64) -> Duration {
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_comes_now_and_then_is_sent_straight_on() {
+    fn someone_who_comes_now_and_then_is_redirected_at_once() {
         let mut turns = Turns::default();
         let mut starts = (0..50).map(|n| turns.sent_on(&page("/a"), NOON + seconds(n * 31)));
         assert!(starts.all(|start| start == Some(Onward::Redirect)));

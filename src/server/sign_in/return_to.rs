@@ -24,16 +24,16 @@ impl Default for ReturnTo {
 }
 
 impl ReturnTo {
-    /// Judges what was asked for (decoded once, as the query parser does, and never again). Anything but a path that
+    /// Sanitizes the requested page (decoded once, as the query parser does, and never again). Anything but a path that
     /// a browser would resolve to our own origin, outside our sign-in and machine paths, becomes `/`. A target over
     /// [`limits::RETURN_TO`] bytes loses its query, and becomes `/` if that does not help.
     #[must_use]
-    pub fn judge(asked: Option<&str>, public_url: &PublicUrl) -> Self {
+    pub fn sanitize(asked: Option<&str>, public_url: &PublicUrl) -> Self {
         asked.and_then(|asked| Self::own(asked, public_url)).unwrap_or_default()
     }
 
     fn own(asked: &str, public_url: &PublicUrl) -> Option<Self> {
-        // URL parsers delete tabs and newlines and take a backslash for a slash: refuse rather than follow them.
+        // URL parsers delete tabs and newlines and read a backslash as a slash: refuse all of these.
         if asked.len() > limits::RETURN_TO_READ
             || !asked.starts_with('/')
             || asked.chars().any(|c| c.is_control() || c == '\\')
@@ -45,7 +45,7 @@ impl ReturnTo {
         if target.origin() != origin.origin() || !target.username().is_empty() || target.password().is_some() {
             return None;
         }
-        // The parsed path has its dot segments resolved; were it to begin with two slashes, it would name a host.
+        // The parsed path has its dot segments resolved; if it began with two slashes, it would name a host.
         let path = target.path();
         if path.starts_with("//") || is_ours(path) {
             return None;
@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     fn judge(asked: &str) -> String {
-        ReturnTo::judge(Some(asked), &PublicUrl::parse("https://rp.example").unwrap()).0
+        ReturnTo::sanitize(Some(asked), &PublicUrl::parse("https://rp.example").unwrap()).0
     }
 
     #[test]

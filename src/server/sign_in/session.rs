@@ -1,4 +1,4 @@
-//! Verified to signed in. Delivering an attempt again is the same session, since its id is derived.
+//! From a verified attempt to a session. Delivering an attempt again yields the same session, since its id is derived.
 
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -14,11 +14,11 @@ use crate::server::{
 };
 
 impl SignIn {
-    /// Begins the session of a verified attempt. The request is held while that cannot be written.
+    /// Creates the session of a verified attempt. The request is held while the session cannot be written.
     pub(super) async fn deliver(&self, callback: &Callback, delivery: Delivery) -> Completion {
         loop {
             let delivered = self.deliver_once(callback, delivery.clone()).await;
-            // A page without script asks again at once.
+            // Without JavaScript the page reloads at once; hold the response to slow it down.
             let pending = matches!(delivered, Completion::Pending { .. });
             if !pending || Instant::now() + limits::LOOK_EVERY >= callback.hold {
                 return delivered;
@@ -51,19 +51,19 @@ impl SignIn {
             }
             Ok(Ok(false)) => self.failed(callback, &Problem::AlreadyUsed.into(), question),
             Ok(Err(error @ StoreError::Unreadable(_))) => {
-                tracing::error!(code = "store_unavailable", detail = %error, %reference, "session");
+                tracing::error!(code = "store_unavailable", detail = %error, %reference, "the session could not be written");
                 self.failed(callback, &Problem::Interrupted.into(), question)
             }
             Ok(Err(error)) => {
-                tracing::error!(code = "store_unavailable", detail = %error, %reference, "session");
+                tracing::error!(code = "store_unavailable", detail = %error, %reference, "the session could not be written");
                 self.pending(callback, question)
             }
             Err(_) => self.pending(callback, question),
         }
     }
 
-    /// An attempt that is over and delivers nothing any more: a signed-in person is led on, anyone else told how to
-    /// begin.
+    /// An attempt that can no longer create a session: a signed-in person is redirected, anyone else is told how to
+    /// start again.
     pub(super) async fn over(&self, callback: &Callback, problem: Problem) -> Completion {
         let problem = match callback.request.session {
             None => problem,

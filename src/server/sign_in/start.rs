@@ -1,16 +1,16 @@
-//! What a person asks for by starting a sign-in, and the path that asks for it.
+//! The parameters of a start, and the path that carries them.
 
 use url::Url;
 
 use super::{browser_cookie::Browser, return_to::ReturnTo, state::State};
 use crate::{paths, server::ids::ProviderId};
 
-/// What a person asked for by starting.
+/// The parameters of a start.
 #[derive(Clone, Debug)]
 pub struct Start {
     /// The provider chosen.
     pub provider: ProviderId,
-    /// Where to land.
+    /// The page to return to.
     pub return_to: ReturnTo,
     /// `prompt=login`: another account is wanted.
     pub other_account: bool,
@@ -28,7 +28,7 @@ pub struct Started {
 }
 
 impl Start {
-    /// What began `state`, begun again by a click.
+    /// The start of `state` again, by a click.
     #[must_use]
     pub fn again(state: &State) -> Self {
         let (provider, return_to) = (state.provider.clone(), state.return_to.clone());

@@ -28,11 +28,11 @@ pub struct State {
     pub started: OffsetDateTime,
     /// The browser it belongs to.
     pub browser: BrowserHash,
-    /// Whether that browser showed no key of ours at the start: it may be one that keeps no cookies.
+    /// Whether that browser presented no valid key at the start: it may not store cookies.
     pub first_contact: bool,
     /// Whether the person wanted another account (`prompt=login`).
     pub other_account: bool,
-    /// How often it has been begun anew by itself.
+    /// How often it has been restarted automatically.
     pub restarts: u8,
 }
 
@@ -43,7 +43,7 @@ impl State {
         keys.seal(&[], self, system)
     }
 
-    /// Whether a person may no longer come back with it. One from the future is as little use as an old one.
+    /// Whether it is too old to be accepted. One from the future is not accepted either.
     #[must_use]
     pub fn is_expired(&self, now: OffsetDateTime, ttl: Duration) -> bool {
         now > self.started + ttl || self.started > now + limits::CLOCKS_APART
@@ -73,7 +73,7 @@ impl OpenedState {
         Some(Self { state: opened.value, text: text.to_owned(), key: opened.key })
     }
 
-    /// As it came.
+    /// As received.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
@@ -86,7 +86,7 @@ impl OpenedState {
     }
 }
 
-/// As sealed: fields are only ever appended to the payload, after these.
+/// The sealed form. New fields are only ever appended to the payload, after these.
 #[derive(Serialize, Deserialize)]
 struct Wire {
     attempt: [u8; 16],
@@ -100,7 +100,7 @@ struct Wire {
     restarts: u8,
 }
 
-/// Versions: unmarked is all there is so far. Written so until no process of 0.1.0 as of November 2026 has to read it.
+/// Versions: so far only unmarked, as long as a process of 0.1.0 (November 2026) may have to read it.
 impl Sealed for State {
     const PURPOSE: Purpose = Purpose::State;
 

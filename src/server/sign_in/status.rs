@@ -1,4 +1,4 @@
-//! How an attempt stands, whoever knows it, this process or the store, and what that means for the request that asks.
+//! The status of an attempt, from this process or from the store, and the response to a request for it.
 
 use std::sync::Arc;
 
@@ -25,14 +25,14 @@ use crate::server::{
     store::{Attempt, StoreError},
 };
 
-/// How an attempt stands.
+/// The status of an attempt.
 #[derive(Debug)]
 pub(super) enum Status {
     /// Nobody has claimed it.
     Unclaimed,
-    /// An exchange works on it. Until that has claimed it, its response is still needed.
+    /// An exchange is running. Until it has claimed the attempt, the response is still needed.
     Running { claimed: bool },
-    /// The store cannot say just now; this is why.
+    /// The store is unavailable, for this reason.
     Unknown(String),
     /// The person is verified and has an account.
     Verified(Delivery),
@@ -42,17 +42,17 @@ pub(super) enum Status {
     NotClaimed(Reason),
     /// It was claimed with another response than this request's.
     OtherResponse,
-    /// It is over, and delivers nothing.
+    /// It has ended, and no session can be created from it.
     Over(Problem),
 }
 
 impl Status {
-    /// What to say of an attempt that nobody has claimed, if it is too late to.
+    /// Replaces [`Unclaimed`](Self::Unclaimed) where it is too late to claim the attempt.
     pub(super) fn or_over(self, problem: Problem) -> Self {
         if matches!(self, Self::Unclaimed) { Self::Over(problem) } else { self }
     }
 
-    /// What to say of an attempt that nobody has claimed, and that this request does not claim either.
+    /// Replaces [`Unclaimed`](Self::Unclaimed) where this request does not claim the attempt either.
     pub(super) fn or_not_claimed(self, reason: Reason) -> Self {
         if matches!(self, Self::Unclaimed) { Self::NotClaimed(reason) } else { self }
     }
@@ -91,7 +91,7 @@ impl Callback {
 }
 
 impl SignIn {
-    /// How an exchange of this process stands, once it is over or the request can no longer be held.
+    /// The status of an exchange of this process, once it has ended or the request can no longer be held.
     pub(super) async fn status_here(&self, callback: &Callback, mut exchange: Exchange) -> Status {
         if callback.brings_other_than(exchange.code) {
             return Status::OtherResponse;
@@ -99,7 +99,7 @@ impl SignIn {
         let over = exchange.progress.wait_for(|progress| matches!(progress, Progress::Over(_)));
         let gone = matches!(timeout_at(callback.hold, over).await, Ok(Err(_)));
         if gone {
-            // The task ended without a word (a panic): whatever it wrote stands.
+            // The task ended without a result (a panic): what it has stored counts.
             return self.status_in_store(callback).await;
         }
         let progress = exchange.progress.borrow().clone();
@@ -116,7 +116,7 @@ impl SignIn {
         }
     }
 
-    /// How an attempt stands that this process does not work on; held while another one does.
+    /// The status of an attempt that this process does not work on; the request is held while another process does.
     pub(super) async fn status_in_store(&self, callback: &Callback) -> Status {
         loop {
             let status = match timeout_at(self.look_until(callback), self.store.attempt(callback.attempt())).await {
@@ -126,9 +126,9 @@ impl SignIn {
                     Status::Failed(Reason::of_store(&error, Problem::Interrupted).logged(callback))
                 }
                 Ok(Err(error)) => Status::Unknown(error.to_string()),
-                Err(_) => Status::Unknown("it took too long".to_owned()),
+                Err(_) => Status::Unknown("no response in time".to_owned()),
             };
-            // A page without script asks again at once, so the request is held even where the store fails.
+            // Without JavaScript the page reloads at once, so the request is held even if the store fails.
             let may_change = matches!(status, Status::Running { .. } | Status::Unknown(_));
             if !may_change || Instant::now() + limits::LOOK_EVERY >= callback.hold {
                 return status;
@@ -142,12 +142,12 @@ impl SignIn {
         let look = timeout_at(self.look_until(callback), self.store.attempt(callback.attempt()));
         match look.await {
             Ok(Ok(Some(attempt))) => Some(self.status_of(callback, attempt).await),
-            // Where the store cannot tell, the exchange finds out, and explains.
+            // If the store fails here, the exchange finds out, and explains it.
             Ok(Ok(None) | Err(_)) | Err(_) => None,
         }
     }
 
-    /// How long one look into the store may take: until the patience is over, or a moment where it is already.
+    /// How long one lookup in the store may take: while the request may be held, or a short time if that is over.
     pub(super) fn look_until(&self, callback: &Callback) -> Instant {
         (callback.request.arrived + self.rules.patience).max(Instant::now() + limits::LOOK_EVERY)
     }
@@ -162,7 +162,7 @@ impl SignIn {
             Next::Interrupt => match timeout_at(until, self.store.interrupt(attempt.id)).await {
                 Ok(Ok(true)) => Status::Failed(Reason::from(Problem::Interrupted).logged(callback)),
                 Ok(Ok(false)) => Status::Running { claimed: true },
-                // A store that can only be read: the owner is dead, and nobody can say so yet.
+                // The store can only be read: the owner is dead, but that cannot be written yet.
                 Ok(Err(error)) => {
                     Status::NotClaimed(Reason::of_store(&error, Problem::StoreUnavailable).logged(callback))
                 }
@@ -178,7 +178,7 @@ impl SignIn {
                 opened.map_or(Status::Over(Problem::AlreadyUsed), |opened| Status::Verified(opened.value))
             }
             Next::Close => {
-                // It is past its time whether or not that is written down.
+                // The delivery window has expired whether or not that can be written.
                 let _ = timeout_at(until, self.store.close_delivery(attempt.id)).await;
                 Status::Over(Problem::AlreadyUsed)
             }
@@ -186,7 +186,7 @@ impl SignIn {
         }
     }
 
-    /// What `status` means for the request.
+    /// The response to a request, according to `status`.
     pub(super) async fn respond(&self, callback: &Callback, status: Status) -> Completion {
         let question = callback.question();
         match status {
@@ -233,7 +233,7 @@ impl SignIn {
         }
     }
 
-    /// The query that asks again with the same response. The response is sealed, so that no code stands in an address.
+    /// The query for the next request, with the same response. It is sealed, so that no code appears in a URL.
     fn unspent(&self, callback: &Callback) -> CallbackQuery {
         let response = callback.received.as_ref().map_or(Carried::Nothing, |received| {
             Carried::Sealed(self.keys.seal(callback.attempt().as_bytes(), received, &self.system))
@@ -269,7 +269,7 @@ impl SignIn {
 }
 
 impl Reason {
-    /// Once it is logged, under the attempt's reference.
+    /// Logs it under the attempt's reference.
     fn logged(self, callback: &Callback) -> Self {
         let reference = callback.attempt().reference();
         let _entered = tracing::info_span!("request", %reference).entered();
@@ -279,7 +279,7 @@ impl Reason {
 }
 
 impl SignIn {
-    /// When the response to an attempt first came: a reload makes no code younger.
+    /// When the response to an attempt first arrived: a reload does not reset the age of its code.
     pub(super) fn first_arrival(&self, attempt: AttemptId) -> OffsetDateTime {
         self.arrivals.get_with(attempt, || self.system.now())
     }

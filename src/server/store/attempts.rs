@@ -1,5 +1,5 @@
-//! Sign-in attempts: one record each, which is at once the claim, the progress and the trace. Which transitions there
-//! are stands in `attempt`.
+//! Sign-in attempts: one record each, which is at once the claim, the progress and the trace. The transitions are
+//! defined in `attempt`.
 
 use async_trait::async_trait;
 use time::OffsetDateTime;
@@ -15,7 +15,7 @@ use crate::server::{
 #[async_trait]
 pub trait AttemptStore: Send + Sync {
     /// Claims an attempt by inserting its one record: atomic, hence single-use across processes. An insert whose
-    /// answer was lost is recognised as ours by the owner token. The lease starts at the store's now.
+    /// response was lost is recognised as ours by the owner token. The lease starts at the store's now.
     async fn claim(&self, claim: &NewClaim) -> Result<Claimed, StoreError>;
 
     /// The attempt, if it was claimed and is not older than [`ATTEMPT_KEPT`](crate::server::limits::ATTEMPT_KEPT).
@@ -27,8 +27,8 @@ pub trait AttemptStore: Send + Sync {
     /// Renews the lease to the store's now. `false`: not ours, or no longer running.
     async fn renew(&self, id: AttemptId, owner: OwnerToken) -> Result<bool, StoreError>;
 
-    /// Ends a running attempt, by compare-and-set on (running, owner). `false`: somebody else ended it.
-    /// Idempotent: settling again with the same owner and the same kind of verdict answers `true`.
+    /// Ends a running attempt, by compare-and-set on (running, owner). `false`: another process ended it. Idempotent:
+    /// settling again with the same owner and the same kind of verdict returns `true`.
     async fn settle(
         &self,
         id: AttemptId,
@@ -56,9 +56,9 @@ pub struct NewClaim {
     pub provider: ProviderId,
     /// The browser it belongs to.
     pub browser: BrowserHash,
-    /// The code it is claimed with (the hash of the empty string where the answer carried none).
+    /// The code it is claimed with (the hash of the empty string if the response has none).
     pub code: CodeHash,
-    /// The session that it will deliver if it succeeds; sign-out makes sure that this one never begins.
+    /// The session that it will deliver if it succeeds; sign-out prevents this one from being created.
     pub session: SessionHash,
     /// When the person began, by our clock.
     pub started: OffsetDateTime,
@@ -71,7 +71,7 @@ pub struct NewClaim {
 pub enum Claimed {
     /// The attempt is ours.
     Ours,
-    /// It was claimed before; this is how it stands.
+    /// It was claimed before; this is its state.
     Before(Box<Attempt>),
 }
 
@@ -90,13 +90,13 @@ pub struct Attempt {
     pub started: OffsetDateTime,
     /// When the callback arrived.
     pub claimed: OffsetDateTime,
-    /// How it stands.
+    /// Its state.
     pub state: AttemptState,
     /// What happened, in order (complete once settled).
     pub steps: Vec<Step>,
 }
 
-/// The stored fields that say how an attempt stands: both stores name and read them alike.
+/// The stored fields of an attempt's state: both stores name and read them alike.
 pub(super) struct StoredState {
     pub(super) state: String,
     pub(super) stale: bool,

@@ -31,8 +31,8 @@ pub trait Store: AttemptStore + UserStore + SessionStore + Readiness + 'static {
 
 impl<T: AttemptStore + UserStore + SessionStore + Readiness + 'static> Store for T {}
 
-/// Opens the store that the operator chose. MongoDB is not waited for: its methods answer
-/// [`StoreError::Unavailable`] until it is there. An SQLite file is opened, and made if it is missing.
+/// Opens the store that the operator chose. It does not wait for MongoDB: methods return [`StoreError::Unavailable`]
+/// until the server is reachable. An SQLite file is opened, and made if it is missing.
 ///
 /// # Errors
 /// The SQLite file cannot be opened, or the MongoDB connection string cannot be read.

@@ -1,4 +1,4 @@
-//! Why a store could not answer.
+//! Why a store failed.
 
 use std::fmt;
 
@@ -30,7 +30,7 @@ impl StoreError {
     }
 }
 
-/// A line for the log, not a description of the topology.
+/// A line for the log, without the details of the topology.
 fn capped(what: impl fmt::Display) -> String {
     let mut text = what.to_string();
     text.truncate(text.floor_char_boundary(limits::STORE_ERROR_BYTES));

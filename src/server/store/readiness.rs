@@ -1,5 +1,5 @@
-//! Whether a store works. `/readyz` can be asked by anybody as often as they like, and an honest answer costs the
-//! store a round trip (SQLite: its only writer), so that one answer serves everybody for a second.
+//! Whether a store works. Anyone can request `/readyz` at any rate, and each check costs the store a round trip
+//! (SQLite: its only writer), so one result is used for a second.
 
 use std::future::Future;
 
@@ -13,27 +13,27 @@ use crate::server::limits;
 #[async_trait]
 pub trait Readiness: Send + Sync {
     /// What an operator should know about the store although it works (for example an index that could not be made
-    /// because of duplicate documents), each in a plain sentence that says what to do. The answer may be a second old.
+    /// because of duplicate documents), each in a plain sentence that says what to do. The result may be a second old.
     async fn ready(&self) -> Result<Vec<String>, StoreError>;
 }
 
-type Answer = Result<Vec<String>, StoreError>;
+type Checked = Result<Vec<String>, StoreError>;
 
-/// The last answer. Whoever asks while the store is being asked waits for that answer.
+/// The last result. Requests during a check wait for its result.
 #[derive(Default)]
-pub(super) struct ReadinessCache(Mutex<Option<(Instant, Answer)>>);
+pub(super) struct ReadinessCache(Mutex<Option<(Instant, Checked)>>);
 
 impl ReadinessCache {
-    pub(super) async fn get_or_ask(&self, ask: impl Future<Output = Answer> + Send) -> Answer {
+    pub(super) async fn get_or_check(&self, check: impl Future<Output = Checked> + Send) -> Checked {
         let mut last = self.0.lock().await;
         if let Some((asked, answer)) = &*last
             && asked.elapsed() < limits::READINESS_MAX_AGE
         {
-            return answer.clone();
+            return result.clone();
         }
-        let answer = ask.await;
-        *last = Some((Instant::now(), answer.clone()));
-        answer
+        let result = check.await;
+        *last = Some((Instant::now(), result.clone()));
+        result
     }
 }
 
@@ -49,18 +49,18 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn one_question_serves_everybody_for_a_second() {
+    async fn one_check_serves_all_requests_for_a_second() {
         let cache = ReadinessCache::default();
         let asked = AtomicU32::new(0);
         let ask = || {
-            cache.get_or_ask(async {
+            cache.get_or_check(async {
                 asked.fetch_add(1, Ordering::Relaxed);
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 Err(StoreError::Unavailable("away".into()))
             })
         };
         let answers = join_all((0..100).map(|_| ask())).await;
-        assert!(answers.iter().all(Result::is_err), "a failure is an answer, too");
+        assert!(answers.iter().all(Result::is_err), "a failure is a result, too");
         assert_eq!(asked.load(Ordering::Relaxed), 1);
         tokio::time::sleep(limits::READINESS_MAX_AGE).await;
         let _ = ask().await;

@@ -36,17 +36,17 @@ pub struct SessionRecord {
     pub id: SessionHash,
     /// The browser it was given to; `None` in records of an earlier version.
     pub browser: Option<BrowserHash>,
-    /// Whose.
+    /// The user.
     pub user: UserId,
-    /// Who vouched for them.
+    /// The issuer.
     pub issuer: Issuer,
-    /// Through which provider.
+    /// The provider.
     pub provider: ProviderId,
     /// When they signed in.
     pub created: OffsetDateTime,
     /// When the session was last used (written at most every [`limits::SESSION_TOUCH_EVERY`](crate::server::limits::SESSION_TOUCH_EVERY)).
     pub last_seen: OffsetDateTime,
-    /// When it ends whatever happens.
+    /// When it ends at the latest.
     pub expires: OffsetDateTime,
     /// The attempt that delivered it, until first used.
     pub delivered_by: Option<AttemptId>,
@@ -55,7 +55,7 @@ pub struct SessionRecord {
 }
 
 impl SessionRecord {
-    /// The record of a session that never was: it has ended, and takes the id of one that must not begin.
+    /// A record that keeps a session from being created: it has ended, and occupies the id.
     pub(super) fn ended(id: SessionHash, browser: BrowserHash, provider: ProviderId, now: OffsetDateTime) -> Self {
         Self {
             id,
@@ -88,7 +88,7 @@ pub struct SessionFacts {
     /// When the person last proved to the provider who they are.
     #[serde(with = "time::serde::timestamp::option")]
     pub auth_time: Option<OffsetDateTime>,
-    /// How well they did (OpenID Connect Core 2).
+    /// The level of that authentication (OpenID Connect Core 2).
     pub acr: Option<String>,
     /// By which methods (RFC 8176).
     pub amr: Vec<String>,

@@ -26,9 +26,9 @@ pub trait UserStore: Send + Sync {
 /// A verified person, as `accounts` maps the claims.
 #[derive(Clone, Debug)]
 pub struct Person {
-    /// Who said so.
+    /// The issuer.
     pub issuer: Issuer,
-    /// Who it is there.
+    /// The subject at that issuer.
     pub subject: Subject,
     /// The provider's discovery URL: how ClaudeLens named the provider (`oidc_provider`).
     pub discovery_url: String,
@@ -40,7 +40,7 @@ pub struct Person {
     pub now: OffsetDateTime,
 }
 
-/// The part of a user that the provider is asked for each time. `None` leaves what is stored.
+/// The part of a user that each sign-in refreshes. `None` leaves what is stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Profile {
     /// E-mail address, as claimed.
@@ -70,7 +70,7 @@ impl Role {
         }
     }
 
-    /// What is missing or unknown gives no power.
+    /// A missing or unknown role gives no rights.
     pub(super) fn of_stored(text: Option<&str>) -> Self {
         if text == Some(Self::Admin.as_str()) { Self::Admin } else { Self::User }
     }

@@ -123,7 +123,7 @@ fn parse(outcome: &JsValue) -> Option<Poll> {
     match get(outcome, "outcome")?.as_string()?.as_str() {
         "done" | "failed" => {
             let location = get(outcome, "location")?.as_string()?;
-            // Only to our own origin, whoever sent the response.
+            // Only to our own origin, whatever sent the response.
             let own = location.starts_with('/') && !location.starts_with("//") && !location.starts_with("/\\");
             own.then_some(Poll::Over(location))
         }

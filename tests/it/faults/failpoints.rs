@@ -1,5 +1,5 @@
-//! The store's faults (MongoDB), by fail points: a real server, a replica set of one, answers single commands as a
-//! server does that fails over, is full, is slow or loses connections.
+//! The store's faults (MongoDB), by fail points: a real server, a replica set of one, responds to single commands like
+//! a server that fails over, is full, is slow or loses connections.
 
 mod trouble;
 
@@ -15,7 +15,7 @@ use vestibule::server::settings::Settings;
 use self::trouble::{Commands, EVERY, FAILING_OVER, FULL, SLOW, STEPPED_DOWN, STEPPED_DOWN_FOR_LONG, Trouble};
 use crate::{
     faults::{
-        person::{Person, RETURN_TO, Stop, later, patiently},
+        person::{Person, RETURN_TO, Stop, later, until_available},
         row::{Ends, Ends::SignedIn, Played, Row},
         steps::{self, back_from_the_provider, held_at, verified},
     },
@@ -24,7 +24,7 @@ use crate::{
 
 const STORE_UNAVAILABLE: Ends = Ends::Explained(&["store_unavailable"]);
 const GIVEN_UP: Ends = Ends::Explained(&["store_unavailable", "interrupted"]);
-/// A session is noted to be used after so long: a tenth of what it may idle.
+/// The last-seen time is written after this time: a tenth of the idle timeout.
 const NOTED_EVERY: Duration = Duration::from_secs(3);
 
 /// A real server pushes the news of its role; this one has to be asked, by default once in ten seconds.
@@ -118,7 +118,7 @@ pub fn rows() -> Vec<Row> {
         rows.push(Row::new(trouble.name(), step, SignedIn, move |script| slowly(trouble, known, script)));
     }
     for trouble in EVERY {
-        // Who is signed in can be read; that they were here cannot be noted.
+        // Who is signed in can be read; the last-seen time cannot be written.
         let ends = if trouble.can_be_read() { SignedIn } else { STORE_UNAVAILABLE };
         rows.push(Row::new(trouble.name(), "a later request", ends, move |script| request(trouble, false, script)));
     }
@@ -208,7 +208,7 @@ async fn once(trouble: Trouble, step: Step, script: bool) -> Played {
     Played::new(stop, scene, browser, script).on(server)
 }
 
-/// The claim fails until the patience is over; from then on by the panel's questions alone.
+/// The claim fails until `sign_in.patience` is over; from then on only the panel polls.
 pub async fn by_questions_alone() -> Played {
     let (server, mut scene) = scene(|settings| settings.sign_in.patience = Duration::from_millis(500)).await;
     let browser = scene.browser();
@@ -279,7 +279,7 @@ async fn up_to(
             waiting
         }
         Step::Delivery if times.is_some() => {
-            // Somebody who is known, so that the session is all there is to insert.
+            // A known person, so that only the session has to be inserted.
             scene.browser().sign_in(scene).await;
             let waiting = held_at(Endpoint::Userinfo, scene, browser).await;
             trouble.begins(server, commands, times).await;
@@ -325,7 +325,7 @@ async fn slowly(trouble: Trouble, known: bool, script: bool) -> Played {
     Played::new(stop, scene, browser, script).on(server)
 }
 
-/// Somebody with a session asks for a protected page, and begins another sign-in: never "not signed in".
+/// A person with a session requests a protected page, and starts another sign-in: never "not signed in".
 async fn request(trouble: Trouble, first: bool, script: bool) -> Played {
     let (server, scene) = scene(|settings| settings.session.idle = 10 * NOTED_EVERY).await;
     let browser = scene.browser();
@@ -344,7 +344,7 @@ async fn request(trouble: Trouble, first: bool, script: bool) -> Played {
         later(&browser.get(&scene.url("/auth/account")).await);
     }
     let meanwhile = if first || !trouble.casts_doubt() { Some(person.begin().await) } else { None };
-    assert_eq!(browser.cookie(&scene, "vestibule").as_ref(), Some(&session), "the cookie is kept");
+    assert_eq!(browser.cookie(&scene, "vestibule").as_ref(), Some(&session), "the cookie is not removed");
     trouble.ends(&server).await;
     assert!(browser.is_signed_in(&scene).await);
     let stop = match meanwhile {
@@ -354,7 +354,7 @@ async fn request(trouble: Trouble, first: bool, script: bool) -> Played {
     Played::new(stop, scene, browser, script).on(server)
 }
 
-/// Signing out is not done by halves: it is done, or the person is told that it is not.
+/// Sign-out is complete, or the person is told that it failed.
 async fn sign_out(trouble: Trouble, script: bool) -> Played {
     let (server, scene) = scene(|_| {}).await;
     let browser = scene.browser();
@@ -362,13 +362,13 @@ async fn sign_out(trouble: Trouble, script: bool) -> Played {
     let session = browser.cookie(&scene, "vestibule").unwrap();
     trouble.begins(&server, Commands::All, None).await;
     later(&browser.post(&scene.url("/auth/logout"), "").await);
-    assert_eq!(browser.cookie(&scene, "vestibule").as_ref(), Some(&session), "the cookie is kept");
+    assert_eq!(browser.cookie(&scene, "vestibule").as_ref(), Some(&session), "the cookie is not removed");
     trouble.ends(&server).await;
     let still = browser.is_signed_in(&scene).await;
     // Whether it was written after all nobody can know.
     assert!(still || trouble.may_write());
     let logout = scene.url("/auth/logout");
-    let out = patiently(|| browser.post(&logout, "")).await;
+    let out = until_available(|| browser.post(&logout, "")).await;
     assert!(out.location().starts_with("/auth/signed-out"), "{out:#?}");
     assert!(!browser.is_signed_in(&scene).await);
     let stop = Person { scene: &scene, browser: &browser, script }.begin().await;

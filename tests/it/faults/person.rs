@@ -10,7 +10,7 @@ use crate::support::{
 
 /// Where every person wants to go.
 pub const RETURN_TO: &str = "/reports?year=2026";
-/// Held questions that outlast a deadline of 5 s and the lease of 6 s, at 1.5 s each.
+/// Held requests that outlast a deadline of 5 s and the lease of 6 s, at 1.5 s each.
 const BEYOND: usize = 14;
 /// Requests and pages of one person; more would be a loop.
 const PATIENCE: usize = 90;
@@ -22,7 +22,7 @@ pub enum Stop {
     Landed(String),
     /// On an explained page.
     Explained(Page),
-    /// On the waiting page; the query that asks again.
+    /// On the waiting page, with the query of the next request.
     Waiting(String),
 }
 
@@ -55,12 +55,12 @@ impl Stop {
     }
 }
 
-/// Somebody in front of a browser.
+/// A person in front of a browser.
 #[derive(Clone, Copy)]
 pub struct Person<'s> {
     pub scene: &'s Scene,
     pub browser: &'s Browser,
-    /// Whether the panel is alive; else the page asks again by itself.
+    /// Whether the panel runs; else the page reloads by itself.
     pub script: bool,
 }
 
@@ -92,8 +92,8 @@ impl Person<'_> {
         stop
     }
 
-    /// Waits until the process that works on it has given up, which it says to whoever it holds just then, and comes
-    /// back to a store that can only be read.
+    /// Waits until the process that works on it has given up, which it reports to the requests that it holds, and
+    /// returns to a store that can only be read.
     pub async fn come_back(&self, url: &str) -> Page {
         self.go_beyond(url).await;
         self.go_beyond(url).await.explained("store_unavailable")
@@ -183,15 +183,16 @@ impl Person<'_> {
     }
 }
 
-/// What every answer of ours keeps to.
+/// What holds for every response of ours.
 #[track_caller]
 pub fn check(page: &Page) {
     assert!(!matches!(page.status.as_u16(), 500 | 502 | 504), "{page:#?}");
     assert!(page.header_bytes() < MOST_HEADER_BYTES, "{} bytes of headers", page.header_bytes());
 }
 
-/// Asks again for as long as the store is said to be away, which on a busy machine it may be without any fault.
-pub async fn patiently<F: Future<Output = Page>>(ask: impl Fn() -> F) -> Page {
+/// Repeats the request as long as the store is reported unavailable, which on a busy machine it may be without any
+/// fault.
+pub async fn until_available<F: Future<Output = Page>>(ask: impl Fn() -> F) -> Page {
     for _ in 0..2 * PATIENCE {
         let page = ask().await;
         check(&page);

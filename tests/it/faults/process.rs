@@ -26,7 +26,7 @@ enum Step {
     Userinfo,
     /// The person is verified, and nobody has fetched the session yet.
     Verified,
-    /// The session was sent, and the answer got lost.
+    /// The session was sent, and the response was lost.
     Delivered,
 }
 
@@ -58,11 +58,11 @@ impl Step {
 enum What {
     /// Killed, and started again.
     Killed,
-    /// Killed, and another process on the same database answers.
+    /// Killed, and another process on the same database takes over.
     KilledOfTwo,
-    /// Told to stop while the provider answers in time.
+    /// Told to stop while the provider responds in time.
     Stopped,
-    /// Told to stop while the provider does not answer.
+    /// Told to stop while the provider does not respond.
     StoppedInVain,
     /// Another process is asked while this one works on it.
     Other,
@@ -144,7 +144,7 @@ impl Step {
         }
     }
 
-    /// The provider answers what it has kept waiting.
+    /// The provider sends the responses that it has held back.
     async fn let_go(self, scene: &Scene) {
         if let Some(at) = self.held() {
             scene.provider.wait_for(at, 1).await;

@@ -334,7 +334,7 @@ pub fn response() -> Vec<Row> {
         row("`code` and `error`", &["provider_error"], CallbackEdit::Add("error".into(), "server_error".into())),
         row("`error` twice", &["answer_malformed"], CallbackEdit::Raw("error=a&error=b".into())),
     ];
-    // Without a state nobody can tell whose the answer is.
+    // Without a state nobody can tell whose response it is.
     if let Some(last) = rows.last_mut() {
         last.ends = Ends::Explained(&["state_missing"]);
     }

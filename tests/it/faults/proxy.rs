@@ -19,7 +19,7 @@ use tokio::{
 
 use crate::{
     faults::{
-        person::{Person, RETURN_TO, Stop, check, encoded, patiently},
+        person::{Person, RETURN_TO, Stop, check, encoded, until_available},
         row::{Ends, Ends::SignedIn, Played, Row},
         steps::{back_from_the_provider, verified},
     },
@@ -33,7 +33,7 @@ use crate::{
 };
 
 const INTERRUPTED: Ends = Ends::Explained(&["interrupted"]);
-/// Where somebody may wish the redirects of others to lead.
+/// Where an attacker may want to redirect others.
 const EVIL: &str = "evil.test";
 
 /// What nginx is told.
@@ -46,7 +46,7 @@ enum Variant {
     ShortTimeout,
     Unbuffered,
     Http10,
-    /// Connections to the program are kept.
+    /// Connections to the program are reused.
     Kept,
     Close,
     /// As copied from an instruction for `WebSocket`s.
@@ -139,7 +139,7 @@ impl Variant {
         format!("server {program}; {keep}")
     }
 
-    /// As somebody asks for a path of ours.
+    /// How a person requests one of our paths.
     fn asked(self, path: &str) -> String {
         if self == Self::Unmerged { path.replacen("/auth/", "//auth//", 1) } else { path.to_owned() }
     }
@@ -202,9 +202,9 @@ async fn at_once(variant: Variant, script: bool) -> Played {
     let callback = seen(browser.get(start.location()).await);
     person.go(callback.location()).await.landed(RETURN_TO);
     let (account, logout) = ["/auth/account", "/auth/logout"].map(|path| scene.url(&variant.asked(path))).into();
-    let account = seen(patiently(|| browser.get(&account)).await);
+    let account = seen(until_available(|| browser.get(&account)).await);
     assert_eq!(account.status.as_u16(), 200, "{account:#?}");
-    let out = seen(patiently(|| browser.post(&logout, "")).await);
+    let out = seen(until_available(|| browser.post(&logout, "")).await);
     let out = seen(browser.get(&scene.url(out.location())).await);
     assert_eq!(out.status.as_u16(), 200, "{out:#?}");
     assert!(!browser.is_signed_in(&scene).await);
@@ -240,7 +240,7 @@ fn start(scene: &Scene) -> String {
     scene.url(&format!("/auth/oidc/login?return_to={}", encoded(RETURN_TO)))
 }
 
-/// What every answer keeps to, whatever the proxy says.
+/// What holds for every response, whatever the proxy sends.
 #[track_caller]
 fn seen(page: Page) -> Page {
     check(&page);
@@ -325,7 +325,7 @@ impl Step {
             Self::Account => assert!(browser.is_signed_in(scene).await),
             Self::SignOut => {
                 assert!(browser.is_signed_in(scene).await, "what was posted was not done");
-                let out = patiently(|| browser.post(what, "")).await;
+                let out = until_available(|| browser.post(what, "")).await;
                 assert!(out.location().starts_with("/auth/signed-out"));
                 assert!(!browser.is_signed_in(scene).await);
             }
@@ -362,7 +362,7 @@ async fn cut(step: Step, script: bool) -> Played {
     let browser = scene.browser();
     let what = step.reached(&scene, &browser).await;
     relay.cut.store(1, Ordering::SeqCst);
-    let page = patiently(|| step.asks(&scene, &browser, &what)).await;
+    let page = until_available(|| step.asks(&scene, &browser, &what)).await;
     assert_eq!(relay.cut.load(Ordering::SeqCst), 0);
     if step.posts() {
         not_done(&page);
@@ -382,7 +382,7 @@ async fn restarted(step: Step, script: bool) -> Played {
     let browser = scene.browser();
     let what = step.reached(&scene, &browser).await;
     scene.kill().await;
-    let page = patiently(|| step.asks(&scene, &browser, &what)).await;
+    let page = until_available(|| step.asks(&scene, &browser, &what)).await;
     if step.posts() {
         not_done(&page);
     } else {
@@ -395,13 +395,13 @@ async fn restarted(step: Step, script: bool) -> Played {
     Played::new(stop, scene, browser, script).on(nginx)
 }
 
-/// Another program answers from then on: nobody notices but whose sign-in was in the middle of an exchange.
+/// Another program takes over: only a person whose sign-in was in the middle of an exchange notices.
 async fn one_of_two(step: Step, script: bool) -> Played {
     let (scene, nginx) = two().await;
     let browser = scene.browser();
     let what = step.reached(&scene, &browser).await;
     scene.kill().await;
-    let page = patiently(|| step.asks(&scene, &browser, &what)).await;
+    let page = until_available(|| step.asks(&scene, &browser, &what)).await;
     assert!(page.status.is_success() || page.status.is_redirection(), "{page:#?}");
     scene.provider.release(Endpoint::Token);
     let person = Person { scene: &scene, browser: &browser, script };
@@ -426,7 +426,7 @@ async fn undelivered(script: bool) -> Played {
     Played::new(stop, scene, browser, script).on(nginx)
 }
 
-/// Two programs behind the shipped configuration; the second is asked where the first does not answer.
+/// Two programs behind the shipped configuration; the second gets the request if the first does not respond.
 async fn two() -> (Scene, (Nginx, Front)) {
     let front = Front::new();
     let scene = front.scene().await;

@@ -130,17 +130,17 @@ pub fn rows() -> Vec<Row> {
             }
             let name = format!("{}, for a while", trouble.name());
             rows.push(Row::new(&name, step.name(), SignedIn, move |script| play(trouble, step, Lasts::AWhile, script)));
-            // A verified attempt is not given up: it can be delivered as long as anybody asks.
+            // A verified attempt is not given up: it can be delivered as long as requests come.
             if step != Step::Delivery {
                 let name = format!("{}, beyond the deadline", trouble.name());
                 let ends: &[&str] = match (step, trouble) {
                     (Step::Claim, _) => &["store_unavailable"],
                     // The verdict on the attempt can still be written.
                     (Step::User, Trouble::Refused | Trouble::Gone) => &["interrupted"],
-                    // Whoever asks after the process has given up learns it from the lease.
+                    // A request after the process has given up learns it from the lease.
                     _ => &["store_unavailable", "interrupted"],
                 };
-                // Without a script: see `somebody_with_a_script_is_told_that_the_store_is_down` for the other.
+                // Without a script: see `a_person_with_javascript_is_told_that_the_store_is_down` for the other.
                 rows.push(Row::new(&name, step.name(), Ends::Explained(ends), move |_| {
                     play(trouble, step, Lasts::Long, false)
                 }));
@@ -165,13 +165,13 @@ pub fn rows() -> Vec<Row> {
 }
 
 /// While the store refuses all claims, beyond the deadline.
-pub async fn somebody_with_a_script() -> Played {
+pub async fn person_with_javascript() -> Played {
     play(Trouble::Refused, Step::Claim, Lasts::Long, true).await
 }
 
-/// A page without script is asked for while the session cannot be written. Returns once it has led the person on, which
-/// it must not have done before the store is well.
-pub async fn somebody_without_a_script() {
+/// A page without JavaScript is requested while the session cannot be written. Returns once the person is redirected,
+/// which must not happen before the store works again.
+pub async fn person_without_javascript() {
     let scene = Scene::patient().await;
     let browser = scene.browser();
     let callback = undelivered(&scene, &browser).await;
@@ -180,7 +180,7 @@ pub async fn somebody_without_a_script() {
     let asked = format!("state={}", state.split('&').next().unwrap());
     let held_url = scene.url(&format!("/auth/oidc/callback?{asked}&wait=1"));
     let mut held = Box::pin(browser.get(&held_url));
-    // The panel's questions are answered at once, each of them after the page was asked for.
+    // The panel's polls get their responses at once, each of them after the page was requested.
     for _ in 0..5 {
         let question = browser.ask(&scene, &asked);
         let (_, outcome) = tokio::select! {
@@ -248,7 +248,7 @@ async fn missed(killed: bool, script: bool) -> Played {
     Played::new(stop, scene, browser, script)
 }
 
-/// Somebody who is signed in, while the sessions cannot be read: never "not signed in".
+/// A signed-in person, while the sessions cannot be read: never "not signed in".
 async fn signed_in(path: &'static str, script: bool) -> Played {
     let scene = Scene::patient().await;
     let browser = scene.browser();
@@ -262,7 +262,7 @@ async fn signed_in(path: &'static str, script: bool) -> Played {
     let url = if path == "callback" { callback } else { scene.url(path) };
     let person = Person { scene: &scene, browser: &browser, script };
     let stop = person.once(&url).await;
-    assert_eq!(browser.cookie(&scene, "vestibule"), session, "the cookie is kept");
+    assert_eq!(browser.cookie(&scene, "vestibule"), session, "the cookie is not removed");
     caused.over(&scene).await;
     assert!(browser.is_signed_in(&scene).await);
     Played::new(stop, scene, browser, script)

@@ -16,7 +16,7 @@ async fn a_reference_finds_the_steps_of_its_sign_in() {
     let (_, rest) = page.body.split_once("data-reference=\"").unwrap();
     let reference = rest.split('"').next().unwrap();
     let admin = |path: &str| format!("http://{}/attempts/{path}", scene.admin);
-    // As somebody reads it out.
+    // As a person reads it out.
     let spoken = reference.to_ascii_lowercase().replace('-', "");
     for asked in [reference, &spoken] {
         let found = browser.get(&admin(asked)).await;

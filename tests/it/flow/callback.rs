@@ -75,7 +75,8 @@ async fn a_slow_provider_means_a_waiting_page_and_one_redemption() {
     scene.provider.hold(Endpoint::Token);
     let browser = scene.browser();
     let callback = browser.callback_url(&scene, "/reports").await;
-    // The provider answers only after we hold the first byte: we never wait for it beyond the patience.
+    // The provider responds only after we hold the first byte: a request never waits for it longer than
+    // `sign_in.patience`.
     let pending = browser.get(&callback).await;
     assert_eq!(pending.status, StatusCode::SEE_OTHER);
     assert!(!pending.location().contains("code="), "the code leaves the address: {}", pending.location());
@@ -87,7 +88,7 @@ async fn a_slow_provider_means_a_waiting_page_and_one_redemption() {
     assert_eq!(outcome["outcome"], "pending");
     assert!((1000..=3300).contains(&outcome["ask_again_in"].as_u64().unwrap()));
     scene.provider.release(Endpoint::Token);
-    // Held for the patience until there is news, and then the redirect itself.
+    // Held for up to `sign_in.patience` until the status changes, and then the redirect itself.
     let held = scene.url(&format!("{}&wait=1", pending.location()));
     let done = eventually("signed in", || async {
         let page = browser.get(&held).await;
@@ -126,7 +127,7 @@ async fn any_number_of_callbacks_are_one_exchange_and_one_session() {
 }
 
 #[tokio::test]
-async fn the_answer_of_a_peer_that_went_away_is_not_lost() {
+async fn the_response_of_a_peer_that_went_away_is_not_lost() {
     let scene = Scene::patient().await;
     let browser = scene.browser();
     let callback = browser.callback_url(&scene, "/reports").await;
@@ -146,7 +147,7 @@ async fn the_answer_of_a_peer_that_went_away_is_not_lost() {
 }
 
 #[tokio::test]
-async fn what_is_no_state_of_ours_is_explained_and_touches_nothing() {
+async fn a_foreign_state_is_explained_and_touches_nothing() {
     let scene = Scene::patient().await;
     let browser = scene.browser();
     let callback = browser.callback_url(&scene, "/").await;
@@ -178,7 +179,7 @@ async fn what_is_no_state_of_ours_is_explained_and_touches_nothing() {
 }
 
 #[tokio::test]
-async fn a_spoilt_answer_spends_the_owners_attempt_and_sends_no_code() {
+async fn an_invalid_response_ends_the_owners_attempt_and_sends_no_code() {
     for (edit, code, status) in [
         (CallbackEdit::Repeat("code".into()), "answer_malformed", 400),
         (CallbackEdit::Add("code".into(), "other".into()), "answer_malformed", 400),
@@ -220,7 +221,7 @@ async fn the_same_state_with_another_code_is_already_used() {
     assert!(browser.get(&callback).await.sets_session());
     let code = query(&callback).split('&').find(|pair| pair.starts_with("code=")).unwrap();
     let other = callback.replace(code, "code=another");
-    assert_eq!(browser.follow(&scene, &other).await.unwrap_err(), "/", "whoever is signed in is led on");
+    assert_eq!(browser.follow(&scene, &other).await.unwrap_err(), "/", "a signed-in person is redirected");
     browser.forget(&scene, "vestibule");
     let page = browser.follow(&scene, &other).await.unwrap();
     page.explains("already_used");
@@ -229,7 +230,7 @@ async fn the_same_state_with_another_code_is_already_used() {
 }
 
 #[tokio::test]
-async fn a_form_post_answer_works_though_it_carries_no_cookie() {
+async fn a_form_post_response_works_though_it_carries_no_cookie() {
     let scene = Scene::patient().await;
     let browser = scene.browser();
     let callback = browser.callback_url(&scene, "/reports").await;
@@ -251,7 +252,7 @@ async fn nothing_but_a_navigation_begins_or_consumes() {
     let callback = browser.callback_url(&scene, "/").await;
     let start = scene.url("/auth/oidc/login?return_to=/a");
     for (headers, status) in [
-        // A failure, or the browser may take this answer for the click's.
+        // A failure, or the browser may use this response for the click.
         (&[("sec-purpose", "prefetch")][..], StatusCode::SERVICE_UNAVAILABLE),
         (&[("purpose", "prefetch")], StatusCode::SERVICE_UNAVAILABLE),
         (&[("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "image")], StatusCode::NO_CONTENT),

@@ -8,7 +8,7 @@ use vestibule::server::limits;
 
 use crate::support::{browser::Browser, page::Page, scene::Scene, wait::eventually};
 
-/// The provider's answer for a start of this browser, with other parameters than the provider gave.
+/// The provider's response to a start of this browser, with other parameters than the provider sent.
 async fn forged(browser: &Browser, scene: &Scene, answer: &str, headers: &[(&str, &str)]) -> Page {
     let start = browser.get_as(&scene.url("/auth/oidc/login?again=1"), headers).await;
     let location = reqwest::Url::parse(start.location()).unwrap();
@@ -36,7 +36,7 @@ fn encoded(text: &str) -> String {
 }
 
 #[tokio::test]
-async fn the_junk_of_one_address_does_not_use_up_the_providers_patience() {
+async fn the_junk_of_one_address_does_not_use_up_the_providers_limit() {
     let scene = with_authelias_limit().await;
     let vandal = scene.browser();
     let from = &[("x-forwarded-for", "203.0.113.66")];
@@ -160,7 +160,7 @@ async fn junk_fills_the_store_up_to_a_bound_only() {
 }
 
 #[tokio::test]
-async fn what_needs_no_provider_waits_for_none() {
+async fn a_response_that_needs_no_provider_does_not_wait_for_one() {
     let scene = Scene::hasty().await;
     scene.provider.hold(Endpoint::Token);
     // From one address, and more than may be under way for it.
@@ -212,7 +212,7 @@ async fn starting_costs_the_store_nothing() {
 }
 
 #[tokio::test]
-async fn those_who_wait_for_one_provider_do_not_keep_others_from_theirs() {
+async fn sign_ins_waiting_for_one_provider_do_not_delay_those_at_another() {
     const PEOPLE: usize = limits::EXCHANGES_PER_PROVIDER + 32;
     let scene = Scene::beside_a_neighbour(|settings| {
         settings.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()];

@@ -6,7 +6,7 @@ use test_provider::Endpoint;
 use crate::support::scene::Scene;
 
 #[tokio::test]
-async fn going_in_circles_is_explained() {
+async fn a_redirect_loop_is_explained() {
     let scene = Scene::patient().await;
     let browser = scene.browser();
     let start = scene.url("/auth/oidc/login?return_to=/app");
@@ -25,11 +25,11 @@ async fn going_in_circles_is_explained() {
     page.explains("sign_in_loop");
     assert_eq!(turns, 3, "the third start is not made");
     let clicked = browser.follow(&scene, &format!("{start}&again=1")).await;
-    assert_eq!(clicked.unwrap_err(), "/app", "a click begins anew");
+    assert_eq!(clicked.unwrap_err(), "/app", "a click resets the count");
 }
 
 #[tokio::test]
-async fn a_browser_that_has_another_key_each_time_is_not_sent_to_and_fro_for_ever() {
+async fn a_browser_that_has_another_key_each_time_is_not_redirected_for_ever() {
     let scene = Scene::patient().await;
     let browser = scene.browser();
     let mut url = scene.url("/auth/oidc/login?return_to=/app");
@@ -81,11 +81,11 @@ async fn a_signed_in_person_is_sent_on_but_not_for_ever() {
     // Five turns by a redirect, the sign-in among them; forty in all.
     assert_eq!((redirects, pages), (4, 35), "twenty tabs that come one after the other are no loop");
     let clicked = browser.get(&format!("{start}&again=1")).await;
-    assert_eq!((clicked.status, clicked.location()), (StatusCode::SEE_OTHER, "/app"), "a click begins anew");
+    assert_eq!((clicked.status, clicked.location()), (StatusCode::SEE_OTHER, "/app"), "a click resets the count");
 }
 
 #[tokio::test]
-async fn an_application_that_changes_the_page_each_time_goes_in_circles_too() {
+async fn an_application_that_changes_the_page_each_time_is_a_loop_too() {
     let scene = Scene::patient().await;
     let browser = scene.browser();
     browser.sign_in(&scene).await;

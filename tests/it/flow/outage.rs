@@ -16,7 +16,7 @@ async fn a_restart_between_start_and_callback_loses_nothing() {
     scene.start().await;
     assert_eq!(browser.get(&callback).await.location(), "/reports");
     assert!(browser.is_signed_in(&scene).await);
-    // With the old key gone, the state is a stranger's: explained, one click begins anew.
+    // Without the old key, the state cannot be opened: this is explained, and one click starts again.
     let browser = scene.browser();
     let late = browser.callback_url(&scene, "/").await;
     scene.kill().await;
@@ -58,7 +58,7 @@ async fn a_damaged_database_signs_nobody_out() {
         assert!(!page.header("retry-after").is_empty());
     }
     browser.post(&scene.url("/auth/logout"), "").await.explains("store_unavailable");
-    assert!(browser.cookie(&scene, "vestibule").is_some(), "the cookie is kept");
+    assert!(browser.cookie(&scene, "vestibule").is_some(), "the cookie is not removed");
     scene.stop().await;
     scene.restore(&sound);
     scene.start().await;
@@ -133,7 +133,7 @@ async fn with_a_provider_that_has_failed_in_a_row() -> Scene {
 }
 
 #[tokio::test]
-async fn a_provider_that_fails_in_a_row_is_left_alone_and_no_code_is_wasted_on_it() {
+async fn an_open_circuit_sends_no_token_request_and_wastes_no_code() {
     let scene = with_a_provider_that_has_failed_in_a_row().await;
     let held = scene.browser();
     let callback = held.callback_url(&scene, "/reports").await;
@@ -169,13 +169,13 @@ async fn a_provider_that_fails_in_a_row_is_left_alone_and_no_code_is_wasted_on_i
 }
 
 #[tokio::test]
-async fn a_code_that_is_dead_by_now_is_not_sent() {
+async fn a_code_that_has_expired_is_not_sent() {
     let scene = with_a_provider_that_has_failed_in_a_row().await;
     let held = scene.browser();
     let callback = held.callback_url(&scene, "/reports").await;
     // A code's life begins when it comes, not when the sign-in began.
     scene.later(60);
-    // The address of the page that goes on by itself, which says when the answer came.
+    // The URL that the page continues to, which contains when the response came.
     let waiting = scene.url(held.get(&callback).await.location());
     held.get(&waiting).await.explains("provider_down");
     scene.provider.behave_well();
@@ -220,7 +220,7 @@ async fn the_login_page_learns_from_a_failed_sign_in_that_the_provider_is_away_a
 }
 
 #[tokio::test]
-async fn a_code_grows_no_younger_by_a_reload() {
+async fn a_reload_does_not_reset_the_age_of_a_code() {
     let scene = with_a_provider_that_has_failed_in_a_row().await;
     let held = scene.browser();
     let callback = held.callback_url(&scene, "/reports").await;
@@ -234,7 +234,7 @@ async fn a_code_grows_no_younger_by_a_reload() {
 }
 
 #[tokio::test]
-async fn a_question_while_the_store_is_away_is_answered_and_goes_on_by_itself() {
+async fn a_poll_while_the_store_is_away_gets_a_response_and_continues_by_itself() {
     let scene = Scene::hasty().await;
     let browser = scene.browser();
     let callback = browser.callback_url(&scene, "/reports").await;

@@ -43,7 +43,7 @@ async fn a_callback_opened_again_leads_on_and_after_sign_out_admits_nobody() {
     let out = browser.post(&scene.url("/auth/logout"), "").await;
     assert_eq!(out.status, StatusCode::SEE_OTHER);
     assert!(!browser.is_signed_in(&scene).await);
-    // Though the provider still knows the person and would answer at once.
+    // Though the person still has a session at the provider.
     browser.follow(&scene, &callback).await.unwrap().explains("already_used");
     assert!(!browser.is_signed_in(&scene).await);
     // The old cookie is dead at the server.
@@ -123,7 +123,7 @@ async fn sign_out_interrupts_what_another_tab_still_waits_for() {
     }
     browser.post(&scene.url("/auth/logout"), "").await;
     scene.provider.release(Endpoint::Token);
-    // As the tab does that had been there before: the answer that it gets last would bring the session back.
+    // As a tab does that was there before: the last response that it gets would bring the session back.
     let back = scene.browser();
     back.cookies.lock().unwrap().insert((scene.origin.clone(), "vestibule-flow".into()), flow);
     back.follow(&scene, &two).await.unwrap().explains("interrupted");

@@ -47,9 +47,9 @@ async fn a_server_error_names_endpoint_status_and_the_providers_words() {
 }
 
 #[tokio::test]
-async fn an_unusable_answer_names_endpoint_and_status() {
+async fn an_unusable_response_names_endpoint_and_status() {
     let step = failed_step(Endpoint::Token, Fault::html(403), "provider_bad_answer").await;
-    says(&step, "token", "provider_bad_answer", "unusable answer at token: status 403, `text/html`");
+    says(&step, "token", "provider_bad_answer", "unusable response at token: status 403, `text/html`");
 }
 
 #[tokio::test]
@@ -72,14 +72,14 @@ async fn a_refused_token_request_names_status_error_and_description() {
 #[tokio::test]
 async fn a_provider_that_asks_us_to_wait_names_the_time() {
     let step = failed_step(Endpoint::Token, Fault::retry_after(429, 600), "provider_busy").await;
-    says(&step, "token", "provider_busy", "answered 429, to be asked again after 600 s");
+    says(&step, "token", "provider_busy", "answered 429, with Retry-After 600 s");
 }
 
 #[tokio::test]
 async fn missing_userinfo_names_status_and_how_long_it_took() {
     for (status, detail) in [
-        (401, "userinfo unavailable: unusable answer at userinfo: status 401"),
-        (403, "userinfo unavailable: unusable answer at userinfo: status 403"),
+        (401, "userinfo unavailable: unusable response at userinfo: status 401"),
+        (403, "userinfo unavailable: unusable response at userinfo: status 403"),
         (503, "userinfo unavailable: answered 503 at userinfo"),
     ] {
         let step = failed_step(Endpoint::Userinfo, Fault::status(status), "userinfo_unavailable").await;
@@ -89,7 +89,7 @@ async fn missing_userinfo_names_status_and_how_long_it_took() {
 }
 
 #[tokio::test]
-async fn a_call_without_an_answer_names_the_endpoint() {
+async fn a_request_without_a_response_names_the_endpoint() {
     let scene = Scene::with(Profile::Standard, |settings| {
         settings.sign_in.patience = Duration::from_secs(20);
         settings.sign_in.deadline = Duration::from_secs(2);
@@ -99,7 +99,7 @@ async fn a_call_without_an_answer_names_the_endpoint() {
     let callback = browser.callback_url(&scene, "/").await;
     scene.provider.behave(Rule::standing(Behaviour::Fault { at: Endpoint::Token, fault: Fault::NeverAnswer }));
     let step = last_step(&scene, &callback, &browser, "provider_slow").await;
-    says(&step, "token", "provider_slow", "no complete answer in time: token endpoint");
+    says(&step, "token", "provider_slow", "no complete response in time: token endpoint");
 }
 
 #[tokio::test]

@@ -89,8 +89,8 @@ impl Cluster {
         }
     }
 
-    /// Replaces a process as an orchestrator does: told to stop, waited for, started anew, as this program. Returns how
-    /// long it took to end.
+    /// Replaces a process as an orchestrator does: told to stop, waited for, started again, as this program. Returns
+    /// how long it took to end.
     async fn replace(&mut self, number: usize, binary: &Path) -> Duration {
         let program = &mut self.programs[number];
         let began = Instant::now();

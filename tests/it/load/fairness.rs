@@ -1,6 +1,6 @@
-//! Somebody who misbehaves, and the others behind the same address: nobody's misbehaviour locks somebody else out
-//! (docs/decisions/rate-limit.md). All here come from one address, to a provider that refuses everybody once too many
-//! codes have failed, or that never ends its responses.
+//! One person who misbehaves, and others behind the same address: nobody is locked out by another's misbehaviour
+//! (docs/decisions/rate-limit.md). All requests come from one address, to a provider that refuses everyone once too
+//! many codes have failed, or that never ends its responses.
 
 use std::{
     net::Ipv4Addr,
@@ -29,15 +29,15 @@ use crate::{
     },
 };
 
-/// Everybody's.
+/// The address of all clients.
 const ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 4, 0, 1);
 /// Connections of the one who sends junk.
 const CONNECTIONS: usize = 32;
 /// How long it goes on.
 const JUNK: Duration = Duration::from_secs(120);
-/// What somebody may have to wait whose browser has signed in before.
+/// How long a person may have to wait whose browser has signed in before.
 const KNOWN: Duration = Duration::from_secs(2);
-/// What anybody may have to wait once the junk is over.
+/// How long anyone may have to wait once the junk is over.
 const NEW: Duration = Duration::from_secs(15);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -65,7 +65,7 @@ async fn junk_at_full_speed_slows_down_only_new_browsers_behind_its_address_and_
         waits.push(since.elapsed());
     }
     let longest = waits.iter().max().unwrap();
-    // Whoever comes in the middle of it is told to wait, and the page goes on by itself.
+    // A person who comes in the middle of it is told to wait, and the page continues by itself.
     let callback = new.begin().await;
     let page = new.look(&callback).await;
     page.explains("too_many_failures");
@@ -141,7 +141,7 @@ async fn a_provider_that_trickles_for_ever_keeps_nobody_from_another() {
     assert!(took <= KNOWN, "{took:?}");
 }
 
-/// Starts a sign-in at that provider and lets it answer.
+/// Starts a sign-in at that provider and gets its response.
 async fn callback(browser: &Browser, scene: &Scene, provider: &str) -> String {
     let start = browser.get(&scene.url(&format!("/auth/oidc/login?provider={provider}&return_to=/reports"))).await;
     browser.get(start.location()).await.location().to_owned()

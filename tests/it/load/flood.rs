@@ -1,5 +1,5 @@
-//! A flood of starts and of junk at a real process: nothing piles up, neither in the store nor in memory, and whoever
-//! signs in meanwhile gets in.
+//! A flood of starts and of junk at a real process: neither the store nor memory fills up, and people can sign in
+//! meanwhile.
 
 use std::{
     collections::BTreeMap,
@@ -40,8 +40,8 @@ const MOST_GROWTH: u64 = 32 * MEGABYTE;
 const MEGABYTE: u64 = 1024 * 1024;
 const START: &str = "/auth/oidc/login?return_to=%2Freports%3Fyear%3D2026";
 const COLLECTIONS: [&str; 3] = ["users", "login_sessions", "login_attempts"];
-/// Whose junk it is.
-const VISITOR: Ipv4Addr = Ipv4Addr::new(127, 3, 0, 1);
+/// The address that the junk comes from.
+const CLIENT: Ipv4Addr = Ipv4Addr::new(127, 3, 0, 1);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_flood_fills_neither_sqlite_nor_memory_and_keeps_nobody_out() {
@@ -63,7 +63,7 @@ async fn a_flood_fills_neither_mongodb_nor_memory_and_keeps_nobody_out() {
 
 async fn flood(name: &str, folder: &Path, database: Database, [starts, junk]: [usize; 2]) {
     let flooded = Flooded::new(folder, database).await;
-    // Every kind of page once, too: the warm-up's visitor spends its own bound.
+    // Every kind of page once, too: the client of the warm-up uses up its own limit.
     flooded.start(&Progress::of(WARM_UP)).await;
     flooded.junk(Ipv4Addr::new(127, 3, 0, 2), &Progress::of(WARM_UP / 10)).await;
     flooded.provider.forget_requests();
@@ -172,7 +172,7 @@ impl Flooded {
         format!("{} starts in {took:.1?}", starts.done())
     }
 
-    /// So many junk callbacks of one visitor, and two people who sign in meanwhile; returns what it measured.
+    /// So many junk callbacks of one client, and two people who sign in meanwhile; returns what it measured.
     async fn junk_is_bounded(&self, junk: usize) -> String {
         let before = self.stored().await;
         let sent = self.provider.count(Endpoint::Token);
@@ -181,7 +181,7 @@ impl Flooded {
         let [mut early, mut during] = [2, 3].map(|number| Person::new(&self.site, number));
         let callback = early.begin().await;
         let (answers, ()) =
-            tokio::join!(self.junk(VISITOR, &junk), self.honest(&mut early, callback, &mut during, &junk));
+            tokio::join!(self.junk(CLIENT, &junk), self.honest(&mut early, callback, &mut during, &junk));
         let took = began.elapsed();
         let after = self.stored().await;
         let [users, sessions, attempts] = [0, 1, 2].map(|at| after[at] - before[at]);
@@ -212,14 +212,14 @@ impl Flooded {
         assert!(early.clicks.is_empty() && during.clicks.is_empty(), "{:?} {:?}", early.clicks, during.clicks);
     }
 
-    /// Starts of visitors who keep no cookie.
+    /// Starts of clients that store no cookie.
     async fn start(&self, progress: &Arc<Progress>) {
-        let mut visitors = JoinSet::new();
+        let mut clients = JoinSet::new();
         for number in 0..CONNECTIONS {
             let from = Ipv4Addr::new(127, 2, 0, u8::try_from(number + 1).unwrap());
             let (address, progress) = (self.program.address, Arc::clone(progress));
             let authorize = self.provider.url(Endpoint::Authorize);
-            visitors.spawn(async move {
+            clients.spawn(async move {
                 let mut wire = Wire::open(from, address).await;
                 while progress.next().is_some() {
                     let answer = wire.get(START, None).await;
@@ -228,12 +228,12 @@ impl Flooded {
                 }
             });
         }
-        while let Some(visitor) = visitors.join_next().await {
-            visitor.unwrap();
+        while let Some(client) = clients.join_next().await {
+            client.unwrap();
         }
     }
 
-    /// Junk of every kind, of one visitor; returns how often each status was the answer.
+    /// Junk of every kind, of one client; returns how often each status was the response.
     async fn junk(&self, from: Ipv4Addr, progress: &Arc<Progress>) -> BTreeMap<u16, usize> {
         let mut tabs = JoinSet::new();
         for _ in 0..CONNECTIONS {
@@ -275,7 +275,7 @@ pub(super) async fn junk(wire: &mut Wire, number: usize, issuer: &str) -> Answer
             let (_, state) = started.location.split_once("&state=").expect("a state");
             let state = state.split('&').next().expect("a state");
             match kind {
-                // Somebody else's, without a key and with another.
+                // Another person's, without a key and with another.
                 4 => (format!("code=junk&state={state}"), None),
                 5 => (format!("code=junk&state={state}"), wire.get(START, None).await.cookies.first().cloned()),
                 6 => (format!("code=junk-{number}&iss={issuer}&state={state}"), own),

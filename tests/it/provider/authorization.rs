@@ -33,11 +33,11 @@ async fn the_authentication_request_says_what_is_needed_and_no_more() {
 }
 
 #[tokio::test]
-async fn iss_of_the_answer_is_compared_byte_for_byte() {
+async fn iss_of_the_response_is_compared_byte_for_byte() {
     let rig = Rig::new().await;
     let provider = rig.provider();
     let base = rig.op.issuer();
-    provider.check_answer_issuer(Some(base)).await.unwrap();
+    provider.check_response_issuer(Some(base)).await.unwrap();
     for wrong in [
         None,
         Some(""),
@@ -45,12 +45,12 @@ async fn iss_of_the_answer_is_compared_byte_for_byte() {
         Some(&format!("{base}/") as &str),
         Some(&base.to_uppercase()),
     ] {
-        assert_eq!(provider.check_answer_issuer(wrong).await.unwrap_err().code(), "issuer_mismatch", "{wrong:?}");
+        assert_eq!(provider.check_response_issuer(wrong).await.unwrap_err().code(), "issuer_mismatch", "{wrong:?}");
     }
     let silent = Rig::new().await;
     silent.says([edit(Document::Discovery, Edit::remove("authorization_response_iss_parameter_supported"))]);
-    silent.provider().check_answer_issuer(None).await.unwrap();
-    assert!(silent.provider().check_answer_issuer(Some("http://other.example.com")).await.is_err());
+    silent.provider().check_response_issuer(None).await.unwrap();
+    assert!(silent.provider().check_response_issuer(Some("http://other.example.com")).await.is_err());
 }
 
 #[tokio::test]

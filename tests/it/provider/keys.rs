@@ -9,7 +9,7 @@ fn unknown_key() -> Behaviour {
 }
 
 #[tokio::test]
-async fn rotated_keys_are_fetched_in_the_same_sign_in_and_a_flood_of_unknown_ones_is_not_answered() {
+async fn rotated_keys_are_fetched_in_the_same_sign_in_and_a_flood_of_unknown_ones_causes_no_more_fetches() {
     let rig = Rig::new().await;
     rig.redeem().await.unwrap();
     rig.op.rotate_keys();

@@ -33,7 +33,7 @@ async fn a_warm_sign_in_makes_two_requests() {
     assert_eq!(person.claims().name.as_deref(), Some(NAME_AT_USERINFO));
     assert_eq!(person.claims().groups, Some(vec!["staff".to_owned()]));
 
-    // A code travels on a connection of its own; asking for claims may share one.
+    // A code is sent on a connection of its own; requests for claims may share one.
     let ports = |at| rig.op.requests_to(at).iter().map(|request| request.peer.port()).collect::<Vec<_>>();
     assert_ne!(ports(Endpoint::Token)[0], ports(Endpoint::Token)[1]);
     assert_eq!(ports(Endpoint::Userinfo)[0], ports(Endpoint::Userinfo)[1]);
@@ -217,7 +217,7 @@ async fn a_code_that_may_have_arrived_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn a_code_that_surely_never_left_is_sent_when_the_provider_listens_again() {
+async fn a_code_that_was_certainly_not_sent_is_sent_when_the_provider_listens_again() {
     let rig = Rig::new().await;
     rig.redeem().await.unwrap();
     rig.op.down().await;
@@ -250,7 +250,7 @@ async fn redirects_are_followed_nowhere() {
 }
 
 #[tokio::test]
-async fn slow_answers_end_with_the_deadline() {
+async fn slow_responses_end_with_the_deadline() {
     let rig = Rig::new().await;
     rig.redeem().await.unwrap();
     for slow in [Fault::NeverAnswer, Fault::SlowBody { ms: 50 }] {

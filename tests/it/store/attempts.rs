@@ -16,7 +16,7 @@ use crate::support::bench::Bench;
 
 on_both! {
     claim_is_won_once,
-    claim_with_its_answer_lost_is_recognised,
+    claim_with_its_response_lost_is_recognised,
     claim_has_one_winner_among_many,
     claim_after_the_end_tells_the_end,
     attempt_comes_back_as_it_went,
@@ -42,12 +42,12 @@ async fn claim_is_won_once(bench: &Bench) {
     claimed(store, &claim_of(2, 2)).await;
 }
 
-async fn claim_with_its_answer_lost_is_recognised(bench: &Bench) {
+async fn claim_with_its_response_lost_is_recognised(bench: &Bench) {
     let store = &*bench.store;
     claimed(store, &claim_of(1, 1)).await;
     bench.raw.age_lease(claim_of(1, 1).id, STALE).await;
     claimed(store, &claim_of(1, 1)).await;
-    assert_eq!(state(store, claim_of(1, 1).id).await, AttemptState::Running { stale: false }, "the lease begins anew");
+    assert_eq!(state(store, claim_of(1, 1).id).await, AttemptState::Running { stale: false }, "the lease starts again");
     // Held for dead meanwhile: then it is not ours any more.
     bench.raw.age_lease(claim_of(1, 1).id, STALE).await;
     assert!(store.interrupt(claim_of(1, 1).id).await.unwrap());
@@ -118,7 +118,7 @@ async fn settle_is_compare_and_set(bench: &Bench) {
     assert!(!store.settle(claim.id, stranger, &verified(b"theirs"), &[]).await.unwrap());
     assert_eq!(state(store, claim.id).await, AttemptState::Running { stale: false });
     assert!(store.settle(claim.id, claim.owner, &verified(b"ours"), &steps()).await.unwrap());
-    // Its answer was lost, so it is said again.
+    // The response was lost, so it is repeated.
     assert!(store.settle(claim.id, claim.owner, &verified(b"ours"), &steps()).await.unwrap());
     assert!(!store.settle(claim.id, claim.owner, &failed("x"), &[]).await.unwrap(), "another kind of verdict");
     assert!(!store.settle(claim.id, stranger, &verified(b"theirs"), &[]).await.unwrap());

@@ -169,7 +169,7 @@ pub(super) async fn together<T: Send + 'static>(
     outcomes
 }
 
-/// Asks until the answer is there.
+/// Repeats the check until it succeeds.
 pub(super) async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
     let began = Instant::now();
     loop {

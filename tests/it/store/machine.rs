@@ -1,7 +1,7 @@
-//! The attempt as a state machine, under random interleavings of callbacks, questions, crashes, lost answers, lapsed
-//! leases and time: over a store in memory that is made of nothing but the rules of `server::attempt`, and over both real
-//! ones. Whatever happens, a code is sent once at most, one account and one session come of it, and whoever goes on
-//! asking hears how it ended.
+//! The attempt as a state machine, under random interleavings of callbacks, polls, crashes, lost responses, expired
+//! leases and time: over a store in memory that consists of the rules of `server::attempt` alone, and over both real
+//! ones. Whatever happens, a code is sent at most once, one account and one session result from it, and a person who
+//! keeps polling learns how it ended.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -36,13 +36,13 @@ enum Event {
     Callback(usize),
     /// The same state with another code.
     OtherCode(usize),
-    /// A question how it stands: it carries no code, and any process may answer it.
+    /// A poll of the status: it carries no code, and any process may respond to it.
     Question,
-    /// The exchange of a process goes one step on, or does what it did before once more: the store's answer got lost.
+    /// The exchange of a process goes one step on, or repeats the last step, because the store's response was lost.
     Work { process: usize, answer_lost: bool },
     /// The provider refuses what that process asks next.
     Refuse(usize),
-    /// The process says that it lives.
+    /// The process renews its lease.
     Renew(usize),
     /// The process dies; another takes its place.
     Crash(usize),
@@ -58,7 +58,7 @@ enum Event {
     DeliveryBegins,
     /// It begins the session.
     DeliveryEnds,
-    /// Somebody who has no part in it tries this, at a time of their own.
+    /// Another process tries this, at any time.
     Stranger(Transition),
 }
 
@@ -92,7 +92,7 @@ enum Exchange {
     Refused(OwnerToken),
 }
 
-/// What whoever asked was told.
+/// The response to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Told {
     Wait,
@@ -101,7 +101,7 @@ enum Told {
     Failed(String),
     /// Another code than the one it was claimed with.
     Spent,
-    /// Nobody has claimed it, and the question brought no code.
+    /// Nobody has claimed it, and the poll brought no code.
     Unclaimed,
 }
 
@@ -137,7 +137,7 @@ impl<A: Attempts> World<A> {
         }
     }
 
-    /// Plays an event; answers what somebody was told, if somebody asked.
+    /// Plays an event; returns the response, if it was a request.
     async fn play(&mut self, event: Event) -> Option<Told> {
         match event {
             Event::Callback(process) => return Some(self.callback(process, false).await),
@@ -227,7 +227,7 @@ impl<A: Attempts> World<A> {
         }
     }
 
-    /// One step of an exchange; with its answer lost, the step is taken and the process does not know.
+    /// One step of an exchange; if its response is lost, the step was made and the process does not know.
     async fn work(&mut self, process: usize, answer_lost: bool) {
         let Some(exchange) = self.exchanges[process] else { return };
         let next = match exchange {
@@ -235,7 +235,7 @@ impl<A: Attempts> World<A> {
                 None => Some(Exchange::Sending(owner)),
                 Some(_) => None,
             },
-            // Whether an answer came or not: a code that was sent is never sent again.
+            // Whether a response came or not: a code that was sent is never sent again.
             Exchange::Sending(owner) => {
                 assert!(self.sent.insert(*code(false).as_bytes()), "the code is sent twice");
                 let refused = std::mem::take(&mut self.refuse[process]) || answer_lost;
@@ -261,7 +261,7 @@ impl<A: Attempts> World<A> {
         }
     }
 
-    /// No more trouble: what runs goes on to its end, and somebody keeps asking.
+    /// No more faults: what runs goes on to its end, and the person keeps polling.
     async fn end_fairly(&mut self) -> Told {
         for process in 0..PROCESSES {
             while self.exchanges[process].is_some() {
@@ -274,7 +274,7 @@ impl<A: Attempts> World<A> {
                 self.work(0, false).await;
             }
             match self.question(Some(code(false))).await {
-                // Whoever claimed it is dead, and nobody renews the lease.
+                // The process that claimed it is dead, and nobody renews the lease.
                 Told::Wait => self.attempts.lapse().await,
                 told => return told,
             }
@@ -292,7 +292,7 @@ async fn play<A: Attempts>(attempts: A, events: &[Event]) {
     let mut world = World::new(attempts);
     for event in events {
         let told = world.play(*event).await;
-        // A person is told that it waits only where somebody works on it, or will be found dead.
+        // A person is told to wait only if a process works on it, or will be found dead.
         assert!(told.is_none_or(|told| !matches!(told, Told::Failed(code) if code.is_empty())));
         world.check();
     }

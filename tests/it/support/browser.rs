@@ -1,4 +1,4 @@
-//! A browser: a cookie jar, and somebody who follows links.
+//! A browser: a cookie jar, and a person who follows links.
 
 use std::{collections::BTreeMap, net::IpAddr, sync::Mutex, time::Duration};
 
@@ -29,7 +29,7 @@ impl Browser {
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .local_address(address)
-            // Programs come and go, and a kept connection would remember the one that went.
+            // Programs come and go, and a reused connection would still lead to the old one.
             .pool_max_idle_per_host(0)
             // Everything here is plain http, and reading the system's roots is slow.
             .tls_certs_only([])
@@ -78,7 +78,7 @@ impl Browser {
         }
     }
 
-    /// From now on requests to the scene are answered by the program at `origin`, as a balancer would have it.
+    /// From now on requests to the scene go to the program at `origin`, as with a load balancer.
     pub fn go_through(&self, scene: &Scene, origin: &str) {
         *self.detour.lock().unwrap() = Some((scene.origin.clone(), origin.to_owned()));
     }
@@ -111,7 +111,7 @@ impl Browser {
         page.location().to_owned()
     }
 
-    /// Starts a sign-in and lets the provider answer; returns the callback's URL.
+    /// Starts a sign-in and gets the provider's response; returns the callback's URL.
     pub async fn callback_url(&self, scene: &Scene, return_to: &str) -> String {
         let provider = self.start(scene, return_to).await;
         let page = self.get(&provider).await;
@@ -134,7 +134,7 @@ impl Browser {
         assert!(self.is_signed_in(scene).await);
     }
 
-    /// Asks again where the store cannot tell in time, which on a busy machine needs no fault.
+    /// Repeats the request if the store is too slow, which on a busy machine needs no fault.
     pub async fn is_signed_in(&self, scene: &Scene) -> bool {
         for _ in 0..150 {
             let page = self.get(&scene.url("/auth/account")).await;
@@ -174,7 +174,7 @@ impl Browser {
         (page, outcome)
     }
 
-    /// The same, whatever answers.
+    /// The same, whatever responds.
     pub async fn question(&self, scene: &Scene, query: &str) -> Page {
         let body = format!("query={}", url::form_urlencoded::byte_serialize(query.as_bytes()).collect::<String>());
         let headers = [("sec-fetch-site", "same-origin"), ("accept", "application/json")];

@@ -173,7 +173,7 @@ impl Server {
         drop(self.own().keeper().take());
     }
 
-    /// Freezes the process: connections stay open and nothing answers.
+    /// Freezes the process: connections stay open and nothing responds.
     pub fn pause(&self) {
         let process = self.signal("-STOP");
         let began = Instant::now();
@@ -188,7 +188,7 @@ impl Server {
         self.signal("-CONT");
     }
 
-    /// Answers the process that got it.
+    /// Returns the process that got it.
     fn signal(&self, signal: &str) -> String {
         let process = self.own().keeper().as_ref().expect("the server runs").server.clone();
         assert!(Command::new("kill").args([signal, &process]).status().expect("kill").success());

@@ -1,11 +1,11 @@
-//! An answer of the program's, and what tests ask of it.
+//! A response of the program, and what tests read from it.
 
 use reqwest::{StatusCode, header::HeaderMap};
 
 /// The header budget of the contract.
 pub const MOST_HEADER_BYTES: usize = 1_536;
 
-/// An answer, with what tests ask of it.
+/// A response, with what tests read from it.
 #[derive(Debug)]
 pub struct Page {
     pub status: StatusCode,

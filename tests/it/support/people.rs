@@ -18,7 +18,7 @@ use crate::support::{
 
 /// Requests and pages of one sign-in; more would be a loop.
 const PATIENCE: usize = 90;
-/// The panel's pause when nobody has answered it.
+/// The panel's pause if there was no response.
 const PAUSE: Duration = Duration::from_millis(1_500);
 
 /// The cookie by which a browser is known again when it comes back from the provider.
@@ -57,7 +57,7 @@ impl Site {
     }
 }
 
-/// Somebody.
+/// A person.
 pub struct Person {
     site: Site,
     number: u16,
@@ -65,15 +65,15 @@ pub struct Person {
     script: bool,
     /// The codes of the explained pages that had to be clicked away.
     pub clicks: Vec<String>,
-    /// Pages that asked again by themselves because somebody was away.
+    /// Pages that reloaded by themselves because a server was away.
     pub away: usize,
-    /// Questions of the panel that got no answer of ours.
+    /// Polls of the panel that got no response of ours.
     pub unanswered: usize,
     /// How often a start gave this browser a cookie in place of one that it had shown.
     pub replaced_cookies: usize,
 }
 
-/// What the provider has to know of somebody.
+/// What the provider has to know about a person.
 fn account(number: u16) -> DemoPerson {
     let name = name(number);
     DemoPerson {
@@ -266,7 +266,7 @@ fn refresh(page: &Page) -> Option<(u64, Option<String>)> {
     Some((seconds.parse().unwrap(), to.map(|to| to.replace("&amp;", "&"))))
 }
 
-/// What every answer that a person gets keeps to.
+/// What holds for every response that a person gets.
 #[track_caller]
 fn check(page: &Page) {
     assert!(!matches!(page.status.as_u16(), 500 | 502 | 504), "{page:#?}");

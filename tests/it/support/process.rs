@@ -294,7 +294,7 @@ impl Nginx {
         Self::configured(folder, address, servers, &SHIPPED.replace(UPSTREAM, "http://vestibule;")).await
     }
 
-    /// With a configuration of another's, which passes what it likes to `http://vestibule`.
+    /// With another configuration, which passes requests to `http://vestibule`.
     pub async fn configured(folder: &Path, address: SocketAddr, servers: &str, configuration: &str) -> Self {
         let home = folder.join("nginx");
         fs::create_dir_all(home.join("tmp")).expect("a directory for nginx");

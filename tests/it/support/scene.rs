@@ -22,7 +22,7 @@ use crate::support::{
     port::{ANY, Port},
 };
 
-/// What no log, page or answer may ever contain.
+/// What no log, page or response may ever contain.
 pub const CLIENT_SECRET: &str = "scene secret: a+b%2Fc d:e&f=g";
 pub const CLIENT_ID: &str = "scene client";
 

@@ -1,4 +1,4 @@
-//! HTTP/1.1 by hand: one kept connection, one request after the other, and of each answer what a flood needs. A
+//! HTTP/1.1 by hand: one reused connection, one request after the other, and of each response what a flood needs. A
 //! client library would cost this machine more than the program that is tested.
 
 use std::{
@@ -11,14 +11,14 @@ use tokio::{
     net::{TcpSocket, TcpStream},
 };
 
-/// A kept connection of a visitor.
+/// A reused connection of a client.
 pub struct Wire {
     stream: BufReader<TcpStream>,
     host: String,
     line: Vec<u8>,
 }
 
-/// An answer.
+/// A response.
 pub struct Answer {
     pub status: u16,
     /// Where it redirects to; empty: nowhere.

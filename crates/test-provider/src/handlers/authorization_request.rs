@@ -23,9 +23,9 @@ pub(super) struct AuthorizationRequest<'r> {
 
 /// A request that cannot be granted.
 pub(super) enum Refusal {
-    /// Said to the person: nobody trustworthy to send it to.
+    /// Shown to the person, since there is no trustworthy redirect URI.
     Page(&'static str),
-    /// Said to the client.
+    /// Sent to the client.
     Client(Box<Response>),
 }
 

@@ -76,7 +76,7 @@ pub(crate) async fn login(State(provider): State<Arc<Provider>>, body: Bytes) ->
         return show_form(&provider, raw, request.client, StatusCode::UNAUTHORIZED, Some(problem));
     };
     if provider.config.profile == Profile::Authelia && request.max_age == Some(0) {
-        // Seen: an age of nothing is never young enough, so this asks for ever.
+        // As observed at Authelia: `max_age=0` is never satisfied, so the form is shown again each time.
         let problem = "Failed to confirm your identity.";
         return show_form(&provider, raw, request.client, StatusCode::UNAUTHORIZED, Some(problem));
     }

@@ -111,7 +111,7 @@ fn authenticate<'p>(provider: &'p Provider, headers: &HeaderMap, form: &Form) ->
     Ok(client)
 }
 
-/// Takes the code out of circulation, if all is right or the verifier is wrong; anything else leaves it good.
+/// Uses up the code if all is right or the verifier is wrong; anything else leaves it valid.
 fn spend(
     provider: &Provider,
     client: &Client,
@@ -123,7 +123,7 @@ fn spend(
     let (grant, issued_at) = match vault.codes.get(code) {
         None => return Err(Refused::grant("The code is not known.")),
         Some(Code::Redeemed { access_token, .. }) => {
-            // RFC 6749 4.1.2: what was given for it may be in wrong hands.
+            // RFC 6749 4.1.2: the tokens issued for it may have been stolen.
             if let Some(token) = access_token.clone() {
                 vault.revoke(&token);
             }
@@ -145,7 +145,7 @@ fn spend(
         (Some(challenge), Some(verifier)) => {
             (43..=128).contains(&verifier.len()) && *challenge == encode(&Sha256::digest(verifier))
         }
-        // A verifier without a challenge: somebody took the challenge out (RFC 9700 4.8.2).
+        // A verifier without a challenge: an attacker removed the challenge (RFC 9700 4.8.2).
         (Some(_), None) | (None, Some(_)) => false,
     };
     vault.codes.insert(code.to_owned(), Code::Redeemed { access_token: None, issued_at });

@@ -1,7 +1,7 @@
 //! The rules in force: an ordered list, each for the next so many occasions or for good.
 //!
 //! Of the rules that replace each other (a delay, a hold, a fault), the first live one for an endpoint acts and only it
-//! is used up, so that rules queue: 503, 503, then well again. Rules that change a response all act, in order.
+//! is used up, so that rules queue: 503, 503, then normal again. Rules that change a response all act, in order.
 
 use std::{collections::BTreeMap, sync::Mutex, time::Duration};
 

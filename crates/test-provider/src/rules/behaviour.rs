@@ -1,4 +1,4 @@
-//! What the provider does otherwise than its profile says, and how often.
+//! Deviations of the provider from its profile, and how often each happens.
 
 use serde::{Deserialize, Serialize};
 
@@ -42,7 +42,7 @@ impl Rule {
     }
 }
 
-/// What the provider does otherwise than its profile says.
+/// A deviation of the provider from its profile.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Behaviour {
@@ -58,7 +58,7 @@ pub enum Behaviour {
         /// Where.
         at: Endpoint,
     },
-    /// Another response, or none, or one that is badly sent.
+    /// Another response, none, or one that is sent incorrectly.
     Fault {
         /// Where.
         at: Endpoint,

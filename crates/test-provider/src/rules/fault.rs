@@ -1,4 +1,4 @@
-//! Responses that are wrong as a whole, or badly sent.
+//! Responses that are wrong as a whole, or sent incorrectly.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
@@ -42,7 +42,7 @@ pub enum Fault {
     CloseBeforeReading,
     /// The connection ends after the request was read.
     CloseUnprocessed,
-    /// The request is processed (a code is spent), then the connection ends without a response.
+    /// The request is processed (a code is used up), then the connection ends without a response.
     CloseProcessed,
     /// The connection is reset after the request was read.
     Reset,

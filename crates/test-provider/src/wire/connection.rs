@@ -25,7 +25,7 @@ const BODY_CAP: usize = 1024 * 1024;
 const ENDLESS_CHUNK: usize = 16 * 1024;
 const ENDLESS_PAUSE: Duration = Duration::from_millis(5);
 
-/// The connection is over; what had to be said has been said.
+/// The connection is over; everything has been sent.
 struct Over;
 
 impl From<std::io::Error> for Over {
@@ -34,7 +34,7 @@ impl From<std::io::Error> for Over {
     }
 }
 
-/// One connection, until either side has had enough.
+/// One connection, until either side closes it.
 pub(crate) struct Connection<S> {
     stream: S,
     peer: SocketAddr,

@@ -107,7 +107,7 @@ async fn authelia_refuses_as_was_measured() {
 }
 
 #[tokio::test]
-async fn authelia_counts_failures_and_then_refuses_everybody() {
+async fn authelia_counts_failures_and_then_refuses_everyone() {
     let mut config = config(Profile::Authelia);
     assert!(config.rate_limit.is_some() && ProviderConfig::new(Profile::Authelia).token_delay.as_millis() == 400);
     config.rate_limit = Some(RateLimit::authelia());

@@ -51,7 +51,7 @@ fn page(app: &App, renderer: &Renderer, person: &SignedIn) -> Response {
     renderer.page(StatusCode::OK, |shell| view::account(shell, &account))
 }
 
-/// The account was switched off since the person signed in. The way on lets the provider ask who it is.
+/// The account was disabled after the person signed in. The button lets them choose another account at the provider.
 fn disabled(app: &App, renderer: &Renderer) -> Response {
     let mut providers = app.providers.iter();
     let only = providers.next().filter(|_| providers.next().is_none());

@@ -1,5 +1,5 @@
-//! What `admin_listen` serves, for the operator's network only: metrics, readiness in detail, and what became of one
-//! sign-in. No secret and no address of a person is in any of it.
+//! What `admin_listen` serves, for the operator's network only: metrics, readiness in detail, and the steps of one
+//! sign-in. None of it contains a secret or a client address.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Static files, and what is no path of ours.
+//! Static files, and paths that do not exist.
 
 use std::sync::Arc;
 
@@ -27,12 +27,12 @@ async fn asset(State(app): State<Arc<App>>, renderer: Renderer, uri: Uri, header
     app.assets.serve(&uri, &headers).unwrap_or_else(|| renderer.problem(Problem::NotFound))
 }
 
-/// Anything that is no path of ours.
+/// A path that does not exist.
 pub(crate) async fn not_found(renderer: Renderer) -> Response {
     renderer.problem(Problem::NotFound)
 }
 
-/// A path of ours by a method it does not have.
+/// A path that exists, but not for this method.
 pub(crate) async fn method_not_allowed(renderer: Renderer) -> Response {
     renderer.problem(Problem::MethodNotAllowed)
 }

@@ -29,7 +29,7 @@ async fn login(
 ) -> Response {
     let return_to = app.sign_in.return_to(parameters.return_to.as_deref());
     let found = current_session::find(&app, &context).await;
-    // A store that cannot tell is no reason to hide the login page.
+    // The login page is shown even if the store is unavailable.
     let account = match &found {
         Ok(Found::SignedIn(person)) => Some(current_session::shown_name(person).to_owned()),
         Ok(Found::Nobody | Found::Ended | Found::Disabled) | Err(_) => None,

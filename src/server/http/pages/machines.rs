@@ -1,4 +1,4 @@
-//! What balancers and orchestrators ask: does the process live, can it work.
+//! Health checks for balancers and orchestrators.
 
 use std::sync::Arc;
 
@@ -22,8 +22,8 @@ async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// `GET /readyz`: the store answers (keys were in order, or the program would not run). A provider that is down is a
-/// detail, on `admin_listen`.
+/// `GET /readyz`: the store responds (without valid keys the program would not have started). A provider that is down
+/// is a detail, on `admin_listen`.
 async fn readyz(State(app): State<Arc<App>>) -> Response {
     match timeout(app.sign_in.patience(), app.store.ready()).await {
         Ok(Ok(_)) => (StatusCode::OK, "ready\n").into_response(),

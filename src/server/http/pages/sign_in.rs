@@ -1,4 +1,4 @@
-//! The sign-in, as the browser sees it: the start, the callback, and the question that a waiting page asks.
+//! The sign-in, as the browser sees it: the start, the callback, and the poll of a waiting page.
 
 use std::sync::Arc;
 
@@ -51,12 +51,12 @@ pub(crate) fn router(app: &Arc<App>) -> Router<Arc<App>> {
         .route(paths::OIDC_CALLBACK, get(callback).route_layer(guard).post(form_post))
 }
 
-/// The server function, asked by the panel of our own waiting page.
-pub(crate) fn question_router() -> Router<Arc<App>> {
+/// The server function, which the panel of our own waiting page polls.
+pub(crate) fn poll_router() -> Router<Arc<App>> {
     Router::new().route(&format!("{}/{{*function}}", paths::API), post(server_function))
 }
 
-/// `GET /auth/oidc/login`: 303 to the provider, or straight on where somebody is signed in.
+/// `GET /auth/oidc/login`: 303 to the provider, or to the requested page if the person is signed in.
 async fn start(
     State(app): State<Arc<App>>,
     renderer: Renderer,
@@ -105,7 +105,7 @@ async fn callback(
         Ok(query) => query,
         Err(problem) => return renderer.problem(problem),
     };
-    // Whatever page follows, the code leaves the address first.
+    // The code is removed from the URL first, whatever page follows.
     let is_plain = query.is_plain();
     match app.sign_in.callback(query, Caller::Page, context).await {
         Completion::Done { return_to, session, browser } => {
@@ -125,8 +125,8 @@ async fn callback(
     }
 }
 
-/// `POST /auth/oidc/callback` (`response_mode=form_post`): a cross-site post carries no cookie of ours, so the answer
-/// is asked for again by a redirect, which does.
+/// `POST /auth/oidc/callback` (`response_mode=form_post`): a cross-site post carries none of our cookies, so the
+/// response is sealed into a redirect, which does.
 async fn form_post(
     State(app): State<Arc<App>>,
     renderer: Renderer,
@@ -147,7 +147,7 @@ async fn form_post(
     }
 }
 
-/// How long a refused body said it is.
+/// The declared length of a refused body.
 fn length(headers: &HeaderMap) -> String {
     let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()).unwrap_or("unknown");
     format!("the body's length is {length}, at most {} bytes are read", limits::REQUEST_BODY)
@@ -158,9 +158,9 @@ async fn server_function(State(app): State<Arc<App>>, request: Request) -> Respo
     leptos_axum::handle_server_fns_with_context(provide, request).await.into_response()
 }
 
-/// The panel's question: how it stands, and the cookies to set with the response.
-pub(crate) async fn question(app: &Arc<App>, context: RequestContext, raw: &str) -> (Outcome, Vec<HeaderValue>) {
-    // The page explains, restarts or leads on: the browser asks for it itself.
+/// The panel's poll: the status of the sign-in, and the cookies to set with the response.
+pub(crate) async fn poll(app: &Arc<App>, context: RequestContext, raw: &str) -> (Outcome, Vec<HeaderValue>) {
+    // The callback page explains, restarts or redirects: the browser loads it itself.
     let failed = |location| (Outcome::Failed { location }, Vec::new());
     let done = |to: &ReturnTo| Outcome::Done { location: to.as_str().to_owned() };
     let Ok(query) = CallbackQuery::parse(raw) else { return failed(paths::OIDC_CALLBACK.to_owned()) };

@@ -1,4 +1,4 @@
-//! Sign-out, and the page where it lands.
+//! Sign-out, and the page after it.
 
 use std::sync::Arc;
 
@@ -31,13 +31,13 @@ pub(crate) fn router() -> Router<Arc<App>> {
     Router::new().route(paths::LOGOUT, post(sign_out)).route(paths::SIGNED_OUT, get(signed_out))
 }
 
-/// `POST /auth/logout`: the session ends before anything else, and the browser key changes, so that nothing that it had
-/// begun can be finished by whoever uses the browser next.
+/// `POST /auth/logout`: the session ends before anything else, and the browser key changes, so that the next person at
+/// the browser cannot complete a sign-in that was started before.
 async fn sign_out(State(app): State<Arc<App>>, renderer: Renderer, context: RequestContext) -> Response {
     let browser = context.browser.as_ref().map(|browser| browser.key.hash());
     let until = context.arrived + app.sign_in.patience();
     let signed_out = timeout_at(until, app.sessions.sign_out(context.session, browser)).await;
-    let provider = match signed_out.unwrap_or_else(|_| Err(StoreError::Unavailable("no answer in time".into()))) {
+    let provider = match signed_out.unwrap_or_else(|_| Err(StoreError::Unavailable("no response in time".into()))) {
         Ok(provider) => provider,
         Err(error) => return renderer.store_unavailable(&error, paths::ACCOUNT),
     };
@@ -49,7 +49,7 @@ async fn sign_out(State(app): State<Arc<App>>, renderer: Renderer, context: Requ
     response
 }
 
-/// `GET /auth/signed-out`: neutral, whoever opens it.
+/// `GET /auth/signed-out`: it shows the same to everyone.
 async fn signed_out(State(app): State<Arc<App>>, renderer: Renderer, parameters: Parameters) -> Response {
     let named = parameters.provider.map(ProviderId::new).and_then(|id| app.providers.get(&id));
     let provider = named.or_else(|| app.providers.iter().next());

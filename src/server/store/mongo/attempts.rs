@@ -146,7 +146,7 @@ fn settled(verdict: &Verdict, steps: &[Step]) -> Result<Document, StoreError> {
 
 #[async_trait]
 impl AttemptStore for MongoStore {
-    /// An update with upsert because only an update can write the server's time; whoever comes second is refused by
+    /// An update with upsert because only an update can write the server's time; the second of two claims is refused by
     /// the unique `_id`.
     async fn claim(&self, claim: &NewClaim) -> Result<Claimed, StoreError> {
         bounded(async {

@@ -1,5 +1,5 @@
-//! The indexes, made in the background as soon as the server is there. What is in the way of one (duplicates in a
-//! database that others filled) never keeps the program from starting or a person from signing in: it is told.
+//! The indexes, made in the background as soon as the server is there. An index that cannot be created (because of
+//! duplicates in a database that others filled) prevents neither the start nor a sign-in: it is reported.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ const OTHER_OPTIONS: [i32; 2] = [85, 86];
 pub(super) struct Indexes {
     /// `None` until every index has been tried; then what is in the way of each that is missing.
     tried: watch::Sender<Option<Vec<String>>>,
-    /// Somebody needs them now.
+    /// A caller needs them now.
     wanted: Notify,
 }
 
@@ -35,8 +35,7 @@ impl Indexes {
         self.tried.borrow().clone().unwrap_or_default()
     }
 
-    /// Waits until every index has been tried, within reason: an index that takes minutes to build is no reason to
-    /// turn people away.
+    /// Waits until every index has been tried, within reason: people can sign in while an index takes minutes to build.
     pub(super) async fn tried(&self) {
         let mut tried = self.tried.subscribe();
         if tried.borrow().is_some() {
@@ -202,7 +201,7 @@ fn plain(id: &Bson) -> String {
     id.as_object_id().map_or_else(|| id.to_string(), |id| id.to_hex())
 }
 
-/// The server is there and says no. When it is merely changing its role or shutting down, it is as good as away.
+/// The server refused. One that is changing its role or shutting down counts as unavailable instead.
 fn refused(error: &Error) -> bool {
     // "Not primary" and "is recovering", as drivers know them (Server Discovery and Monitoring specification).
     const CHANGING: [i32; 8] = [10_058, 10_107, 13_435, 13_436, 11_600, 11_602, 91, 189];

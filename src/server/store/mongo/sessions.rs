@@ -137,7 +137,7 @@ impl SessionStore for MongoStore {
             let theirs = doc! { "browser": binary(browser.as_bytes()) };
             attempts::withdraw(database, theirs.clone()).await?;
             attempts::close_deliveries(database, theirs.clone()).await?;
-            // Whoever has read a delivery before it was closed is about to insert its session, or has just done so.
+            // A process that read a delivery before it was closed is about to insert its session, or has just done so.
             // Taking the ids first leaves no gap: what is not refused here is ended below.
             let delivered = attempts::sessions_delivered(database, theirs.clone(), now - limits::DELIVERY_OVER).await?;
             for (id, provider) in delivered {

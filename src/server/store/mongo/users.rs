@@ -67,8 +67,8 @@ fn refreshed(person: &Person) -> Document {
     fields
 }
 
-/// Sets `fields` on the first document that matches, if it is active, and answers it in any case. Decided by the
-/// server in one operation: of duplicates it is always the oldest, whether or not it is active.
+/// Sets `fields` on the first document that matches, if it is active, and returns it in any case. Decided by the server
+/// in one operation: of duplicates it is always the oldest, whether or not it is active.
 async fn touch(database: &Database, filter: Document, fields: Document) -> mongodb::error::Result<Option<Document>> {
     let inactive = doc! { "$eq": ["$is_active", false] };
     // `$literal`: a claim that begins with "$" is a text, not an expression.
@@ -190,7 +190,7 @@ impl UserStore for MongoStore {
             let document = document(user, username);
             match users(database).insert_one(&document).await {
                 Ok(_) => read(&document).map(Created::New),
-                // By which of the two unique indexes? Asked, since the message is not an interface.
+                // Which of the two unique indexes it was is looked up, since the error message may change.
                 Err(error) if is_duplicate(&error) => {
                     let known = is_known(database, &user.person).await?;
                     Ok(if known { Created::Exists } else { Created::UsernameTaken })

@@ -18,7 +18,7 @@ pub(super) async fn keep_purging(writer: SqlitePool) {
         for (purge, after) in PURGES {
             let after = i64::try_from(after.as_millis()).unwrap_or(i64::MAX);
             if let Err(error) = sqlx::query(purge).bind(after).execute(&writer).await {
-                tracing::warn!(%error, "expired records not removed");
+                tracing::warn!(%error, "expired records could not be removed");
             }
         }
         tokio::time::sleep(limits::SQLITE_PURGE_EVERY).await;

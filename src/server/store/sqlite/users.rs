@@ -74,7 +74,7 @@ fn refreshed<'q>(query: Query<'q>, person: &'q Person) -> Query<'q> {
         .bind(person.subject.as_str())
 }
 
-/// Somebody who is inactive, whom an older deployment knows, or who is new: decided under one lock.
+/// A user who is inactive, known to an older deployment, or new: decided under one lock.
 async fn adopt(connections: &Connections, person: &Person) -> Result<Option<User>, StoreError> {
     let mut transaction = connections.write().await?;
     let found: Option<UserRow> = sqlx::query_as(concat!(

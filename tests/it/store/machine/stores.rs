@@ -53,7 +53,7 @@ pub(super) trait Attempts {
     async fn sign_in(&mut self) -> u64;
     /// When it was verified, if it was; delivery is bounded from here.
     fn begin(&self) -> OffsetDateTime;
-    /// Begins the session; answers whether it is new.
+    /// Begins the session; returns whether it is new.
     async fn begin_session(&mut self) -> bool;
 }
 

@@ -69,7 +69,7 @@ impl Scene {
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        assert!(checkpointed, "somebody else has the file open");
+        assert!(checkpointed, "another process has the file open");
         let size: u32 = sqlx::query_scalar("PRAGMA page_size").fetch_one(&mut connection).await.unwrap();
         let roots = "SELECT rootpage FROM sqlite_schema WHERE tbl_name = ? AND rootpage > 0";
         let roots: Vec<u32> = sqlx::query_scalar(roots).bind(table).fetch_all(&mut connection).await.unwrap();
