@@ -52,6 +52,7 @@ pub mod start;
 pub mod state;
 /// The status of an attempt, and the response to it.
 mod status;
+mod token_bucket;
 
 pub use self::{
     completion::{Completion, Failure, RequestContext},

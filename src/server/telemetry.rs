@@ -51,7 +51,12 @@ fn subscriber<W>(filter: EnvFilter, form: Form, writer: W) -> Box<dyn Subscriber
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(OneLine(writer));
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(false)
+        .with_writer(OneLine(writer))
+        // They would be printed to the very place that has just failed, which panics.
+        .log_internal_errors(false);
     match form {
         Form::Json => Box::new(builder.json().flatten_event(true).with_span_list(false).finish()),
         Form::People => Box::new(builder.compact().finish()),

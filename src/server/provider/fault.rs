@@ -36,7 +36,7 @@ pub enum ProviderFault {
         detail: String,
     },
     /// A 4xx of the token endpoint that is no error response (RFC 6749 5.2).
-    #[error("refused the token request without saying why: {detail}")]
+    #[error("{detail}")]
     Refused {
         /// The status, and what is wrong with the body.
         detail: String,

@@ -172,7 +172,7 @@ impl Exchanges {
     }
 
     /// It is forgotten.
-    pub(super) fn leave(&self, attempt: AttemptId) {
+    pub(super) fn remove(&self, attempt: AttemptId) {
         let mut all = self.lock();
         let whose = all.by_attempt.remove(&attempt).and_then(|entry| entry.counts_for);
         all.uncount(whose);

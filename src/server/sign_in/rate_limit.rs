@@ -9,7 +9,7 @@ use moka::{policy::EvictionPolicy, sync::Cache};
 use time::OffsetDateTime;
 use tokio::sync::watch;
 
-use super::browser_cookie::Device;
+use super::{browser_cookie::Device, token_bucket::TokenBucket};
 use crate::server::{client_address::ClientAddress, ids::ProviderId, limits};
 
 /// Whom a code is counted for: the browser if someone has signed in with it before, otherwise its client address.
@@ -26,7 +26,7 @@ pub(super) struct RateLimit {
     provider: ProviderId,
     clients: Cache<Client, Arc<Account>>,
     /// Refusals that all clients who have failed lately may still cause together.
-    refusals: Mutex<Bucket>,
+    refusals: Mutex<TokenBucket>,
 }
 
 /// What is counted for one client.
@@ -37,21 +37,13 @@ struct Account {
 }
 
 struct Balance {
-    refusals: Bucket,
-    last_refusal: Option<OffsetDateTime>,
-    records: Bucket,
+    refusals: TokenBucket,
+    /// When it last had no refusal left, or caused another one since.
+    exhausted: Option<OffsetDateTime>,
+    records: TokenBucket,
     in_flight: u32,
     /// Codes that may be in flight as long as none was refused: one more for each that is accepted.
     window: u32,
-}
-
-/// A token bucket: tokens are added one by one.
-struct Bucket {
-    tokens: u32,
-    most: u32,
-    every: std::time::Duration,
-    /// From when on the next token is counted.
-    since: OffsetDateTime,
 }
 
 /// Whether a code may be sent.
@@ -89,7 +81,7 @@ impl RateLimit {
             .time_to_idle(limits::CLIENT_FORGOTTEN)
             .eviction_policy(EvictionPolicy::lru())
             .build();
-        let refusals = Bucket::new(limits::PROVIDER_REFUSALS, limits::PROVIDER_REFUSAL_EVERY, now);
+        let refusals = TokenBucket::new(limits::PROVIDER_REFUSALS, limits::PROVIDER_REFUSAL_EVERY, now);
         Self { provider, clients, refusals: Mutex::new(refusals) }
     }
 
@@ -119,9 +111,11 @@ impl RateLimit {
         self.slowed_until(&mut balance, now)
     }
 
-    /// A client who has not failed lately is never slowed down, whatever others do.
+    /// A client that has not used up its refusals lately is never slowed down, whatever others do.
     fn slowed_until(&self, balance: &mut Balance, now: OffsetDateTime) -> Option<OffsetDateTime> {
-        balance.last_refusal.filter(|refused| now < *refused + limits::CLIENT_FORGOTTEN)?;
+        if !balance.was_exhausted_lately(now) {
+            return None;
+        }
         // The last token admits one code at a time: others sent at the same time might be refused, too.
         let own = (balance.refusals.tokens == 0 || balance.refusals.tokens == 1 && balance.in_flight > 0)
             .then(|| balance.refusals.next());
@@ -135,17 +129,16 @@ impl RateLimit {
     pub(super) fn may_record(&self, client: Client, now: OffsetDateTime) -> bool {
         let account = self.account(client, now);
         let mut balance = account.balance();
-        balance.records.refill(now);
-        balance.records.take()
+        balance.records.take(now)
     }
 
     fn account(&self, client: Client, now: OffsetDateTime) -> Arc<Account> {
         self.clients.get_with(client, || {
             Arc::new(Account {
                 balance: Mutex::new(Balance {
-                    refusals: Bucket::new(limits::REFUSALS, limits::REFUSAL_EVERY, now),
-                    last_refusal: None,
-                    records: Bucket::new(limits::RECORDS, limits::RECORD_EVERY, now),
+                    refusals: TokenBucket::new(limits::REFUSALS, limits::REFUSAL_EVERY, now),
+                    exhausted: None,
+                    records: TokenBucket::new(limits::RECORDS, limits::RECORD_EVERY, now),
                     in_flight: 0,
                     window: limits::REFUSALS,
                 }),
@@ -172,29 +165,34 @@ impl Permit {
 
     /// The provider has refused the code.
     pub(super) fn refused(self, now: OffsetDateTime) {
-        let exhausted = {
-            let mut balance = self.account.balance();
-            balance.window = limits::REFUSALS;
-            balance.last_refusal = Some(now);
-            balance.refusals.refill(now);
-            balance.refusals.take() && balance.refusals.tokens == 0
-        };
-        lock(&self.limit.refusals).take_at(now);
-        if exhausted {
-            let provider = &self.limit.provider;
-            match self.client {
-                Client::Address(address) => {
-                    tracing::warn!(
-                        code = "slowed_down", %provider, %address,
-                        "the provider has refused many codes from this address: its sign-ins are slowed down"
-                    );
-                }
-                Client::Device(_) => {
-                    tracing::warn!(
-                        code = "slowed_down", %provider,
-                        "the provider has refused many codes from one browser: its sign-ins are slowed down"
-                    );
-                }
+        let provider = &self.limit.provider;
+        if lock(&self.limit.refusals).take_last(now) {
+            tracing::warn!(
+                code = "slowed_down", %provider,
+                "the provider has refused many codes: all who have caused many of them are slowed down"
+            );
+        }
+        let mut balance = self.account.balance();
+        balance.window = limits::REFUSALS;
+        let exhausted = balance.refusals.take_last(now);
+        if exhausted || balance.was_exhausted_lately(now) {
+            balance.exhausted = Some(now);
+        }
+        if !exhausted {
+            return;
+        }
+        match self.client {
+            Client::Address(address) => {
+                tracing::warn!(
+                    code = "slowed_down", %provider, %address,
+                    "the provider has refused many codes from this address: its sign-ins are slowed down"
+                );
+            }
+            Client::Device(_) => {
+                tracing::warn!(
+                    code = "slowed_down", %provider,
+                    "the provider has refused many codes from the browsers of one person: their sign-ins are slowed down"
+                );
             }
         }
     }
@@ -216,50 +214,16 @@ impl Account {
 }
 
 impl Balance {
+    fn was_exhausted_lately(&self, now: OffsetDateTime) -> bool {
+        self.exhausted.is_some_and(|exhausted| now < exhausted + limits::CLIENT_FORGOTTEN)
+    }
+
     /// Each code in flight may be refused.
     const fn may_be_in_flight(&self) -> u32 {
         if self.refusals.is_full() { self.window } else { self.refusals.tokens }
     }
 }
 
-impl Bucket {
-    const fn new(most: u32, every: std::time::Duration, now: OffsetDateTime) -> Self {
-        Self { tokens: most, most, every, since: now }
-    }
-
-    const fn is_full(&self) -> bool {
-        self.tokens == self.most
-    }
-
-    fn refill(&mut self, now: OffsetDateTime) {
-        // The clock was set back: nobody has to wait until it is where it was.
-        self.since = self.since.min(now);
-        while !self.is_full() && self.next() <= now {
-            self.since += self.every;
-            self.tokens += 1;
-        }
-        if self.is_full() {
-            self.since = now;
-        }
-    }
-
-    fn next(&self) -> OffsetDateTime {
-        self.since + self.every
-    }
-
-    const fn take(&mut self) -> bool {
-        let taken = self.tokens > 0;
-        self.tokens = self.tokens.saturating_sub(1);
-        taken
-    }
-
-    fn take_at(&mut self, now: OffsetDateTime) {
-        self.refill(now);
-        self.take();
-    }
-}
-
-/// Nothing panics while it holds the lock, so even a poisoned one holds a consistent value.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -26,7 +26,7 @@ pub(super) struct ReadinessCache(Mutex<Option<(Instant, Checked)>>);
 impl ReadinessCache {
     pub(super) async fn get_or_check(&self, check: impl Future<Output = Checked> + Send) -> Checked {
         let mut last = self.0.lock().await;
-        if let Some((asked, answer)) = &*last
+        if let Some((asked, result)) = &*last
             && asked.elapsed() < limits::READINESS_MAX_AGE
         {
             return result.clone();

@@ -190,10 +190,8 @@ async fn a_code_that_has_expired_is_not_sent() {
         None
     });
     let page = page.await;
+    assert!(page.location().starts_with(&scene.provider.url(Endpoint::Authorize)), "{page:#?}");
     assert_eq!(scene.redeemed(), 5, "the sixth code was not sent");
-    // The person is sent to the provider once more, which still knows them.
-    assert_eq!(held.follow(&scene, page.location()).await.unwrap_err(), "/reports");
-    assert!(held.is_signed_in(&scene).await);
 }
 
 #[tokio::test]

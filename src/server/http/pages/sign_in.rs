@@ -5,10 +5,13 @@ use std::sync::Arc;
 use axum::{
     Router,
     body::Bytes,
-    extract::{RawQuery, Request, State, rejection::BytesRejection},
+    extract::{
+        RawQuery, Request, State,
+        rejection::{BytesRejection, FailedToBufferBody},
+    },
     http::{
         HeaderMap, HeaderValue, StatusCode,
-        header::{CONTENT_LENGTH, CONTENT_TYPE, SET_COOKIE},
+        header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, SET_COOKIE},
     },
     middleware,
     response::{IntoResponse as _, Response},
@@ -133,7 +136,13 @@ async fn form_post(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
-    let Ok(body) = body else { return renderer.problem_with_detail(Problem::TooLarge, &length(&headers)) };
+    let body = match body {
+        Ok(body) => body,
+        Err(BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_))) => {
+            return renderer.problem_with_detail(Problem::TooLarge, &length(&headers));
+        }
+        Err(_) => return renderer.problem_with_detail(Problem::BadRequest, "the body did not come in full"),
+    };
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media_type = content_type.split(';').next().unwrap_or_default().trim();
     if !media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
@@ -153,9 +162,16 @@ fn length(headers: &HeaderMap) -> String {
     format!("the body's length is {length}, at most {} bytes are read", limits::REQUEST_BODY)
 }
 
-async fn server_function(State(app): State<Arc<App>>, request: Request) -> Response {
+async fn server_function(State(app): State<Arc<App>>, mut request: Request) -> Response {
+    // Without a script to read it, Leptos redirects to the `Referer`: nobody asks so.
+    request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
     let provide = move || leptos::prelude::provide_context(app.clone());
-    leptos_axum::handle_server_fns_with_context(provide, request).await.into_response()
+    let mut response = leptos_axum::handle_server_fns_with_context(provide, request).await.into_response();
+    // Our function always has a result, so what Leptos calls a server error is a request that cannot be read.
+    if response.status() == StatusCode::INTERNAL_SERVER_ERROR {
+        *response.status_mut() = StatusCode::BAD_REQUEST;
+    }
+    response
 }
 
 /// The panel's poll: the status of the sign-in, and the cookies to set with the response.

@@ -52,11 +52,11 @@ impl MongoStore {
 #[async_trait]
 impl Readiness for MongoStore {
     async fn ready(&self) -> Result<Vec<String>, StoreError> {
-        let ask = async {
+        let check = async {
             self.database().await?.run_command(doc! { "ping": 1 }).await?;
             Ok(self.indexes.problems())
         };
         // A time-out is an answer, too, and serves everybody.
-        self.readiness.get_or_ask(bounded(ask)).await
+        self.readiness.get_or_check(bounded(check)).await
     }
 }

@@ -35,12 +35,12 @@ impl SqliteStore {
 #[async_trait]
 impl Readiness for SqliteStore {
     async fn ready(&self) -> Result<Vec<String>, StoreError> {
-        let ask = async {
+        let check = async {
             // The lock to write: a file that can only be read signs nobody in.
             self.connections.write().await?.rollback().await?;
             Ok(Vec::new())
         };
         // A time-out is an answer, too, and serves everybody.
-        self.readiness.get_or_ask(bounded(ask)).await
+        self.readiness.get_or_check(bounded(check)).await
     }
 }
