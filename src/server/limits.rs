@@ -229,7 +229,7 @@ pub const TURNS_IN_A_ROW: u8 = 40;
 pub const REFUSALS: u32 = 5;
 /// … then one more each time this has passed.
 pub const REFUSAL_EVERY: Duration = Duration::from_secs(10);
-/// Refused codes that all clients who have failed lately may cause at one provider, together …
+/// Refused codes that all clients may cause at one provider, together, before those that have used up their own wait …
 pub const PROVIDER_REFUSALS: u32 = 35;
 /// … and then one a minute. Authelia allows 50 in ten minutes and 100 in an hour before it refuses everybody.
 pub const PROVIDER_REFUSAL_EVERY: Duration = Duration::from_secs(60);
@@ -245,8 +245,8 @@ pub const RECORDS: u32 = 64;
 pub const RECORD_EVERY: Duration = Duration::from_secs(10);
 /// Clients remembered for each provider; past that the least busy are forgotten.
 pub const CLIENTS: u64 = 100_000;
-/// A client that has not failed for this long has not failed lately; one that has not come back for this long is
-/// forgotten.
+/// A client that has used up its refusals is held to what all may cause together until this long after its last one; one
+/// that has not come back for this long is forgotten.
 pub const CLIENT_FORGOTTEN: Duration = Duration::from_secs(10 * MINUTE);
 
 // ---- Accounts

@@ -19,6 +19,10 @@ the person reads, the likely causes and how to fix them. The reference names the
 has it, and `curl http://127.0.0.1:3002/attempts/REFERENCE` (on `admin_listen`) shows the steps of the sign-in. A sign-in
 that fails before it is recorded (for example, because `state` cannot be decrypted) is only in the log.
 
+The supplied `deploy/nginx.conf` has two pages of its own: `restarting`, while no process of Vestibule answers, and
+`headers_too_large`, where a request has more headers than nginx reads. The reference on them is nginx's `$request_id`: put
+that into its `log_format`, and the reference finds the request in nginx's log.
+
 | code | status | log level | who can fix it | button |
 |---|---|---|---|---|
 ";
