@@ -4,8 +4,10 @@
 pub mod assets;
 /// The protocol spoken on a connection, and how long a peer may take.
 pub(crate) mod connections;
-/// Cookies, by their raw header.
-pub mod cookies;
+/// How our cookies are read from and written into headers.
+pub mod cookie_headers;
+/// The cookies of a response: set and removed.
+mod cookies;
 /// Only our own pages may change something.
 pub(crate) mod csrf;
 /// The session that a request's cookie names.
@@ -20,13 +22,13 @@ pub(crate) mod pages;
 pub(crate) mod panic;
 /// The problem page.
 mod problem_page;
+/// Redirects.
+mod redirect;
 /// Pages in the language of the request.
 pub(crate) mod render;
 /// What a handler reads from a request.
 pub(crate) mod request;
 /// Limits on the size of a request.
 pub(crate) mod request_limits;
-/// Redirects and cookies.
-mod response;
 /// Doubled slashes in a path are one.
 pub(crate) mod single_slashes;

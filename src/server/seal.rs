@@ -3,7 +3,7 @@
 //! XChaCha20-Poly1305 under a key per purpose, derived by HKDF-SHA-256 from the operator's secret. The first secret
 //! encrypts, all of them decrypt, so that a key can be appended, rolled out and then promoted without losing a sign-in.
 //!
-//! An envelope is `format | nonce | ciphertext`, and what is inside begins with a version of its own ([`Payload`]), so
+//! An envelope is `format | nonce | ciphertext`, and what is inside begins with a version of its own (`Payload`), so
 //! that processes of two releases can open each other's (docs/decisions/formats.md).
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};

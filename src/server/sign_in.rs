@@ -1,5 +1,5 @@
 //! The flow, a file per step. It uses neither axum nor Leptos: it takes a query, a browser and the time, and returns a
-//! [`Completion`].
+//! `Completion`.
 //!
 //! ```text
 //! authorize ──> (provider) ──> callback ──> exchange ──> session

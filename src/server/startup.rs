@@ -11,7 +11,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     clock::{Entropy, System},
-    http::{assets::Assets, connections, cookies::Cookies, pages::admin},
+    http::{assets::Assets, connections, cookie_headers::Cookies, pages::admin},
     key_file, limits,
     provider::Providers,
     public_url::PublicUrl,

@@ -13,7 +13,7 @@ use ipnet::IpNet;
 
 use super::{
     clock::System,
-    http::{assets::Assets, cookies::Cookies},
+    http::{assets::Assets, cookie_headers::Cookies},
     provider::Providers,
     session::Sessions,
     settings::PublicUrl,

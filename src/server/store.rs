@@ -2,7 +2,7 @@
 //! implemented in `mongo/attempts.rs`, `sqlite/attempts.rs` and so on. The store knows no HTTP, no provider and no
 //! page; the rules about people are in `accounts`, those about attempts in `attempt`.
 //!
-//! Every method is bounded in time by the implementation (a few seconds at most) and returns [`StoreError`] instead of
+//! Every method is bounded in time by the implementation (a few seconds at most) and returns `StoreError` instead of
 //! waiting for ever. "The store's clock" is the database server's (MongoDB) or the host's (SQLite): leases are compared
 //! by it alone, so that processes whose clocks differ agree.
 

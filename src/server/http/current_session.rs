@@ -3,7 +3,7 @@
 use axum::response::Response;
 use tokio::time::timeout_at;
 
-use super::response::remove_session_cookie;
+use super::cookies::remove_session_cookie;
 use crate::server::{
     session::{Found, SignedIn},
     sign_in::RequestContext,

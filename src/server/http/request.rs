@@ -14,7 +14,7 @@ use axum::{
 };
 use tokio::time::Instant;
 
-use super::cookies::Cookie;
+use super::cookie_headers::Cookie;
 use crate::server::{client_address::ClientAddress, session::SessionId, sign_in::RequestContext, state::App};
 
 /// When a request arrived; `sign_in.patience` is counted from here.

@@ -135,6 +135,11 @@ impl Provider {
     /// Reports how a redemption ended to the circuit breaker, and so to [`availability`](Self::availability).
     pub fn report(&self, permit: Permit, fault: Option<&ProviderFault>) {
         match fault.filter(|fault| fault.is_outage()) {
+            // It says nothing about the provider: something in front of it may have answered, or its endpoint has moved.
+            None if matches!(fault, Some(ProviderFault::Refused { .. })) => {
+                drop(permit);
+                self.metadata.probe();
+            }
             None => permit.answered(),
             Some(fault) => {
                 permit.failed(fault, self.system.now());

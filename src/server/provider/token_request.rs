@@ -45,7 +45,7 @@ impl TokenRequest<'_> {
     /// 4.1.2), and Authelia then revokes the tokens of the first request. In two cases it is certain enough that it may
     /// be sent again: there was no connection, or the answer was 429, which comes before the code is looked at.
     pub(super) async fn send(&self) -> Result<Tokens, ProviderFault> {
-        let deadline = self.redemption.deadline;
+        let until = self.redemption.deadline.min(self.redemption.send_until);
         let mut pauses = limits::TOKEN_CONNECT_PAUSES.into_iter();
         let mut waited = false;
         loop {
@@ -57,10 +57,10 @@ impl TokenRequest<'_> {
             let pause = match &error {
                 // A retry does not help against a bad certificate.
                 CallError::NotSent(ProviderFault::Tls(_)) => None,
-                CallError::NotSent(_) => pauses.next().filter(|pause| Instant::now() + *pause < deadline),
+                CallError::NotSent(_) => pauses.next().filter(|pause| Instant::now() + *pause < until),
                 CallError::Sent(ProviderFault::Busy { retry_after: Some(wait) }) if !waited => {
                     waited = true;
-                    Some(*wait).filter(|wait| Instant::now() + *wait < deadline.min(self.redemption.send_until))
+                    Some(*wait).filter(|wait| Instant::now() + *wait < until)
                 }
                 CallError::Sent(_) => None,
             };

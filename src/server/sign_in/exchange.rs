@@ -99,7 +99,7 @@ impl SignIn {
         };
         let since = Instant::now();
         let claim = self.new_claim(job);
-        match with_retries(deadline, || self.store.claim(&claim)).await {
+        match with_retries(deadline.min(code_dies), || self.store.claim(&claim)).await {
             Ok(Claimed::Ours) => trace.record("claim", since, "ok", None),
             Ok(Claimed::Before(attempt)) => return Outcome::ClaimedBefore(attempt),
             Err(error) => return Outcome::NotClaimed(Reason::of_store(&error, Problem::StoreUnavailable)),
@@ -261,9 +261,10 @@ impl SignIn {
         loop {
             tokio::select! {
                 _ = due.tick() => renewals.push(self.store.renew(claim.id, claim.owner)),
-                Some(Err(error)) = renewals.next() => {
+                // Every one, also those that went well: else the select would not look at the others until the next tick.
+                Some(renewed) = renewals.next() => if let Err(error) = renewed {
                     tracing::warn!(code = "store_unavailable", detail = %error, "the lease of a sign-in was not renewed");
-                }
+                },
             }
         }
     }

@@ -51,7 +51,7 @@ impl SignIn {
         Completion::Failed(failure)
     }
 
-    async fn restart_or_continue(
+    pub(super) async fn restart_or_continue(
         &self,
         opened: &OpenedState,
         provider: &Provider,

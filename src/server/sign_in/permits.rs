@@ -48,37 +48,38 @@ impl SignIn {
 
     /// Waits for the permits of `job`, until `deadline` or until its code is too old to be sent.
     pub(super) async fn permits(&self, job: &Job, deadline: Instant, code_dies: Instant) -> Result<Permits, Reason> {
-        let busy = || Reason::from(Problem::Busy);
         let rate_limit = self.rate_limit(&job.provider);
-        let queued = job.provider.join_queue().ok_or_else(busy)?;
+        let queued = job.provider.join_queue().ok_or(Problem::Busy)?;
+        // A code that is dead by now would only count against us, and against everybody who signs in through us.
+        let until = deadline.min(code_dies);
+        let too_late = || if Instant::now() >= code_dies { Problem::AttemptExpired } else { Problem::Busy };
         loop {
+            if Instant::now() >= until {
+                return Err(too_late().into());
+            }
             let client = match rate_limit.admit(job.client, self.system.now()) {
                 Admission::Admitted(permit) => permit,
                 Admission::Wait(settled) => {
-                    timeout_at(deadline, settled.wait()).await.map_err(|_| busy())?;
+                    timeout_at(until, settled.wait()).await.map_err(|_| too_late())?;
                     continue;
                 }
                 Admission::SlowedUntil(until) => return Err(Reason::until(Problem::TooManyFailures, until)),
             };
-            let place = timeout_at(deadline, queued.exchange_permit()).await.map_err(|_| busy())?;
+            let place = timeout_at(until, queued.exchange_permit()).await.map_err(|_| too_late())?;
             if !client.stands(self.system.now()) {
                 continue;
-            }
-            // A code that is dead by now would only count against us, and against everybody who signs in through us.
-            if Instant::now() > code_dies {
-                return Err(Problem::AttemptExpired.into());
             }
             match job.provider.circuit_permit() {
                 Ok(circuit) => return Ok(Permits { client, _place: place, circuit }),
                 // The provider asked for a pause, and the code will still be valid after it.
-                Err(Open { until, asked: true }) if until < deadline.min(code_dies) => {
+                Err(Open { until: again, asked: true }) if again < until => {
                     drop((client, place));
-                    sleep_until(until).await;
+                    sleep_until(again).await;
                 }
-                Err(Open { until, asked }) => {
+                Err(Open { until: again, asked }) => {
                     let problem = if asked { Problem::ProviderBusy } else { Problem::ProviderDown };
-                    let until = until.saturating_duration_since(Instant::now());
-                    return Err(Reason::until(problem, self.system.now() + until));
+                    let pause = again.saturating_duration_since(Instant::now());
+                    return Err(Reason::until(problem, self.system.now() + pause));
                 }
             }
         }

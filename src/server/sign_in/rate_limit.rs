@@ -175,13 +175,12 @@ impl Permit {
         let mut balance = self.account.balance();
         balance.window = limits::REFUSALS;
         let exhausted = balance.refusals.take_last(now);
-        if exhausted || balance.was_exhausted_lately(now) {
-            balance.exhausted = Some(now);
-        }
-        if !exhausted {
+        if !exhausted && !balance.was_exhausted_lately(now) {
             return;
         }
+        balance.exhausted = Some(now);
         match self.client {
+            _ if !exhausted => {}
             Client::Address(address) => {
                 tracing::warn!(
                     code = "slowed_down", %provider, %address,

@@ -209,13 +209,11 @@ impl SignIn {
 
     /// A code that had to wait here until it was too old to be sent: the sign-in begins anew by itself.
     async fn begin_again(&self, callback: &Callback, reason: &Reason) -> Completion {
-        let (state, browser) = (&callback.state.state, &callback.browser);
-        let until = callback.request.arrived + self.rules.patience;
-        if state.restarts < limits::RESTARTS
-            && browser.may_restart(state.started)
-            && let Some(started) = self.restart(state, &callback.provider, browser, until).await
+        let Callback { state, provider, browser, request, .. } = callback;
+        if browser.may_restart(state.state.started)
+            && let Ok(completion) = self.restart_or_continue(state, provider, browser, request).await
         {
-            return Completion::Restart(started);
+            return completion;
         }
         self.failed(callback, reason, self.unspent(callback))
     }
@@ -225,7 +223,8 @@ impl SignIn {
     fn unknown(&self, callback: &Callback, detail: String) -> Completion {
         let reason = Reason { detail: Some(detail), ..Problem::StoreUnavailable.into() }.logged(callback);
         let query = self.unspent(callback);
-        let began = callback.received.as_ref().map_or(callback.state.state.started, |received| received.came);
+        let began = callback.received.as_ref().map(|received| received.came);
+        let began = began.or_else(|| self.arrivals.get(&callback.attempt())).unwrap_or(callback.state.state.started);
         if self.system.now() < began + self.rules.deadline {
             self.pending(callback, query)
         } else {
@@ -270,7 +269,7 @@ impl SignIn {
 
 impl Reason {
     /// Logs it under the attempt's reference.
-    fn logged(self, callback: &Callback) -> Self {
+    pub(super) fn logged(self, callback: &Callback) -> Self {
         let reference = callback.attempt().reference();
         let _entered = tracing::info_span!("request", %reference).entered();
         self.problem.log_detail("callback", self.detail.as_deref());

@@ -33,8 +33,12 @@ use crate::{
 const ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 4, 0, 1);
 /// Connections of the one who sends junk.
 const CONNECTIONS: usize = 32;
-/// How long it goes on.
-const JUNK: Duration = Duration::from_secs(120);
+/// How long it goes on: `VESTIBULE_JUNK_SECONDS`, or else long enough to use up what one client may cause.
+fn junk_time() -> Duration {
+    let seconds = std::env::var("VESTIBULE_JUNK_SECONDS").ok().map(|text| text.parse().unwrap());
+    Duration::from_secs(seconds.unwrap_or(60))
+}
+
 /// How long a person may have to wait whose browser has signed in before.
 const KNOWN: Duration = Duration::from_secs(2);
 /// How long anyone may have to wait once the junk is over.
@@ -56,9 +60,9 @@ async fn junk_at_full_speed_slows_down_only_new_browsers_behind_its_address_and_
 
     let over = Arc::new(AtomicBool::new(false));
     let junk = send_junk(&program, &provider, &over);
-    let began = Instant::now();
+    let (began, lasting) = (Instant::now(), junk_time());
     let mut waits = Vec::new();
-    while began.elapsed() < JUNK {
+    while began.elapsed() < lasting {
         known.sign_out().await;
         let since = Instant::now();
         known.sign_in().await;
@@ -78,7 +82,7 @@ async fn junk_at_full_speed_slows_down_only_new_browsers_behind_its_address_and_
 
     let refused = provider.redemptions().iter().filter(|code| code.redeemed == 0).count();
     println!(
-        "fairness: {sent} junk callbacks in {JUNK:?}, {refused} codes of them were sent; a known browser signed in {} \
+        "fairness: {sent} junk callbacks in {lasting:?}, {refused} codes of them were sent; a known browser signed in {} \
          times meanwhile, in {longest:.1?} at most; two new ones in {took:.1?} after it",
         waits.len(),
     );

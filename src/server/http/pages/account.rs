@@ -8,7 +8,7 @@ use time::format_description::well_known::Rfc3339;
 use crate::{
     paths,
     server::{
-        http::{current_session, render::Renderer, response::see_other},
+        http::{current_session, redirect::see_other, render::Renderer},
         problem::Problem,
         session::{Found, SignedIn},
         sign_in::{Failure, RequestContext, return_to::ReturnTo, start::Start},

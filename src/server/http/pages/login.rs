@@ -7,7 +7,7 @@ use axum::{Router, extract::State, http::StatusCode, response::Response, routing
 use crate::{
     paths,
     server::{
-        http::{current_session, render::Renderer, request::Parameters, response::see_other},
+        http::{current_session, redirect::see_other, render::Renderer, request::Parameters},
         provider::{Availability, Provider},
         session::Found,
         sign_in::{RequestContext, return_to::ReturnTo, start::Start},

@@ -23,10 +23,11 @@ use crate::{
     paths,
     server::{
         http::{
+            cookies::{set_flow_cookie, set_session_cookie},
             fetch_metadata::navigations_only,
+            redirect::see_other,
             render::Renderer,
             request::Parameters,
-            response::{see_other, set_flow_cookie, set_session_cookie},
         },
         ids::{ProviderId, Reference},
         limits,

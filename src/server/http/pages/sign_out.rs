@@ -15,9 +15,10 @@ use crate::{
     paths,
     server::{
         http::{
+            cookies::{remove_session_cookie, set_flow_cookie},
+            redirect::see_other,
             render::Renderer,
             request::Parameters,
-            response::{remove_session_cookie, see_other, set_flow_cookie},
         },
         ids::ProviderId,
         sign_in::{RequestContext, return_to::ReturnTo, start::Start},

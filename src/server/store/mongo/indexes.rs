@@ -144,7 +144,8 @@ impl Index {
         match (created, &self.kind) {
             (Err(error), Kind::Expiry(_)) if code(&error).is_some_and(|code| OTHER_OPTIONS.contains(&code)) => {
                 let collection = database.collection::<Document>(self.collection);
-                collection.drop_index(self.name).await?;
+                // Another process may have dropped it first; what else is in the way, the second try says.
+                let _ = collection.drop_index(self.name).await;
                 collection.create_index(self.model()).await.map(drop)
             }
             (created, _) => created.map(drop),
