@@ -195,7 +195,7 @@ pub const POLL_HOLD: Duration = Duration::from_millis(300);
 pub const ARRIVALS: u64 = 10_000;
 /// How long it is remembered: twice the time after which a code is not sent any more, lest a reload find it forgotten.
 pub const ARRIVAL_KEPT: Duration = CODE_LIFE.saturating_mul(2);
-/// Seconds until a page tries again by itself, where nobody has said when that makes sense.
+/// Seconds until a page tries again by itself, where nobody has said when that makes sense, or it may at any moment.
 pub const TRY_AGAIN_IN: u32 = 2;
 /// A provider that is too busy and does not say for how long is asked again after this.
 pub const RETRY_BUSY_AFTER: Duration = Duration::from_secs(60);

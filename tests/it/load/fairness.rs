@@ -43,6 +43,8 @@ fn junk_time() -> Duration {
 const KNOWN: Duration = Duration::from_secs(2);
 /// How long anyone may have to wait once the junk is over.
 const NEW: Duration = Duration::from_secs(15);
+/// How long the next one may have to wait after that.
+const NEXT: Duration = Duration::from_secs(4);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn junk_at_full_speed_slows_down_only_new_browsers_behind_its_address_and_only_for_seconds() {
@@ -77,13 +79,22 @@ async fn junk_at_full_speed_slows_down_only_new_browsers_behind_its_address_and_
     over.store(true, Ordering::Relaxed);
     let sent = junk.join_all().await.into_iter().sum::<usize>();
     let since = Instant::now();
-    tokio::join!(new.finish(callback), after.sign_in());
-    let took = since.elapsed();
+    let took = tokio::join!(
+        async {
+            new.finish(callback).await;
+            since.elapsed()
+        },
+        async {
+            after.sign_in().await;
+            since.elapsed()
+        },
+    );
+    let (first, second) = (took.0.min(took.1), took.0.max(took.1));
 
     let refused = provider.redemptions().iter().filter(|code| code.redeemed == 0).count();
     println!(
         "fairness: {sent} junk callbacks in {lasting:?}, {refused} codes of them were sent; a known browser signed in {} \
-         times meanwhile, in {longest:.1?} at most; two new ones in {took:.1?} after it",
+         times meanwhile, in {longest:.1?} at most; two new ones {first:.1?} and {second:.1?} after it",
         waits.len(),
     );
     assert!(refused >= 10, "it was not the junk that was slowed down: {refused}");
@@ -93,7 +104,8 @@ async fn junk_at_full_speed_slows_down_only_new_browsers_behind_its_address_and_
         assert!(person.clicks.is_empty(), "nobody has to click: {:?}", person.clicks);
     }
     assert!(*longest <= KNOWN, "{longest:?}");
-    assert!(took <= NEW, "{took:?}");
+    assert!(first <= NEW, "{first:?}");
+    assert!(second <= NEW + NEXT, "{second:?}");
 }
 
 /// Junk as fast as it goes, until it is over; each connection returns how many callbacks it sent.
