@@ -150,6 +150,10 @@ async fn a_provider_that_trickles_for_ever_keeps_nobody_from_another() {
     let landed = eventually("signed in", || async { neighbour.follow(&scene, &callback).await.err() }).await;
     let took = since.elapsed();
     assert_eq!(landed, "/reports");
+    for provider in [Some(&scene.provider), scene.neighbour.as_ref()].into_iter().flatten() {
+        let requests = provider.requests_to(Endpoint::Token);
+        assert!(requests.iter().all(|request| request.status != Some(429)), "a provider refused everybody");
+    }
     println!(
         "fairness: {} people wait for a provider that trickles; at another one, one signed in within {took:.1?}",
         waiting.len()

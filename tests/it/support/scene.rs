@@ -39,7 +39,7 @@ pub struct Scene {
     keys: Vec<u8>,
     clock: Arc<Ahead>,
     tweak: fn(&mut Settings),
-    neighbour: Option<RunningProvider>,
+    pub neighbour: Option<RunningProvider>,
     running: Mutex<Option<Running>>,
     second: Mutex<Option<Running>>,
     _port: Port,
@@ -83,12 +83,12 @@ impl Scene {
         Self::on(config, tweak, None, Some(front)).await
     }
 
-    /// With another provider beside the first, by the id `neighbour`.
+    /// With another provider beside the first, by the id `neighbour`. Both count failed token requests, as Authelia does.
     pub async fn beside_a_neighbour(tweak: fn(&mut Settings)) -> Self {
-        let mut scene = Self::with(Profile::Standard, tweak).await;
+        let mut scene = Self::with(Profile::Authelia, tweak).await;
         scene.kill().await;
         let client = Client::basic(CLIENT_ID, CLIENT_SECRET, &format!("{}/auth/oidc/callback", scene.origin));
-        let config = ProviderConfig { token_delay: Duration::ZERO, ..ProviderConfig::new(Profile::Standard) };
+        let config = ProviderConfig { token_delay: Duration::ZERO, ..ProviderConfig::new(Profile::Authelia) };
         let neighbour = RunningProvider::start(config.with_client(client)).await.unwrap();
         neighbour.log_in_as("alice");
         scene.neighbour = Some(neighbour);
