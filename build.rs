@@ -5,7 +5,7 @@ use std::{env, fs, path::Path};
 #[path = "build/words.rs"]
 mod words;
 
-/// Where `src/server/http/assets.rs` looks for the wasm.
+/// Where `src/server/assets.rs` looks for the wasm.
 const PKG: &str = "target/site/auth/assets/pkg";
 
 fn main() {

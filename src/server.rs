@@ -3,12 +3,16 @@
 
 /// People: provisioning rules, claims mapping, roles.
 pub mod accounts;
+/// Static files.
+pub mod assets;
 /// The attempt as a state machine.
 pub mod attempt;
 /// The client address of a request.
 pub mod client_address;
 /// Time and randomness, handed in from outside.
 pub mod clock;
+/// How our two cookies are read from headers and written into them.
+pub mod cookie_headers;
 /// `vestibule demo`: the program with a provider and people to try it with.
 #[cfg(feature = "demo")]
 pub mod demo;

@@ -34,7 +34,7 @@ LAYERS = [
     "api server/http/pages",
     "server/http",
     "server/state",
-    "server/http/assets server/http/cookie_headers",
+    "server/assets server/cookie_headers",
     "server/telemetry server/key_file",
     "server/sign_in",
     "server/accounts server/session",

@@ -1,11 +1,7 @@
 //! Everything about HTTP: reading requests, guards, headers and cookies, pages.
 
-/// Static files.
-pub mod assets;
 /// The protocol spoken on a connection, and how long a peer may take.
 pub(crate) mod connections;
-/// How our cookies are read from and written into headers.
-pub mod cookie_headers;
 /// The cookies of a response: set and removed.
 mod cookies;
 /// Only our own pages may change something.

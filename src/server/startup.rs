@@ -10,8 +10,10 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
+    assets::Assets,
     clock::{Entropy, System},
-    http::{assets::Assets, connections, cookie_headers::Cookies, pages::admin},
+    cookie_headers::Cookies,
+    http::{connections, pages::admin},
     key_file, limits,
     provider::Providers,
     public_url::PublicUrl,

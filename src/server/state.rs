@@ -12,13 +12,8 @@ use axum::http::HeaderMap;
 use ipnet::IpNet;
 
 use super::{
-    clock::System,
-    http::{assets::Assets, cookie_headers::Cookies},
-    provider::Providers,
-    session::Sessions,
-    settings::PublicUrl,
-    sign_in::SignIn,
-    store::Store,
+    assets::Assets, clock::System, cookie_headers::Cookies, provider::Providers, session::Sessions,
+    settings::PublicUrl, sign_in::SignIn, store::Store,
 };
 
 const PROXY_NOT_TRUSTED: &str = "proxy_not_trusted: X-Forwarded-For came from a peer that is not in trusted_proxies, \

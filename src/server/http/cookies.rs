@@ -5,8 +5,7 @@ use axum::{
     response::Response,
 };
 
-use super::cookie_headers::Cookie;
-use crate::server::{limits, session::SessionId, sign_in::browser_cookie::Browser, state::App};
+use crate::server::{cookie_headers::Cookie, limits, session::SessionId, sign_in::browser_cookie::Browser, state::App};
 
 /// Sets the session's cookie and the flow cookie: the person is signed in.
 pub(crate) fn set_session_cookie(response: &mut Response, app: &App, session: SessionId, browser: &Browser) {

@@ -14,8 +14,9 @@ use axum::{
 };
 use tokio::time::Instant;
 
-use super::cookie_headers::Cookie;
-use crate::server::{client_address::ClientAddress, session::SessionId, sign_in::RequestContext, state::App};
+use crate::server::{
+    client_address::ClientAddress, cookie_headers::Cookie, session::SessionId, sign_in::RequestContext, state::App,
+};
 
 /// When a request arrived; `sign_in.patience` is counted from here.
 #[derive(Clone, Copy, Debug)]

@@ -15,10 +15,10 @@ use tokio::sync::watch;
 use super::{browser_cookie::Device, token_bucket::TokenBucket};
 use crate::server::{client_address::ClientAddress, ids::ProviderId, limits};
 
-/// Whom a code is counted for: the browser if someone has signed in with it before, otherwise its client address.
+/// Whom a code is counted for: the account that has signed in with this browser before, otherwise the client address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Client {
-    /// A browser that has signed in here before: others behind the same address do not slow it down.
+    /// All browsers of an account: others behind the same address do not slow them down.
     Device(Device),
     /// All others from one address.
     Address(ClientAddress),
@@ -28,7 +28,7 @@ pub(super) enum Client {
 pub(super) struct RateLimit {
     provider: ProviderId,
     clients: Cache<Client, Arc<Account>>,
-    /// Refusals that all clients who have failed lately may still cause together.
+    /// Refusals that all clients may still cause together; only those that have used up their own are held to it.
     refusals: Mutex<TokenBucket>,
 }
 
@@ -94,7 +94,7 @@ impl RateLimit {
         {
             let mut balance = account.balance();
             balance.refusals.refill(now);
-            if let Some(until) = self.slowed_until(&mut balance, now) {
+            if let Some(until) = self.slowed_until(&balance, now) {
                 return Admission::SlowedUntil(until);
             }
             if balance.in_flight >= balance.may_be_in_flight() {
@@ -111,11 +111,11 @@ impl RateLimit {
         let account = self.clients.get(&client)?;
         let mut balance = account.balance();
         balance.refusals.refill(now);
-        self.slowed_until(&mut balance, now)
+        self.slowed_until(&balance, now)
     }
 
     /// A client that has not used up its refusals lately is never slowed down, whatever others do.
-    fn slowed_until(&self, balance: &mut Balance, now: OffsetDateTime) -> Option<OffsetDateTime> {
+    fn slowed_until(&self, balance: &Balance, now: OffsetDateTime) -> Option<OffsetDateTime> {
         if !balance.was_exhausted_lately(now) {
             return None;
         }

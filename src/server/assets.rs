@@ -20,7 +20,7 @@ use crate::{paths, view::AssetUrls};
 struct Site;
 
 /// How wasm, glue and style are named, and where they lie in the site.
-const OPTIONS: &str = include_str!("../../../Leptos.toml");
+const OPTIONS: &str = include_str!("../../Leptos.toml");
 
 /// The content is named by the URL: it can be kept for ever.
 const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
