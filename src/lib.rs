@@ -11,6 +11,8 @@ pub mod paths;
 pub mod remedy;
 /// The pages and the one panel that comes alive in the browser.
 pub mod view;
+/// What is seen of a foreign text, and what is not.
+pub mod visible;
 
 /// The server function: extract, one step of the flow, respond. The only file that sees both sides.
 #[cfg(feature = "ssr")]

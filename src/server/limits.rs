@@ -84,6 +84,8 @@ pub const PROVIDER_IDLE_CONNECTIONS: usize = 4;
 pub const PROVIDER_DOCUMENT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The largest discovery document or key set that is read.
 pub const PROVIDER_DOCUMENT_BYTES: usize = 256 * KIB;
+/// RSA keys with fewer bits are never used (RFC 7518 3.3).
+pub const RSA_BITS: usize = 2048;
 /// The largest token or userinfo response that is read: 500 groups must fit, and an access token of
 /// [`ACCESS_TOKEN_BYTES`] (TK-12).
 pub const PROVIDER_RESPONSE_BYTES: usize = 512 * KIB;

@@ -36,6 +36,8 @@ mod jwt;
 mod openid_provider;
 /// From the code to a verified person.
 mod redeem;
+/// What a provider says where it refuses.
+mod refusal_words;
 /// The input from the flow.
 mod requests;
 /// `Retry-After`.

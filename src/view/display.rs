@@ -3,7 +3,10 @@
 use leptos::prelude::*;
 
 use super::texts::around;
-use crate::paths;
+use crate::{
+    paths,
+    visible::{is_hidden, visible},
+};
 
 /// The most characters of a foreign text that are shown.
 const SHOWN: usize = 80;
@@ -13,42 +16,16 @@ const SHOWN: usize = 80;
 /// the rendering.
 #[must_use]
 pub fn display_name(text: &str) -> String {
-    let mut shown = String::new();
-    let mut count = 0;
-    let mut gap = false;
-    for c in text.chars() {
-        if c.is_whitespace() {
-            gap = true;
-            continue;
-        }
-        if deceives(c) {
-            continue;
-        }
-        let room = if gap && count > 0 { 2 } else { 1 };
-        if count + room > SHOWN {
-            let keep = shown.char_indices().nth(SHOWN - 1).map_or(shown.len(), |(at, _)| at);
-            shown.truncate(keep);
-            shown.push('…');
-            return shown;
-        }
-        if room == 2 {
-            shown.push(' ');
-        }
-        shown.push(c);
-        count += room;
-        gap = false;
+    let mut shown = visible(text);
+    if shown.is_empty() {
+        return "–".to_owned();
     }
-    if shown.is_empty() { "–".to_owned() } else { shown }
-}
-
-/// Controls, bidirectional marks and what has no width (Unicode UTS #39, UAX #9).
-fn deceives(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
-            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e0fff}')
+    if shown.chars().count() > SHOWN {
+        let keep = shown.char_indices().nth(SHOWN - 1).map_or(shown.len(), |(at, _)| at);
+        shown.truncate(shown.get(..keep).map_or(0, |kept| kept.trim_end_matches(is_hidden).trim_end().len()));
+        shown.push('…');
+    }
+    shown
 }
 
 /// `template` with a foreign `name` in the place of `{}`, which cannot change the direction of the text around it.

@@ -2,6 +2,8 @@
 //! I, J).
 
 mod authorization;
+mod claims;
+mod content_coding;
 mod discovery;
 mod id_token;
 mod keys;

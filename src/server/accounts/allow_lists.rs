@@ -3,23 +3,77 @@
 use super::roles::is_member;
 use crate::server::{provider::Claims, settings::UserRules};
 
-/// No list at all admits everyone; else one match is enough. A missing or ill-typed claim matches nothing.
-pub(super) fn is_allowed(rules: &UserRules, claims: &Claims) -> bool {
+/// No list at all admits everyone; else one match is enough. A claim that is missing or cannot be read matches nothing.
+///
+/// # Errors
+/// Which lists were asked, and what was there, without personal data.
+pub(super) fn check(rules: &UserRules, claims: &Claims) -> Result<(), String> {
     if rules.allowed_groups.is_empty() && rules.allowed_emails.is_empty() && rules.allowed_domains.is_empty() {
-        return true;
+        return Ok(());
     }
     if is_member(claims, &rules.allowed_groups) {
-        return true;
+        return Ok(());
     }
-    let Some(email) = claims.email.as_deref().filter(|_| claims.email_verified == Some(true)) else { return false };
+    let address = address(claims);
+    if let Ok((email, domain)) = address
+        && (rules.allowed_emails.iter().any(|allowed| allowed.eq_ignore_ascii_case(email))
+            || rules.allowed_domains.iter().any(|allowed| allowed.eq_ignore_ascii_case(domain)))
+    {
+        return Ok(());
+    }
+    let asked = [
+        ("allowed_groups", &rules.allowed_groups, groups(claims)),
+        (
+            "allowed_emails",
+            &rules.allowed_emails,
+            address.map_or_else(str::to_owned, |_| "`email` is not in it".into()),
+        ),
+        (
+            "allowed_domains",
+            &rules.allowed_domains,
+            address.map_or_else(str::to_owned, |_| "its domain is not in it".into()),
+        ),
+    ];
+    let asked = asked.into_iter().filter(|(_, list, _)| !list.is_empty());
+    Err(asked.map(|(key, _, there)| format!("users.{key}: {there}")).collect::<Vec<_>>().join("; "))
+}
+
+/// What there is of groups, none of which is listed.
+fn groups(claims: &Claims) -> String {
+    match &claims.groups {
+        Some(groups) if groups.is_empty() => "`groups` is empty".into(),
+        Some(groups) => format!("`groups` has {}, none of them in it", groups.len()),
+        None if claims.unreadable.contains("groups") => "`groups` is of another type".into(),
+        None => "`groups` is missing".into(),
+    }
+}
+
+/// The verified address and its domain, or what is in the way.
+fn address(claims: &Claims) -> Result<(&str, &str), &'static str> {
+    let Some(email) = claims.email.as_deref() else {
+        let other_type = claims.unreadable.contains("email");
+        return Err(if other_type { "`email` is of another type" } else { "`email` is missing" });
+    };
+    match claims.email_verified {
+        Some(true) => {}
+        Some(false) => return Err("`email` is not verified"),
+        None if claims.unreadable.contains("email_verified") => return Err("`email_verified` is of another type"),
+        None => return Err("`email_verified` is missing"),
+    }
     // More than one "@", or anything odd, is nobody's address.
-    let Some((local, domain)) = email.split_once('@') else { return false };
     let odd = |c: char| c.is_control() || c.is_whitespace() || matches!(c, '@' | ',' | ';' | '<' | '>' | '"' | '\\');
-    if local.is_empty() || domain.is_empty() || !domain.is_ascii() || local.contains(odd) || domain.contains(odd) {
-        return false;
+    match email.split_once('@') {
+        Some((local, domain))
+            if !local.is_empty()
+                && !domain.is_empty()
+                && domain.is_ascii()
+                && !local.contains(odd)
+                && !domain.contains(odd) =>
+        {
+            Ok((email, domain))
+        }
+        _ => Err("`email` is not an address"),
     }
-    rules.allowed_emails.iter().any(|allowed| allowed.eq_ignore_ascii_case(email))
-        || rules.allowed_domains.iter().any(|allowed| allowed.eq_ignore_ascii_case(domain))
 }
 
 #[cfg(test)]
@@ -32,6 +86,7 @@ mod tests {
 
     #[test]
     fn allow_lists_fail_closed() {
+        let is_allowed = |rules: &UserRules, claims: &Claims| check(rules, claims).is_ok();
         assert!(is_allowed(&UserRules::default(), &Claims::default()), "no list admits everyone");
         let by_group = UserRules { allowed_groups: vec!["staff".into()], ..UserRules::default() };
         assert!(!is_allowed(&by_group, &Claims::default()), "claim missing");
@@ -62,5 +117,44 @@ mod tests {
         let by_email = UserRules { allowed_emails: vec!["Alice@example.com".into()], ..UserRules::default() };
         assert!(is_allowed(&by_email, &with_email("alice@example.com", Some(true))));
         assert!(!is_allowed(&by_email, &with_email("bob@example.com", Some(true))));
+    }
+
+    #[test]
+    fn a_refusal_says_what_was_asked_and_what_was_there() {
+        let groups = UserRules { allowed_groups: vec!["staff".into()], ..UserRules::default() };
+        let both = UserRules { allowed_domains: vec!["example.com".into()], ..groups.clone() };
+        let unreadable = |name| Claims { unreadable: [name].into(), ..Claims::default() };
+        let member_of = |names: &[&str]| Claims {
+            groups: Some(names.iter().map(|name| (*name).to_owned()).collect()),
+            ..Claims::default()
+        };
+        for (rules, claims, why) in [
+            (&groups, Claims::default(), "users.allowed_groups: `groups` is missing"),
+            (&groups, unreadable("groups"), "users.allowed_groups: `groups` is of another type"),
+            (&groups, member_of(&[]), "users.allowed_groups: `groups` is empty"),
+            (&groups, member_of(&["secret", "b"]), "users.allowed_groups: `groups` has 2, none of them in it"),
+            (
+                &both,
+                with_email("a@example.com", Some(false)),
+                "users.allowed_groups: `groups` is missing; users.allowed_domains: `email` is not verified",
+            ),
+            (
+                &both,
+                with_email("a@example.com", None),
+                "users.allowed_groups: `groups` is missing; users.allowed_domains: `email_verified` is missing",
+            ),
+            (
+                &both,
+                with_email("a@example.org", Some(true)),
+                "users.allowed_groups: `groups` is missing; users.allowed_domains: its domain is not in it",
+            ),
+            (
+                &both,
+                with_email("example.com", Some(true)),
+                "users.allowed_groups: `groups` is missing; users.allowed_domains: `email` is not an address",
+            ),
+        ] {
+            assert_eq!(check(rules, &claims).unwrap_err(), why);
+        }
     }
 }

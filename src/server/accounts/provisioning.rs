@@ -1,12 +1,17 @@
 //! A verified person's account, found or made.
 
-use super::{allow_lists::is_allowed, roles::role_by_group, usernames};
-use crate::server::{
-    clock::System,
-    limits,
-    provider::VerifiedClaims,
-    settings::UserRules,
-    store::{Created, NewUser, Person, Profile, StoreError, User, UserStore},
+use unicode_normalization::UnicodeNormalization as _;
+
+use super::{allow_lists, roles::role_by_group, usernames};
+use crate::{
+    server::{
+        clock::System,
+        limits,
+        provider::VerifiedClaims,
+        settings::UserRules,
+        store::{Created, NewUser, Person, Profile, StoreError, User, UserStore},
+    },
+    visible::visible,
 };
 
 /// The account of a verified person.
@@ -14,12 +19,18 @@ use crate::server::{
 pub enum Provisioned {
     /// Found or made.
     User(User),
-    /// None of the operator's allow lists names the person.
-    NotAllowed,
+    /// None of the operator's allow lists names the person; what was asked, and what was there, without personal data.
+    NotAllowed(String),
     /// The person is new, and new people are not taken.
     Unknown,
     /// The account is switched off.
     Disabled,
+}
+
+/// A name in one spelling (NFC), without what is not seen; none if nothing is.
+fn full_name(name: &str) -> Option<String> {
+    let name: String = name.nfc().collect();
+    Some(visible(&name)).filter(|name| !name.is_empty())
 }
 
 /// Finds or makes the account of a verified person. Running it again, at the same time or later, finds the same one.
@@ -34,8 +45,8 @@ pub async fn provision(
     system: &System,
 ) -> Result<Provisioned, StoreError> {
     let claims = verified.claims();
-    if !is_allowed(rules, claims) {
-        return Ok(Provisioned::NotAllowed);
+    if let Err(why) = allow_lists::check(rules, claims) {
+        return Ok(Provisioned::NotAllowed(why));
     }
     let role = role_by_group(rules, claims);
     let person = Person {
@@ -46,7 +57,7 @@ pub async fn provision(
             email: claims.email.clone(),
             // With a new address the old one's verification must not stay.
             email_verified: claims.email.as_ref().map(|_| claims.email_verified.unwrap_or(false)),
-            full_name: claims.name.clone(),
+            full_name: claims.name.as_deref().and_then(full_name),
         },
         role,
         now: system.now(),

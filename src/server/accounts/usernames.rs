@@ -1,8 +1,14 @@
 //! Names for new accounts.
 
-use unicode_normalization::UnicodeNormalization as _;
+use unicode_normalization::{
+    UnicodeNormalization as _,
+    char::{canonical_combining_class, is_combining_mark},
+};
 
-use crate::server::{clock::System, limits, provider::Claims};
+use crate::{
+    server::{clock::System, limits, provider::Claims},
+    visible::is_hidden,
+};
 
 /// Names that would claim a power nobody gave.
 const RESERVED: [&str; 4] = ["admin", "administrator", "root", "system"];
@@ -32,17 +38,39 @@ fn preferred(claims: &Claims, subject: &str) -> String {
     .into_iter()
     .flatten()
     .map(usable)
-    .find(|name| !name.is_empty() && !is_reserved(name))
+    .find(|name| name.contains(char::is_alphanumeric) && !is_reserved(name))
     .unwrap_or_else(|| format!("user_{}", usable(&subject.chars().take(8).collect::<String>())))
 }
 
 /// In one spelling (NFKC), and without what would not be seen or would deceive: control characters, spaces, marks that
-/// turn text around.
+/// turn text around. Letters keep their marks, and the joiners that a word of their script cannot do without.
 fn usable(name: &str) -> String {
-    name.nfkc()
-        .filter(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | '+' | '@'))
-        .take(limits::USERNAME_CHARACTERS)
-        .collect()
+    let mut usable = String::new();
+    let mut characters = name.nfkc().take(limits::USERNAME_CHARACTERS).peekable();
+    while let Some(c) = characters.next() {
+        let kept = match c {
+            '\u{200c}' | '\u{200d}' => usable.chars().last().zip(characters.peek().copied()).is_some_and(joins(c)),
+            c => {
+                !is_hidden(c)
+                    && (c.is_alphanumeric() || is_combining_mark(c) || matches!(c, '.' | '_' | '-' | '+' | '@'))
+            }
+        };
+        if kept {
+            usable.push(c);
+        }
+    }
+    usable
+}
+
+/// Where a joiner between two characters is part of the word (RFC 5892 A.1 and A.2): after a virama, and a non-joiner
+/// also between Arabic letters.
+fn joins(joiner: char) -> impl Fn((char, char)) -> bool {
+    const VIRAMA: u8 = 9;
+    let is_arabic = |c| matches!(c, '\u{620}'..='\u{6ff}');
+    move |(before, after)| {
+        canonical_combining_class(before) == VIRAMA && after.is_alphanumeric()
+            || joiner == '\u{200c}' && is_arabic(before) && is_arabic(after)
+    }
 }
 
 fn is_reserved(name: &str) -> bool {
@@ -78,6 +106,28 @@ mod tests {
         claims.name = None;
         assert_eq!(preferred(&claims, "0123456789"), "a.b");
         assert_eq!(preferred(&Claims::default(), "0123456789"), "user_01234567");
+    }
+
+    #[test]
+    fn letters_keep_their_marks_and_what_shows_nothing_is_no_name() {
+        for (name, username) in [
+            ("jose\u{301}", "jos\u{e9}"),
+            ("हिन्दी", "हिन्दी"),
+            ("กุ้ง", "กุ้ง"),
+            ("क्\u{200d}ष", "क्\u{200d}ष"),
+            ("می\u{200c}خواهم", "می\u{200c}خواهم"),
+            ("ad\u{200d}a", "ada"),
+            ("a\u{34f}da\u{fe0f}", "ada"),
+            ("👩\u{200d}💻ada", "ada"),
+        ] {
+            assert_eq!(usable(name), username, "{name:?}");
+        }
+        for nothing in
+            ["\u{3164}", "\u{200b}", "\u{2800}", "\u{301}", "...", "\u{115f}\u{1160}", "\u{ffa0}", "👩\u{200d}💻"]
+        {
+            let claims = Claims { preferred_username: Some(nothing.into()), ..Claims::default() };
+            assert_eq!(preferred(&claims, "0123456789"), "user_01234567", "{nothing:?}");
+        }
     }
 
     #[test]

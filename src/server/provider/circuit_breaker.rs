@@ -109,7 +109,7 @@ impl CircuitBreaker {
             Circuit::Open { since, pause, .. } => (*since, pause.saturating_mul(2).min(limits::CIRCUIT_PAUSE_MAX)),
         };
         let wait = match fault {
-            ProviderFault::Busy { retry_after: Some(asked) } => {
+            ProviderFault::Busy { retry_after: Some(asked), .. } => {
                 (*asked).min(limits::CIRCUIT_RETRY_AFTER_MAX).max(pause)
             }
             _ => pause,
@@ -130,7 +130,7 @@ impl CircuitBreaker {
 }
 
 /// The code of a provider that asks us to wait.
-const BUSY: &str = ProviderFault::Busy { retry_after: None }.code();
+const BUSY: &str = ProviderFault::Busy { retry_after: None, said: None }.code();
 
 impl Permit {
     /// The provider has responded, even if with an error.
@@ -284,7 +284,7 @@ mod tests {
     async fn a_provider_that_asks_for_time_is_given_it_up_to_a_minute() {
         for (asks, waits) in [(None, 2), (Some(45), 45), (Some(3600), 60)] {
             let breaker = CircuitBreaker::new(ProviderId::new("p"));
-            let busy = ProviderFault::Busy { retry_after: asks.map(Duration::from_secs) };
+            let busy = ProviderFault::Busy { retry_after: asks.map(Duration::from_secs), said: None };
             for _ in 0..limits::CIRCUIT_FAILURES {
                 breaker.permit().ok().unwrap().failed(&busy, NOON);
             }

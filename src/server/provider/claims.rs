@@ -1,9 +1,12 @@
 //! The claims that we read, from where they are found (OpenID Connect Core 5.1). Everything else is ignored, aggregated
 //! and distributed claims included: their sources are never queried (Core 5.6.2, UI-17).
 
-use serde_json::{Map, Value};
+use std::collections::BTreeSet;
+
+use serde_json::Value;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
+use super::{jwt::numeric_date, jwt::present, strict_json::Object};
 use crate::server::ids::{Issuer, Subject};
 
 /// A person as the provider asserts them, after every check.
@@ -15,11 +18,11 @@ pub struct VerifiedClaims {
     authentication: Authentication,
 }
 
-/// What is said about the person: by userinfo where the provider has it, else by the ID token, never by a mixture. Each
-/// is `None` when it is missing or of the wrong type.
+/// What is said about the person. Each is `None` when it is missing, or cannot be read: that costs the claim and nothing
+/// else.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Claims {
-    /// `name`
+    /// `name`, or else `given_name` and `family_name`.
     pub name: Option<String>,
     /// `preferred_username`
     pub preferred_username: Option<String>,
@@ -29,14 +32,16 @@ pub struct Claims {
     pub nickname: Option<String>,
     /// `email`
     pub email: Option<String>,
-    /// `email_verified`; `None` unless `email` is there.
+    /// `email_verified` of that very address.
     pub email_verified: Option<bool>,
-    /// `groups`: `None` when missing or not a list of strings (then nobody is in any group).
+    /// `groups`; without it nobody is in any group.
     pub groups: Option<Vec<String>>,
+    /// The names of those that were there and cannot be read.
+    pub unreadable: BTreeSet<&'static str>,
 }
 
 /// How and when the person was authenticated, as the ID token says (Core 2; `sid`: Back-Channel Logout 2.1). Each is
-/// `None` when it is missing or of the wrong type.
+/// `None` when it is missing or cannot be read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Authentication {
     /// `sid`: the person's session at the provider.
@@ -50,8 +55,15 @@ pub struct Authentication {
 }
 
 impl VerifiedClaims {
-    /// The ID token was valid for `subject`, and `claims` are about the same subject.
-    pub(super) const fn new(issuer: Issuer, subject: Subject, claims: Claims, authentication: Authentication) -> Self {
+    /// The ID token was valid for `subject`, and userinfo, where the provider has it, is about the same subject. Where
+    /// both speak, userinfo wins; what it does not say is taken from the ID token.
+    pub(super) fn new(issuer: Issuer, subject: Subject, id_token: &Object, userinfo: Option<&Object>) -> Self {
+        let documents: Vec<_> = userinfo.into_iter().chain([id_token]).collect();
+        let mut claims = Reader::of(&documents).claims();
+        let id_token = [id_token];
+        let mut of_the_token = Reader::of(&id_token);
+        let authentication = of_the_token.authentication();
+        claims.unreadable.append(&mut of_the_token.unreadable);
         Self { issuer, subject, claims, authentication }
     }
 
@@ -80,61 +92,125 @@ impl VerifiedClaims {
     }
 }
 
-impl Claims {
-    /// Reads our claims. One of the wrong type counts as missing: a display name must not keep anyone out, and an
-    /// ill-typed `groups` must not let anyone in.
-    pub(super) fn read(members: &Map<String, Value>) -> Self {
-        let email = text(members, "email");
-        Self {
-            name: text(members, "name"),
-            preferred_username: text(members, "preferred_username"),
-            username: text(members, "username"),
-            nickname: text(members, "nickname"),
-            // Authelia says `email_verified: true` of people who have no address.
-            email_verified: email.as_ref().and_then(|_| members.get("email_verified")).and_then(boolean),
+type IsRight = fn(&Value) -> bool;
+
+/// Standard claims that nobody here uses (Core 5.1), with what they should be. An application may ask for them one day,
+/// and the operator reads here why it does not get them.
+const UNUSED: [(&str, IsRight); 12] = [
+    ("middle_name", Value::is_string),
+    ("profile", Value::is_string),
+    ("picture", Value::is_string),
+    ("website", Value::is_string),
+    ("gender", Value::is_string),
+    ("birthdate", Value::is_string),
+    ("zoneinfo", Value::is_string),
+    ("locale", Value::is_string),
+    ("phone_number", Value::is_string),
+    ("phone_number_verified", |value| boolean(value).is_some()),
+    ("address", Value::is_object),
+    ("updated_at", |value| moment(value).is_some()),
+];
+
+/// Reads claims of several documents about one person, and notes those that cannot be read.
+struct Reader<'d> {
+    /// The one that wins comes first.
+    documents: &'d [&'d Object],
+    unreadable: BTreeSet<&'static str>,
+}
+
+impl<'d> Reader<'d> {
+    const fn of(documents: &'d [&'d Object]) -> Self {
+        Self { documents, unreadable: BTreeSet::new() }
+    }
+
+    fn claims(mut self) -> Claims {
+        let parts = [self.get("given_name", text), self.get("family_name", text)];
+        let parts = parts.into_iter().flatten().collect::<Vec<_>>().join(" ");
+        let email = self.get("email", text);
+        Claims {
+            name: self.get("name", text).or_else(|| Some(parts).filter(|name| !name.is_empty())),
+            preferred_username: self.get("preferred_username", text),
+            username: self.get("username", text),
+            nickname: self.get("nickname", text),
+            email_verified: email.as_deref().and_then(|email| self.email_verified(email)),
             email,
-            groups: members.get("groups").and_then(texts),
+            groups: self.get("groups", texts),
+            unreadable: {
+                for (name, is_right) in UNUSED {
+                    let _ = self.get(name, |value| is_right(value).then_some(()));
+                }
+                self.unreadable
+            },
         }
+    }
+
+    /// Whether this very address is verified: what one document says of its address says nothing about another. (Authelia
+    /// says it of people who have no address.)
+    fn email_verified(&mut self, email: &str) -> Option<bool> {
+        let of_this = |document: &&&Object| present(&document.members, "email").is_some_and(|its| its == email);
+        let documents: Vec<_> = self.documents.iter().filter(of_this).copied().collect();
+        let mut reader = Reader::of(&documents);
+        let verified = reader.get("email_verified", boolean);
+        self.unreadable.append(&mut reader.unreadable);
+        verified
+    }
+
+    fn authentication(&mut self) -> Authentication {
+        Authentication {
+            sid: self.get("sid", text),
+            auth_time: self.get("auth_time", moment),
+            acr: self.get("acr", text),
+            amr: self.get("amr", texts),
+        }
+    }
+
+    /// The claim in the first document that says it. `null` and an empty text say nothing (Core 5.3.2).
+    fn get<T>(&mut self, name: &'static str, read: impl Fn(&Value) -> Option<T>) -> Option<T> {
+        let mut found = None;
+        for document in self.documents {
+            let said = present(&document.members, name).filter(|value| !is_blank(value));
+            let value = said.and_then(&read);
+            if value.is_none() && (said.is_some() || document.damaged.iter().any(|damaged| damaged == name)) {
+                self.unreadable.insert(name);
+            }
+            found = found.or(value);
+        }
+        found
     }
 }
 
-impl Authentication {
-    /// Reads an ID token's claims.
-    pub(super) fn read(members: &Map<String, Value>) -> Self {
-        Self {
-            sid: text(members, "sid"),
-            auth_time: members.get("auth_time").and_then(moment),
-            acr: text(members, "acr"),
-            amr: members.get("amr").and_then(texts),
-        }
-    }
+fn is_blank(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| text.trim().is_empty())
 }
 
-fn text(members: &Map<String, Value>, name: &str) -> Option<String> {
-    members.get(name).and_then(Value::as_str).map(str::to_owned)
+fn text(value: &Value) -> Option<String> {
+    value.as_str().map(str::to_owned)
 }
 
+/// A list of texts, or one text for a list of one. An odd member of the list is left out, and the others count.
 fn texts(value: &Value) -> Option<Vec<String>> {
-    value.as_array()?.iter().map(|member| member.as_str().map(str::to_owned)).collect()
+    let members = match value {
+        Value::String(_) => std::slice::from_ref(value),
+        Value::Array(members) => members.as_slice(),
+        _ => return None,
+    };
+    Some(members.iter().filter(|member| !is_blank(member)).filter_map(text).collect())
 }
 
-/// Some providers write booleans as strings (Amazon Cognito does).
+/// Some providers write booleans as texts (Amazon Cognito does).
 fn boolean(value: &Value) -> Option<bool> {
     match value {
         Value::Bool(value) => Some(*value),
-        Value::String(text) => text.parse().ok(),
+        Value::String(text) => text.to_ascii_lowercase().parse().ok(),
         _ => None,
     }
 }
 
-/// Seconds since 1970, possibly with a fraction; some providers write RFC 3339 instead.
+/// Seconds since 1970; some providers write RFC 3339 instead (Auth0 does).
 fn moment(value: &Value) -> Option<OffsetDateTime> {
     match value {
         Value::String(text) => OffsetDateTime::parse(text, &Rfc3339).ok(),
-        // A fraction is dropped; what is no time at all is outside what `time` can hold.
-        number => {
-            OffsetDateTime::from_unix_timestamp(number.as_i64().or_else(|| number.as_f64().map(|f| f as i64))?).ok()
-        }
+        number => numeric_date(number),
     }
 }
 
@@ -144,8 +220,22 @@ mod tests {
     use serde_json::json;
     use time::macros::datetime;
 
+    fn object(members: &Value) -> Object {
+        Object { members: members.as_object().unwrap().clone(), damaged: Vec::new() }
+    }
+
+    fn person(id_token: &Value, userinfo: Option<&Value>) -> VerifiedClaims {
+        let userinfo = userinfo.map(object);
+        let (issuer, subject) = (Issuer::new("https://op.example.com"), Subject::new("subject-1").unwrap());
+        VerifiedClaims::new(issuer, subject, &object(id_token), userinfo.as_ref())
+    }
+
     fn read(members: &Value) -> Claims {
-        Claims::read(members.as_object().unwrap())
+        person(members, None).claims().clone()
+    }
+
+    fn unreadable(members: &Value) -> Vec<&'static str> {
+        read(members).unreadable.into_iter().collect()
     }
 
     #[test]
@@ -164,34 +254,116 @@ mod tests {
                 email: Some("alice@example.com".into()),
                 email_verified: Some(true),
                 groups: Some(vec!["a".into(), "b".into()]),
+                unreadable: BTreeSet::new(),
             }
         );
     }
 
     #[test]
-    fn the_wrong_type_counts_as_missing() {
-        let claims = read(
-            &json!({"name": {}, "preferred_username": 1, "username": null, "nickname": [], "email": false, "email_verified": true, "name#fr": "x"}),
-        );
+    fn what_cannot_be_read_counts_as_missing_and_is_named() {
+        let odd = json!({
+            "name": {}, "preferred_username": 1, "username": null, "nickname": [], "email": false, "email_verified": true,
+            "groups": {"a": 1}, "address": "1 Example Street", "updated_at": "2024-03-01T10:59:07", "locale": 5,
+            "acr": 1, "auth_time": [], "sid": {},
+        });
+        let mut claims = read(&odd);
+        let named = std::mem::take(&mut claims.unreadable);
         assert_eq!(claims, Claims::default());
-        for groups in [json!("admin"), json!(null), json!({"a": 1}), json!(["a", 1]), json!(1), json!([["a"]])] {
-            assert_eq!(read(&json!({"groups": groups})).groups, None);
-        }
-        assert_eq!(read(&json!({"groups": []})).groups, Some(vec![]));
+        let all = [
+            "acr",
+            "address",
+            "auth_time",
+            "email",
+            "groups",
+            "locale",
+            "name",
+            "nickname",
+            "preferred_username",
+            "sid",
+            "updated_at",
+        ];
+        assert_eq!(named.into_iter().collect::<Vec<_>>(), all);
+        let damaged = Object { damaged: vec!["name".into(), "roles".into()], ..object(&json!({})) };
+        let damaged = [&damaged];
+        let mut reader = Reader::of(&damaged);
+        assert_eq!(reader.get("name", text), None);
+        assert_eq!(reader.unreadable.into_iter().collect::<Vec<_>>(), ["name"]);
+        assert_eq!(unreadable(&json!({"updated_at": 1.5, "name": null, "email": "", "amr": "pwd", "x": 1})), [""; 0]);
+    }
+
+    #[test]
+    fn one_value_is_a_list_of_one_and_an_odd_member_is_left_out() {
         for (said, meant) in [
-            (json!("true"), Some(true)),
-            (json!("false"), Some(false)),
-            (json!("yes"), None),
-            (json!(1), None),
+            (json!("staff"), Some(vec!["staff"])),
+            (json!(["a", 1, null, ["b"], {"c": 1}, "", " ", "d"]), Some(vec!["a", "d"])),
+            (json!([]), Some(vec![])),
+            (json!("a,b"), Some(vec!["a,b"])),
+            (json!(""), None),
             (json!(null), None),
+            (json!({"a": 1}), None),
+            (json!(1), None),
+            (json!(true), None),
         ] {
-            assert_eq!(read(&json!({"email": "a@example.com", "email_verified": said})).email_verified, meant);
+            let meant = meant.map(|names| names.into_iter().map(str::to_owned).collect::<Vec<_>>());
+            assert_eq!(read(&json!({"groups": said})).groups, meant, "{said}");
         }
     }
 
     #[test]
-    fn reads_how_and_when_the_person_was_authenticated() {
-        let read = |members: &Value| Authentication::read(members.as_object().unwrap());
+    fn a_verified_address_is_one_of_which_it_is_said() {
+        for (said, meant) in [
+            (json!("true"), Some(true)),
+            (json!("True"), Some(true)),
+            (json!("FALSE"), Some(false)),
+            (json!("yes"), None),
+            (json!(1), None),
+            (json!("1"), None),
+            (json!([true]), None),
+            (json!(null), None),
+        ] {
+            assert_eq!(
+                read(&json!({"email": "a@example.com", "email_verified": said})).email_verified,
+                meant,
+                "{said}"
+            );
+        }
+        let verified = |id_token: Value, userinfo: Value| person(&id_token, Some(&userinfo)).claims().email_verified;
+        let here = json!({"email": "a@example.com"});
+        let there = json!({"email": "a@example.com", "email_verified": true});
+        assert_eq!(verified(there.clone(), here.clone()), Some(true));
+        assert_eq!(verified(there.clone(), json!({"email": "b@example.com"})), None, "it is said of another address");
+        assert_eq!(verified(json!({"email_verified": true}), here), None, "it is not said of which");
+        assert_eq!(verified(there.clone(), json!({"email_verified": false})), Some(true), "that is of none");
+        let refused = json!({"email": "a@example.com", "email_verified": false});
+        assert_eq!(verified(there, refused), Some(false), "userinfo wins");
+    }
+
+    #[test]
+    fn userinfo_wins_and_the_id_token_says_what_it_does_not() {
+        let id_token = json!({"name": "From the ID token", "groups": ["id"], "nickname": "id"});
+        let of = |userinfo: Value| person(&id_token, Some(&userinfo)).claims().clone();
+        let claims = of(json!({"name": "Alice", "groups": ["a"]}));
+        assert_eq!((claims.name.as_deref(), claims.nickname.as_deref()), (Some("Alice"), Some("id")));
+        assert_eq!(claims.groups, Some(vec!["a".to_owned()]));
+        assert_eq!(of(json!({"groups": []})).groups, Some(vec![]), "in no group is said, too");
+        for silent in [json!({}), json!({"groups": null}), json!({"groups": {}}), json!({"groups": ""})] {
+            assert_eq!(of(silent).groups, Some(vec!["id".to_owned()]));
+        }
+    }
+
+    #[test]
+    fn given_and_family_name_stand_for_a_missing_name() {
+        let name = |members: Value| read(&members).name;
+        assert_eq!(name(json!({"given_name": "Ada", "family_name": "Lovelace"})).as_deref(), Some("Ada Lovelace"));
+        assert_eq!(name(json!({"given_name": 7, "family_name": "Lovelace"})).as_deref(), Some("Lovelace"));
+        assert_eq!(name(json!({"name": "A", "given_name": "Ada"})).as_deref(), Some("A"));
+        assert_eq!(name(json!({"name": " ", "given_name": "Ada"})).as_deref(), Some("Ada"));
+        assert_eq!(name(json!({"given_name": ""})), None);
+    }
+
+    #[test]
+    fn reads_how_and_when_the_person_was_authenticated_from_the_id_token_alone() {
+        let read = |members: &Value| person(members, Some(&json!({"sid": "u", "acr": "u"}))).authentication().clone();
         let all = read(&json!({"sid": "s1", "auth_time": 1_795_608_000, "acr": "phr", "amr": ["pwd", "otp"]}));
         assert_eq!(
             all,
@@ -203,7 +375,8 @@ mod tests {
             }
         );
         assert_eq!(read(&json!({})), Authentication::default());
-        assert_eq!(read(&json!({"sid": 1, "auth_time": [], "acr": 2, "amr": "pwd"})), Authentication::default());
+        assert_eq!(read(&json!({"sid": 1, "auth_time": [], "acr": 2, "amr": {}})), Authentication::default());
+        assert_eq!(read(&json!({"amr": "pwd"})).amr, Some(vec!["pwd".to_owned()]));
         for (said, meant) in [
             (json!(1_795_608_000.9), Some(datetime!(2026-11-25 12:00 UTC))),
             (json!("2026-11-25T12:00:00Z"), Some(datetime!(2026-11-25 12:00 UTC))),

@@ -21,7 +21,7 @@ use super::{
 use crate::server::{clock::System, ids::ProviderId, limits, log_text::clip, settings::is_loopback};
 
 /// Signature algorithms of ID tokens that we accept, where the provider lists them (docs/decisions/id-token.md).
-const ALGORITHMS: [CoreJwsSigningAlgorithm; 9] = [
+pub(super) const ALGORITHMS: [CoreJwsSigningAlgorithm; 9] = [
     CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
     CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha384,
     CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha512,

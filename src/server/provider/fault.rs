@@ -24,7 +24,7 @@ pub enum ProviderFault {
         endpoint: &'static str,
         /// The HTTP status.
         status: u16,
-        /// The provider's `error` and `error_description`.
+        /// What the provider said about it.
         said: Option<String>,
     },
     /// HTML, a wrong content type, a malformed or oversized body, an unexpected status.
@@ -48,10 +48,12 @@ pub enum ProviderFault {
     #[error("keys: {0}")]
     Keys(String),
     /// Status 429 that cannot be waited out.
-    #[error("answered 429, {}", wait(retry_after))]
+    #[error("answered 429, {}{}", wait(retry_after), after(said))]
     Busy {
         /// `Retry-After`, where it was sent and is at most an hour.
         retry_after: Option<Duration>,
+        /// What the provider said about it.
+        said: Option<String>,
     },
     /// `invalid_grant`: the code was used before, is too old, or is not ours.
     #[error("refused the code: {0}")]
@@ -159,8 +161,9 @@ mod tests {
             server_error(Some("server_error: try later".into())).detail(),
             "answered 503 at token: server_error: try later"
         );
-        let busy =
-            |seconds: Option<u64>| ProviderFault::Busy { retry_after: seconds.map(Duration::from_secs) }.detail();
+        let busy = |seconds: Option<u64>| {
+            ProviderFault::Busy { retry_after: seconds.map(Duration::from_secs), said: None }.detail()
+        };
         assert_eq!(busy(Some(7)), "answered 429, with Retry-After 7 s");
         assert_eq!(busy(None), "answered 429, without a usable Retry-After");
         let long = ProviderFault::TokenRefused(format!("\r\n{}", "x".repeat(10_000))).detail();

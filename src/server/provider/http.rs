@@ -10,7 +10,12 @@ use serde_json::{Map, Value};
 use time::OffsetDateTime;
 use tokio::time::{Instant, timeout_at};
 
-use super::{fault::ProviderFault, retry_after, strict_json, tls};
+use super::{
+    fault::ProviderFault,
+    refusal_words, retry_after,
+    strict_json::{self, Object},
+    tls,
+};
 use crate::server::{
     limits,
     log_text::{causes, clip},
@@ -86,31 +91,69 @@ pub(super) struct ProviderResponse {
 }
 
 impl ProviderResponse {
-    /// The body as one JSON object of the right media type.
-    pub(super) fn object(&self) -> Result<Map<String, Value>, ProviderFault> {
+    /// The body as one JSON object of the right media type. A byte order mark before it is skipped (RFC 8259 8.1).
+    pub(super) fn object(&self) -> Result<Object, ProviderFault> {
         if let Some(media_type) = self.media_type.as_deref()
             && !self.endpoint.json_types().contains(&media_type)
         {
-            return Err(self.bad(&format!("`{media_type}`")));
+            return Err(self.bad(&format!("`{media_type}` instead of JSON{}", self.coded())));
         }
-        strict_json::object(&self.body).map_err(|what| self.bad(&what))
+        let body = self.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.body);
+        strict_json::object(body).map_err(|what| self.bad(&format!("{what}{}{}", looks_like(body), self.coded())))
     }
 
-    /// What a status other than 200 means where nothing more is known.
-    pub(super) fn refusal(&self, now: OffsetDateTime) -> ProviderFault {
+    /// What the provider says about a refusal: `error` and `error_description` of the body (RFC 6749 5.2), or what stands
+    /// in their place, and the challenge (RFC 6750 3).
+    pub(super) fn words(&self) -> Option<String> {
+        let challenges = self.headers.get_all(header::WWW_AUTHENTICATE).into_iter();
+        let challenges = challenges.map(|challenge| String::from_utf8_lossy(challenge.as_bytes()).into_owned());
+        let words: Vec<_> = refusal_words::of(&self.body).into_iter().chain(challenges).collect();
+        (!words.is_empty()).then(|| words.join("; "))
+    }
+
+    /// What a status other than 200 means where nothing more is known than what the provider said.
+    pub(super) fn refusal(&self, said: Option<String>, now: OffsetDateTime) -> ProviderFault {
+        let said = said.map(|said| clip(&said));
         match self.status {
-            StatusCode::TOO_MANY_REQUESTS => ProviderFault::Busy { retry_after: retry_after::read(&self.headers, now) },
+            StatusCode::TOO_MANY_REQUESTS => {
+                ProviderFault::Busy { retry_after: retry_after::read(&self.headers, now), said }
+            }
             status if status.is_server_error() => {
-                ProviderFault::ServerError { endpoint: self.endpoint.name(), status: status.as_u16(), said: None }
+                ProviderFault::ServerError { endpoint: self.endpoint.name(), status: status.as_u16(), said }
             }
             status if status.is_redirection() => self.bad("redirects are not followed"),
-            _ => self.endpoint.bad_answer(&format!("status {}", self.status.as_u16())),
+            status => match said {
+                Some(said) => self.bad(&said),
+                None => self.endpoint.bad_answer(&format!("status {}", status.as_u16())),
+            },
         }
     }
 
     /// It cannot be used, and why.
     pub(super) fn bad(&self, what: &str) -> ProviderFault {
         self.endpoint.bad_answer(&format!("status {}, {what}", self.status.as_u16()))
+    }
+
+    /// A content coding that was not taken off, since we did not offer to.
+    fn coded(&self) -> String {
+        let coding =
+            self.headers.get(header::CONTENT_ENCODING).map(|coding| String::from_utf8_lossy(coding.as_bytes()));
+        coding.map_or_else(String::new, |coding| format!(", in content coding `{coding}`"))
+    }
+}
+
+/// What a body that is not JSON is instead, as far as its first bytes tell.
+fn looks_like(body: &[u8]) -> &'static str {
+    match body.trim_ascii_start() {
+        [] => ": it is empty",
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => ": it begins with a UTF-16 byte order mark",
+        [0, _, ..] | [_, 0, ..] => ": it is UTF-16",
+        [0xef, 0xbb, 0xbf, ..] => ": it begins with two byte order marks",
+        [0x1f, 0x8b, ..] => ": it is compressed with gzip",
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => ": it is compressed with zstd",
+        [b'<', ..] => ": it looks like HTML or XML",
+        [b'e', b'y', b'J', ..] => ": it looks like a JWT",
+        _ => "",
     }
 }
 
@@ -149,7 +192,11 @@ impl Http {
         let response = call(&self.pooled, endpoint, request, Instant::now() + limits::PROVIDER_DOCUMENT_TIMEOUT)
             .await
             .map_err(CallError::into_fault)?;
-        if response.status == StatusCode::OK { response.object() } else { Err(response.refusal(now)) }
+        if response.status == StatusCode::OK {
+            Ok(response.object()?.members)
+        } else {
+            Err(response.refusal(response.words(), now))
+        }
     }
 
     /// Asks for userinfo with `access_token`, in the header only (RFC 6750 2.1).
@@ -176,7 +223,7 @@ impl Http {
     }
 }
 
-/// What both clients have in common. Decompression is off, since a limit on bytes would not be one.
+/// What both clients have in common. What is compressed is read through the limit on bytes once it is unpacked.
 #[expect(clippy::disallowed_methods, reason = "the one place where an HTTP client is made")]
 fn builder() -> ClientBuilder {
     Client::builder()
@@ -185,8 +232,8 @@ fn builder() -> ClientBuilder {
         .retry(reqwest::retry::never())
         .referer(false)
         .no_proxy()
-        .no_gzip()
-        .no_brotli()
+        .gzip(true)
+        .brotli(true)
         .no_zstd()
         .no_deflate()
         .http1_only()

@@ -1,24 +1,15 @@
-//! The checks of an ID token, in the order of OpenID Connect Core 3.1.3.7.
+//! The checks of an ID token, in the order of OpenID Connect Core 3.1.3.7. What is checked here decides, and no mercy is
+//! shown; every other claim is read in `claims`, and none of them keeps anyone out.
 
-use std::time::SystemTime;
-
-use openidconnect::{
-    AccessToken, AccessTokenHash, ClaimsVerificationError, Nonce, SignatureVerificationError,
-    core::{CoreIdToken, CoreIdTokenClaims, CoreIdTokenVerifier},
-};
+use openidconnect::{AccessToken, AccessTokenHash, Nonce};
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
 use super::{
-    claims::{Authentication, Claims, VerifiedClaims},
-    fault::ProviderFault,
-    jwt::{self, Expected},
+    jwt::{Expected, Rejection, SignedClaims, numeric_date, present},
+    strict_json::Object,
 };
-use crate::server::{
-    ids::{Issuer, Subject},
-    limits,
-    log_text::clip,
-};
+use crate::server::{ids::Subject, limits};
 
 /// The attempt that an ID token must belong to.
 pub(super) struct Attempt<'a> {
@@ -30,184 +21,110 @@ pub(super) struct Attempt<'a> {
     pub(super) access_token: &'a AccessToken,
 }
 
-/// Why an ID token is not accepted.
-#[derive(Debug)]
-pub(super) enum Rejection {
-    /// None of the keys at hand verifies it: they may have been rotated.
-    UnknownKey(ProviderFault),
-    /// It is not accepted, whatever the keys.
-    Final(ProviderFault),
-}
-
-impl Rejection {
-    pub(super) fn into_fault(self) -> ProviderFault {
-        match self {
-            Self::UnknownKey(fault) | Self::Final(fault) => fault,
-        }
-    }
-
-    fn of(what: &str) -> Self {
-        Self::Final(ProviderFault::IdToken(clip(what)))
-    }
-}
-
-/// An ID token that passed every check; what it says about the person counts only if there is no userinfo.
+/// An ID token that passed every check.
 #[derive(Debug)]
 pub(super) struct IdTokenClaims {
     pub(super) subject: Subject,
-    pub(super) members: Map<String, Value>,
+    /// Everything it says, for the claims that decide nothing here.
+    pub(super) all: Object,
 }
 
-impl IdTokenClaims {
-    /// The person, with `claims` about the same subject.
-    pub(super) fn with(self, issuer: Issuer, claims: Claims) -> VerifiedClaims {
-        VerifiedClaims::new(issuer, self.subject, claims, Authentication::read(&self.members))
+/// The claims that are checked. One that cannot be read is never taken for one that is not there.
+const CHECKED: [&str; 9] = ["iss", "sub", "aud", "exp", "iat", "nbf", "nonce", "azp", "at_hash"];
+
+/// Checks an ID token. (1: encrypted ones are not accepted. 8: there is no key for HMAC, whatever the list of algorithms.
+/// 12 and 13: we ask for neither `acr` nor `auth_time`.)
+pub(super) fn verify(token: &str, attempt: &Attempt<'_>, expected: &Expected<'_>) -> Result<IdTokenClaims, Rejection> {
+    // 6 and 7: the signature, by the one key that fits, with an algorithm that the provider lists and we accept.
+    let signed = expected.verify(token)?;
+    if let Some(name) = CHECKED.iter().find(|name| signed.claims.damaged.iter().any(|damaged| damaged == **name)) {
+        return Err(Rejection::of(format!("`{name}` cannot be read")));
     }
+    let subject = check_claims(&signed, attempt, expected).map_err(Rejection::Final)?;
+    Ok(IdTokenClaims { subject, all: signed.claims })
 }
 
-/// Checks an ID token. (1: encrypted ones are not accepted. 8: as a public client the verifier has no key for HMAC,
-/// whatever the list of algorithms. 12 and 13: we ask for neither `acr` nor `auth_time`.)
-pub(super) fn verify(
-    token: &CoreIdToken,
-    attempt: &Attempt<'_>,
-    expected: &Expected<'_>,
-) -> Result<IdTokenClaims, Rejection> {
-    let Expected { registration, algorithms, keys, now } = *expected;
-    let members = jwt::members(&token.to_string()).map_err(|what| Rejection::of(&what))?;
-
-    // openidconnect checks typ, cty and crit of the header, and:
-    let verifier = CoreIdTokenVerifier::new_public_client(
-        registration.client_id.clone(), // 3: aud is us alone
-        registration.issuer.clone(),    // 2: iss is the provider
-        keys.clone(),                   // 6: the signature, by the one key that fits
-    )
-    .set_allowed_algs(algorithms.iter().cloned()) // 7: alg is one that the provider lists and we accept
-    .set_time_fn(|| SystemTime::from(now - limits::CLOCK_LEEWAY).into()) // 9: exp is not over
-    .set_issue_time_verifier_fn(|iat| check_iat(iat.timestamp(), attempt.started, now)); // 10: iat is in this attempt
-    let nonce = Nonce::new(attempt.nonce.to_owned()); // 11: nonce is the one that was sent
-    let claims = token.claims(&verifier, &nonce).map_err(|error| rejection(&error))?;
-
+fn check_claims(signed: &SignedClaims<'_>, attempt: &Attempt<'_>, expected: &Expected<'_>) -> Result<Subject, String> {
+    let claims = &signed.claims.members;
+    // 2: iss is the provider.
+    text(claims, "iss")?;
+    expected.check_issuer(claims)?;
+    // 3: aud is us alone.
+    let us = expected.registration.client_id.as_str();
+    check_audience(required(claims, "aud")?, us)?;
     // 4 and 5: azp, where present, is us.
-    if claims.authorized_party().is_some_and(|azp| *azp != registration.client_id) {
-        return Err(Rejection::of("azp is another client"));
+    if let Some(azp) = present(claims, "azp") {
+        let azp = azp.as_str().ok_or_else(|| wrong_type("azp"))?;
+        check(azp == us, "azp is another client")?;
     }
+    // 9, and RFC 7519 4.1.5: exp is not over, nbf has come.
+    required(claims, "exp")?;
+    expected.check_times(claims)?;
+    // 10: iat is in this attempt.
+    let iat = numeric_date(required(claims, "iat")?).ok_or_else(|| wrong_type("iat"))?;
+    check_iat(iat, attempt.started, expected.now)?;
+    // 11: nonce is the one that was sent.
+    let nonce = Nonce::new(text(claims, "nonce")?.to_owned());
+    check(nonce == Nonce::new(attempt.nonce.to_owned()), "nonce is another")?;
     // 3.1.3.8: at_hash, where present, is the access token's.
-    check_at_hash(token, claims, &verifier, attempt.access_token)?;
+    check_at_hash(signed, attempt.access_token)?;
     // 2 (ID Token): sub has 1 to 255 ASCII characters.
-    let subject = Subject::new(claims.subject())
-        .ok_or_else(|| Rejection::of("sub is not 1 to 255 printable ASCII characters"))?;
-    Ok(IdTokenClaims { subject, members })
+    Subject::new(text(claims, "sub")?).ok_or_else(|| "sub is not 1 to 255 printable ASCII characters".to_owned())
 }
 
-fn rejection(error: &ClaimsVerificationError) -> Rejection {
-    let fault = ProviderFault::IdToken(clip(&jwt::words(error)));
-    match error {
-        ClaimsVerificationError::SignatureVerification(
-            SignatureVerificationError::NoMatchingKey | SignatureVerificationError::CryptoError(_),
-        ) => Rejection::UnknownKey(fault),
-        _ => Rejection::Final(fault),
-    }
+fn required<'m>(claims: &'m Map<String, Value>, name: &str) -> Result<&'m Value, String> {
+    present(claims, name).ok_or_else(|| format!("`{name}` is missing"))
 }
 
-/// The token is issued after the sign-in began; an older one was issued for another sign-in (ID-43). In seconds of Unix
-/// time, since no token's year fits every date type.
-fn check_iat(issued: i64, started: OffsetDateTime, now: OffsetDateTime) -> Result<(), String> {
-    if issued < (started - limits::CLOCK_LEEWAY).unix_timestamp() {
-        Err("iat is before this sign-in began; is a clock wrong?".into())
-    } else if issued > (now + limits::CLOCK_LEEWAY).unix_timestamp() {
-        Err("iat is in the future; is a clock wrong?".into())
-    } else {
-        Ok(())
-    }
+fn text<'m>(claims: &'m Map<String, Value>, name: &str) -> Result<&'m str, String> {
+    required(claims, name)?.as_str().ok_or_else(|| wrong_type(name))
 }
 
-fn check_at_hash(
-    token: &CoreIdToken,
-    claims: &CoreIdTokenClaims,
-    verifier: &CoreIdTokenVerifier<'_>,
-    access_token: &AccessToken,
-) -> Result<(), Rejection> {
-    let Some(at_hash) = claims.access_token_hash() else { return Ok(()) };
-    let key = token.signing_key(verifier).map_err(|error| Rejection::of(&error.to_string()))?;
-    let algorithm = token.signing_alg().map_err(|error| Rejection::of(&error.to_string()))?;
-    let actual = AccessTokenHash::from_token(access_token, algorithm, key)
-        .map_err(|_| Rejection::of("at_hash of an unknown kind"))?;
-    if actual == *at_hash { Ok(()) } else { Err(Rejection::of("at_hash is not the access token's")) }
+fn wrong_type(name: &str) -> String {
+    format!("`{name}` is of the wrong type")
 }
 
-/// Why `token` cannot be parsed as an ID token, without any value of it. `openidconnect` refuses the whole token where
-/// one standard claim is of the wrong type; the operator then needs to know which (ID-60, docs/decisions/id-token.md).
-pub(super) fn why_unreadable(token: &str) -> String {
-    const REQUIRED: [&str; 5] = ["iss", "sub", "aud", "exp", "iat"];
-    const NUMBERS: [&str; 3] = ["exp", "iat", "auth_time"];
-    const TEXTS: [&str; 24] = [
-        "iss",
-        "sub",
-        "nonce",
-        "acr",
-        "azp",
-        "at_hash",
-        "c_hash",
-        "name",
-        "given_name",
-        "family_name",
-        "middle_name",
-        "nickname",
-        "preferred_username",
-        "profile",
-        "picture",
-        "website",
-        "email",
-        "gender",
-        "birthday",
-        "birthdate",
-        "zoneinfo",
-        "locale",
-        "phone_number",
-        "jti",
-    ];
+fn check(holds: bool, what: &str) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(what.into()) }
+}
 
-    let members = match jwt::members(token) {
-        Ok(members) => members,
-        Err(what) => return clip(&what),
+fn check_audience(aud: &Value, us: &str) -> Result<(), String> {
+    let audiences = match aud {
+        Value::String(_) => std::slice::from_ref(aud),
+        Value::Array(audiences) => audiences.as_slice(),
+        _ => return Err(wrong_type("aud")),
     };
-    if let Some(name) = REQUIRED.into_iter().find(|name| !members.contains_key(*name)) {
-        return format!("`{name}` is missing");
-    }
-    let is_not = |names: &'static [&'static str], fits: fn(&Value) -> bool| {
-        names.iter().find(|name| members.get(**name).is_some_and(|value| !fits(value)))
-    };
-    match is_not(&NUMBERS, Value::is_number).or_else(|| is_not(&TEXTS, Value::is_string)) {
-        Some(name) => format!("`{name}` is of the wrong type"),
-        None => "its header or a claim cannot be understood".into(),
-    }
+    check(audiences.iter().any(|one| one == us), "aud is another client")?;
+    check(audiences.iter().all(|one| one == us), "aud names others beside us")
+}
+
+/// The token is issued after the sign-in began; an older one was issued for another sign-in (ID-43).
+fn check_iat(issued: OffsetDateTime, started: OffsetDateTime, now: OffsetDateTime) -> Result<(), String> {
+    let second = |moment: OffsetDateTime| moment.unix_timestamp();
+    check(
+        second(issued) >= second(started - limits::CLOCK_LEEWAY),
+        "iat is before this sign-in began; is a clock wrong?",
+    )?;
+    check(second(issued) <= second(now + limits::CLOCK_LEEWAY), "iat is in the future; is a clock wrong?")
+}
+
+fn check_at_hash(signed: &SignedClaims<'_>, access_token: &AccessToken) -> Result<(), String> {
+    let Some(at_hash) = present(&signed.claims.members, "at_hash") else { return Ok(()) };
+    let at_hash = at_hash.as_str().ok_or_else(|| wrong_type("at_hash"))?;
+    let actual = AccessTokenHash::from_token(access_token, &signed.algorithm, signed.key)
+        .map_err(|_| "at_hash of an unknown kind".to_owned())?;
+    check(actual == AccessTokenHash::new(at_hash.to_owned()), "at_hash is not the access token's")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn how_the_person_was_authenticated_comes_from_the_id_token_and_the_rest_from_the_given_claims() {
-        let members = json!({"name": "From the ID token", "groups": ["id"], "sid": "s1", "acr": "phr", "amr": ["otp"]});
-        let token = IdTokenClaims {
-            subject: Subject::new("subject-1").unwrap(),
-            members: members.as_object().unwrap().clone(),
-        };
-        let userinfo = Claims { name: Some("Alice".into()), groups: Some(vec!["a".into()]), ..Claims::default() };
-        let person = token.with(Issuer::new("https://op.example.com"), userinfo.clone());
-        assert_eq!(person.claims(), &userinfo);
-        let Authentication { sid, auth_time, acr, amr } = person.authentication();
-        assert_eq!((sid.as_deref(), acr.as_deref(), *auth_time), (Some("s1"), Some("phr"), None));
-        assert_eq!(amr.as_deref(), Some(["otp".to_owned()].as_slice()));
-    }
 
     #[test]
     fn iat_lies_between_the_begin_of_the_attempt_and_now_give_or_take_the_leeway() {
         let started = OffsetDateTime::UNIX_EPOCH + time::Duration::hours(1);
         let now = started + time::Duration::minutes(5);
-        let fits = |moment: OffsetDateTime| check_iat(moment.unix_timestamp(), started, now).is_ok();
+        let fits = |moment: OffsetDateTime| check_iat(moment, started, now).is_ok();
         let second = time::Duration::seconds(1);
         assert!(fits(started - limits::CLOCK_LEEWAY) && fits(now + limits::CLOCK_LEEWAY));
         assert!(!fits(started - limits::CLOCK_LEEWAY - second) && !fits(now + limits::CLOCK_LEEWAY + second));

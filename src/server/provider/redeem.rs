@@ -7,18 +7,18 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{
     cache::Cache,
-    claims::{Claims, VerifiedClaims},
+    claims::VerifiedClaims,
     discovery::Metadata,
     fault::ProviderFault,
-    id_token::{self, Attempt, IdTokenClaims, Rejection},
-    jwt::Expected,
+    id_token::{self, Attempt, IdTokenClaims},
+    jwt::{Expected, Rejection},
     openid_provider::Provider,
     requests::Redemption,
     source::Source,
     token_request::{TokenRequest, Tokens},
     userinfo,
 };
-use crate::server::trace::Trace;
+use crate::server::{log_text::clip, trace::Trace};
 
 impl Provider {
     /// Exchanges the code for tokens and the tokens for a verified person. Sends the code at most once, unless the
@@ -35,17 +35,29 @@ impl Provider {
         let tokens = self.request_tokens(&metadata, &redemption, trace).await?;
         let (person, keys) = self.check_id_token(&tokens, &metadata, keys, &redemption, trace).await?;
 
-        let Some(url) = &metadata.userinfo_endpoint else {
-            let claims = Claims::read(&person.members);
-            return Ok(person.with(self.issuer.clone(), claims));
-        };
-        let since = Instant::now();
-        let expected = self.expected(&metadata, &keys);
-        let userinfo =
-            userinfo::request(&self.http, url, &tokens.access_token, &person.subject, &expected, deadline).await;
-        record(trace, "userinfo", since, &userinfo);
-        let claims = Claims::read(&userinfo?);
-        Ok(person.with(self.issuer.clone(), claims))
+        let mut userinfo = None;
+        if let Some(url) = &metadata.userinfo_endpoint {
+            let since = Instant::now();
+            let expected = self.expected(&metadata, &keys);
+            let answer =
+                userinfo::request(&self.http, url, &tokens.access_token, &person.subject, &expected, deadline).await;
+            record(trace, "userinfo", since, &answer);
+            userinfo = Some(answer?);
+        }
+        let person = VerifiedClaims::new(self.issuer.clone(), person.subject, &person.all, userinfo.as_ref());
+        self.name_unreadable(&person);
+        Ok(person)
+    }
+
+    /// One line that names the claims of this person that cannot be read, each of which counts as missing.
+    fn name_unreadable(&self, person: &VerifiedClaims) {
+        let unreadable: Vec<_> = person.claims().unreadable.iter().copied().collect();
+        if !unreadable.is_empty() {
+            tracing::info!(
+                code = "claims_unreadable", provider = %self.id(), claims = unreadable.join(" "),
+                "these claims of the ID token or userinfo are of a type that they cannot have, and count as missing"
+            );
+        }
     }
 
     async fn request_tokens(
@@ -64,12 +76,6 @@ impl Provider {
         let since = Instant::now();
         let tokens = request.send().await;
         record(trace, "token", since, &tokens);
-        if let Err(ProviderFault::ClientRefused { method, detail }) = &tokens {
-            tracing::error!(
-                provider = %self.id(), code = "client_refused", method, detail,
-                "the provider refused us: correct client_id or client_secret of this provider, or set its client_auth to the registered method"
-            );
-        }
         tokens
     }
 
@@ -95,7 +101,7 @@ impl Provider {
             keys = newer;
             checked = check(&keys);
         }
-        let checked = checked.map_err(Rejection::into_fault);
+        let checked = checked.map_err(|rejection| ProviderFault::IdToken(clip(&rejection.into_words())));
         record(trace, "id_token", since, &checked);
         Ok((checked?, keys))
     }

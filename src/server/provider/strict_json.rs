@@ -1,26 +1,111 @@
-//! JSON as a security protocol needs it: exactly one object in UTF-8, no member twice at any depth (RFC 8259 4, RFC
-//! 8725 2.4). Two parsers that differ on which duplicate counts would read different things in one document.
+//! JSON as a security protocol needs it: exactly one object, no member twice (RFC 8259 4, RFC 8725 2.4). Two parsers that
+//! differ on which duplicate counts would read different things in one document.
+//!
+//! Damage within one member costs that member and no other: half of a surrogate pair, bytes that are not UTF-8, a number
+//! that no type holds, a duplicate or a depth further down.
 
-use std::fmt;
+use std::{borrow::Cow, collections::BTreeMap, fmt};
 
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Value};
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value, value::RawValue};
 
 use crate::server::log_text::clip;
+
+/// A JSON object.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Object {
+    /// The members that can be read.
+    pub(super) members: Map<String, Value>,
+    /// The names of the others.
+    pub(super) damaged: Vec<String>,
+}
 
 /// Reads `bytes` as one JSON object.
 ///
 /// # Errors
 /// What is wrong, without any value of the document.
-pub(super) fn object(bytes: &[u8]) -> Result<Map<String, Value>, String> {
-    match serde_json::from_slice::<Strict>(bytes) {
-        Ok(Strict(Value::Object(members))) => Ok(members),
-        Ok(_) => Err("not a JSON object".into()),
-        Err(error) if error.is_data() => Err(clip(&error.to_string())),
-        Err(error) => Err(format!("not JSON (line {}, column {})", error.line(), error.column())),
+pub(super) fn object(bytes: &[u8]) -> Result<Object, String> {
+    let text = String::from_utf8_lossy(bytes);
+    let damaged_bytes = matches!(text, Cow::Owned(_));
+    let members: Members<'_> = serde_json::from_str(&text).map_err(|error| {
+        if error.is_data() {
+            clip(&error.to_string())
+        } else {
+            format!("not JSON (line {}, column {})", error.line(), error.column())
+        }
+    })?;
+    let mut object = Object::default();
+    for (name, raw) in members.0 {
+        let replaced = damaged_bytes && (name.contains('\u{fffd}') || raw.get().contains('\u{fffd}'));
+        match serde_json::from_str(raw.get()) {
+            Ok(Strict(value)) if !replaced => {
+                object.members.insert(name, value);
+            }
+            Ok(_) | Err(_) => object.damaged.push(name),
+        }
+    }
+    Ok(object)
+}
+
+/// The members of an object, each still as it was written.
+struct Members<'t>(BTreeMap<String, &'t RawValue>);
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(MembersVisitor)
     }
 }
 
+struct MembersVisitor;
+
+impl<'de> Visitor<'de> for MembersVisitor {
+    type Value = Members<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
+        let mut members = BTreeMap::new();
+        while let Some(Name(name)) = map.next_key()? {
+            if members.contains_key(&name) {
+                return Err(twice(&name));
+            }
+            members.insert(name, map.next_value()?);
+        }
+        Ok(Members(members))
+    }
+}
+
+/// A member's name. What is damaged in it is replaced: no name that we look for has such a character.
+struct Name(String);
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // As bytes, since a text with half of a surrogate pair would be refused.
+        deserializer.deserialize_bytes(NameVisitor)
+    }
+}
+
+struct NameVisitor;
+
+impl Visitor<'_> for NameVisitor {
+    type Value = Name;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_bytes<E>(self, name: &[u8]) -> Result<Name, E> {
+        Ok(Name(String::from_utf8_lossy(name).into_owned()))
+    }
+}
+
+fn twice<E: serde::de::Error>(name: &str) -> E {
+    E::custom(format_args!("member `{}` twice", clip(name)))
+}
+
+/// A value in which no object has a member twice.
 struct Strict(Value);
 
 impl<'de> Deserialize<'de> for Strict {
@@ -78,7 +163,7 @@ impl<'de> Visitor<'de> for StrictVisitor {
         let mut members = Map::new();
         while let Some(name) = map.next_key::<String>()? {
             if members.contains_key(&name) {
-                return Err(A::Error::custom(format_args!("member `{}` twice", clip(&name))));
+                return Err(twice(&name));
             }
             let Strict(value) = map.next_value()?;
             members.insert(name, value);
@@ -89,17 +174,15 @@ impl<'de> Visitor<'de> for StrictVisitor {
 
 #[cfg(test)]
 mod tests {
-    use super::object;
+    use super::{Object, object};
 
     #[test]
     fn one_object_and_nothing_else() {
         for good in [r#"{}"#, r#" {"a":[1,-1,1.5,true,null,"x",{"b":{}}]} "#, r#"{"a":{"b":1},"b":{"b":1}}"#] {
-            assert_eq!(
-                object(good.as_bytes()).map(serde_json::Value::Object).unwrap(),
-                serde_json::from_str::<serde_json::Value>(good).unwrap()
-            );
+            let Object { members, damaged } = object(good.as_bytes()).unwrap();
+            assert_eq!(serde_json::Value::Object(members), serde_json::from_str::<serde_json::Value>(good).unwrap());
+            assert!(damaged.is_empty());
         }
-        let deep = format!("{}1{}", r#"{"a":"#.repeat(100_000), "}".repeat(100_000));
         for bad in [
             "",
             "null",
@@ -109,17 +192,32 @@ mod tests {
             r#"{"a":1}{}"#,
             r#"{"a":1,"a":1}"#,
             r#"{"a":1,"\u0061":2}"#,
-            r#"{"a":[{"b":1,"b":2}]}"#,
-            r#"{"a":"\ud800"}"#,
-            r#"{"a":1e400}"#,
             r#"{"a":1,}"#,
+            r#"{"\ud800":1,"\ud801":1}"#,
             "\u{feff}{}",
-            &deep,
         ] {
             assert!(object(bad.as_bytes()).is_err(), "{bad:.60}");
         }
-        assert!(object(b"{\"a\":\"\xff\"}").is_err());
         assert!(object(&"{}".encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>()).is_err());
+    }
+
+    #[test]
+    fn damage_costs_the_member_that_has_it() {
+        let deep = format!("{}1{}", r#"{"a":"#.repeat(100_000), "}".repeat(100_000));
+        for value in [r#""\ud800""#, r#"["x","\udc00"]"#, r#"{"\ud800":1}"#, "1e400", r#"[{"b":1,"b":2}]"#, &deep] {
+            let text = format!(r#"{{"sub":"1","odd":{value},"name":"Ada"}}"#);
+            let Object { members, damaged } =
+                object(text.as_bytes()).unwrap_or_else(|what| panic!("{value:.60}: {what}"));
+            assert_eq!((members.len(), damaged.as_slice()), (2, ["odd".to_owned()].as_slice()), "{value:.60}");
+        }
+        let latin1 = object(b"{\"sub\":\"1\",\"name\":\"J\xf6rg\",\"n\xff\":1,\"said\":\"\xef\xbf\xbd\"}").unwrap();
+        assert_eq!(
+            latin1.members.keys().collect::<Vec<_>>(),
+            ["sub"],
+            "where bytes are damaged, so is the replacement"
+        );
+        let replacement = object("{\"name\":\"\u{fffd}\"}".as_bytes()).unwrap();
+        assert!(replacement.damaged.is_empty(), "a character like any other where nothing was replaced");
     }
 
     #[test]

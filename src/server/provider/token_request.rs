@@ -1,12 +1,10 @@
 //! The token request and its response (RFC 6749 4.1.3, 5; OpenID Connect Core 3.1.3).
 
-use std::pin::Pin;
+use std::{pin::Pin, sync::OnceLock};
 
 use http::StatusCode;
 use openidconnect::{
-    AccessToken, AsyncHttpClient, AuthorizationCode, HttpRequest, HttpResponse, OAuth2TokenResponse as _,
-    PkceCodeVerifier, RequestTokenError, StandardErrorResponse, TokenResponse as _,
-    core::{CoreErrorResponseType, CoreIdToken, CoreTokenResponse},
+    AccessToken, AsyncHttpClient, AuthorizationCode, HttpRequest, HttpResponse, PkceCodeVerifier, RequestTokenError,
 };
 use secrecy::ExposeSecret as _;
 use serde_json::{Map, Value, json};
@@ -18,7 +16,6 @@ use super::{
     discovery::Metadata,
     fault::ProviderFault,
     http::{CallError, Http, ProviderResponse},
-    id_token,
     requests::Redemption,
 };
 use crate::server::{clock::System, limits, log_text::clip};
@@ -26,10 +23,11 @@ use crate::server::{clock::System, limits, log_text::clip};
 /// What a code was exchanged for. A refresh token that nobody asked for is dropped unread.
 pub(super) struct Tokens {
     pub(super) access_token: AccessToken,
-    pub(super) id_token: CoreIdToken,
+    /// As it came; nothing of it is read yet.
+    pub(super) id_token: String,
 }
 
-/// A token request: as `openidconnect` sees it, an HTTP client that returns checked tokens or an error.
+/// A token request.
 pub(super) struct TokenRequest<'r> {
     pub(super) http: &'r Http,
     pub(super) metadata: &'r Metadata,
@@ -37,8 +35,6 @@ pub(super) struct TokenRequest<'r> {
     pub(super) redemption: &'r Redemption,
     pub(super) system: &'r System,
 }
-
-type RequestError = RequestTokenError<CallError, StandardErrorResponse<CoreErrorResponseType>>;
 
 impl TokenRequest<'_> {
     /// Sends the code. Once, since a code that comes twice is taken for stolen (RFC 6749
@@ -50,15 +46,14 @@ impl TokenRequest<'_> {
         let mut waited = false;
         loop {
             let error = match self.send_once().await {
-                Ok(response) => return tokens(&response),
-                Err(RequestTokenError::Request(error)) => error,
-                Err(error) => return Err(unreadable(error)),
+                Ok(tokens) => return Ok(tokens),
+                Err(error) => error,
             };
             let pause = match &error {
                 // A retry does not help against a bad certificate.
                 CallError::NotSent(ProviderFault::Tls(_)) => None,
                 CallError::NotSent(_) => pauses.next().filter(|pause| Instant::now() + *pause < until),
-                CallError::Sent(ProviderFault::Busy { retry_after: Some(wait) }) if !waited => {
+                CallError::Sent(ProviderFault::Busy { retry_after: Some(wait), .. }) if !waited => {
                     waited = true;
                     Some(*wait).filter(|wait| Instant::now() + *wait < until)
                 }
@@ -71,90 +66,102 @@ impl TokenRequest<'_> {
         }
     }
 
-    async fn send_once(&self) -> Result<CoreTokenResponse, RequestError> {
+    async fn send_once(&self) -> Result<Tokens, CallError> {
         let Redemption { code, verifier, .. } = self.redemption;
-        self.metadata
+        let sending = Sending { request: self, tokens: OnceLock::new() };
+        let sent = self
+            .metadata
             .client
             .exchange_code(AuthorizationCode::new(code.expose_secret().to_owned()))
             .set_pkce_verifier(PkceCodeVerifier::new(verifier.expose_secret().to_owned()))
-            .request_async(self)
-            .await
-    }
-
-    fn check(&self, response: &ProviderResponse) -> Result<Value, ProviderFault> {
-        let fault = || response.refusal(self.system.now());
-        match response.status {
-            StatusCode::OK => {
-                let members = response.object()?;
-                // TK-16: an error is one with any status.
-                if members.contains_key("access_token") {
-                    usable(&members)
-                } else {
-                    Err(self.refused(response, &members))
-                }
-            }
-            StatusCode::TOO_MANY_REQUESTS => Err(fault()),
-            status if status.is_client_error() => match response.object() {
-                Ok(members) if members.contains_key("error") => Err(self.refused(response, &members)),
-                // RFC 6749 5.2: 401 is about the client, whatever the body.
-                _ if status == StatusCode::UNAUTHORIZED => Err(self.client_refused("status 401".into())),
-                Ok(_) => Err(ProviderFault::Refused { detail: fault().detail() }),
-                Err(unreadable) => Err(ProviderFault::Refused { detail: unreadable.detail() }),
-            },
-            _ => Err(match fault() {
-                ProviderFault::ServerError { endpoint, status, .. } => {
-                    let said = response.object().ok().and_then(|members| self.said(&members));
-                    ProviderFault::ServerError { endpoint, status, said: said.map(|said| clip(&said)) }
-                }
-                other => other,
-            }),
+            .request_async(&sending)
+            .await;
+        match (sent, sending.tokens.into_inner()) {
+            (Err(RequestTokenError::Request(error)), _) => Err(error),
+            (Ok(_), Some(tokens)) => Ok(tokens),
+            _ => Err(CallError::Sent(ProviderFault::TokenResponse("it cannot be read".into()))),
         }
     }
 
-    /// An error response (RFC 6749 5.2).
-    fn refused(&self, response: &ProviderResponse, members: &Map<String, Value>) -> ProviderFault {
-        let Some(said) = self.said(members) else {
-            return ProviderFault::TokenResponse("neither access_token nor error".into());
-        };
+    fn check(&self, response: &ProviderResponse) -> Result<Tokens, ProviderFault> {
+        let said = response.words().map(|words| self.redact(words));
+        if response.status == StatusCode::OK {
+            let members = response.object()?.members;
+            // TK-16: an error is one with any status.
+            if members.contains_key("access_token") {
+                return usable(&members);
+            }
+            return Err(match said {
+                Some(said) => self.refused(response, Some(&members), &said),
+                None => ProviderFault::TokenResponse("neither access_token nor error".into()),
+            });
+        }
+        if !response.status.is_client_error() || response.status == StatusCode::TOO_MANY_REQUESTS {
+            return Err(response.refusal(said, self.system.now()));
+        }
+        let members = response.object().map(|object| object.members);
+        Err(match (&members, said) {
+            (Ok(members), Some(said)) if members.contains_key("error") => self.refused(response, Some(members), &said),
+            // RFC 6749 5.2: 401 is about the client, whatever the body.
+            (_, said) if response.status == StatusCode::UNAUTHORIZED => {
+                self.refused(response, None, said.as_deref().unwrap_or("without a word"))
+            }
+            (_, Some(said)) => ProviderFault::Refused { detail: response.bad(&said).detail() },
+            (Ok(_), None) => ProviderFault::Refused { detail: response.refusal(None, self.system.now()).detail() },
+            (Err(unreadable), None) => ProviderFault::Refused { detail: unreadable.detail() },
+        })
+    }
+
+    /// An error response (RFC 6749 5.2). Status 401 is about the client, whatever the word: for a wrong secret Keycloak
+    /// says `unauthorized_client`.
+    fn refused(&self, response: &ProviderResponse, members: Option<&Map<String, Value>>, said: &str) -> ProviderFault {
         let detail = clip(&format!("status {}, {said}", response.status.as_u16()));
-        match members.get("error").and_then(Value::as_str) {
-            Some("invalid_grant") => ProviderFault::CodeRefused(detail),
+        match members.and_then(|members| members.get("error")?.as_str()) {
+            _ if response.status == StatusCode::UNAUTHORIZED => self.client_refused(detail),
             Some("invalid_client") => self.client_refused(detail),
+            Some("invalid_grant") => ProviderFault::CodeRefused(detail),
             _ => ProviderFault::TokenRefused(detail),
         }
     }
 
-    fn client_refused(&self, detail: String) -> ProviderFault {
+    const fn client_refused(&self, detail: String) -> ProviderFault {
         ProviderFault::ClientRefused { method: self.registration.authentication.method, detail }
     }
 
-    /// `error` and `error_description`, without the secrets that were sent to the provider.
-    fn said(&self, members: &Map<String, Value>) -> Option<String> {
-        let text = |name| members.get(name).and_then(Value::as_str);
-        let error = text("error")?;
-        let words = text("error_description").map_or_else(|| error.to_owned(), |words| format!("{error}: {words}"));
+    /// `words` without the secrets that were sent to the provider.
+    fn redact(&self, words: String) -> String {
         let words = redact(words, self.redemption.code.expose_secret());
         let words = redact(words, self.redemption.verifier.expose_secret());
-        Some(self.registration.authentication.redact(words))
+        self.registration.authentication.redact(words)
     }
 }
 
-impl<'c> AsyncHttpClient<'c> for TokenRequest<'_> {
+/// A token request under way: for `openidconnect`, an HTTP client. The crate writes the request. Its answer is read here,
+/// since the crate would read the ID token's claims with it, and refuse them all for one that nobody uses.
+struct Sending<'r> {
+    request: &'r TokenRequest<'r>,
+    tokens: OnceLock<Tokens>,
+}
+
+impl<'c> AsyncHttpClient<'c> for Sending<'_> {
     type Error = CallError;
     type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, CallError>> + Send + 'c>>;
 
     fn call(&'c self, request: HttpRequest) -> Self::Future {
         Box::pin(async move {
-            let response = self.http.token(request, self.redemption.deadline).await?;
-            let members = self.check(&response).map_err(CallError::Sent)?;
-            Ok(HttpResponse::new(members.to_string().into_bytes()))
+            let response = self.request.http.token(request, self.request.redemption.deadline).await?;
+            let tokens = self.request.check(&response).map_err(CallError::Sent)?;
+            let for_the_crate = json!({ "access_token": tokens.access_token.secret(), "token_type": "bearer" });
+            // Called once for each request.
+            let _ = self.tokens.set(tokens);
+            Ok(HttpResponse::new(for_the_crate.to_string().into_bytes()))
         })
     }
 }
 
 /// The members we use, each checked; nothing else goes on. (`expires_in` and `scope` are not used, so that neither a
 /// missing nor an ill-typed one matters; TK-14, TK-25.)
-fn usable(members: &Map<String, Value>) -> Result<Value, ProviderFault> {
+fn usable(members: &Map<String, Value>) -> Result<Tokens, ProviderFault> {
     let invalid = |what: &str| ProviderFault::TokenResponse(what.into());
     let text = |name: &str| members.get(name).and_then(Value::as_str);
 
@@ -174,22 +181,5 @@ fn usable(members: &Map<String, Value>) -> Result<Value, ProviderFault> {
     if id_token.len() > limits::ID_TOKEN_BYTES {
         return Err(ProviderFault::IdToken(format!("longer than {} kB", limits::ID_TOKEN_BYTES / 1024)));
     }
-    Ok(json!({ "access_token": access_token, "token_type": "bearer", "id_token": id_token }))
-}
-
-fn tokens(response: &CoreTokenResponse) -> Result<Tokens, ProviderFault> {
-    let id_token = response.id_token().ok_or_else(|| ProviderFault::TokenResponse("id_token is missing".into()))?;
-    Ok(Tokens { access_token: response.access_token().clone(), id_token: id_token.clone() })
-}
-
-/// [`usable`] lets nothing pass but three strings, so it is the ID token that cannot be parsed. The parser's own words
-/// may quote it.
-fn unreadable(error: RequestError) -> ProviderFault {
-    let RequestTokenError::Parse(_, body) = error else {
-        return ProviderFault::TokenResponse("it cannot be read".into());
-    };
-    let why = serde_json::from_slice::<Value>(&body)
-        .ok()
-        .and_then(|body| body.get("id_token")?.as_str().map(id_token::why_unreadable));
-    ProviderFault::IdToken(why.unwrap_or_default())
+    Ok(Tokens { access_token: AccessToken::new(access_token.to_owned()), id_token: id_token.to_owned() })
 }

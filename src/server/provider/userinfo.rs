@@ -1,31 +1,21 @@
 //! Userinfo (OpenID Connect Core 5.3): what else is said about the person of the ID token.
 
-use http::{StatusCode, header};
-use openidconnect::{
-    AccessToken, EmptyAdditionalClaims, SubjectIdentifier, UserInfoJsonWebToken, UserInfoVerifier,
-    core::{CoreGenderClaim, CoreJsonWebKey, CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm},
-    url::Url,
-};
-use serde_json::{Map, Value};
+use http::StatusCode;
+use openidconnect::{AccessToken, url::Url};
+use serde_json::Value;
 use tokio::time::Instant;
 
 use super::{
     client_auth::redact,
     fault::ProviderFault,
     http::{CallError, Http, ProviderResponse},
-    jwt::{self, Expected},
+    jwt::{Expected, Rejection},
+    strict_json::Object,
 };
 use crate::server::{ids::Subject, log_text::clip};
 
-type Jwt = UserInfoJsonWebToken<
-    EmptyAdditionalClaims,
-    CoreGenderClaim,
-    CoreJweContentEncryptionAlgorithm,
-    CoreJwsSigningAlgorithm,
->;
-
 /// Asks for the claims about `subject`. Tries a second time if the first brought no usable response, since the request
-/// is idempotent; the ID token's claims are never used instead (UI-04).
+/// is idempotent; without one the ID token's claims are not taken for the whole (UI-04).
 pub(super) async fn request(
     http: &Http,
     url: &Url,
@@ -33,7 +23,7 @@ pub(super) async fn request(
     subject: &Subject,
     expected: &Expected<'_>,
     deadline: Instant,
-) -> Result<Map<String, Value>, ProviderFault> {
+) -> Result<Object, ProviderFault> {
     let mut response = fetch(http, url, access_token, deadline, expected).await;
     if matches!(response, Err(Failure::Transient(_))) && Instant::now() < deadline {
         response = fetch(http, url, access_token, deadline, expected).await;
@@ -43,15 +33,16 @@ pub(super) async fn request(
     })?;
 
     let invalid = |what: &str| ProviderFault::UserinfoInvalid(clip(what));
-    if response.media_type.as_deref() == Some("application/jwt") {
-        return signed(&response.body, subject, expected).map_err(|what| invalid(&what));
-    }
-    let members = response.object()?;
+    let claims = if response.media_type.as_deref() == Some("application/jwt") {
+        signed(&response.body, expected).map_err(|what| invalid(&what))?
+    } else {
+        response.object()?
+    };
     // 5.3.2: byte for byte the subject of the ID token, or none of it may be used.
-    if members.get("sub").and_then(Value::as_str) != Some(subject.as_str()) {
+    if claims.members.get("sub").and_then(Value::as_str) != Some(subject.as_str()) {
         return Err(invalid("sub is missing or not the ID token's"));
     }
-    Ok(members)
+    Ok(claims)
 }
 
 /// Why there is no response to use.
@@ -72,15 +63,11 @@ async fn fetch(
     let unavailable = |fault: &ProviderFault| ProviderFault::UserinfoUnavailable(fault.detail());
     match http.userinfo(url, access_token.secret(), deadline).await {
         Ok(response) if response.status == StatusCode::OK => Ok(response),
-        Ok(response) if response.status.is_server_error() => {
-            Err(Failure::Transient(unavailable(&response.refusal(expected.now))))
-        }
         Ok(response) => {
-            let fault = match challenge(&response, access_token) {
-                Some(challenge) => response.bad(&challenge),
-                None => response.refusal(expected.now),
-            };
-            Err(Failure::Permanent(unavailable(&fault)))
+            let said = response.words().map(|words| redact(words, access_token.secret()));
+            let fault = unavailable(&response.refusal(said, expected.now));
+            let passes = response.status.is_server_error();
+            Err(if passes { Failure::Transient(fault) } else { Failure::Permanent(fault) })
         }
         // It was too large, and would be too large again.
         Err(CallError::Sent(fault @ ProviderFault::BadAnswer { .. })) => Err(Failure::Permanent(fault)),
@@ -88,32 +75,16 @@ async fn fetch(
     }
 }
 
-/// Where a refusal says its `error` and `error_description` (RFC 6750 3).
-fn challenge(response: &ProviderResponse, access_token: &AccessToken) -> Option<String> {
-    let challenge = response.headers.get(header::WWW_AUTHENTICATE)?;
-    let challenge = String::from_utf8_lossy(challenge.as_bytes()).into_owned();
-    Some(redact(challenge, access_token.secret()))
-}
-
-/// Checks a signed response (5.3.2, 5.3.4). `openidconnect` verifies signature (RS256 only) and subject; `iss` and
-/// `aud` count where they are present, since Authelia sends neither.
-fn signed(token: &[u8], subject: &Subject, expected: &Expected<'_>) -> Result<Map<String, Value>, String> {
-    let text = std::str::from_utf8(token).map_err(|_| "not UTF-8")?;
-    let members = jwt::members(text)?;
-    let token: Jwt = serde_json::from_value(Value::String(text.to_owned()))
-        .map_err(|_| "not a signed JWT with userinfo claims (a claim of the wrong type?)")?;
-    let verifier = UserInfoVerifier::<_, CoreJsonWebKey>::new(
-        expected.registration.client_id.clone(),
-        expected.registration.issuer.clone(),
-        expected.keys.clone(),
-        Some(SubjectIdentifier::new(subject.as_str().to_owned())),
-    )
-    .require_issuer_match(false)
-    .require_audience_match(false);
-    token.claims(&verifier).map_err(|error| jwt::words(&error))?;
-
-    expected.check_issuer(&members)?;
-    expected.check_audience(&members)?;
-    expected.check_times(&members)?;
-    Ok(members)
+/// Checks a signed response (5.3.2, 5.3.4). `iss`, `aud` and the times count where they are present, since Authelia sends
+/// none of them.
+fn signed(token: &[u8], expected: &Expected<'_>) -> Result<Object, String> {
+    let token = std::str::from_utf8(token).map_err(|_| "not UTF-8")?;
+    let claims = expected.verify(token.trim_ascii()).map_err(Rejection::into_words)?.claims;
+    if let Some(name) = claims.damaged.iter().find(|name| ["iss", "aud", "exp", "nbf"].contains(&name.as_str())) {
+        return Err(format!("`{name}` cannot be read"));
+    }
+    expected.check_issuer(&claims.members)?;
+    expected.check_audience(&claims.members)?;
+    expected.check_times(&claims.members)?;
+    Ok(claims)
 }

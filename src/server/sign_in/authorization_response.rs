@@ -74,6 +74,13 @@ impl AuthorizationResponse {
 }
 
 impl AuthorizationResponse {
+    /// Whether the provider's own login page was left open for too long: the person has done nothing wrong, and a new one
+    /// is all that is needed. (Keycloak says so for the tab in which its login ran out.)
+    pub(super) fn login_page_expired(&self) -> bool {
+        matches!(self, Self::Error { error, description: Some(words), .. }
+            if error == "temporarily_unavailable" && words == "authentication_expired")
+    }
+
     /// What an error response says, for the log and the trace.
     pub(super) fn words(&self) -> Option<String> {
         match self {
@@ -88,13 +95,20 @@ impl AuthorizationResponse {
 #[must_use]
 pub fn problem_of(error: &str) -> Problem {
     match error {
-        "access_denied" => Problem::AccessDenied,
+        error if is_refusal_of_the_person(error) => Problem::AccessDenied,
         "login_required" | "interaction_required" | "consent_required" | "account_selection_required" => {
             Problem::ProviderInteraction
         }
         "server_error" | "temporarily_unavailable" => Problem::ProviderError,
         _ => Problem::ProviderRefusedRequest,
     }
+}
+
+/// `access_denied`, and the words that others have for it: `user_cancelled_login` (LinkedIn), `user_cancelled_authorize`
+/// (Apple), `consent_declined`, `UserCancel`, …
+fn is_refusal_of_the_person(error: &str) -> bool {
+    let error = error.to_ascii_lowercase();
+    ["cancel", "denied", "denial", "declined", "rejected_by_user"].iter().any(|word| error.contains(word))
 }
 
 impl fmt::Debug for AuthorizationResponse {
@@ -221,6 +235,33 @@ mod tests {
         assert_eq!(read("error=access_denied&error_description=a&error_description=b"), error(None));
         assert_eq!(read(""), None);
         assert_eq!(read("id_token=x&access_token=y"), None);
+    }
+
+    #[test]
+    fn whoever_cancels_is_told_so_whatever_the_word() {
+        for error in [
+            "access_denied",
+            "user_cancelled_login",
+            "user_cancelled_authorize",
+            "user_canceled",
+            "cancelled",
+            "UserCancel",
+            "consent_declined",
+            "user_denied",
+            "authorization_declined",
+            "Access Denied",
+        ] {
+            assert_eq!(problem_of(error), Problem::AccessDenied, "{error}");
+        }
+        for (error, problem) in [
+            ("consent_required", Problem::ProviderInteraction),
+            ("temporarily_unavailable", Problem::ProviderError),
+            ("unauthorized_client", Problem::ProviderRefusedRequest),
+            ("invalid_scope", Problem::ProviderRefusedRequest),
+            ("rejected", Problem::ProviderRefusedRequest),
+        ] {
+            assert_eq!(problem_of(error), problem, "{error}");
+        }
     }
 
     #[test]

@@ -76,6 +76,11 @@ impl SignIn {
             let status = self.status_in_store(callback).await;
             return if expired { status.or_over(Problem::AttemptExpired) } else { status };
         };
+        // The provider's own login page was left open for too long: a new one, once.
+        if received.response.login_page_expired() && callback.state.state.restarts == 0 {
+            let reason = Reason { detail: received.response.words(), ..Problem::ProviderError.into() };
+            return self.status_in_store(callback).await.or_begin_again(reason);
+        }
         // A client that is slowed down is told to wait without starting a task, so that many such requests cost little.
         if let Some(until) = self.slowed(callback, &received.response) {
             let reason = Reason::until(Problem::TooManyFailures, until);

@@ -213,7 +213,7 @@ impl SignIn {
         let provision = || accounts::provision(&*self.store, &self.users, claims, discovery_url, &self.system);
         let result: Result<_, Reason> = match with_retries(deadline, provision).await {
             Ok(Provisioned::User(user)) => Ok(Delivery { user: user.id, facts: delivery::facts(claims) }),
-            Ok(Provisioned::NotAllowed) => Err(Problem::NotAllowed.into()),
+            Ok(Provisioned::NotAllowed(why)) => Err(Reason { detail: Some(why), ..Problem::NotAllowed.into() }),
             Ok(Provisioned::Unknown) => Err(Problem::UserUnknown.into()),
             Ok(Provisioned::Disabled) => Err(Problem::UserDisabled.into()),
             // The code has been used, so a retry cannot succeed: the person has to start again.
@@ -280,7 +280,7 @@ impl SignIn {
     fn reason(&self, fault: &ProviderFault) -> Reason {
         let problem = Problem::from_code(fault.code()).unwrap_or(Problem::ProviderBadAnswer);
         let retry_at = match fault {
-            ProviderFault::Busy { retry_after } => {
+            ProviderFault::Busy { retry_after, .. } => {
                 Some(self.system.now() + retry_after.unwrap_or(limits::RETRY_BUSY_AFTER))
             }
             _ => None,

@@ -40,6 +40,8 @@ pub(super) enum Status {
     Failed(Reason),
     /// Nothing was consumed: the same response can be tried again.
     NotClaimed(Reason),
+    /// Nothing was consumed, and the sign-in begins anew by itself. If it cannot, this is the reason.
+    BeginAgain(Reason),
     /// It was claimed with another response than this request's.
     OtherResponse,
     /// It has ended, and no session can be created from it.
@@ -50,6 +52,11 @@ impl Status {
     /// Replaces [`Unclaimed`](Self::Unclaimed) where it is too late to claim the attempt.
     pub(super) fn or_over(self, problem: Problem) -> Self {
         if matches!(self, Self::Unclaimed) { Self::Over(problem) } else { self }
+    }
+
+    /// Replaces [`Unclaimed`](Self::Unclaimed) where a new sign-in is all that is needed.
+    pub(super) fn or_begin_again(self, reason: Reason) -> Self {
+        if matches!(self, Self::Unclaimed) { Self::BeginAgain(reason) } else { self }
     }
 
     /// Replaces [`Unclaimed`](Self::Unclaimed) where this request does not claim the attempt either.
@@ -108,6 +115,10 @@ impl SignIn {
             Progress::Claimed => Status::Running { claimed: true },
             Progress::Over(Outcome::Verified(delivery)) => Status::Verified(delivery),
             Progress::Over(Outcome::Failed(reason)) => Status::Failed(reason),
+            // A code that had to wait here until it was too old to be sent.
+            Progress::Over(Outcome::NotClaimed(reason)) if reason.problem == Problem::AttemptExpired => {
+                Status::BeginAgain(reason)
+            }
             Progress::Over(Outcome::NotClaimed(reason)) => Status::NotClaimed(reason),
             Progress::Over(Outcome::ClaimedBefore(attempt)) => match self.status_of(callback, *attempt).await {
                 Status::Running { .. } => self.status_in_store(callback).await,
@@ -196,9 +207,7 @@ impl SignIn {
             Status::Unknown(detail) => self.unknown(callback, detail),
             Status::Verified(delivery) => self.deliver(callback, delivery).await,
             Status::Failed(reason) => self.failed(callback, &reason, question),
-            Status::NotClaimed(reason) if reason.problem == Problem::AttemptExpired => {
-                self.begin_again(callback, &reason).await
-            }
+            Status::BeginAgain(reason) => self.begin_again(callback, &reason).await,
             Status::NotClaimed(reason) => self.failed(callback, &reason, self.unspent(callback)),
             Status::OtherResponse => {
                 self.failed(callback, &Problem::AlreadyUsed.into(), CallbackQuery { spent: true, ..question })
@@ -207,12 +216,14 @@ impl SignIn {
         }
     }
 
-    /// A code that had to wait here until it was too old to be sent: the sign-in begins anew by itself.
+    /// The sign-in begins anew by itself, or the reason is explained.
     async fn begin_again(&self, callback: &Callback, reason: &Reason) -> Completion {
         let Callback { state, provider, browser, request, .. } = callback;
         if browser.may_restart(state.state.started)
             && let Ok(completion) = self.restart_or_continue(state, provider, browser, request).await
         {
+            let (reference, why) = (callback.attempt().reference(), reason.problem.code());
+            tracing::info!(code = "begun_again", %reference, why, detail = reason.detail, "a new sign-in is all that is needed");
             return completion;
         }
         self.failed(callback, reason, self.unspent(callback))

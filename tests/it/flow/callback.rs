@@ -213,6 +213,27 @@ async fn an_invalid_response_ends_the_owners_attempt_and_sends_no_code() {
     }
 }
 
+/// Keycloak, for a tab in which its own login page was left open for too long.
+#[tokio::test]
+async fn a_login_page_that_ran_out_at_the_provider_begins_again_by_itself_once() {
+    let expired = CallbackEdit::Error {
+        code: "temporarily_unavailable".into(),
+        description: Some("authentication_expired".into()),
+    };
+    let scene = Scene::with(Profile::Authelia, |settings| settings.sign_in.patience = Duration::from_secs(20)).await;
+    let browser = scene.browser();
+    scene.provider.behave(Rule::once(Behaviour::Callback(expired.clone())));
+    let callback = browser.callback_url(&scene, "/shop").await;
+    assert_eq!(browser.follow(&scene, &callback).await.unwrap_err(), "/shop", "signed in without a click");
+    assert_eq!(scene.count("login_attempts").await, 1, "the one that had run out is not used up");
+
+    let browser = scene.browser();
+    scene.provider.behave(Rule::standing(Behaviour::Callback(expired)));
+    let callback = browser.callback_url(&scene, "/").await;
+    browser.follow(&scene, &callback).await.unwrap().explains("provider_error");
+    assert_eq!(scene.provider.count(Endpoint::Authorize), 4, "two sign-ins, each begun again once");
+}
+
 #[tokio::test]
 async fn the_same_state_with_another_code_is_already_used() {
     let scene = Scene::patient().await;

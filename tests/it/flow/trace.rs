@@ -49,7 +49,7 @@ async fn a_server_error_names_endpoint_status_and_the_providers_words() {
 #[tokio::test]
 async fn an_unusable_response_names_endpoint_and_status() {
     let step = failed_step(Endpoint::Token, Fault::html(403), "provider_bad_answer").await;
-    says(&step, "token", "provider_bad_answer", "unusable response at token: status 403, `text/html`");
+    says(&step, "token", "provider_bad_answer", "unusable response at token: status 403, `text/html` instead of JSON");
 }
 
 #[tokio::test]
@@ -62,6 +62,22 @@ async fn a_refused_token_request_names_status_error_and_description() {
     let body = json!({"error": "invalid_client", "error_description": format!("no client has {CLIENT_SECRET}")});
     let step = failed_step(Endpoint::Token, Fault::json(401, &body), "client_refused").await;
     let detail = "refused the client (client_secret_basic): status 401, invalid_client: no client has [hidden]";
+    says(&step, "token", "client_refused", detail);
+
+    // Keycloak, for a wrong secret.
+    let body =
+        json!({"error": "unauthorized_client", "error_description": "Invalid client or Invalid client credentials"});
+    let step = failed_step(Endpoint::Token, Fault::json(401, &body), "client_refused").await;
+    let detail = "refused the client (client_secret_basic): status 401, unauthorized_client: Invalid client or Invalid client credentials";
+    says(&step, "token", "client_refused", detail);
+
+    let challenge = Fault::Answer {
+        status: 401,
+        headers: vec![("www-authenticate".into(), "Basic realm=\"example\"".into())],
+        body: String::new(),
+    };
+    let step = failed_step(Endpoint::Token, challenge, "client_refused").await;
+    let detail = "refused the client (client_secret_basic): status 401, Basic realm=\"example\"";
     says(&step, "token", "client_refused", detail);
 
     let body = json!({"error": "invalid_grant"});
@@ -85,6 +101,27 @@ async fn missing_userinfo_names_status_and_how_long_it_took() {
         let step = failed_step(Endpoint::Userinfo, Fault::status(status), "userinfo_unavailable").await;
         says(&step, "userinfo", "userinfo_unavailable", detail);
         assert!(step["took_ms"].is_u64(), "{step}");
+    }
+    let challenge = "Bearer error=\"insufficient_scope\", error_description=\"needs openid\"";
+    let refusals = [
+        (
+            Fault::json(403, &json!({"error": "insufficient_scope", "error_description": "needs openid"})),
+            "insufficient_scope: needs openid",
+        ),
+        (Fault::json(500, &json!({"message": "the directory is away"})), "the directory is away"),
+        (
+            Fault::Answer {
+                status: 401,
+                headers: vec![("www-authenticate".into(), challenge.into())],
+                body: String::new(),
+            },
+            challenge,
+        ),
+    ];
+    for (fault, words) in refusals {
+        let step = failed_step(Endpoint::Userinfo, fault, "userinfo_unavailable").await;
+        let detail = step["detail"].as_str().unwrap();
+        assert!(detail.ends_with(words), "{detail}");
     }
 }
 

@@ -65,6 +65,10 @@ fn bad_claims(base: &str) -> Vec<(&'static str, Behaviour)> {
         ("aud more", claim("aud", json!([CLIENT, "other"]))),
         ("aud 5", claim("aud", json!([CLIENT, 5]))),
         ("azp", claim("azp", "other")),
+        ("nbf", claim("nbf", now + 61)),
+        ("nbf text", claim("nbf", "soon")),
+        ("at_hash 5", claim("at_hash", 5)),
+        ("aud object", claim("aud", json!({CLIENT: 1}))),
         ("azp empty", claim("azp", "")),
         ("azp number", claim("azp", 1)),
         ("azp list", claim("azp", json!([CLIENT]))),
@@ -91,7 +95,6 @@ fn bad_claims(base: &str) -> Vec<(&'static str, Behaviour)> {
         ("sub é", claim("sub", "é")),
         ("sub NUL", claim("sub", "a\0")),
         ("sub number", claim("sub", 1)),
-        ("name object", claim("name", json!({}))),
         ("array", claims(Edit::whole("[]"))),
         ("trailing", claims(Edit::append("x"))),
         ("BOM", claims(Edit::replace("{", "\u{feff}{"))),
@@ -100,6 +103,9 @@ fn bad_claims(base: &str) -> Vec<(&'static str, Behaviour)> {
         ("exp twice", twice(r#""exp":1"#)),
         ("nonce twice", twice(r#""nonce":"x""#)),
         ("jti twice", twice(r#""jti":"x","jti":"y""#)),
+        ("sub surrogate", claims(Edit::replace("\"subject-1\"", r#""subject-1\ud800""#))),
+        ("azp surrogate", twice(r#""azp":"\ud800""#)),
+        ("at_hash number", twice(r#""at_hash":1e400"#)),
         ("roles twice", twice(r#""roles":"user","roles":"admin""#)),
         ("too large", claim("pad", "x".repeat(200_000))),
     ]
@@ -163,12 +169,15 @@ async fn id_tokens_that_fail_a_check_are_refused_before_userinfo_is_asked() {
 async fn what_is_wrong_with_an_unreadable_id_token_is_named() {
     let rig = Rig::new().await;
     for (behaviour, words) in [
-        (claim("name", json!({})), "ID token: `name` is of the wrong type"),
         (claim("azp", json!([CLIENT])), "ID token: `azp` is of the wrong type"),
         (without("exp"), "ID token: `exp` is missing"),
         (claims(Edit::duplicate("sub", "x")), "ID token: payload: member `sub` twice"),
         (Behaviour::IdToken(JwtEdit::whole("e30.e30")), "ID token: not three parts of base64url"),
-        (header(Edit::whole("{}")), "ID token: its header or a claim cannot be understood"),
+        (header(Edit::whole("{}")), "ID token: header: `alg` is missing"),
+        (signature(SignatureFault::ClientSecret), "ID token: signed with HS256, which the provider does not list"),
+        (header(Edit::set("typ", "at+jwt")), "ID token: header: `typ` is not JWT"),
+        (claim("aud", json!([CLIENT, "other"])), "ID token: aud names others beside us"),
+        (claim("nonce", json!(null)), "ID token: `nonce` is missing"),
     ] {
         rig.says([behaviour]);
         let fault = rig.redeem().await.expect_err(words).to_string();

@@ -103,6 +103,8 @@ async fn harmless_variants_of_the_token_response_are_accepted() {
     }
     rig.says([head(Endpoint::Token, HeadEdit::no_content_type())]);
     assert_eq!(rig.code_of().await, "ok", "no content type");
+    rig.says([edit(Document::Token, Edit::replace("{", "\u{feff}{"))]);
+    assert_eq!(rig.code_of().await, "ok", "a byte order mark (RFC 8259 8.1)");
 
     // The provider did not issue this one and refuses it, but it is sent whole.
     let fat = "a".repeat(128 * 1024);
@@ -138,6 +140,13 @@ fn wrong_responses() -> Vec<(&'static str, Behaviour, &'static str)> {
         ("400 invalid_grant", error(400, "invalid_grant"), "code_refused"),
         ("401 invalid_client", error(401, "invalid_client"), "client_refused"),
         ("400 invalid_client", error(400, "invalid_client"), "client_refused"),
+        // Keycloak, for a wrong secret.
+        ("401 unauthorized_client", error(401, "unauthorized_client"), "client_refused"),
+        ("401 invalid_grant", error(401, "invalid_grant"), "client_refused"),
+        ("401 empty", whole(Fault::status(401)), "client_refused"),
+        ("401 JSON of no error", whole(Fault::json(401, &json!({"message": "no"}))), "client_refused"),
+        ("400 unauthorized_client", error(400, "unauthorized_client"), "token_refused"),
+        ("400 error object", whole(Fault::json(400, &json!({"error": {"message": "no"}}))), "token_refused"),
         ("401 HTML", whole(Fault::html(401)), "client_refused"),
         ("400 other", error(400, "insufficient_entropy"), "token_refused"),
         ("403 HTML", whole(Fault::html(403)), "provider_bad_answer"),
@@ -150,8 +159,8 @@ fn wrong_responses() -> Vec<(&'static str, Behaviour, &'static str)> {
         ("empty", change(Edit::whole("")), "provider_bad_answer"),
         ("trailing", change(Edit::append("garbage")), "provider_bad_answer"),
         ("twice", change(Edit::duplicate("access_token", "x")), "provider_bad_answer"),
-        ("BOM", change(Edit::replace("{", "\u{feff}{")), "provider_bad_answer"),
-        ("not UTF-8", whole(Fault::wire(not_utf8)), "provider_bad_answer"),
+        ("two BOMs", change(Edit::replace("{", "\u{feff}\u{feff}{")), "provider_bad_answer"),
+        ("not UTF-8", whole(Fault::wire(not_utf8)), "token_response_invalid"),
         ("large", change(Edit::replace("{", &format!("{}{{", " ".repeat(600_000)))), "provider_bad_answer"),
         ("endless", whole(Fault::EndlessBody), "provider_bad_answer"),
         ("429", error(429, "temporarily_unavailable"), "provider_busy"),
@@ -195,16 +204,16 @@ async fn a_429_is_waited_out_once_and_only_if_there_is_time() {
 
     rig.once(busy(0));
     rig.once(busy(0));
-    assert!(matches!(rig.redeem().await, Err(ProviderFault::Busy { retry_after: Some(Duration::ZERO) })));
+    assert!(matches!(rig.redeem().await, Err(ProviderFault::Busy { retry_after: Some(Duration::ZERO), .. })));
     assert_eq!(rig.op.count(Endpoint::Token), 4);
 
     // Longer than the code lives, or than the deadline: the person is told, at once.
     rig.once(busy(61));
     let (outcome, _) = rig.redeem_within(Duration::from_secs(600)).await;
-    assert!(matches!(outcome, Err(ProviderFault::Busy { retry_after: Some(wait) }) if wait.as_secs() == 61));
+    assert!(matches!(outcome, Err(ProviderFault::Busy { retry_after: Some(wait), .. }) if wait.as_secs() == 61));
     rig.once(busy(30));
     let (outcome, _) = rig.redeem_within(Duration::from_secs(20)).await;
-    assert!(matches!(outcome, Err(ProviderFault::Busy { retry_after: Some(_) })));
+    assert!(matches!(outcome, Err(ProviderFault::Busy { retry_after: Some(_), .. })));
     assert_eq!(rig.op.count(Endpoint::Token), 6);
 }
 

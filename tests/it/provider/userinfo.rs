@@ -62,7 +62,7 @@ fn signed(base: &str) -> Vec<(&'static str, JwtEdit, &'static str)> {
             "userinfo_invalid",
         ),
         ("signed HS256", JwtEdit::signature(SignatureFault::ClientSecret), "userinfo_invalid"),
-        ("signed ES256", JwtEdit::key(KeyName::P256), "userinfo_invalid"),
+        ("signed ES256", JwtEdit::key(KeyName::P256), "ok"),
     ]
 }
 

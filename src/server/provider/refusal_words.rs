@@ -1,0 +1,64 @@
+//! What a provider says where it refuses: for the log and the trace, never for the page.
+
+use serde_json::{Map, Value};
+
+use super::strict_json;
+
+/// `error` and `error_description` of a body in JSON or as a form, or what some send in their place. `None` for anything
+/// else: a page is of no use in a log.
+pub(super) fn of(body: &[u8]) -> Option<String> {
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    match strict_json::object(body) {
+        Ok(object) => of_members(&object.members),
+        Err(_) if body.starts_with(b"error=") => {
+            let mut form = url::form_urlencoded::parse(body);
+            let mut value = |wanted| form.find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned());
+            joined([value("error"), value("error_description")])
+        }
+        Err(_) => None,
+    }
+}
+
+fn of_members(members: &Map<String, Value>) -> Option<String> {
+    let text = |name| members.get(name).and_then(Value::as_str).map(str::to_owned);
+    match members.get("error") {
+        // `{"error": {"type": …, "message": …}}`, as Google and Meta have it.
+        Some(Value::Object(error)) => of_members(error),
+        Some(Value::String(_)) => joined([text("error"), text("error_description").or_else(|| text("message"))]),
+        // RFC 9457, and what frameworks answer by themselves.
+        _ => joined(["status", "code", "type", "title", "message", "detail", "error_description"].map(text)),
+    }
+}
+
+fn joined<const N: usize>(words: [Option<String>; N]) -> Option<String> {
+    let words: Vec<_> = words.into_iter().flatten().filter(|words| !words.trim().is_empty()).collect();
+    (!words.is_empty()).then(|| words.join(": "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::of;
+
+    #[test]
+    fn what_is_said_is_found_wherever_it_stands() {
+        for (body, words) in [
+            (
+                r#"{"error":"invalid_grant","error_description":"Code not valid"}"#,
+                Some("invalid_grant: Code not valid"),
+            ),
+            ("\u{feff}{\"error\":\"invalid_grant\"}", Some("invalid_grant")),
+            (r#"{"error":"x","message":"Not today"}"#, Some("x: Not today")),
+            (r#"{"error":{"type":"OAuthException","message":"Bad","code":100}}"#, Some("OAuthException: Bad")),
+            (r#"{"title":"Forbidden","detail":"No such client","status":403}"#, Some("Forbidden: No such client")),
+            (r#"{"error":7,"error_description":"seven"}"#, Some("seven")),
+            (r#"{"error":"x","error_description":"\ud800"}"#, Some("x")),
+            ("error=invalid_grant&error_description=too+old", Some("invalid_grant: too old")),
+            (r#"{"ok":true}"#, None),
+            ("<html>error</html>", None),
+            ("", None),
+            ("[]", None),
+        ] {
+            assert_eq!(of(body.as_bytes()).as_deref(), words, "{body}");
+        }
+    }
+}
