@@ -15,7 +15,7 @@ type Wrong = (String, &'static str);
 pub(super) fn parse(text: &str) -> Result<Database, Wrong> {
     let wrong = |what: &str, fix| Err((what.to_owned(), fix));
     if in_quotes(text) {
-        return wrong("stands in quotes", "remove them (in the file, one pair belongs to TOML)");
+        return wrong("stands in quotes", "remove them");
     }
     if let Some(path) = text.strip_prefix("sqlite://") {
         return match path {

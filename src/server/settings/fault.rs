@@ -21,10 +21,8 @@ impl Fault {
     }
 
     /// Says where the value was found or looked for, if that is not known yet.
-    pub(super) fn at(mut self, place: &str) -> Self {
-        if !place.is_empty() {
-            self.place.get_or_insert_with(|| place.to_owned());
-        }
+    pub(super) fn at(mut self, place: impl Into<String>) -> Self {
+        self.place.get_or_insert_with(|| place.into());
         self
     }
 }

@@ -24,8 +24,8 @@ pub(super) enum Raw {
 pub(super) struct Given {
     values: BTreeMap<(Table, usize, &'static str), (Raw, String)>,
     pub(super) providers: BTreeSet<usize>,
-    /// Where a key that was not given has been looked for.
-    pub(super) looked: String,
+    /// Of a key that was not given: where it is not.
+    pub(super) nowhere: String,
     /// Variables that begin like ours, but are not.
     pub(super) unused: Vec<String>,
 }
@@ -41,13 +41,21 @@ impl Given {
         self.providers.iter().copied()
     }
 
-    /// Where the value was found that a fault with `key` is about, or where it was looked for.
-    pub(super) fn place(&self, key: &str) -> &str {
-        let found = self.values.iter().find(|((table, index, name), _)| {
-            let rest = key.strip_prefix(&prefix(*table, *index)).and_then(|rest| rest.strip_prefix(name));
-            rest.is_some_and(|rest| rest.is_empty() || rest == "_file" || rest.starts_with('['))
+    /// Where the value was found that a fault with `key` is about, or that there is none.
+    pub(super) fn place(&self, key: &str) -> String {
+        let found = self.values.iter().find_map(|((table, index, name), (raw, place))| {
+            let table = prefix(*table, *index);
+            let rest = key.strip_prefix(&table).and_then(|rest| rest.strip_prefix(name));
+            match (rest, raw) {
+                // What is wrong with the value is to be mended in its own file, and a wrong path where it is written.
+                (Some(rest), Raw::InFile(path)) if rest.is_empty() || rest.starts_with('[') => {
+                    Some(format!("in {path:?}, named {place}"))
+                }
+                (Some(rest), _) if rest.is_empty() || rest == "_file" || rest.starts_with('[') => Some(place.clone()),
+                _ => (table.strip_suffix('.') == Some(key)).then(|| place.clone()),
+            }
         });
-        found.map_or(&self.looked, |(_, (_, place))| place)
+        found.unwrap_or_else(|| self.nowhere.clone())
     }
 
     pub(super) fn put(&mut self, at: At, raw: Raw, place: String) {

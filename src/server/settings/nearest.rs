@@ -1,6 +1,6 @@
 //! What an unknown name was meant to be: in the file, and in the environment.
 
-use strsim::{damerau_levenshtein, normalized_damerau_levenshtein};
+use strsim::{normalized_damerau_levenshtein, osa_distance};
 
 use super::schema::{At, KEYS, Table};
 use crate::server::limits;
@@ -74,14 +74,14 @@ pub(super) fn variable(name: &str) -> Option<String> {
     let path = words(name);
     let ours = path.strip_prefix("vestibule_");
     let edits = |known: &Known| {
-        let whole = damerau_levenshtein(&path, &format!("vestibule_{}", known.path));
+        let whole = one_edit(&path, &format!("vestibule_{}", known.path));
         let count = known.name.split('_').count();
-        let end = ours.filter(|_| count > 1).map(|ours| damerau_levenshtein(last_words(ours, count), &known.name));
-        whole.min(end.unwrap_or(whole))
+        let end = ours.filter(|_| count > 1).and_then(|ours| one_edit(last_words(ours, count), &known.name));
+        whole.into_iter().chain(end).min()
     };
-    let near = all().map(|known| (edits(&known), known)).filter(|(edits, _)| *edits <= 1);
+    let near = all().filter_map(|known| edits(&known).map(|edits| (edits, known)));
     // Of several that end the same way, the one in the table that was meant.
-    let nearest = near.min_by_key(|(edits, known)| (*edits, damerau_levenshtein(ours.unwrap_or(&path), &known.path)));
+    let nearest = near.min_by_key(|(edits, known)| (*edits, osa_distance(ours.unwrap_or(&path), &known.path)));
     if let Some((_, known)) = nearest {
         return Some(mend(Some(known.written)));
     }
@@ -114,6 +114,13 @@ fn words(name: &str) -> String {
     let words = lower.split(|c: char| !c.is_alphanumeric());
     let words = words.filter(|word| !word.bytes().all(|byte| byte.is_ascii_digit()));
     words.collect::<Vec<_>>().join("_")
+}
+
+/// How many letters make the difference, if not more than one (two that changed places are one).
+fn one_edit(a: &str, b: &str) -> Option<usize> {
+    // Most names are far apart, and that is seen at once.
+    let near = a.len().abs_diff(b.len()) <= char::MAX.len_utf8();
+    near.then(|| osa_distance(a, b)).filter(|edits| *edits <= 1)
 }
 
 /// The last `count` of `words`.
@@ -200,6 +207,24 @@ mod tests {
         }
         for written in ["VESTIBULE_USERS", "VESTIBULE_USERS__", "vestibule_users"] {
             assert!(variable(written).unwrap().ends_with("as VESTIBULE_USERS__AUTO_CREATE"), "{written}");
+        }
+    }
+
+    #[test]
+    fn a_variable_with_a_letter_missing_twice_or_in_the_wrong_place_is_a_mistake() {
+        for known in keys(0, variable_of) {
+            for at in 0..known.written.len() {
+                let (before, after) = known.written.split_at(at);
+                let (letter, rest) = after.split_at(1);
+                for wrong in [format!("{before}{rest}"), format!("{before}{letter}{after}"), format!("{before}x{rest}")]
+                {
+                    assert!(variable(&wrong).is_some(), "{wrong}");
+                }
+                if let Some(next) = rest.get(..1) {
+                    let wrong = format!("{before}{next}{letter}{}", &rest[1..]);
+                    assert!(variable(&wrong).is_some(), "{wrong}");
+                }
+            }
         }
     }
 

@@ -129,7 +129,7 @@ impl<'a> Reader<'a> {
         } else if let Some(what) = unseen(&text, secret) {
             (format!("{what}{value}"), "remove it, or type the value anew")
         } else if in_quotes(&text) && !secret {
-            (format!("stands in quotes: {text}"), "remove them (in the file, one pair belongs to TOML)")
+            (format!("stands in quotes: {text}"), "remove them")
         } else {
             if in_quotes(&text) {
                 self.quoted.push(at.to_string());

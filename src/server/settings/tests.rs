@@ -274,6 +274,14 @@ proptest! {
         }
     }
 
+    /// Whatever a variable is called and holds, loading ends with settings or faults, each on one line.
+    #[test]
+    fn no_variable_is_too_strange(name in "(VESTIBULE_|vestibule[_.])[A-Za-z_.0-9é\u{200b} \u{1}-]{0,30}", value in "[\\[\\]\"',=a-c{}0\u{feff}]{0,12}") {
+        if let Err(faults) = load(&file("", ""), &[(&name, &value)]) {
+            prop_assert!(!faults.is_empty() && !faults.iter().any(|line| line.contains(char::is_control)), "{faults:?}");
+        }
+    }
+
     /// No value a key may be given makes its reader panic.
     #[test]
     fn no_value_is_too_strange(index in 0..schema::KEYS.len(), value in "\\PC{0,60}") {

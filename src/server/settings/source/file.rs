@@ -27,12 +27,12 @@ pub(super) fn gather(config: Option<&Path>, given: &mut Given, faults: &mut Vec<
         None if Path::new(DEFAULT).exists() => Path::new(DEFAULT),
         None => {
             let here = std::env::current_dir().unwrap_or_default();
-            given.looked = format!("there is no {DEFAULT} in {}, and no --config", here.display());
+            given.nowhere = format!("there is no {DEFAULT} in {}, and no --config", here.display());
             return Ok(());
         }
     };
     let place = format!("in {}", path.display());
-    given.looked = format!("looked for {place} and in the environment");
+    given.nowhere = format!("not {place}, and not in the environment");
     let from = faults.len();
     tables(toml(path)?, &place, given, faults);
     for fault in faults.iter_mut().skip(from) {

@@ -170,9 +170,11 @@ fn a_fault_says_where_its_value_was_found() {
     }
     let missing = fault(&file("", "").replace("client_id = \"app\"", ""));
     assert!(
-        missing.contains("(looked for in /") && missing.ends_with("settings.toml and in the environment)"),
+        missing.contains("(not in /") && missing.ends_with("settings.toml, and not in the environment)"),
         "{missing}"
     );
+    let gap = fault_with(&[("VESTIBULE_PROVIDER__5__ID", "x")]);
+    assert!(gap.starts_with("provider[5]: is given") && gap.ends_with("(in VESTIBULE_PROVIDER__5__ID)"), "{gap}");
 }
 
 #[test]
@@ -253,5 +255,19 @@ fn networks_are_those_that_peers_come_from() {
             line.contains(&format!("is {wrong:?}, neither an address nor a network; write it as 10.0.0.7")),
             "{line}"
         );
+    }
+}
+
+#[test]
+fn a_value_that_is_no_text_is_a_fault() {
+    use std::os::unix::ffi::OsStringExt as _;
+
+    let folder = super::TempDir::new().unwrap();
+    let path = folder.path().join("settings.toml");
+    std::fs::write(&path, file("", "")).unwrap();
+    for name in ["VESTIBULE_USERS__ALLOWED_GROUPS", "VESTIBULE_USERS__ALLOWED_GROUPS__0", "VESTIBULE_LISTEN"] {
+        let env = [(name.into(), std::ffi::OsString::from_vec(vec![b'a', 0xff]))];
+        let faults = Settings::load(Some(&path), env).unwrap_err();
+        assert!(faults.len() == 1 && faults[0].what == "is not UTF-8 in the environment", "{faults:?}");
     }
 }

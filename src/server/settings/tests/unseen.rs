@@ -74,6 +74,8 @@ fn a_file_of_a_secret_may_end_its_line_and_holds_nothing_unseen() {
         assert!(found[0].starts_with(&format!("provider[0].client_secret: {what}")), "{content:?}: {found:?}");
         assert!(!found[0].contains("hunter2"), "{found:?}");
     }
+    let found = lines(secret(b"a\x07"));
+    assert!(found[0].contains("/secret\", named in VESTIBULE_PROVIDER__0__CLIENT_SECRET_FILE)"), "{found:?}");
     for content in [&b"\xff\xfeh\0u\0n\0"[..], b"\xfe\xff\0h\0u\0n"] {
         let found = lines(secret(content));
         assert!(found[0].contains("is UTF-16, UTF-8 is wanted"), "{found:?}");
