@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::text::is_unseen;
+
 /// One thing that is wrong with the settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
@@ -27,12 +29,11 @@ impl Fault {
     }
 }
 
-/// One line, whatever the texts hold.
+/// One line, whatever the texts hold, and nothing in it that cannot be seen.
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let place = self.place.as_ref().map(|place| format!(" ({place})")).unwrap_or_default();
         let line = format!("{}: {}; {}{place}", self.key, self.what, self.fix);
-        line.chars()
-            .try_for_each(|c| if c.is_control() { write!(f, "{}", c.escape_default()) } else { write!(f, "{c}") })
+        line.chars().try_for_each(|c| if is_unseen(c) { write!(f, "{}", c.escape_default()) } else { write!(f, "{c}") })
     }
 }

@@ -62,9 +62,9 @@ pub(super) fn key(path: &str, index: usize) -> String {
     mend(most_like(tables.chain(keys), &name, &words(path)))
 }
 
-/// How to mend an unknown variable, if it has the form of a key: `__` between levels, or one edit away from a key's
-/// variable, or at its end the name of a key that has several words (its table is missing or another one). Letters in
-/// the other case, other separators and numbers make no difference.
+/// How to mend an unknown variable, if it has the form of a key: `__` between levels, or a table at its beginning, or
+/// one edit away from a key's variable, or at its end the name of a key that has several words (its table is missing).
+/// Letters in the other case, other separators and numbers make no difference.
 pub(super) fn variable(name: &str) -> Option<String> {
     let index = name.split('_').find_map(|part| part.parse().ok()).filter(|index| *index < limits::SETTINGS_TABLES);
     let all = || {
@@ -89,9 +89,17 @@ pub(super) fn variable(name: &str) -> Option<String> {
         return Some(format!("a table has a variable for each of its keys, as {}", variable_of(key.into(), false)));
     }
     let levels = name.trim().to_uppercase().replace(['.', ':'], "__");
-    let levels = levels.strip_prefix("VESTIBULE").filter(|rest| rest.starts_with('_') && rest.contains("__"))?;
-    let meant = levels.rsplit("__").map(words).find_map(|level| most_like(all(), &level, ours.unwrap_or_default()));
-    Some(mend(meant))
+    let levels = levels.strip_prefix("VESTIBULE").filter(|rest| rest.starts_with('_') && rest.contains("__"));
+    let levels = levels.map(|levels| levels.rsplit("__").map(words).collect::<Vec<_>>());
+    let meant = levels.or_else(|| ours.and_then(in_table).map(|rest| vec![rest.to_owned()]))?;
+    Some(mend(meant.iter().find_map(|level| most_like(all(), level, ours.unwrap_or_default()))))
+}
+
+/// What follows the name of a table, unless Kubernetes may have written it, for a service that is called like that.
+fn in_table(ours: &str) -> Option<&str> {
+    let of_kubernetes = ours.split('_').any(|word| matches!(word, "service" | "port"));
+    let mut tables = Table::NAMED.into_iter().filter(|_| !of_kubernetes);
+    tables.find_map(|table| ours.strip_prefix(table.name())?.strip_prefix('_'))
 }
 
 fn mend(meant: Option<String>) -> String {
@@ -196,13 +204,20 @@ mod tests {
             ("VESTIBULE_CLIENT_SECRET", "VESTIBULE_PROVIDER__0__CLIENT_SECRET"),
             ("VESTIBULE_OIDC_CLIENT_SECRET_FILE", "VESTIBULE_PROVIDER__0__CLIENT_SECRET_FILE"),
             ("VESTIBULE_SESSION_IDLE", "VESTIBULE_SESSION__IDLE"),
+            ("VESTIBULE_USERS_ALOWED_GRUPS", "VESTIBULE_USERS__ALLOWED_GROUPS"),
             ("VESTIBULE_SECRET_KEY", "VESTIBULE_SECRET_KEYS"),
             ("VESTIBULE_LOGS", "VESTIBULE_LOG"),
         ] {
             assert_eq!(variable(written), Some(format!("did you mean {meant}?")), "{written}");
         }
         let unclear = Some("docs/configuration.md lists every key".to_owned());
-        for written in ["VESTIBULE_UNKNOWN__KEY", "VESTIBULE__", "VESTIBULE_USERS__X", "VESTIBULE_OIDC__0"] {
+        for written in [
+            "VESTIBULE_UNKNOWN__KEY",
+            "VESTIBULE__",
+            "VESTIBULE_USERS__X",
+            "VESTIBULE_USERS_GROUPS",
+            "VESTIBULE_OIDC__0",
+        ] {
             assert_eq!(variable(written), unclear, "{written}");
         }
         for written in ["VESTIBULE_USERS", "VESTIBULE_USERS__", "vestibule_users"] {
@@ -255,6 +270,8 @@ mod tests {
             "VESTIBULE_PORT_3000_TCP_ADDR",
             "VESTIBULE_DATABASE_SERVICE_HOST",
             "VESTIBULE_DATABASE_PORT_27017_TCP_ADDR",
+            "VESTIBULE_PROVIDER_SERVICE_HOST",
+            "VESTIBULE_PROVIDER_PORT_443_TCP",
         ] {
             assert_eq!(variable(written), None, "{written}");
         }

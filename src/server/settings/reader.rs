@@ -121,7 +121,11 @@ impl<'a> Reader<'a> {
     /// `text`, unless it is empty, or something that nobody meant is about it or in it.
     fn plain(&mut self, at: &dyn fmt::Display, text: String, kind: Kind) -> Option<String> {
         let secret = kind.is_secret();
-        let value = if secret { String::new() } else { format!(": {text:?}") };
+        let value = match kind {
+            Kind::Url => given_url(&text),
+            kind if kind.is_secret() => String::new(),
+            _ => format!(": {text:?}"),
+        };
         let (what, fix) = if text.is_empty() {
             ("is empty".to_owned(), "give it a value, or remove it")
         } else if text.trim_matches(|c: char| c.is_ascii_whitespace()) != text {
@@ -129,7 +133,7 @@ impl<'a> Reader<'a> {
         } else if let Some(what) = unseen(&text, secret) {
             (format!("{what}{value}"), "remove it, or type the value anew")
         } else if in_quotes(&text) && !secret {
-            (format!("stands in quotes: {text}"), "remove them")
+            (format!("stands in quotes{value}"), "remove them")
         } else {
             if in_quotes(&text) {
                 self.quoted.push(at.to_string());

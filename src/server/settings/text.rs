@@ -27,7 +27,7 @@ pub(super) fn unseen(text: &str, secret: bool) -> Option<String> {
 }
 
 /// Controls, spaces other than the usual one, and what Unicode calls format characters and default ignorable.
-fn is_unseen(c: char) -> bool {
+pub(super) fn is_unseen(c: char) -> bool {
     c.is_control()
         || (c.is_whitespace() && c != ' ')
         || matches!(c,

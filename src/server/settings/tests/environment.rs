@@ -33,6 +33,14 @@ fn a_misspelt_variable_lets_nobody_in() {
 }
 
 #[test]
+fn a_name_with_something_unseen_is_shown_with_it() {
+    let line = fault_with(&[("VESTIBULE_USERS__ALLOWED_GROUPS\u{200b}", "staff")]);
+    assert!(line.contains("GROUPS\\u{200b}\": is not a key; did you mean VESTIBULE_USERS__ALLOWED_GROUPS?"), "{line}");
+    let line = fault(&file("\"listen\u{202e}\" = \"127.0.0.1:1\"", ""));
+    assert!(line.starts_with("listen\\u{202e}: is not a key; did you mean listen?"), "{line}");
+}
+
+#[test]
 fn variables_of_others_stop_nothing() {
     good(&[
         ("VESTIBULE_LOG", "debug"),
@@ -193,7 +201,7 @@ fn what_is_judged_by_its_form_says_what_was_given_and_what_is_possible() {
         ("VESTIBULE_SESSION__IDLE", "PT30M", "is \"PT30M\", which is not a duration", "(ms, s, m, h or d)"),
         ("VESTIBULE_SESSION__IDLE", "1s", "is \"1s\", which is out of bounds", "at least 1m and at most 400d"),
         ("VESTIBULE_SESSION__IDLE", "10m ", "begins or ends with white space: \"10m \"", "remove it"),
-        ("VESTIBULE_SESSION__IDLE", "\"10m\"", "stands in quotes: \"10m\"", "remove them"),
+        ("VESTIBULE_SESSION__IDLE", "\"10m\"", "stands in quotes: \"\\\"10m\\\"\"", "remove them"),
         ("VESTIBULE_USERS__DEFAULT_ROLE", "Admin", "is \"Admin\", which is not known", "user, admin"),
         ("VESTIBULE_LISTEN", "localhost:4000", "is \"localhost:4000\"", "an address in numbers and a port"),
         ("VESTIBULE_LISTEN", ":4000", "is \":4000\"", "an address in numbers and a port"),
@@ -226,6 +234,10 @@ fn what_is_judged_by_its_form_says_what_was_given_and_what_is_possible() {
         let line = fault_with(&[(name, value)]);
         assert!(line.contains(what) && line.contains(fix), "{name}={value}: {line}");
     }
+}
+
+#[test]
+fn what_is_right_in_an_unusual_form_is_taken() {
     for value in ["1h30m", "30 minutes", "0.5d", "90min", "1day 2h", "2w"] {
         good(&[("VESTIBULE_SESSION__IDLE", value)]);
     }
@@ -233,8 +245,16 @@ fn what_is_judged_by_its_form_says_what_was_given_and_what_is_possible() {
         good(&[("VESTIBULE_LISTEN", value)]);
     }
     good(&[("VESTIBULE_PUBLIC_URL", "https://auth.example.com/")]);
-    let secret = fault_with(&[("VESTIBULE_PUBLIC_URL", "https://ada:hunter2@a.test/x")]);
-    assert!(!secret.contains("hunter2"), "{secret}");
+}
+
+#[test]
+fn a_url_with_a_password_is_not_shown() {
+    for value in ["https://ada:hunter2@a.test/x", "https://ada:hunter2@a.test ", "'https://ada:hunter2@a.test'"] {
+        for name in ["VESTIBULE_PUBLIC_URL", "VESTIBULE_PROVIDER__0__ISSUER"] {
+            let line = fault_with(&[(name, value)]);
+            assert!(!line.contains("hunter2"), "{line}");
+        }
+    }
 }
 
 #[test]
