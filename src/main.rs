@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand, error::ErrorKind};
 use tokio::runtime;
 use vestibule::server::{
     settings::{Fault, Settings},
@@ -15,12 +15,26 @@ const MISTAKEN: u8 = 2;
 
 /// Signs people in to web applications with OpenID Connect.
 #[derive(Parser)]
-#[command(version, about, args_conflicts_with_subcommands = true)]
+#[command(version, about)]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
     serve: Serve,
+}
+
+impl Arguments {
+    /// What to do. `--config` may stand before `serve` or behind it, once, and belongs to nothing else.
+    fn chosen(self) -> Result<Command, clap::Error> {
+        match (self.command, self.serve) {
+            (None | Some(Command::Serve(Serve { config: None })), before) => Ok(Command::Serve(before)),
+            (Some(command), Serve { config: None }) => Ok(command),
+            (Some(_), Serve { config: Some(_) }) => {
+                let what = "--config is given twice, or to a command that reads no settings";
+                Err(Self::command().error(ErrorKind::ArgumentConflict, what))
+            }
+        }
+    }
 }
 
 #[derive(Subcommand)]
@@ -40,11 +54,14 @@ struct Serve {
 }
 
 fn main() -> ExitCode {
-    let Arguments { command, serve } = Arguments::parse();
+    let command = match Arguments::try_parse().and_then(Arguments::chosen) {
+        Ok(command) => command,
+        Err(mistake) => mistake.exit(),
+    };
     if let Err(fault) = telemetry::init() {
         return mistaken(&[fault]);
     }
-    match command.unwrap_or(Command::Serve(serve)) {
+    match command {
         Command::Serve(Serve { config }) => match Settings::load(config.as_deref(), std::env::vars_os()) {
             Ok(settings) => run(startup::serve(settings)),
             Err(faults) => mistaken(&faults),

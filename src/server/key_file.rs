@@ -15,7 +15,7 @@ use super::{
     settings::{
         Fault,
         secrets::{SHORTEST_KEY, key, lines},
-        source::{read, reason},
+        small_file::{read, reason},
     },
 };
 

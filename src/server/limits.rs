@@ -31,6 +31,8 @@ pub const SETTINGS_FILE_BYTES: u64 = 1 << 20;
 pub const SETTINGS_TABLES: usize = 100;
 /// The longest text that is read as a duration: the parser's arithmetic is checked for any text of this length.
 pub const SETTINGS_DURATION_BYTES: usize = 32;
+/// How like a name must be to an unknown one to be suggested in its place: from 0 to 1, the share of letters that stay.
+pub const SETTINGS_LIKENESS: f64 = 0.6;
 /// The longest id of a provider: it is part of every sealed state.
 pub const PROVIDER_ID_BYTES: usize = 64;
 /// The longest name of a provider: no button holds more.

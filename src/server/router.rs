@@ -55,7 +55,7 @@ pub(super) fn layered(routes: Router<Arc<App>>, app: &Arc<App>) -> Router {
         .layer(RequestBodyTimeoutLayer::new(limits::REQUEST_BODY_TIMEOUT))
         .layer(from_fn_with_state(app.clone(), request_limits::limit_headers))
         .layer(from_fn_with_state(app.clone(), panic::catch))
-        .layer(from_fn_with_state(headers::Secure(app.public_url.is_secure()), headers::layer))
+        .layer(from_fn_with_state(headers::Hsts::of(app), headers::layer))
         .layer(from_fn(request::note_arrival))
         .with_state(app.clone())
 }

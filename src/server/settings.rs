@@ -1,8 +1,9 @@
 //! Typed settings, read and validated before the socket opens; secrets cannot print themselves, and nothing is written.
 //!
-//! `schema` names every key once, with its default; `source` gathers what the file and the environment say; `reader`
-//! turns that into typed values and collects every fault. There is a file for each table, with its type and how it is
-//! read. A new key is a line in `schema`, and a field in the type of its table.
+//! `schema` names every key once, with its default; `source` gathers what the file and the environment say into `given`,
+//! and `nearest` says what an unknown name was meant to be; `reader` turns what was given into typed values and collects
+//! every fault. There is a file for each table, with its type and how it is read. A new key is a line in `schema`, and a
+//! field in the type of its table.
 
 pub use self::{
     fault::Fault,
@@ -18,8 +19,12 @@ pub use super::{
     store::Database,
 };
 
+pub(crate) use self::nearest::LOG;
+
 mod database;
 mod fault;
+mod given;
+mod nearest;
 mod provider;
 mod reader;
 mod root;
@@ -27,7 +32,9 @@ mod schema;
 pub(crate) mod secrets;
 mod session;
 mod sign_in;
-pub(crate) mod source;
+pub(crate) mod small_file;
+mod source;
 #[cfg(test)]
 mod tests;
+mod text;
 mod users;

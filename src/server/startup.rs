@@ -1,6 +1,7 @@
 //! Settings to running program: listeners, background work, shutdown.
 
 use std::{
+    io::ErrorKind,
     net::{SocketAddr, TcpListener},
     sync::{Arc, atomic::AtomicBool},
 };
@@ -91,6 +92,7 @@ pub async fn bind(settings: Settings, system: System) -> Result<Bound, StartupEr
     let app = Arc::new(App {
         cookies: Cookies::new(&settings.public_url),
         public_url: settings.public_url,
+        hsts: settings.hsts,
         trusted_proxies: settings.trusted_proxies,
         assets,
         providers,
@@ -118,7 +120,15 @@ fn keyring(keys: SecretKeys, public_url: &PublicUrl, entropy: &dyn Entropy) -> R
 
 fn listener(key: &str, address: SocketAddr) -> Result<TcpListener, String> {
     let listener = TcpListener::bind(address).map_err(|error| {
-        format!("{key}: cannot listen on {address} ({error}); stop what listens there, or choose another port")
+        let fix = match error.kind() {
+            ErrorKind::AddrInUse => "stop what listens there, or choose another port",
+            ErrorKind::AddrNotAvailable => {
+                "use an address of this machine (127.0.0.1 for a proxy on it, 0.0.0.0 or [::] for all that it has)"
+            }
+            ErrorKind::PermissionDenied => "choose a port from 1024 on, or allow this one (CAP_NET_BIND_SERVICE)",
+            _ => "choose another address",
+        };
+        format!("{key}: cannot listen on {address} ({error}); {fix}")
     })?;
     listener.set_nonblocking(true).map_err(|error| format!("{key}: {error}"))?;
     Ok(listener)

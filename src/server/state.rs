@@ -6,6 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use axum::http::HeaderMap;
@@ -24,6 +25,8 @@ const PROXY_NOT_TRUSTED: &str = "proxy_not_trusted: X-Forwarded-For came from a 
 pub struct App {
     /// The only source of absolute links.
     pub public_url: PublicUrl,
+    /// For how long browsers are told to use https for the whole host, if the operator has set it.
+    pub hsts: Option<Duration>,
     /// Our cookies by their names.
     pub cookies: Cookies,
     /// Peers whose `X-Forwarded-For` is believed.

@@ -15,7 +15,7 @@ use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 use super::{limits, settings::Fault};
 
 /// Variables that hold the filter; the first that is set counts.
-const FILTERS: [&str; 2] = ["VESTIBULE_LOG", "RUST_LOG"];
+const FILTERS: [&str; 2] = [super::settings::LOG, "RUST_LOG"];
 /// What is logged unless they say otherwise.
 const DEFAULT_FILTER: &str = "info";
 
@@ -33,10 +33,24 @@ pub fn init() -> Result<(), Fault> {
 }
 
 fn filter(variable: impl Fn(&str) -> Option<String>) -> Result<EnvFilter, Fault> {
-    let set = FILTERS.iter().find_map(|name| variable(name).filter(|text| !text.is_empty()).map(|text| (*name, text)));
+    let given = |name: &&str| variable(name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+    let set = FILTERS.iter().find_map(|name| given(name).map(|text| (*name, text)));
     let (name, text) = set.unwrap_or((DEFAULT_FILTER, DEFAULT_FILTER.to_owned()));
-    EnvFilter::try_new(text).map_err(|error| {
-        Fault::new(name, format!("is not a filter ({error})"), "write a level, or as vestibule=debug,warn")
+    let fault = |what| {
+        let fix = "write off, error, warn, info, debug or trace, or one for each part, as vestibule=debug,warn";
+        Fault::new(name, format!("is {text:?}, {what}"), fix)
+    };
+    if let Some(word) = no_level(&text) {
+        return Err(fault(format!("in which {word:?} is no level")));
+    }
+    EnvFilter::try_new(&text).map_err(|error| fault(format!("which is not a filter ({error})")))
+}
+
+/// A word of a filter that stands alone and is no level. The library would take it as the name of a part, and keep
+/// silent about everything else.
+fn no_level(filter: &str) -> Option<&str> {
+    filter.split(',').map(str::trim).find(|word| {
+        !word.is_empty() && !word.contains(['=', '[']) && word.parse::<tracing::level_filters::LevelFilter>().is_err()
     })
 }
 
@@ -270,7 +284,34 @@ mod tests {
         assert_eq!(filter(both).unwrap().to_string(), "warn");
         assert_eq!(filter(|name| (name == "RUST_LOG").then(|| "debug".to_owned())).unwrap().to_string(), "debug");
         assert_eq!(filter(|_| None).unwrap().to_string(), "info");
-        assert_eq!(filter(|_| Some("a=b=c".to_owned())).unwrap_err().key, "VESTIBULE_LOG");
+        assert_eq!(
+            filter(|name| Some(if name == "RUST_LOG" { "warn" } else { " " }.to_owned())).unwrap().to_string(),
+            "warn"
+        );
+    }
+
+    #[test]
+    fn a_filter_that_would_silence_the_log_by_mistake_is_a_fault() {
+        for text in [
+            "a=b=c",
+            "inf",
+            "verbose",
+            "warning",
+            "vestibule",
+            "vestibule=inf",
+            "vestibule=debug,wran",
+            "info;warn",
+            "yes",
+        ] {
+            let fault = filter(|_| Some(text.to_owned())).expect_err(text);
+            assert_eq!(fault.key, "VESTIBULE_LOG");
+            assert!(fault.what.contains(&format!("is {text:?}")) && fault.fix.contains("warn, info"), "{fault}");
+        }
+        for text in
+            ["INFO ", "Warn", "off", "3", "vestibule=debug,warn", "vestibule=debug, warn,", "vestibule[start]=trace"]
+        {
+            filter(|_| Some(text.to_owned())).unwrap_or_else(|fault| panic!("{fault}"));
+        }
     }
 
     #[test]

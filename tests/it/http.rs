@@ -1,6 +1,10 @@
 //! The responses of the pages, whatever the sign-in does.
 
+use std::time::Duration;
+
 use reqwest::{Method, StatusCode};
+use test_provider::Profile;
+use vestibule::server::settings::{PublicUrl, Settings};
 
 use crate::support::{page::Page, scene::Scene};
 
@@ -104,4 +108,34 @@ async fn a_poll_that_cannot_be_read_is_the_callers_mistake_and_leads_nowhere() {
         assert!((400..500).contains(&status), "{}: {page:#?}", body.len());
         assert!(!page.headers.contains_key("location"), "{page:#?}");
     }
+}
+
+/// What the program says of https on the host, on a page and on an asset, with these settings.
+async fn hsts(tweak: fn(&mut Settings)) -> Vec<String> {
+    let scene = Scene::with(Profile::Standard, tweak).await;
+    let mut said = Vec::new();
+    for path in ["/auth/login", "/healthz", "/nowhere"] {
+        let page = scene.browser().get(&format!("http://{}{path}", scene.address)).await;
+        let headers = page.headers.get_all("strict-transport-security").iter();
+        said.push(headers.map(|value| value.to_str().unwrap().to_owned()).collect::<Vec<_>>().join(" and "));
+    }
+    said
+}
+
+#[tokio::test]
+async fn browsers_are_bound_to_https_only_if_the_operator_says_so() {
+    let unset = hsts(|settings| settings.public_url = PublicUrl::parse("https://auth.example.com").unwrap());
+    assert_eq!(unset.await, [""; 3]);
+    let set = hsts(|settings| {
+        settings.public_url = PublicUrl::parse("https://auth.example.com").unwrap();
+        settings.hsts = Some(Duration::from_secs(31_536_000));
+    });
+    assert_eq!(set.await, ["max-age=31536000"; 3]);
+    let forgotten = hsts(|settings| {
+        settings.public_url = PublicUrl::parse("https://auth.example.com").unwrap();
+        settings.hsts = Some(Duration::ZERO);
+    });
+    assert_eq!(forgotten.await, ["max-age=0"; 3]);
+    // RFC 6797, 7.2: never over http.
+    assert_eq!(hsts(|settings| settings.hsts = Some(Duration::from_secs(31_536_000))).await, [""; 3]);
 }

@@ -4,6 +4,7 @@
 use std::{
     ffi::OsString,
     fs,
+    net::TcpListener,
     path::Path,
     process::{Command, Output},
     sync::Barrier,
@@ -102,7 +103,7 @@ fn each_kind_of_wrong_settings_is_one_line() {
         (changed("public_url = \"https://auth.example.com\"", ""), "public_url: is missing", "add public_url"),
         (changed("auth.example.com", "auth.example.com/app"), "public_url: must be an origin", "write an origin"),
         (changed("https://auth", "http://auth"), "public_url: must be https", "write an origin"),
-        (changed("listen = \"127.0.0.1:0\"", "listen = true"), "listen: is true or false, text is wanted", "write it"),
+        (changed("listen = \"127.0.0.1:0\"", "listen = true"), "listen: is true, text is wanted", "write it"),
         (above("secret_keys = [\"hunter2hunter2\"]"), "secret_keys[0]: is not base64url", "openssl"),
         (above("secret_keys = [\"hunter2hunter2AA\"]"), "secret_keys[0]: has 12 bytes, at least 32", "openssl"),
         (above("secret_keys = []"), "secret_keys: is empty", "openssl"),
@@ -114,7 +115,7 @@ fn each_kind_of_wrong_settings_is_one_line() {
             "add its name",
         ),
         (below("[sign_in]\npatience = \"2s\""), "sign_in.patience: is \"2s\", which is out of bounds", "at most 1.8s"),
-        (below("[session]\nidle = 7"), "session.idle: is a number", "write it"),
+        (below("[session]\nidle = 7"), "session.idle: is the number 7", "write it"),
         (below("[session]\nidle = \"40d\""), "session.idle: is 40d, longer than", "raise session.absolute"),
         (below("[session]\nidel = \"1d\""), "session.idel: is not a key", "did you mean session.idle?"),
         (above("public-url = 1"), "public-url: is not a key", "did you mean public_url?"),
@@ -191,6 +192,7 @@ fn nothing_at_all_says_what_is_needed() {
     let found = faults(None, &[]);
     assert_eq!(found.len(), 2, "{found:?}");
     assert!(found[0].starts_with("public_url: is missing") && found[1].starts_with("provider: is missing"));
+    assert!(found.iter().all(|line| line.contains("(there is no vestibule.toml in /")), "{found:?}");
 }
 
 #[test]
@@ -208,7 +210,9 @@ fn a_named_file_must_exist_and_the_default_one_need_not() {
     let folder = TempDir::new().unwrap();
     fs::write(folder.path().join("vestibule.toml"), "nonsense").unwrap();
     fs::write(folder.path().join("other.toml"), GOOD.replace("https://op", "http://op")).unwrap();
-    for arguments in [&["--config", "other.toml"][..], &["serve", "--config", "other.toml"]] {
+    for arguments in
+        [&["--config", "other.toml"][..], &["serve", "--config", "other.toml"], &["--config", "other.toml", "serve"]]
+    {
         let found = lines(&run_in(folder.path(), &[], arguments));
         assert!(found.len() == 1 && found[0].starts_with("provider[0].issuer: is not https"), "{found:?}");
     }
@@ -224,7 +228,6 @@ fn the_environment_overrides_the_file() {
             ("VESTIBULE_LISTEN", "127.0.0.1:0"),
             ("VESTIBULE_PROVIDER__0__ISSUER", "https://op.test"),
             ("VESTIBULE_SESSION__IDLE", "never"),
-            ("VESTIBULE_UNKNOWN__KEY", "ignored"),
         ],
     );
     assert!(found.len() == 1 && found[0].starts_with("session.idle: is \"never\""), "{found:?}");
@@ -234,10 +237,42 @@ fn the_environment_overrides_the_file() {
 }
 
 #[test]
+fn a_variable_that_is_nearly_a_key_stops_the_program() {
+    let found =
+        faults(Some(GOOD), &[("VESTIBULE_USERS__ALLOWED_GROUP", "staff"), ("VESTIBULE_PORT", "tcp://10.0.0.1:80")]);
+    let line = "VESTIBULE_USERS__ALLOWED_GROUP: is not a key; did you mean VESTIBULE_USERS__ALLOWED_GROUPS?";
+    assert!(found.len() == 1 && found[0].starts_with(line), "{found:?}");
+    let found = faults(Some(GOOD), &[("VESTIBULE_USERS__ALLOWED_GROUPS", "CN=Staff,OU=Groups,DC=example,DC=com")]);
+    assert!(found.len() == 1 && found[0].starts_with("users.allowed_groups: has commas"), "{found:?}");
+}
+
+#[test]
+fn an_address_of_another_machine_is_said_to_be_one() {
+    // TEST-NET-1 (RFC 5737): on no machine.
+    let output = run(Some(GOOD), &[("VESTIBULE_LISTEN", "192.0.2.1:3000"), ("VESTIBULE_LOG", "off")], &[]);
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(
+        text.contains("listen: cannot listen on 192.0.2.1:3000") && text.contains("use an address of this machine"),
+        "{text}"
+    );
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let output = run(Some(GOOD), &[("VESTIBULE_LISTEN", &address), ("VESTIBULE_LOG", "off")], &[]);
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        text.contains(&format!("cannot listen on {address}")) && text.contains("stop what listens there"),
+        "{text}"
+    );
+}
+
+#[test]
 fn a_secret_twice_in_the_environment_is_a_fault() {
     let both = [("VESTIBULE_DATABASE", SECRET), ("VESTIBULE_DATABASE_FILE", "x")];
     let found = faults(Some(GOOD), &both);
-    assert!(found[0].starts_with("database: is given together with database_file; keep one"), "{found:?}");
+    let what =
+        "database: is given in more than one form; keep one of them (in VESTIBULE_DATABASE, VESTIBULE_DATABASE_FILE)";
+    assert!(found.len() == 1 && found[0].starts_with(what), "{found:?}");
 }
 
 #[test]
@@ -252,13 +287,18 @@ fn usage() {
     assert_eq!(version.status.code(), Some(0));
     assert_eq!(String::from_utf8(version.stdout).unwrap(), concat!("vestibule ", env!("CARGO_PKG_VERSION"), "\n"));
 
-    for wrong in
-        [&["frobnicate"][..], &["--frobnicate"], &["--config"], &["demo", "--config", "x"], &["--config", "x", "demo"]]
-    {
+    for wrong in [
+        &["frobnicate"][..],
+        &["--frobnicate"],
+        &["--config"],
+        &["demo", "--config", "x"],
+        &["--config", "x", "demo"],
+        &["--config", "x", "serve", "--config", "y"],
+    ] {
         assert_eq!(run(None, &[], wrong).status.code(), Some(2), "{wrong:?}");
     }
     let filter = lines(&run(Some(GOOD), &[("VESTIBULE_LOG", "a=b=c")], &[]));
-    assert!(filter.len() == 1 && filter[0].starts_with("VESTIBULE_LOG: is not a filter"), "{filter:?}");
+    assert!(filter.len() == 1 && filter[0].starts_with("VESTIBULE_LOG: is \"a=b=c\""), "{filter:?}");
 }
 
 fn load(folder: &Path, file: &str, env: &[(&str, &str)]) -> Settings {

@@ -13,6 +13,8 @@ use axum::{
     response::Response,
 };
 
+use crate::server::state::App;
+
 /// Pages load nothing but our own files, run no inline script, are framed by nobody, and post to us alone. Forms never
 /// lead to a provider (Chromium checks every redirect of a form's submission against `form-action`): starts are links.
 const POLICY: HeaderValue = HeaderValue::from_static(
@@ -21,12 +23,21 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 );
 const COOP: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 
-/// Whether the public URL is https, for the layer.
-#[derive(Clone, Copy, Debug)]
-pub struct Secure(pub bool);
+/// `Strict-Transport-Security`, if it is to be sent.
+#[derive(Clone, Debug)]
+pub struct Hsts(Option<HeaderValue>);
+
+impl Hsts {
+    /// Only what the operator has set, and only over https (RFC 6797, 7.2): it binds every application on the host.
+    #[must_use]
+    pub fn of(app: &App) -> Self {
+        let age = app.hsts.filter(|_| app.public_url.is_secure());
+        Self(age.and_then(|age| HeaderValue::try_from(format!("max-age={}", age.as_secs())).ok()))
+    }
+}
 
 /// Adds what a handler has not set itself.
-pub async fn layer(State(secure): State<Secure>, request: Request, next: Next) -> Response {
+pub async fn layer(State(Hsts(hsts)): State<Hsts>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let is_redirect = response.status().is_redirection();
     let headers = response.headers_mut();
@@ -40,8 +51,8 @@ pub async fn layer(State(secure): State<Secure>, request: Request, next: Next) -
     default(headers, REFERRER_POLICY, HeaderValue::from_static(referrer));
     default(headers, CACHE_CONTROL, HeaderValue::from_static("no-store"));
     default(headers, COOP, HeaderValue::from_static("same-origin"));
-    if secure.0 {
-        default(headers, STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+    if let Some(hsts) = hsts {
+        default(headers, STRICT_TRANSPORT_SECURITY, hsts);
     }
     response
 }

@@ -6,9 +6,9 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::{
-    reader::Reader,
+    reader::{Reader, given_url},
     schema::{self, At, Key},
-    source::read,
+    small_file::read,
 };
 use crate::server::{
     ids::{Issuer, ProviderId},
@@ -120,14 +120,18 @@ fn read_issuer(reader: &mut Reader<'_>, at: At, public_url: Option<&PublicUrl>) 
     let text = reader.text(at)?;
     // If public_url is wrong itself, http is checked once that is right.
     let development = public_url.is_none_or(|url| !url.is_secure());
-    issuer(&text, development).map_err(|(what, fix)| reader.fault(&at, what, fix)).ok()
+    issuer(&text, development).map_err(|(what, fix)| reader.fault(&at, format!("{what}{}", given_url(&text)), fix)).ok()
 }
 
 fn client_id(reader: &mut Reader<'_>, at: At) -> Option<String> {
     let text = reader.text(at)?;
     // RFC 6749 appendix A.1
     if !text.bytes().all(|b| (0x20..=0x7e).contains(&b)) {
-        reader.fault(&at, "has characters other than printable ASCII", "copy it from the provider again");
+        reader.fault(
+            &at,
+            format!("has characters other than printable ASCII: {text:?}"),
+            "copy it from the provider again",
+        );
         return None;
     }
     Some(text)
@@ -163,7 +167,7 @@ fn scopes(reader: &mut Reader<'_>, at: At) -> Vec<String> {
     let scopes = reader.each(at, scope, "write each scope as a text of its own");
     if reader.count() == before {
         if !scopes.iter().any(|scope| scope == "openid") {
-            reader.fault(&at, "lacks openid", "write it as [\"openid\", \"profile\", \"email\"]");
+            reader.fault(&at, format!("lacks openid: {scopes:?}"), "write it as [\"openid\", \"profile\", \"email\"]");
         }
         let twice = scopes.iter().enumerate().find(|(i, scope)| scopes.iter().take(*i).any(|other| other == *scope));
         if let Some((_, scope)) = twice {
@@ -177,8 +181,10 @@ fn ca_file(reader: &mut Reader<'_>, at: At) -> Option<PathBuf> {
     let path = PathBuf::from(reader.text(at)?);
     match read(&path) {
         Ok(pem) if pem.contains("-----BEGIN CERTIFICATE-----") => {}
-        Ok(_) => reader.fault(&at, "holds no certificate", "name a PEM file with BEGIN CERTIFICATE in it"),
-        Err(what) => reader.fault(&at, what, "name a file that this process can read"),
+        Ok(_) => {
+            reader.fault(&at, format!("{path:?} holds no certificate"), "name a PEM file with BEGIN CERTIFICATE in it")
+        }
+        Err(what) => reader.fault(&at, what, "name a PEM file that this process can read"),
     }
     Some(path)
 }

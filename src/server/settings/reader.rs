@@ -9,9 +9,11 @@ use toml::Value;
 
 use super::{
     fault::Fault,
+    given::{Given, Raw},
     schema::{At, Kind, Unset, written},
     secrets,
-    source::{Given, Raw, read},
+    small_file::read,
+    text::{in_quotes, unseen},
 };
 use crate::server::limits;
 
@@ -19,12 +21,13 @@ use crate::server::limits;
 pub(super) struct Reader<'a> {
     given: &'a Given,
     faults: Vec<Fault>,
+    quoted: Vec<String>,
 }
 
 impl<'a> Reader<'a> {
     /// `faults` are those that were found while gathering what was given.
     pub(super) const fn new(given: &'a Given, faults: Vec<Fault>) -> Self {
-        Self { given, faults }
+        Self { given, faults, quoted: Vec::new() }
     }
 
     /// What `read` makes of the written defaults alone.
@@ -32,9 +35,19 @@ impl<'a> Reader<'a> {
         read(&mut Reader::new(&Given::default(), Vec::new()))
     }
 
-    /// Every fault so far.
+    /// Every fault so far, each with the place that the operator has to look at.
     pub(super) fn into_faults(self) -> Vec<Fault> {
-        self.faults
+        let given = self.given;
+        let placed = self.faults.into_iter().map(|fault| {
+            let place = given.place(&fault.key);
+            fault.at(place)
+        });
+        placed.collect()
+    }
+
+    /// The keys of secrets that stand in quotes, which may be part of them or not.
+    pub(super) fn quoted(&self) -> &[String] {
+        &self.quoted
     }
 
     /// How many faults there are so far.
@@ -59,11 +72,15 @@ impl<'a> Reader<'a> {
     fn value(&mut self, at: At) -> Option<Cow<'a, Value>> {
         match self.given.get(at) {
             Some(Raw::Value(value)) => Some(Cow::Borrowed(value)),
+            Some(Raw::Wrong(what, fix)) => {
+                self.fault(&at, what, fix);
+                None
+            }
             Some(Raw::InFile(path)) => match read(path) {
                 Ok(text) if at.key.kind.is_list() => {
                     Some(Cow::Owned(Value::Array(secrets::lines(&text).map(Value::from).collect())))
                 }
-                Ok(text) => Some(Cow::Owned(Value::from(secrets::without_newline(&text)))),
+                Ok(text) => Some(Cow::Owned(Value::from(secrets::without_line_end(&text)))),
                 Err(what) => {
                     self.fault(&format!("{at}_file"), what, "name a file that this process can read");
                     None
@@ -86,27 +103,41 @@ impl<'a> Reader<'a> {
         if let Some(typed) = read(&value) {
             return Some(typed);
         }
-        let what = format!("is {}, {wanted} is wanted", of_type(&value));
-        self.fault(&at, what, format!("write it as {}", at.key.example));
+        let fix = match at.key.kind {
+            Kind::Boolean => "write true or false".to_owned(),
+            _ => format!("write it as {}", at.key.example),
+        };
+        self.fault(&at, format!("is {}, {wanted} is wanted", shown(&value, at.key.kind)), fix);
         None
     }
 
-    /// Text that is not empty, on one line, and without space about it.
+    /// Text that is not empty, on one line, without space about it, and without what cannot be seen.
     pub(super) fn text(&mut self, at: impl Into<At>) -> Option<String> {
         let at = at.into();
         let text = self.typed(at, "text", |value| value.as_str().map(ToOwned::to_owned))?;
-        self.plain(&at, text)
+        self.plain(&at, text, at.key.kind)
     }
 
-    /// `text`, unless it is empty, has space about it, or invisible characters.
-    fn plain(&mut self, at: &dyn fmt::Display, text: String) -> Option<String> {
+    /// `text`, unless it is empty, or something that nobody meant is about it or in it.
+    fn plain(&mut self, at: &dyn fmt::Display, text: String, kind: Kind) -> Option<String> {
+        let secret = kind.is_secret();
+        let value = match kind {
+            Kind::Url => given_url(&text),
+            kind if kind.is_secret() => String::new(),
+            _ => format!(": {text:?}"),
+        };
         let (what, fix) = if text.is_empty() {
-            ("is empty", "give it a value, or remove it")
-        } else if text.trim() != text {
-            ("begins or ends with white space", "remove it")
-        } else if text.chars().any(char::is_control) {
-            ("has a control character in it", "remove it")
+            ("is empty".to_owned(), "give it a value, or remove it")
+        } else if text.trim_matches(|c: char| c.is_ascii_whitespace()) != text {
+            (format!("begins or ends with white space{value}"), "remove it")
+        } else if let Some(what) = unseen(&text, secret) {
+            (format!("{what}{value}"), "remove it, or type the value anew")
+        } else if in_quotes(&text) && !secret {
+            (format!("stands in quotes{value}"), "remove them")
         } else {
+            if in_quotes(&text) {
+                self.quoted.push(at.to_string());
+            }
             return Some(text);
         };
         self.fault(at, what, fix);
@@ -115,13 +146,19 @@ impl<'a> Reader<'a> {
 
     /// A list of such texts, each with its place; empty if not given.
     fn list(&mut self, at: At) -> Option<Vec<(String, String)>> {
-        let texts = self.typed(at, "a list of texts", |value| {
-            value.as_array()?.iter().map(|one| one.as_str().map(ToOwned::to_owned)).collect::<Option<Vec<_>>>()
-        })?;
+        let values = self.typed(at, "a list of texts", |value| value.as_array().cloned())?;
         let mut list = Vec::new();
-        for (index, text) in texts.into_iter().enumerate() {
+        for (index, value) in values.into_iter().enumerate() {
             let place = format!("{at}[{index}]");
-            list.extend(self.plain(&place, text).map(|text| (place, text)));
+            match value {
+                Value::String(text) => {
+                    list.extend(self.plain(&place, text, at.key.kind).map(|text| (place, text)));
+                }
+                other => {
+                    let what = format!("is {}, text is wanted", shown(&other, at.key.kind));
+                    self.fault(&place, what, format!("write the list as {}", at.key.example));
+                }
+            }
         }
         Some(list)
     }
@@ -165,11 +202,11 @@ impl<'a> Reader<'a> {
     pub(super) fn duration(&mut self, at: impl Into<At>) -> Option<Duration> {
         let at = at.into();
         let text = self.text(at)?;
-        // The parser's arithmetic is checked for any text of this length.
-        let parsed =
-            if text.len() <= limits::SETTINGS_DURATION_BYTES { humantime::parse_duration(&text).ok() } else { None };
+        // The parser's arithmetic is checked for any text of this length. Its `M` is a month, which nobody means.
+        let fits = text.len() <= limits::SETTINGS_DURATION_BYTES && !text.contains('M');
+        let parsed = if fits { humantime::parse_duration(&text).ok() } else { None };
         let Some(duration) = parsed else {
-            let fix = "write a number with its unit, as \"1.5s\", \"10m\" or \"30d\"";
+            let fix = "write a number with its unit (ms, s, m, h or d), as \"1.5s\", \"10m\" or \"30d\"";
             self.fault(&at, format!("is {text:?}, which is not a duration"), fix);
             return None;
         };
@@ -184,13 +221,22 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn of_type(value: &Value) -> &'static str {
+/// A value of the wrong type, in words; nothing of it if it may be secret.
+fn shown(value: &Value, kind: Kind) -> String {
     match value {
-        Value::String(_) => "text",
-        Value::Integer(_) | Value::Float(_) => "a number",
-        Value::Boolean(_) => "true or false",
-        Value::Datetime(_) => "a date",
-        Value::Array(_) => "a list",
-        Value::Table(_) => "a table",
+        Value::String(text) if !kind.is_secret() => format!("the text {text:?}"),
+        Value::Integer(_) | Value::Float(_) if !kind.is_secret() => format!("the number {value}"),
+        Value::Boolean(value) if !kind.is_secret() => value.to_string(),
+        Value::String(_) => "text".into(),
+        Value::Integer(_) | Value::Float(_) => "a number".into(),
+        Value::Boolean(_) => "true or false".into(),
+        Value::Datetime(_) => "a date".into(),
+        Value::Array(_) => "a list".into(),
+        Value::Table(_) => "a table".into(),
     }
+}
+
+/// A URL that is wrong, to be put behind what is wrong with it; nothing if it may have a password in it.
+pub(super) fn given_url(url: &str) -> String {
+    if url.contains('@') { String::new() } else { format!(": {url:?}") }
 }

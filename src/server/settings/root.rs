@@ -4,6 +4,7 @@ use std::{
     ffi::OsString,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use ipnet::IpNet;
@@ -12,7 +13,7 @@ use super::{
     database,
     fault::Fault,
     provider::{self, ProviderSettings},
-    reader::Reader,
+    reader::{Reader, given_url},
     schema::{self, At, Key},
     secrets,
     session::SessionRules,
@@ -37,6 +38,8 @@ pub struct Settings {
     pub secret_keys: SecretKeys,
     /// Peers whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// For how long browsers use nothing but https for the whole host; not said to them if it is not given.
+    pub hsts: Option<Duration>,
     /// At least one, ids unique.
     pub providers: Vec<ProviderSettings>,
     /// Who may sign in, and as what.
@@ -74,12 +77,17 @@ impl Settings {
         let database = database(&mut reader);
         let secret_keys = secret_keys(&mut reader, database.as_ref());
         let trusted_proxies = reader.each(&schema::TRUSTED_PROXIES, network, "write it as 10.0.0.7 or 10.0.0.0/8");
+        let hsts = reader.is_given(&schema::HSTS).then(|| reader.duration(&schema::HSTS)).flatten();
         let providers = provider::read_all(&mut reader, public_url.as_ref());
         let users = UserRules::read(&mut reader);
         let session = SessionRules::read(&mut reader);
         let sign_in = SignInRules::read(&mut reader);
 
+        let quoted = reader.quoted().to_vec();
         let faults = reader.into_faults();
+        if faults.is_empty() {
+            remark(&given.unused, &quoted);
+        }
         match (public_url, listen, admin_listen, database, secret_keys) {
             (Some(public_url), Some(listen), Some(admin_listen), Some(database), Some(secret_keys))
                 if faults.is_empty() =>
@@ -91,6 +99,7 @@ impl Settings {
                     database,
                     secret_keys,
                     trusted_proxies,
+                    hsts,
                     providers,
                     users,
                     session,
@@ -115,6 +124,7 @@ impl Settings {
             database,
             secret_keys: SecretKeys::Given(secret_keys),
             trusted_proxies: Vec::new(),
+            hsts: None,
             providers: vec![provider],
             users: UserRules::default(),
             session: SessionRules::default(),
@@ -123,11 +133,23 @@ impl Settings {
     }
 }
 
+/// Logs what is no fault, and may well be a mistake.
+fn remark(unused: &[String], quoted: &[String]) {
+    if !unused.is_empty() {
+        let variables = unused.join(", ");
+        tracing::info!(code = "variables_not_used", variables, "these variables name no key, and are not used");
+    }
+    for key in quoted {
+        tracing::warn!(code = "secret_in_quotes", key, "the secret stands in quotes, and they are taken as part of it");
+    }
+}
+
 fn public_url(reader: &mut Reader<'_>) -> Option<PublicUrl> {
     let at = At::from(&schema::PUBLIC_URL);
     let text = reader.text(at)?;
     let parsed = PublicUrl::parse(&text);
-    parsed.map_err(|what| reader.fault(&at, what, format!("write an origin, as {}", at.key.example))).ok()
+    let fix = format!("write an origin, as {}", at.key.example);
+    parsed.map_err(|what| reader.fault(&at, format!("{what}{}", given_url(&text)), fix)).ok()
 }
 
 fn listeners(reader: &mut Reader<'_>) -> (Option<SocketAddr>, Option<SocketAddr>) {
@@ -148,7 +170,8 @@ fn address(reader: &mut Reader<'_>, key: &'static Key) -> Option<SocketAddr> {
     let address = text.parse().ok();
     if address.is_none() {
         let what = format!("is {text:?}, which is not an address with a port");
-        reader.fault(&at, what, format!("write it as {}", at.key.example));
+        let fix = format!("write an address in numbers and a port, as {} or \"[::1]:3000\"", at.key.example);
+        reader.fault(&at, what, fix);
     }
     address
 }
@@ -180,9 +203,20 @@ fn secret_keys(reader: &mut Reader<'_>, database: Option<&Database>) -> Option<S
     }
 }
 
+/// A network, or an address as a network of its own. What is mapped from IPv4 is IPv4, as with the peers.
 fn network(text: &str) -> Result<IpNet, String> {
-    text.parse::<IpNet>()
+    let network = text
+        .parse::<IpNet>()
         .map(|net| net.trunc())
         .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
-        .map_err(|_| format!("is {text:?}, neither an address nor a network"))
+        .map_err(|_| format!("is {text:?}, neither an address nor a network"))?;
+    let mapped = match network.addr() {
+        IpAddr::V6(address) => address.to_ipv4_mapped().zip(network.prefix_len().checked_sub(MAPPED)),
+        IpAddr::V4(_) => None,
+    };
+    let unmapped = mapped.and_then(|(address, length)| IpNet::new(address.into(), length).ok());
+    Ok(unmapped.unwrap_or(network))
 }
+
+/// The length of the network `::ffff:0:0`, in which IPv6 has the addresses of IPv4.
+const MAPPED: u8 = 96;

@@ -152,6 +152,7 @@ pub(super) fn prefix(table: Table, index: usize) -> String {
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// Declares the keys and the list of them, so that none can be left out of it.
 macro_rules! keys {
@@ -177,6 +178,8 @@ keys! {
         "Keys of at least 32 bytes, base64url; the first encrypts, all can decrypt. To rotate: append the new key in every process, then move it to the front, and remove the old one a day later. In a file: one key per line. Create one with `openssl rand -base64 32 \\| tr '+/' '-_'`.";
     TRUSTED_PROXIES: Root "trusted_proxies", Kind::List, Unset::Default("[]"), "[\"127.0.0.1\", \"172.20.0.0/24\"]",
         "Addresses or networks of the proxies whose `X-Forwarded-For` header is used. The client address that it gives decides whose sign-ins and failures are counted together. Keep it narrow: anyone in such a network can pretend to have any address.";
+    HSTS: Root "hsts", Kind::Duration { least: Duration::ZERO, most: DAY.saturating_mul(730) }, Unset::Otherwise("no header"), "\"365d\"",
+        "For how long browsers that have been here use nothing but https: `Strict-Transport-Security: max-age=…`, sent if `public_url` is https. It binds the whole host, every application and port on it included, so set it only where Vestibule owns the host; there it is recommended. `\"0s\"` makes browsers forget it at their next visit. `includeSubDomains` and `preload` are never sent: where you want them, let the proxy send the header.";
 
     PROVIDER_ID: Provider "id", Kind::Text, Unset::Fault, "\"authelia\"",
         "The provider's name in URLs (`provider=`): at most 64 letters, digits, `-` and `_`. Unique.";
@@ -221,27 +224,6 @@ keys! {
         "How long people may take at the provider before they have to start again.";
 }
 
-/// The known full path that is most like `path` (a key, a table, or a `_file` if one seems meant), for "did you mean".
-pub(super) fn nearest(path: &str, index: usize) -> String {
-    let tables = Table::NAMED.iter().map(|table| table.name().to_owned());
-    let keys = KEYS.iter().copied().flat_map(|key| {
-        let full = At { key, index }.to_string();
-        let file = (key.kind.is_secret() && path.contains("file")).then(|| format!("{full}_file"));
-        [Some(full), file].into_iter().flatten()
-    });
-    let likeness = |candidate: &String| {
-        // A key in the wrong table is as good as found; the same place counts a little more.
-        let leaves = strsim::jaro_winkler(leaf(path), leaf(candidate));
-        let paths = strsim::normalized_damerau_levenshtein(path, candidate);
-        2.0f64.mul_add(leaves, paths)
-    };
-    tables.chain(keys).max_by(|a, b| likeness(a).total_cmp(&likeness(b))).unwrap_or_default()
-}
-
-fn leaf(path: &str) -> &str {
-    path.rsplit('.').next().unwrap_or(path)
-}
-
 /// `duration` as an operator writes it, in its largest whole unit or in decimal seconds.
 pub(super) fn written(duration: Duration) -> String {
     let seconds = duration.as_secs();
@@ -249,6 +231,7 @@ pub(super) fn written(duration: Duration) -> String {
         (0, s) if s >= 86_400 && s.is_multiple_of(86_400) => format!("{}d", s / 86_400),
         (0, s) if s >= 3600 && s.is_multiple_of(3600) => format!("{}h", s / 3600),
         (0, s) if s >= 60 && s.is_multiple_of(60) => format!("{}m", s / 60),
+        (0, 0) => "0s".into(),
         (_, 0) => format!("{}ms", duration.as_millis()),
         _ => format!("{}s", duration.as_secs_f64()),
     }
@@ -259,26 +242,6 @@ mod tests {
     use std::fmt::Write as _;
 
     use super::*;
-
-    #[test]
-    fn the_nearest_key_is_the_one_meant() {
-        for (written, meant) in [
-            ("session.idel", "session.idle"),
-            ("publicurl", "public_url"),
-            ("public-url", "public_url"),
-            ("providers", "provider"),
-            ("signin", "sign_in"),
-            ("sigin_in", "sign_in"),
-            ("patience", "sign_in.patience"),
-            ("client_secret_file", "provider[0].client_secret_file"),
-            ("provider[0].clientid", "provider[0].client_id"),
-            ("secret_key", "secret_keys"),
-            ("users.admin_group", "users.admin_groups"),
-            ("database_url", "database"),
-        ] {
-            assert_eq!(nearest(written, 0), meant, "{written}");
-        }
-    }
 
     #[test]
     fn durations_are_written_as_they_are_read() {

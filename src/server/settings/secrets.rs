@@ -9,6 +9,7 @@ use base64::{
 };
 use secrecy::SecretBox;
 
+use super::text::{in_quotes, unseen};
 use crate::server::seal::SecretKey;
 
 /// What a sealing key must have, in bytes.
@@ -27,6 +28,12 @@ const BASE64URL: GeneralPurpose = GeneralPurpose::new(
 /// # Errors
 /// What is wrong with it, without any of it.
 pub(crate) fn key(text: &str) -> Result<SecretKey, String> {
+    if let Some(what) = unseen(text, true) {
+        return Err(what);
+    }
+    if in_quotes(text) {
+        return Err("stands in quotes, which are no part of a key".into());
+    }
     let bytes = BASE64URL.decode(text).map_err(|_| "is not base64url")?;
     if bytes.len() < SHORTEST_KEY {
         return Err(format!("has {} bytes, at least {SHORTEST_KEY} are needed", bytes.len()));
@@ -34,15 +41,17 @@ pub(crate) fn key(text: &str) -> Result<SecretKey, String> {
     Ok(SecretBox::new(Box::new(bytes)))
 }
 
-/// The keys in a file's text: one a line, or by comma; one newline at the end is no part of them.
+/// The keys in a file's text: one a line, or by comma; the line end behind the last is no part of them.
 pub(crate) fn lines(text: &str) -> impl Iterator<Item = &str> {
-    without_newline(text).split(['\n', ','])
+    without_line_end(text)
+        .split('\n')
+        .map(|line| line.strip_suffix('\r').unwrap_or(line))
+        .flat_map(|line| line.split(','))
 }
 
-/// `text` without the one newline that editors and `echo` put at the end of a file.
-pub(crate) fn without_newline(text: &str) -> &str {
-    let text = text.strip_suffix('\n').unwrap_or(text);
-    text.strip_suffix('\r').unwrap_or(text)
+/// `text` without the one line end that editors and `echo` put at the end of a file.
+pub(crate) fn without_line_end(text: &str) -> &str {
+    text.strip_suffix("\r\n").or_else(|| text.strip_suffix('\n')).unwrap_or(text)
 }
 
 /// The key file beside an SQLite database, which a first start makes.

@@ -10,6 +10,9 @@ use super::{
 };
 use crate::server::store::Role;
 
+mod environment;
+mod unseen;
+
 const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 
 /// Settings without a fault, with `extra` above the first table and `provider` in the provider's.
@@ -130,6 +133,8 @@ fn databases() {
         ("sqlite://v.db?mode=ro", "has options"),
         ("sqlite:///var/lib/", "names a directory"),
         ("postgres://u:hunter2@db/v", "begins with none of"),
+        ("mongo://u:hunter2@db/v", "begins with none of sqlite://, mongodb:// and mongodb+srv://, but with mongo://"),
+        ("u:hunter2://db/v", "begins with none of sqlite://, mongodb:// and mongodb+srv://;"),
         ("mongodb://u:hunter2@db.test", "names no database"),
         ("mongodb://u:hunter2@db.test/", "names no database"),
         ("mongodb://u:hun/ter2@db.test/v", "is not a MongoDB connection string"),
@@ -159,10 +164,17 @@ fn durations_and_their_bounds() {
         ("session.idle", "30d", true),
         ("session.idle", "31d", false),
         ("session.absolute", "401d", false),
+        ("hsts", "0s", true),
+        ("hsts", "365d", true),
+        ("hsts", "731d", false),
+        ("hsts", "31536000", false),
+        ("hsts", "max-age=31536000; includeSubDomains", false),
         ("session.absolute", "18446744073709551615s 1000000000ns", false),
     ] {
-        let (table, name) = key.split_once('.').unwrap();
-        let text = format!("{}[{table}]\n{name} = \"{text}\"\n", file("", ""));
+        let text = match key.split_once('.') {
+            Some((table, name)) => format!("{}[{table}]\n{name} = \"{text}\"\n", file("", "")),
+            None => file(&format!("{key} = \"{text}\""), ""),
+        };
         match load(&text, &[]) {
             Ok(_) => assert!(good, "{text}"),
             Err(faults) => assert!(!good && faults.len() == 1 && faults[0].starts_with(key), "{faults:?}"),
@@ -177,7 +189,7 @@ fn scopes_lists_and_networks() {
         ("", "scopes = []", "provider[0].scopes: lacks openid"),
         ("", "scopes = [\"openid profile\"]", "provider[0].scopes[0]: is \"openid profile\", which is not one scope"),
         ("", "scopes = [\"openid\", \"email\", \"email\"]", "provider[0].scopes: has \"email\" twice"),
-        ("", "scopes = \"openid\"", "provider[0].scopes: is text, a list of texts is wanted"),
+        ("", "scopes = \"openid\"", "provider[0].scopes: is the text \"openid\", a list of texts is wanted"),
         ("", "name = \"\"", "provider[0].name: is empty"),
         ("", "name = \"a\\nb\"", "provider[0].name: has a control character"),
         (
@@ -190,7 +202,7 @@ fn scopes_lists_and_networks() {
         ("trusted_proxies = [\"10.0.0.0/33\"]", "", "trusted_proxies[0]: is \"10.0.0.0/33\", neither"),
         ("listen = \"localhost:3000\"", "", "listen: is \"localhost:3000\", which is not an address"),
         ("listen = \"127.0.0.1:3002\"", "", "admin_listen: is the same address as listen"),
-        ("listen = 3000", "", "listen: is a number, text is wanted"),
+        ("listen = 3000", "", "listen: is the number 3000, text is wanted"),
     ] {
         let line = fault(&file(extra, provider));
         assert!(line.starts_with(begins), "{line}");
@@ -202,8 +214,19 @@ fn scopes_lists_and_networks() {
 
 #[test]
 fn people_who_may_come_in() {
-    for (list, good, bad) in [("allowed_emails", "a@b.test", "b.test"), ("allowed_domains", "b.test", "@b.test")] {
-        for (value, is_good) in [(good, true), (bad, false)] {
+    for (list, good, bad) in [
+        (
+            "allowed_emails",
+            "a@b.test",
+            &["b.test", "a@", "@b.test", "a@b.test.", "Ada <a@b.test>", "a@b.test;c@d.test"][..],
+        ),
+        (
+            "allowed_domains",
+            "b.test",
+            &["@b.test", "*.b.test", ".b.test", "b.test.", "b..test", "https://b.test", "b.test;c.test"],
+        ),
+    ] {
+        for (value, is_good) in [(good, true)].into_iter().chain(bad.iter().map(|bad| (*bad, false))) {
             let text = format!("{}[users]\n{list} = [\"{value}\"]\n", file("", ""));
             assert_eq!(load(&text, &[]).is_ok(), is_good, "{text}");
         }
@@ -224,8 +247,6 @@ fn variables_override_the_file_and_number_tables() {
         ("VESTIBULE_PROVIDER__1__CLIENT_ID", "app"),
         ("VESTIBULE_PROVIDER__1__CLIENT_AUTH", "none"),
         ("VESTIBULE_SOMETHING_ELSE", "x"),
-        ("VESTIBULE_PROVIDER__9999999999999__ID", "x"),
-        ("vestibule_admin_listen", "nonsense"),
     ];
     let settings = load(&file("listen = \"nonsense\"", ""), &env).unwrap();
     assert_eq!(settings.listen.port(), 4000);
@@ -250,6 +271,14 @@ proptest! {
             for line in faults {
                 prop_assert!(!line.contains(char::is_control), "{line:?}");
             }
+        }
+    }
+
+    /// Whatever a variable is called and holds, loading ends with settings or faults, each on one line.
+    #[test]
+    fn no_variable_is_too_strange(name in "(VESTIBULE_|vestibule[_.])[A-Za-z_.0-9é\u{200b} \u{1}-]{0,30}", value in "[\\[\\]\"',=a-c{}0\u{feff}]{0,12}") {
+        if let Err(faults) = load(&file("", ""), &[(&name, &value)]) {
+            prop_assert!(!faults.is_empty() && !faults.iter().any(|line| line.contains(char::is_control)), "{faults:?}");
         }
     }
 

@@ -44,12 +44,15 @@ impl Default for UserRules {
 
 fn email(text: &str) -> Result<String, String> {
     match text.rsplit_once('@') {
-        Some((local, host)) if !local.is_empty() && domain(host).is_ok() => Ok(text.to_owned()),
+        Some((local, host)) if !local.is_empty() && !local.contains([' ', '<', ';', ',']) && domain(host).is_ok() => {
+            Ok(text.to_owned())
+        }
         _ => Err(format!("is {text:?}, which is not an address")),
     }
 }
 
 fn domain(text: &str) -> Result<String, String> {
-    let fits = !text.starts_with('.') && !text.contains(['@', '*', '/', ' ']);
+    let fits =
+        text.split('.').all(|label| !label.is_empty()) && !text.contains(['@', '*', '/', ' ', ':', ';', ',', '=']);
     if fits { Ok(text.to_owned()) } else { Err(format!("is {text:?}, which is not a domain")) }
 }

@@ -1,0 +1,67 @@
+//! What was given, by the file or the environment, and where.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
+
+use toml::Value;
+
+use super::schema::{At, Table, prefix};
+
+/// What one key was given. It may be a secret, so it cannot be printed.
+pub(super) enum Raw {
+    /// The value itself.
+    Value(Value),
+    /// `<key>_file`: the value is in this file.
+    InFile(PathBuf),
+    /// What cannot be read as a value at all: what is wrong with it, and how to fix it.
+    Wrong(String, String),
+}
+
+/// Everything that was given.
+#[derive(Default)]
+pub(super) struct Given {
+    values: BTreeMap<(Table, usize, &'static str), (Raw, String)>,
+    pub(super) providers: BTreeSet<usize>,
+    /// Of a key that was not given: where it is not.
+    pub(super) nowhere: String,
+    /// Variables that begin like ours, but are not.
+    pub(super) unused: Vec<String>,
+}
+
+impl Given {
+    /// What was given for the key.
+    pub(super) fn get(&self, at: At) -> Option<&Raw> {
+        self.values.get(&(at.key.table, at.index, at.key.name)).map(|(raw, _)| raw)
+    }
+
+    /// The numbers of the `[[provider]]` tables, ascending.
+    pub(super) fn providers(&self) -> impl Iterator<Item = usize> {
+        self.providers.iter().copied()
+    }
+
+    /// Where the value was found that a fault with `key` is about, or that there is none.
+    pub(super) fn place(&self, key: &str) -> String {
+        let found = self.values.iter().find_map(|((table, index, name), (raw, place))| {
+            let table = prefix(*table, *index);
+            let rest = key.strip_prefix(&table).and_then(|rest| rest.strip_prefix(name));
+            match (rest, raw) {
+                // What is wrong with the value is to be mended in its own file, and a wrong path where it is written.
+                (Some(rest), Raw::InFile(path)) if rest.is_empty() || rest.starts_with('[') => {
+                    Some(format!("in {path:?}, named {place}"))
+                }
+                (Some(rest), _) if rest.is_empty() || rest == "_file" || rest.starts_with('[') => Some(place.clone()),
+                _ => (table.strip_suffix('.') == Some(key)).then(|| place.clone()),
+            }
+        });
+        found.unwrap_or_else(|| self.nowhere.clone())
+    }
+
+    pub(super) fn put(&mut self, at: At, raw: Raw, place: String) {
+        if at.key.table == Table::Provider {
+            self.providers.insert(at.index);
+        }
+        self.values.insert((at.key.table, at.index, at.key.name), (raw, place));
+    }
+}
