@@ -9,7 +9,7 @@ pub fn visible(text: &str) -> String {
     let mut gap = false;
     let mut characters = text.chars().peekable();
     while let Some(c) = characters.next() {
-        if c.is_whitespace() || c == BRAILLE_BLANK {
+        if is_blank(c) {
             gap = true;
             continue;
         }
@@ -26,7 +26,12 @@ pub fn visible(text: &str) -> String {
     seen
 }
 
-const BRAILLE_BLANK: char = '\u{2800}';
+/// Whether `c` is drawn as an empty space.
+#[must_use]
+pub fn is_blank(c: char) -> bool {
+    c.is_whitespace() || c == '\u{2800}' // Braille without a dot
+}
+
 const JOINERS: [char; 2] = ['\u{200c}', '\u{200d}'];
 const BLACK_FLAG: char = '\u{1f3f4}';
 

@@ -1,5 +1,7 @@
 //! What is in a text that the eye does not see, or that came with it by mistake.
 
+use crate::visible::{is_blank, is_hidden};
+
 /// Quotation marks that people, shells and office programs put around a value.
 const QUOTES: [char; 15] = ['"', '\'', '`', '“', '”', '„', '‟', '‘', '’', '‚', '‛', '«', '»', '‹', '›'];
 
@@ -26,16 +28,9 @@ pub(super) fn unseen(text: &str, secret: bool) -> Option<String> {
     None
 }
 
-/// Controls, spaces other than the usual one, and what Unicode calls format characters and default ignorable.
+/// What shows nothing, and spaces other than the usual one.
 pub(super) fn is_unseen(c: char) -> bool {
-    c.is_control()
-        || (c.is_whitespace() && c != ' ')
-        || matches!(c,
-            '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{115f}' | '\u{1160}'
-            | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
-            | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
-            | '\u{e0000}'..='\u{e0fff}')
+    c != ' ' && is_blank(c) || is_hidden(c)
 }
 
 /// What those that are met most are called.

@@ -10,6 +10,7 @@ use crate::server::{
     clock::{from_millis, to_millis},
     ids::CodeHash,
     limits,
+    log_text::{clip, clip_to},
     problem::Problem,
     seal::{Payload, Purpose, Sealed, take},
 };
@@ -50,9 +51,9 @@ impl AuthorizationResponse {
             (Values::Many, _) | (_, Values::Many) => Some(Self::Malformed),
             // With both, the error counts and the code is not sent anywhere.
             (_, Values::One(error)) if fits(&error) => {
-                let error = clip(&error, limits::ERROR_CODE);
+                let error = clip_to(&error, limits::ERROR_CODE);
                 let description = match description {
-                    Values::One(words) => Some(clip(&words, limits::LOGGED_CHARACTERS)),
+                    Values::One(words) => Some(clip(&words)),
                     // It decides nothing, so nothing is spoilt by it.
                     Values::None | Values::Many => None,
                 };
@@ -124,13 +125,6 @@ impl fmt::Debug for AuthorizationResponse {
 /// VSCHAR, 1 or more (RFC 6749 A).
 fn fits(value: &str) -> bool {
     !value.is_empty() && value.len() <= limits::CALLBACK_PARAMETER && value.bytes().all(|b| (0x20..=0x7e).contains(&b))
-}
-
-/// Foreign text for the log: one short line, escaped.
-fn clip(text: &str, most: usize) -> String {
-    let mut line: String = text.chars().flat_map(char::escape_debug).take(most).collect();
-    line.shrink_to_fit();
-    line
 }
 
 /// A response and when it first arrived: the age of its code is counted from then.
