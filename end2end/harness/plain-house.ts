@@ -17,6 +17,8 @@ export interface Registration {
   readonly id: string;
   readonly issuer: string;
   readonly client: { readonly id: string; readonly secret: string };
+  /** Beside those that are asked for anyway. */
+  readonly scope?: string;
 }
 
 /** Where ours will be: providers must know it before it is started. */
@@ -70,12 +72,13 @@ ${providers.map(block).join('')}`);
   }
 }
 
-function block({ id, issuer, client }: Registration): string {
+function block({ id, issuer, client, scope }: Registration): string {
   return `
 [[provider]]
 id = "${id}"
 issuer = "${issuer}"
 client_id = "${client.id}"
 client_secret = "${client.secret}"
+${scope === undefined ? '' : `scopes = ["openid", "profile", "email", "${scope}"]`}
 `;
 }

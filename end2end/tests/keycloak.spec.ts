@@ -20,7 +20,7 @@ const test = base.extend<object, { real: Real }>({
         const staff = await keycloak.add({ name: 'staff', ...site });
         const asking = await keycloak.add({ name: 'asking', ...site, client: { consentRequired: true } });
         const mistyped = { ...staff, id: 'mistyped', client: { ...staff.client, secret: 'not the one that is registered' } };
-        const house = await PlainHouse.open(site, [staff, asking, mistyped]);
+        const house = await PlainHouse.open(site, [staff, asking, mistyped, { ...staff, id: 'grasping', scope: 'groups' }]);
         await use({ keycloak, house });
         await house.close();
       } finally {
@@ -80,6 +80,12 @@ test('a wrong client secret is said to be about the client, with the words of Ke
   await expectProblem(page, 'client_refused');
   expect(house.program.log).toContain('unauthorized_client');
   await expect(page.locator('body')).not.toContainText('unauthorized_client');
+});
+
+test('a scope that Keycloak does not know is refused, with its words in the log', async ({ page, real: { house } }) => {
+  await start(page, 'grasping');
+  await expectProblem(page, 'provider_refused_request');
+  expect(house.program.log).toContain('invalid_scope: Invalid scopes: openid profile email groups');
 });
 
 test('who does not consent is told so, and one click asks again', async ({ page, real: { keycloak } }) => {
