@@ -2,6 +2,11 @@
 
 import { defineConfig } from '@playwright/test';
 
+// Providers that are whole programs of their own: `tools/setup keycloak` and `tools/setup hydra` install them.
+const KEYCLOAK = '**/keycloak.spec.ts';
+const HYDRA = '**/hydra.spec.ts';
+const WHOLE_PROVIDERS = [KEYCLOAK, HYDRA];
+
 export default defineConfig({
   testDir: 'tests',
   outputDir: 'test-results',
@@ -35,7 +40,9 @@ export default defineConfig({
     },
   },
   projects: [
-    { name: 'hydrated' },
-    { name: 'no-js', use: { javaScriptEnabled: false }, testIgnore: '**/*.hydrate.spec.ts' },
+    { name: 'hydrated', testIgnore: WHOLE_PROVIDERS },
+    { name: 'no-js', use: { javaScriptEnabled: false }, testIgnore: ['**/*.hydrate.spec.ts', ...WHOLE_PROVIDERS] },
+    { name: 'keycloak', testMatch: KEYCLOAK },
+    { name: 'hydra', testMatch: HYDRA },
   ],
 });

@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -91,6 +92,8 @@ class Stage:
     preparation: bool = False
     # Where given, the stage runs only when something of that has changed since it last passed.
     inputs: Inputs | None = None
+    # Programs that we do not install. Where one is missing, the stage counts as one skipped test.
+    needs: tuple[str, ...] = ()
 
     @property
     def report(self) -> Path:
@@ -150,6 +153,11 @@ def run_all(stages: list[Stage]) -> Count:
     width = max(len(stage.name) for stage in stages)
     for number, stage in enumerate(stages, 1):
         print(f"[{number:2}/{len(stages)}] {stage.name:{width}} ", end="", flush=True)
+        missing = [program for program in stage.needs if not shutil.which(program)]
+        if missing:
+            total += Count() if stage.preparation else Count(skipped=1)
+            print(f"skipped: {' and '.join(missing)} not found", flush=True)
+            continue
         hashes = stage.inputs.hashes() if stage.inputs else {}
         why = stage.inputs.why_run(hashes) if stage.inputs else ""
         if why is None:
@@ -181,6 +189,21 @@ DEMO = ["-p", "vestibule", "-p", "test-provider", "--features", "vestibule/ssr,v
 BROWSER = ["-p", "vestibule", "--no-default-features", "--features", "hydrate", "--target", "wasm32-unknown-unknown"]
 DENY_WARNINGS = ["--", "-D", "warnings"]
 END2END = ROOT / "end2end"
+KEYCLOAK_NEEDS = ("java", "mvn")
+HYDRA_NEEDS = ("go",)
+
+
+def browser_tests(name: str, *projects: str, needs: tuple[str, ...] = ()) -> Stage:
+    """Projects of end2end/playwright.config.ts."""
+    return Stage(
+        name,
+        ["npx", "playwright", "test", "--reporter=list,json", *(f"--project={project}" for project in projects)],
+        count_playwright,
+        folder=END2END,
+        env={"PLAYWRIGHT_JSON_OUTPUT_NAME": str(LOGS / f"{name}.json")},
+        needs=needs,
+    )
+
 
 STAGES = [
     Stage("setup", ["tools/setup", "test"], preparation=True),
@@ -209,13 +232,12 @@ STAGES = [
         count_cargo,
         env={"CHROMEDRIVER": os.environ.get("CHROMEDRIVER", "/usr/bin/chromedriver")},
     ),
-    Stage(
-        "end2end",
-        ["npx", "playwright", "test", "--reporter=list,json"],
-        count_playwright,
-        folder=END2END,
-        env={"PLAYWRIGHT_JSON_OUTPUT_NAME": str(LOGS / "end2end.json")},
-    ),
+    browser_tests("end2end", "hydrated", "no-js"),
+    # Providers that are whole programs, each minutes to install the first time.
+    Stage("setup-keycloak", ["tools/setup", "keycloak"], preparation=True, needs=KEYCLOAK_NEEDS),
+    browser_tests("keycloak", "keycloak", needs=KEYCLOAK_NEEDS),
+    Stage("setup-hydra", ["tools/setup", "hydra"], preparation=True, needs=HYDRA_NEEDS),
+    browser_tests("hydra", "hydra", needs=HYDRA_NEEDS),
 ]
 
 # cargo-leptos is installed from source and builds everything once more, to show no more than that it still can.

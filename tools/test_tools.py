@@ -72,6 +72,17 @@ class Counting(unittest.TestCase):
             self.assertEqual(runner.run_all(stages), Count(1, 2, 0))
         self.assertIn("/nonexistent/program", (self.folder / "missing.log").read_text())
 
+    def test_a_stage_without_what_it_needs_is_skipped_and_said(self):
+        stages = [
+            Stage("setup", ["false"], preparation=True, needs=("sh", "no-such-program")),
+            Stage("tests", ["false"], needs=("no-such-program",)),
+            Stage("works", ["true"], needs=("sh",)),
+        ]
+        with mock.patch("builtins.print") as said:
+            self.assertEqual(runner.run_all(stages), Count(1, 0, 1))
+        lines = [call.args[0] for call in said.call_args_list]
+        self.assertEqual(lines.count("skipped: no-such-program not found"), 2)
+
     def test_a_stage_that_hangs_is_stopped(self):
         with mock.patch.object(runner, "STAGE_SECONDS", 0.2):
             self.assertEqual(runner.run(Stage("hangs", ["sleep", "60"]))[0], 124)

@@ -1,4 +1,4 @@
-// Where cargo has put what is tested.
+// Where cargo has put what is tested, and tools/setup what it is tested with.
 
 import { join, resolve } from 'node:path';
 
@@ -14,4 +14,9 @@ export function vestibule(): string {
 /** Something else of the debug build. */
 export function built(path: string): string {
   return join(DEBUG, path);
+}
+
+/** A program that tools/setup has installed. */
+export function installed(path: string): string {
+  return join(process.env['VESTIBULE_TOOLS'] ?? join(ROOT, '.tools'), path);
 }
