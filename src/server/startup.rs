@@ -267,6 +267,7 @@ mod tests {
             client_id: "app".to_owned(),
             client_auth: ClientAuth::None,
             scopes: vec!["openid".to_owned()],
+            trusted_audiences: Vec::new(),
             ca_file: None,
         };
         let database = Database::Sqlite { path: folder.join("people.db") };

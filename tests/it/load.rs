@@ -3,6 +3,7 @@
 mod cluster;
 mod fairness;
 mod flood;
+mod soak;
 
 use tokio::sync::Mutex;
 

@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod browser;
+pub mod claims;
 pub mod mongo;
 pub mod page;
 pub mod people;

@@ -17,6 +17,8 @@ pub(super) struct ClientRegistration {
     pub(super) redirect_uri: RedirectUrl,
     /// Without `openid`, which is always sent.
     pub(super) scopes: Vec<Scope>,
+    /// Audiences that an ID token may name beside us.
+    pub(super) trusted_audiences: Vec<String>,
     /// The issuer is http on loopback, so its endpoints may be too: development.
     pub(super) plain_http: bool,
 }
@@ -39,6 +41,7 @@ impl ClientRegistration {
             authentication: ClientAuthentication::new(&settings.client_auth),
             redirect_uri,
             scopes: settings.scopes.iter().filter(|scope| *scope != "openid").cloned().map(Scope::new).collect(),
+            trusted_audiences: settings.trusted_audiences.clone(),
             plain_http,
         })
     }

@@ -9,7 +9,7 @@ use super::{
     jwt::{Expected, Rejection, SignedClaims, numeric_date, present},
     strict_json::Object,
 };
-use crate::server::{ids::Subject, limits};
+use crate::server::{ids::Subject, limits, log_text::clip};
 
 /// The attempt that an ID token must belong to.
 pub(super) struct Attempt<'a> {
@@ -49,13 +49,11 @@ fn check_claims(signed: &SignedClaims<'_>, attempt: &Attempt<'_>, expected: &Exp
     // 2: iss is the provider.
     text(claims, "iss")?;
     expected.check_issuer(claims)?;
-    // 3: aud is us alone.
+    // 3, 4 and 5: aud is us alone, or with others that the operator trusts; then azp is there. Where it is, it is us.
     let us = expected.registration.client_id.as_str();
-    check_audience(required(claims, "aud")?, us)?;
-    // 4 and 5: azp, where present, is us.
-    if let Some(azp) = present(claims, "azp") {
-        let azp = azp.as_str().ok_or_else(|| wrong_type("azp"))?;
-        check(azp == us, "azp is another client")?;
+    let alone = check_audience(required(claims, "aud")?, us, &expected.registration.trusted_audiences)?;
+    if present(claims, "azp").is_some() || !alone {
+        check(text(claims, "azp")? == us, "azp is another client")?;
     }
     // 9, and RFC 7519 4.1.5: exp is not over, nbf has come.
     required(claims, "exp")?;
@@ -88,14 +86,20 @@ fn check(holds: bool, what: &str) -> Result<(), String> {
     if holds { Ok(()) } else { Err(what.into()) }
 }
 
-fn check_audience(aud: &Value, us: &str) -> Result<(), String> {
+/// Whether we are the only audience.
+fn check_audience(aud: &Value, us: &str, trusted: &[String]) -> Result<bool, String> {
     let audiences = match aud {
         Value::String(_) => std::slice::from_ref(aud),
         Value::Array(audiences) => audiences.as_slice(),
         _ => return Err(wrong_type("aud")),
     };
     check(audiences.iter().any(|one| one == us), "aud is another client")?;
-    check(audiences.iter().all(|one| one == us), "aud names others beside us")
+    let stranger = audiences.iter().find(|one| *one != us && !trusted.iter().any(|trusted| *one == trusted.as_str()));
+    match stranger.map(Value::as_str) {
+        None => Ok(audiences.iter().all(|one| one == us)),
+        Some(Some(name)) => Err(format!("aud names `{}` beside us, which trusted_audiences does not", clip(name))),
+        Some(None) => Err(wrong_type("aud")),
+    }
 }
 
 /// The token is issued after the sign-in began; an older one was issued for another sign-in (ID-43).

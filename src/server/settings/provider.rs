@@ -31,6 +31,8 @@ pub struct ProviderSettings {
     pub client_auth: ClientAuth,
     /// Always with `openid`.
     pub scopes: Vec<String>,
+    /// Audiences that an ID token may name beside us.
+    pub trusted_audiences: Vec<String>,
     /// PEM file of a root trusted beside the system's.
     pub ca_file: Option<PathBuf>,
 }
@@ -79,6 +81,7 @@ impl ProviderSettings {
         let client_auth =
             ClientAuth::read(reader, at(&schema::PROVIDER_CLIENT_AUTH), at(&schema::PROVIDER_CLIENT_SECRET));
         let scopes = scopes(reader, at(&schema::PROVIDER_SCOPES));
+        let trusted_audiences = reader.texts(at(&schema::PROVIDER_TRUSTED_AUDIENCES));
         let ca_file = ca_file(reader, at(&schema::PROVIDER_CA_FILE));
         let id = id?;
         Some(Self {
@@ -88,6 +91,7 @@ impl ProviderSettings {
             client_id: client_id?,
             client_auth: client_auth?,
             scopes,
+            trusted_audiences,
             ca_file,
         })
     }

@@ -195,6 +195,8 @@ keys! {
         "How the client authenticates at the token endpoint. It must be the method that is registered with the provider.";
     PROVIDER_SCOPES: Provider "scopes", Kind::List, Unset::Default("[\"openid\", \"profile\", \"email\"]"), "[\"openid\", \"profile\", \"email\", \"groups\"]",
         "The scopes to request; `openid` must be one of them.";
+    PROVIDER_TRUSTED_AUDIENCES: Provider "trusted_audiences", Kind::List, Unset::Default("[]"), "[\"123456789012345678\"]",
+        "Audiences that an ID token may name beside our client. Zitadel names the project's ID and those of all its applications; elsewhere there is one audience, and this stays empty.";
     PROVIDER_CA_FILE: Provider "ca_file", Kind::File, Unset::Otherwise("only the system's roots"), "\"/etc/ssl/example-ca.pem\"",
         "PEM file with a root certificate that is trusted for this provider in addition to the system's roots (`SSL_CERT_FILE` is respected).";
 

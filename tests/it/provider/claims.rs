@@ -2,14 +2,15 @@
 //! not be read.
 
 use proptest::{
-    prelude::{Just, Strategy, any, prop, prop_oneof},
+    prelude::{Strategy as _, prop},
     strategy::ValueTree as _,
     test_runner::TestRunner,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 use test_provider::{Behaviour, Document, Edit, JwtEdit};
 
 use super::rig::{Rig, claims, code, edit};
+use crate::support::claims::{names, raw, values};
 
 /// Where a claim can stand.
 #[derive(Clone, Copy, Debug)]
@@ -29,12 +30,6 @@ impl At {
             Self::SignedUserinfo => vec![Behaviour::SignedUserinfo(JwtEdit::claims(edit_))],
         }
     }
-}
-
-/// The claim `name` with `json` for its value, which need not be JSON that a generator would write.
-fn raw(name: &str, json: &str) -> Edit {
-    let text = format!("{{{}:{json},", Value::from(name));
-    Edit { remove: vec![name.to_owned()], ..Edit::replace("{", &text) }
 }
 
 #[tokio::test]
@@ -134,80 +129,6 @@ async fn what_userinfo_does_not_say_is_taken_from_the_id_token() {
     let read = person.claims();
     assert_eq!(read.groups.as_deref(), Some([].as_slice()));
     assert_eq!((read.email.as_deref(), read.email_verified), (Some("alice@example.com"), None));
-}
-
-/// Names of claims: those we read, standard ones that we do not, and any other.
-fn names() -> impl Strategy<Value = String> {
-    const KNOWN: [&str; 37] = [
-        "name",
-        "given_name",
-        "family_name",
-        "middle_name",
-        "nickname",
-        "preferred_username",
-        "username",
-        "profile",
-        "picture",
-        "website",
-        "email",
-        "email_verified",
-        "gender",
-        "birthdate",
-        "zoneinfo",
-        "locale",
-        "phone_number",
-        "phone_number_verified",
-        "address",
-        "updated_at",
-        "groups",
-        "acr",
-        "amr",
-        "auth_time",
-        "sid",
-        "jti",
-        "c_hash",
-        "azp_",
-        "ISS",
-        "sub#de",
-        "roles",
-        "cnf",
-        "events",
-        "act",
-        "may_act",
-        "_claim_names",
-        "_claim_sources",
-    ];
-    prop_oneof![3 => prop::sample::select(&KNOWN[..]).prop_map(str::to_owned), 1 => any::<String>()]
-        .prop_filter("claims that are checked", |name| {
-            !["iss", "sub", "aud", "exp", "iat", "nbf", "nonce", "azp", "at_hash"].contains(&name.as_str())
-        })
-}
-
-/// Any JSON value as text, damaged ones among them.
-fn values() -> impl Strategy<Value = String> {
-    let leaf = prop_oneof![
-        Just("null".to_owned()),
-        any::<bool>().prop_map(|value| value.to_string()),
-        any::<i64>().prop_map(|value| value.to_string()),
-        any::<f64>()
-            .prop_filter("JSON has no such number", |value| value.is_finite())
-            .prop_map(|value| value.to_string()),
-        any::<String>().prop_map(|text| Value::from(text).to_string()),
-        prop::sample::select(
-            &[r#""\ud83d""#, r#""\udc00x""#, "1e999", "-0", "1E-400", r#""\u0000""#, r#""\u202e""#][..]
-        )
-        .prop_map(str::to_owned),
-    ];
-    leaf.prop_recursive(4, 24, 4, |inner| {
-        let member = (any::<String>(), inner.clone());
-        prop_oneof![
-            prop::collection::vec(inner, 0..4).prop_map(|members| format!("[{}]", members.join(","))),
-            prop::collection::vec(member, 0..4).prop_map(|members| {
-                let members = members.iter().map(|(name, value)| format!("{}:{value}", Value::from(name.as_str())));
-                format!("{{{}}}", members.collect::<Vec<_>>().join(","))
-            }),
-        ]
-    })
 }
 
 #[tokio::test]

@@ -50,6 +50,28 @@ async fn es256_and_harmless_variants_are_accepted() {
     }
 }
 
+/// Zitadel names the project and all its applications.
+#[tokio::test]
+async fn other_audiences_pass_only_where_the_operator_trusts_each_and_azp_is_us() {
+    let rig = Rig::new().await;
+    let trusting =
+        Rig::over(std::sync::Arc::clone(&rig.op), |settings| settings.trusted_audiences = vec!["project".into()]);
+    for (aud, azp, expected) in [
+        (json!([CLIENT, "project"]), Some(CLIENT), "ok"),
+        (json!(["project", CLIENT]), Some(CLIENT), "ok"),
+        (json!([CLIENT]), None, "ok"),
+        (json!([CLIENT, "project"]), None, "id_token_invalid"),
+        (json!([CLIENT, "project"]), Some("project"), "id_token_invalid"),
+        (json!([CLIENT, "project", "other"]), Some(CLIENT), "id_token_invalid"),
+        (json!(["project"]), Some(CLIENT), "id_token_invalid"),
+        (json!("project"), Some(CLIENT), "id_token_invalid"),
+    ] {
+        let azp = azp.map_or_else(|| Edit::remove("azp"), |azp| Edit::set("azp", azp));
+        rig.says([claim("aud", aud.clone()), claims(azp)]);
+        assert_eq!(trusting.code_of().await, expected, "{aud}");
+    }
+}
+
 /// Claims that must not pass.
 fn bad_claims(base: &str) -> Vec<(&'static str, Behaviour)> {
     let now = NOW.unix_timestamp();
@@ -176,7 +198,10 @@ async fn what_is_wrong_with_an_unreadable_id_token_is_named() {
         (header(Edit::whole("{}")), "ID token: header: `alg` is missing"),
         (signature(SignatureFault::ClientSecret), "ID token: signed with HS256, which the provider does not list"),
         (header(Edit::set("typ", "at+jwt")), "ID token: header: `typ` is not JWT"),
-        (claim("aud", json!([CLIENT, "other"])), "ID token: aud names others beside us"),
+        (
+            claim("aud", json!([CLIENT, "other"])),
+            "ID token: aud names `other` beside us, which trusted_audiences does not",
+        ),
         (claim("nonce", json!(null)), "ID token: `nonce` is missing"),
     ] {
         rig.says([behaviour]);

@@ -207,6 +207,7 @@ pub fn settings(issuer: &str) -> ProviderSettings {
         client_id: CLIENT.into(),
         client_auth: ClientAuth::Basic(SecretString::from(SECRET)),
         scopes: ["openid", "profile", "email"].map(String::from).into(),
+        trusted_audiences: Vec::new(),
         ca_file: None,
     }
 }

@@ -193,13 +193,18 @@ impl Person {
     async fn theirs(&self, url: &Url) -> Url {
         let mut page = self.browser.get(url.as_str()).await;
         if page.status == StatusCode::OK {
-            let mut form = url::form_urlencoded::Serializer::new(String::new());
-            form.append_pair("request", url.query().unwrap());
-            form.append_pair("username", &name(self.number));
-            form.append_pair("password", &account(self.number).password);
-            page = self.browser.request(Method::POST, &self.site.form, &[], Some(form.finish())).await;
+            let form = self.login_form(url.query().unwrap());
+            page = self.browser.request(Method::POST, &self.site.form, &[], Some(form)).await;
         }
         url.join(page.location()).unwrap()
+    }
+
+    fn login_form(&self, request: &str) -> String {
+        let mut form = url::form_urlencoded::Serializer::new(String::new());
+        form.append_pair("request", request);
+        form.append_pair("username", &name(self.number));
+        form.append_pair("password", &account(self.number).password);
+        form.finish()
     }
 
     /// One page of ours, and what a person does with it; returns where that leads.

@@ -19,8 +19,9 @@ use crate::support::{
     wait::eventually,
 };
 
-/// `$1` is the log, the rest the command line. Says the process id, and when the process has ended, with what status.
-const KEEPER: &str = r#"trap '' INT
+/// `$1` is the log, the rest the command line. Says the process id, and when the process has ended, with what status. A
+/// file that may not grow is an error for the process, as a full disk is, and not its end.
+const KEEPER: &str = r#"trap '' INT XFSZ
 log=$1; shift
 exec 3<&0 </dev/null
 "$@" >>"$log" 2>&1 3<&- & process=$!
@@ -164,6 +165,8 @@ pub struct Program {
     pub address: SocketAddr,
     settings: PathBuf,
     log: PathBuf,
+    /// Where it writes its log, if a test wants it elsewhere.
+    sink: Option<PathBuf>,
     process: Option<Process>,
     _port: Port,
 }
@@ -176,9 +179,16 @@ impl Program {
             address: port.address,
             settings: folder.join(format!("{name}.toml")),
             log: folder.join(format!("{name}.log")),
+            sink: None,
             process: None,
             _port: port,
         }
+    }
+
+    /// The same, with a log that goes where it may get lost.
+    pub fn logging_to(mut self, sink: PathBuf) -> Self {
+        self.sink = Some(sink);
+        self
     }
 
     /// Writes the settings of the next start.
@@ -216,7 +226,7 @@ client_secret = "{CLIENT_SECRET}"
     pub async fn start_as(&mut self, binary: &Path) {
         let settings = self.settings.to_str().expect("UTF-8");
         let arguments = ["serve", "--config", settings];
-        let mut process = Process::start(binary, &arguments, &self.log);
+        let mut process = Process::start(binary, &arguments, self.sink.as_ref().unwrap_or(&self.log));
         process.listens(self.address, &self.log).await;
         self.process = Some(process);
     }
@@ -226,6 +236,14 @@ client_secret = "{CLIENT_SECRET}"
         let process = self.process.take().expect("it runs");
         process.signal("-KILL");
         assert_eq!(process.ended().await, KILLED);
+    }
+
+    /// Whether it can write to any file: if not, its disk might as well be full, or read-only.
+    pub fn may_write(&self, may: bool) {
+        let most = format!("--fsize={}:", if may { "unlimited" } else { "0" });
+        assert!(
+            Command::new("prlimit").args(["--pid", &self.running().id, &most]).status().expect("prlimit").success()
+        );
     }
 
     /// Asks it to end with SIGTERM; returns when it takes no connection any more.

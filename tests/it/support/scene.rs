@@ -162,6 +162,7 @@ impl Scene {
             client_id: CLIENT_ID.to_owned(),
             client_auth: ClientAuth::Basic(CLIENT_SECRET.into()),
             scopes: ["openid", "profile", "email"].map(str::to_owned).to_vec(),
+            trusted_audiences: Vec::new(),
             ca_file: None,
         };
         let mut settings = Settings::demo(
