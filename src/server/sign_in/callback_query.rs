@@ -5,6 +5,8 @@ use std::fmt;
 
 use url::form_urlencoded;
 
+use time::OffsetDateTime;
+
 use super::{authorization_response::AuthorizationResponse, parameter::Values};
 use crate::server::{limits, problem::Problem};
 
@@ -12,6 +14,8 @@ use crate::server::{limits, problem::Problem};
 const SEALED: &str = "answer";
 const WAIT: &str = "wait";
 const SPENT: &str = "spent";
+const COOKIE_SET: &str = "cookie_set";
+const UNREADABLE: &str = "unreadable";
 
 /// A callback's query with exactly one `state` that could be ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +28,8 @@ pub struct CallbackQuery {
     pub wait: bool,
     /// The attempt is used up, and the request only shows the page that explains this.
     pub spent: bool,
+    /// When the redirect to this address set a cookie, in seconds of Unix time.
+    pub cookie_set: Option<i64>,
 }
 
 /// How a query carries the authorization response.
@@ -49,7 +55,7 @@ impl CallbackQuery {
             return Err(Problem::AnswerMalformed);
         }
         let [mut state, mut code, mut error, mut description, mut iss, mut sealed] = <[Values; 6]>::default();
-        let (mut wait, mut spent) = (false, false);
+        let (mut wait, mut spent, mut cookie_set, mut unreadable) = (false, false, None, false);
         for (name, value) in form_urlencoded::parse(raw.as_bytes()) {
             match &*name {
                 "state" => state.add(&value),
@@ -60,10 +66,13 @@ impl CallbackQuery {
                 SEALED => sealed.add(&value),
                 WAIT => wait = true,
                 SPENT => spent = true,
+                COOKIE_SET => cookie_set = value.parse().ok(),
+                UNREADABLE => unreadable = true,
                 _ => {}
             }
         }
         let state = match state {
+            Values::None if unreadable => return Err(Problem::AnswerMalformed),
             Values::None => return Err(Problem::StateMissing),
             Values::One(state) if state.is_empty() => return Err(Problem::StateMissing),
             Values::One(state) if state.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_') => state,
@@ -74,19 +83,58 @@ impl CallbackQuery {
             (None, Values::One(sealed)) => Carried::Sealed(sealed),
             (None, Values::None | Values::Many) => Carried::Nothing,
         };
-        Ok(Self { state, response, wait, spent })
+        Ok(Self { state, response, wait, spent, cookie_set })
+    }
+
+    /// Whether a query that may not be readable brings an answer of the provider: what explains it is shown at another
+    /// address, since a code may be in this one.
+    #[must_use]
+    pub fn brings_an_answer(raw: &str) -> bool {
+        form_urlencoded::parse(raw.as_bytes()).any(|(name, _)| matches!(&*name, "code" | "error"))
+    }
+
+    /// The query that shows the page for a query that [`parse`](Self::parse) refuses with `problem`.
+    #[must_use]
+    pub fn that_explains(problem: Problem) -> String {
+        if problem == Problem::AnswerMalformed { format!("{UNREADABLE}=1") } else { String::new() }
     }
 
     /// Asks for the status of the sign-in with this `state`.
     #[must_use]
     pub fn question(state: &str) -> Self {
-        Self { state: state.to_owned(), response: Carried::Nothing, wait: false, spent: false }
+        Self { state: state.to_owned(), response: Carried::Nothing, wait: false, spent: false, cookie_set: None }
     }
 
     /// The same, but held until the status changes: for a page without JavaScript.
     #[must_use]
     pub fn waiting(self) -> Self {
         Self { wait: true, ..self }
+    }
+
+    /// The same, by a redirect that sets a cookie.
+    #[must_use]
+    pub fn after_a_cookie(self, now: OffsetDateTime) -> Self {
+        Self { cookie_set: Some(now.unix_timestamp()), ..self }
+    }
+
+    /// Whether the redirect to here has just set a cookie: then a browser that keeps cookies brings it. Later the
+    /// address may have been taken to another browser.
+    #[must_use]
+    pub fn has_just_set_a_cookie(&self, now: OffsetDateTime) -> bool {
+        let age = self.cookie_set.and_then(|at| now.unix_timestamp().checked_sub(at));
+        // Another process, whose clock is ahead, may have set it.
+        let ahead = i64::try_from(limits::CLOCKS_APART.as_secs()).unwrap_or(0);
+        age.is_some_and(|age| (-ahead..=limits::COOKIE_COMES_BACK).contains(&age))
+    }
+
+    /// Whether it can be the query of a redirect. One that carries nothing but a state of ours always can.
+    #[must_use]
+    pub fn fits_a_redirect(&self) -> bool {
+        let most = match self.response {
+            Carried::Sealed(_) => limits::REDIRECT_ANSWER,
+            Carried::Nothing | Carried::Plain(_) => limits::REDIRECT_STATE,
+        };
+        self.to_string().len() <= most
     }
 
     /// Whether it contains an authorization response that is not sealed.
@@ -108,6 +156,9 @@ impl fmt::Display for CallbackQuery {
         }
         if self.wait {
             write!(f, "&{WAIT}=1")?;
+        }
+        if let Some(at) = self.cookie_set {
+            write!(f, "&{COOKIE_SET}={at}")?;
         }
         Ok(())
     }
@@ -144,15 +195,49 @@ mod tests {
         let question = CallbackQuery::question("abc_-9");
         let sealed = CallbackQuery { response: Carried::Sealed("xyz".into()), ..question.clone() };
         let spent = CallbackQuery { spent: true, ..question.clone() };
+        let after = question.clone().after_a_cookie(OffsetDateTime::from_unix_timestamp(1_764_131_480).unwrap());
         for (query, text) in [
             (question.clone(), "state=abc_-9"),
             (question.waiting(), "state=abc_-9&wait=1"),
             (sealed.clone(), "state=abc_-9&answer=xyz"),
             (sealed.waiting(), "state=abc_-9&answer=xyz&wait=1"),
             (spent, "state=abc_-9&spent=1"),
+            (after, "state=abc_-9&cookie_set=1764131480"),
         ] {
             assert_eq!(query.to_string(), text);
             assert_eq!(CallbackQuery::parse(text), Ok(query));
+        }
+    }
+
+    #[test]
+    fn a_cookie_was_just_set_only_for_a_moment() {
+        let at = OffsetDateTime::from_unix_timestamp(1_764_131_480).unwrap();
+        let query = CallbackQuery::question("s").after_a_cookie(at);
+        for (seconds, just) in [(0, true), (limits::COOKIE_COMES_BACK, true), (limits::COOKIE_COMES_BACK + 1, false)] {
+            assert_eq!(query.has_just_set_a_cookie(at + time::Duration::seconds(seconds)), just, "{seconds}");
+        }
+        assert!(query.has_just_set_a_cookie(at - time::Duration::seconds(60)), "another process's clock");
+        assert!(!query.has_just_set_a_cookie(at - time::Duration::seconds(61)));
+        for odd in ["", "x", "9223372036854775807", "-9223372036854775808", "99999999999999999999"] {
+            let query = CallbackQuery::parse(&format!("state=s&cookie_set={odd}")).unwrap();
+            assert!(!query.has_just_set_a_cookie(at), "{odd}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_explained_without_it() {
+        for (raw, problem, brings) in [
+            ("state=a&state=a&code=c", Problem::AnswerMalformed, true),
+            ("code=c", Problem::StateMissing, true),
+            ("error=access_denied&state=", Problem::StateMissing, true),
+            ("state=a&state=b", Problem::AnswerMalformed, false),
+            ("x=y", Problem::StateMissing, false),
+        ] {
+            assert_eq!(CallbackQuery::parse(raw), Err(problem), "{raw}");
+            assert_eq!(CallbackQuery::brings_an_answer(raw), brings, "{raw}");
+            let explains = CallbackQuery::that_explains(problem);
+            assert_eq!(CallbackQuery::parse(&explains), Err(problem), "{explains}");
+            assert!(!CallbackQuery::brings_an_answer(&explains), "or it would be redirected for ever");
         }
     }
 
