@@ -63,7 +63,10 @@ mod tests {
             ("return_to=/a%2Fb%20c?q=%C3%BC&&x", "/a%2Fb%20c?q=%C3%BC&&x"),
             ("return_to=https://rp.example/a?b=c&d=e", "https://rp.example/a?b=c&d=e"),
             ("return_to=HTTPS://RP.EXAMPLE/a?b=c&d=e", "HTTPS://RP.EXAMPLE/a?b=c&d=e"),
-            ("return_to=/a?next=https%3A%2F%2Frp.example%2F%3Fx%3D1&y=2", "/a?next=https%3A%2F%2Frp.example%2F%3Fx%3D1&y=2"),
+            (
+                "return_to=/a?next=https%3A%2F%2Frp.example%2F%3Fx%3D1&y=2",
+                "/a?next=https%3A%2F%2Frp.example%2F%3Fx%3D1&y=2",
+            ),
         ] {
             let parameters = read(query);
             assert_eq!(parameters.return_to.as_deref(), Some(meant), "{query}");

@@ -82,7 +82,8 @@ impl ReturnTo {
     pub fn encoded(&self) -> String {
         /// What would end or confuse a query value; the rest is percent-encoded already. Without a `?` in it the value
         /// cannot be taken for one that a proxy has not encoded (`http/return_to_parameter.rs`).
-        const VALUE: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'%').add(b'&').add(b'+').add(b'=').add(b'?');
+        const VALUE: &AsciiSet =
+            &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'%').add(b'&').add(b'+').add(b'=').add(b'?');
         utf8_percent_encode(&self.0, VALUE).to_string()
     }
 
@@ -344,7 +345,10 @@ mod tests {
             ("/auth/logout", Some("a page of Vestibule's own that nobody should land on")),
             ("/a\\b?secret", Some("neither a path nor a URL of public_url")),
             ("secret", Some("neither a path nor a URL of public_url")),
-            ("https://u:secret@evil.example/secret?secret", Some("another origin than public_url: https://evil.example")),
+            (
+                "https://u:secret@evil.example/secret?secret",
+                Some("another origin than public_url: https://evil.example"),
+            ),
             ("http://rp.example/x", Some("another origin than public_url: http://rp.example")),
             ("//evil.example/x", Some("another origin than public_url: https://evil.example")),
         ] {
