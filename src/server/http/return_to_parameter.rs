@@ -5,6 +5,9 @@ use percent_encoding::{AsciiSet, percent_decode_str, percent_encode};
 
 use crate::server::sign_in::return_to::is_absolute;
 
+/// The parameters that our pages read (`request.rs`).
+const OURS: [&str; 4] = ["provider", "return_to", "prompt", "again"];
+
 /// The value at the beginning of `raw`, which is what follows `return_to=`, and what stands behind it in the query.
 ///
 /// A value that was not encoded is everything to the end, whatever it contains, so it has to be the last parameter. It
@@ -12,29 +15,38 @@ use crate::server::sign_in::return_to::is_absolute;
 /// parameter of ours. Our own links have no `?` in the value; those of releases before had one, but never a `=`.
 pub(crate) fn split(raw: &str) -> (String, &str) {
     let (value, behind) = raw.split_once('&').unwrap_or((raw, ""));
-    let typed = value.starts_with('/') || is_absolute(value);
+    if !value.starts_with('/') && !is_absolute(value) {
+        return (decoded(&value.replace('+', " ")), behind);
+    }
     let query = value.split_once('?').map(|(_, query)| query);
-    if typed && query.is_some_and(|query| query.contains('=') || behind.split('&').any(is_foreign)) {
+    if query.is_some_and(|query| query.contains('=') || behind.split('&').any(is_foreign)) {
         return (raw.to_owned(), "");
     }
-    // Whoever writes a space as `+` writes a slash as `%2F`: behind a slash it is what it looks like.
-    let value = if typed { value.to_owned() } else { value.replace('+', " ") };
-    let bytes: Vec<u8> = percent_decode_str(&value).collect();
-    // Text in another encoding than UTF-8 stays as it is.
-    (percent_encode(&bytes, &AsciiSet::EMPTY).to_string(), behind)
+    // Who encodes one slash encodes the first one, too, unless it was put before what had been encoded with its query.
+    let has = |escape: &str| value.to_ascii_uppercase().contains(escape);
+    if query.is_none() && has("%2F") && !has("%3F") {
+        return (value.to_owned(), behind);
+    }
+    // Who writes a space as `+` writes a slash as `%2F`: behind a slash it is what it looks like.
+    (decoded(value), behind)
+}
+
+/// Decoded once. Text in another encoding than UTF-8 stays as it is.
+fn decoded(value: &str) -> String {
+    let bytes: Vec<u8> = percent_decode_str(value).collect();
+    percent_encode(&bytes, &AsciiSet::EMPTY).to_string()
 }
 
 /// Whether `pair` is a parameter, but none of ours.
 fn is_foreign(pair: &str) -> bool {
     let name = pair.split_once('=').map_or(pair, |(name, _)| name);
-    !["", "provider", "return_to", "prompt", "again"].contains(&name)
+    !name.is_empty() && !OURS.contains(&name)
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::*;
     use crate::server::{
         http::request::Parameters,
         ids::ProviderId,
@@ -90,6 +102,10 @@ mod tests {
             ("return_to=/caf%E9&provider=op", "/caf%E9"),
             ("return_to=%2Fcaf%E9%2F%C3%BC&provider=op", "/caf%E9/%C3%BC"),
             ("return_to=%252Fa&provider=op", "%2Fa"),
+            ("return_to=/shop%2Fitem%3Fid%3D7&provider=op", "/shop/item?id=7"),
+            // A path that was not encoded is as good as one that was.
+            ("return_to=/files/a%2fb%20c&provider=op", "/files/a%2fb%20c"),
+            ("return_to=https://rp.example/a%2Fb&provider=op", "https://rp.example/a%2Fb"),
             ("return_to=x?y=z&provider=op", "x?y=z"),
             ("return_to=&provider=op", ""),
             ("return_to&provider=op", ""),
