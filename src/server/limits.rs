@@ -158,9 +158,7 @@ pub const ERROR_CODE: usize = 64;
 pub const RETURN_TO: usize = 1_000;
 /// The longest callback query with a provider's answer that goes into a redirect, in bytes: the budget of 1,536 bytes less
 /// what other headers take. What is longer goes into the page instead.
-pub const REDIRECT_ANSWER: usize = 1_150;
-/// The same without an answer: room for the state of the longest [`RETURN_TO`], since the code has to leave the address.
-pub const REDIRECT_STATE: usize = 2 * KIB;
+pub const REDIRECT_QUERY: usize = 1_150;
 /// Seconds within which a cookie that a redirect has set comes back with the next request, or was not kept. Long enough for
 /// a slow line, too short to take the address to another browser, which would then be told what was never tested there.
 pub const COOKIE_COMES_BACK: i64 = 10;
@@ -211,6 +209,9 @@ pub const STORE_PAUSES: [Duration; 3] =
 /// Automatic restarts of one attempt: each tab of a browser that began without a cookie may need one, and one more for
 /// each time that cookies and responses cross. Two redirects each; a browser follows 20.
 pub const RESTARTS: u8 = 6;
+/// Restarts of an attempt after which a browser without a cookie is not given another: it loses them on the way. Three
+/// redirects each; a browser follows 20.
+pub const RESTARTS_WITHOUT_COOKIE: u8 = RESTARTS / 2;
 /// How much longer each restart waits than the one before, for cookies that are still on their way to arrive.
 pub const RESTART_PAUSE: Duration = Duration::from_millis(250);
 

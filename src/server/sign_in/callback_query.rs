@@ -3,9 +3,8 @@
 
 use std::fmt;
 
-use url::form_urlencoded;
-
 use time::OffsetDateTime;
+use url::form_urlencoded;
 
 use super::{authorization_response::AuthorizationResponse, parameter::Values};
 use crate::server::{limits, problem::Problem};
@@ -93,10 +92,20 @@ impl CallbackQuery {
         form_urlencoded::parse(raw.as_bytes()).any(|(name, _)| matches!(&*name, "code" | "error"))
     }
 
-    /// The query that shows the page for a query that [`parse`](Self::parse) refuses with `problem`.
+    /// The query that shows the page for one without a state of ours: it holds nothing of that.
     #[must_use]
     pub fn that_explains(problem: Problem) -> String {
-        if problem == Problem::AnswerMalformed { format!("{UNREADABLE}=1") } else { String::new() }
+        match problem {
+            Problem::StateMissing => String::new(),
+            Problem::AnswerMalformed => format!("{UNREADABLE}=1"),
+            _ => Self::unknown().to_string(),
+        }
+    }
+
+    /// With a state that is none of ours.
+    #[must_use]
+    pub fn unknown() -> Self {
+        Self::question("unknown")
     }
 
     /// Asks for the status of the sign-in with this `state`.
@@ -127,14 +136,11 @@ impl CallbackQuery {
         age.is_some_and(|age| (-ahead..=limits::COOKIE_COMES_BACK).contains(&age))
     }
 
-    /// Whether it can be the query of a redirect. One that carries nothing but a state of ours always can.
+    /// Whether it can be the query of a redirect. Without an answer it always can: a state of ours is no longer than the
+    /// longest `return_to` makes it, and the code has to leave the address.
     #[must_use]
     pub fn fits_a_redirect(&self) -> bool {
-        let most = match self.response {
-            Carried::Sealed(_) => limits::REDIRECT_ANSWER,
-            Carried::Nothing | Carried::Plain(_) => limits::REDIRECT_STATE,
-        };
-        self.to_string().len() <= most
+        !matches!(self.response, Carried::Sealed(_)) || self.to_string().len() <= limits::REDIRECT_QUERY
     }
 
     /// Whether it contains an authorization response that is not sealed.

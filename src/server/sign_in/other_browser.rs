@@ -15,8 +15,8 @@ use crate::server::{limits, problem::Problem, provider::Provider, session::Found
 impl SignIn {
     /// A request whose state is not one of ours: only the log has it.
     pub(super) fn without_state(&self, query: &CallbackQuery) -> Completion {
-        if let Some(elsewhere) = without_the_answer(query) {
-            return elsewhere;
+        if query.is_plain() {
+            return Completion::Look { query: CallbackQuery::unknown(), browser: None };
         }
         let (problem, reference) = (Problem::StateInvalid, self.new_reference());
         problem.log_with(&reference);
@@ -50,19 +50,23 @@ impl SignIn {
         if query.has_just_set_a_cookie(now) {
             return self.explained(Problem::CookiesBlocked, opened, query);
         }
+        if opened.state.restarts >= limits::RESTARTS_WITHOUT_COOKIE {
+            return self.explained(Problem::OtherBrowser, opened, query);
+        }
         let query = CallbackQuery::question(opened.text()).after_a_cookie(now);
         Completion::Look { query, browser: Some(Browser::new(&self.system)) }
     }
 
-    /// The explained page of `problem`, with a way to start again.
+    /// The explained page of `problem`, with a way to start again; at an address without the answer, which is left alone.
     pub(super) fn explained(&self, problem: Problem, opened: &OpenedState, query: &CallbackQuery) -> Completion {
-        if let Some(elsewhere) = without_the_answer(query) {
-            return elsewhere;
+        let question = CallbackQuery::question(opened.text());
+        if query.is_plain() {
+            return Completion::Look { query: question, browser: None };
         }
         let reference = opened.state.attempt.reference();
         problem.log_with(&reference);
         let failure = Failure::new(problem, reference)
-            .with_query(CallbackQuery::question(opened.text()))
+            .with_query(question)
             .with_start(Start::again(&opened.state))
             .with_retry(None, self.system.now());
         Completion::Failed(failure)
@@ -95,11 +99,4 @@ impl SignIn {
         let restarted = self.restart(state, provider, browser, until).await;
         restarted.map(Completion::Restart).ok_or(Problem::SignInUnavailable)
     }
-}
-
-/// What has to be explained is explained at an address without the provider's answer, which is left alone.
-fn without_the_answer(query: &CallbackQuery) -> Option<Completion> {
-    let question = CallbackQuery::question(&query.state);
-    let leaves = query.is_plain() && question.fits_a_redirect();
-    leaves.then_some(Completion::Look { query: question, browser: None })
 }

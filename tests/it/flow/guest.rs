@@ -58,11 +58,13 @@ async fn an_answer_that_cannot_be_used_leaves_the_address_before_it_is_explained
         (format!("{callback}&{state}"), "answer_malformed"),
         (callback.replace(state, "x=y"), "state_missing"),
         (callback.replace(state, "state="), "state_missing"),
-        (callback.replace(state, "state=unknown"), "state_invalid"),
+        (callback.replace(state, "state=other"), "state_invalid"),
+        (callback.replace(state, &format!("state={}", "A".repeat(3_000))), "state_invalid"),
     ] {
         let first = browser.get(&url).await;
         assert_eq!(first.status, StatusCode::SEE_OTHER, "{url}: {first:#?}");
         assert!(!first.location().contains("code="), "{}", first.location());
+        assert!(first.header_bytes() < MOST_HEADER_BYTES, "{}", first.header_bytes());
         let page = browser.get(&scene.url(first.location())).await;
         page.explains(code);
         assert_eq!(page.status, StatusCode::BAD_REQUEST);

@@ -84,6 +84,28 @@ async fn what_was_tested_before_says_nothing_in_another_browser() {
 }
 
 #[tokio::test]
+async fn a_browser_that_loses_its_cookie_on_every_way_to_the_provider_is_not_redirected_for_ever() {
+    let scene = Scene::patient().await;
+    let browser = scene.browser();
+    let mut url = handed_on(&scene, "/reports").await;
+    let mut redirects = 0;
+    let page = loop {
+        let page = browser.get(&url).await;
+        if !page.status.is_redirection() {
+            break page;
+        }
+        redirects += 1;
+        assert!(redirects < 15, "a browser follows 20");
+        url = reqwest::Url::parse(&url).unwrap().join(page.location()).unwrap().to_string();
+        if url.starts_with(scene.provider.issuer()) {
+            browser.forget(&scene, FLOW);
+        }
+    };
+    page.explains("other_browser");
+    assert!(untouched(&scene).await);
+}
+
+#[tokio::test]
 async fn twenty_links_handed_to_a_browser_without_a_cookie_all_lead_on() {
     let scene = Scene::patient().await;
     let browser = scene.browser();

@@ -172,11 +172,7 @@ fn go_on_as_get(app: &App, renderer: &Renderer, answer: &str) -> Response {
         let fits = query.fits_a_redirect();
         return if fits { see_other(&callback_path(&query)) } else { waiting(renderer, query, &reference, provider) };
     }
-    match CallbackQuery::parse(answer).map(|query| CallbackQuery::question(&query.state)) {
-        Ok(question) if question.fits_a_redirect() => see_other(&callback_path(&question)),
-        Ok(_) => renderer.problem(Problem::StateInvalid),
-        Err(problem) => to_what_explains(problem),
-    }
+    to_what_explains(CallbackQuery::parse(answer).err().unwrap_or(Problem::StateInvalid))
 }
 
 /// The declared length of a refused body.
@@ -236,7 +232,7 @@ fn callback_path(query: &CallbackQuery) -> String {
     format!("{}?{query}", paths::OIDC_CALLBACK)
 }
 
-/// To the page that explains a query which cannot be read.
+/// To the page that explains a query without a state of ours.
 fn to_what_explains(problem: Problem) -> Response {
     see_other(&format!("{}?{}", paths::OIDC_CALLBACK, CallbackQuery::that_explains(problem)))
 }
