@@ -1,6 +1,8 @@
 //! Every path the program serves. All of them live under `/auth/`, so that one `location /auth/` in a proxy is the
 //! whole routing beside any application; the few others are for a host that Vestibule owns alone.
 
+/// Above all of them: leads to the account page, or to the login page.
+pub const ROOT: &str = "/auth";
 /// The login page: one button per provider.
 pub const LOGIN: &str = "/auth/login";
 /// The signed-in person's page.

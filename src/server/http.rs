@@ -16,6 +16,8 @@ pub mod headers;
 pub(crate) mod pages;
 /// A panic becomes a page.
 pub(crate) mod panic;
+/// Doubled slashes in a path are one, and one at its end is none.
+pub(crate) mod plain_path;
 /// The problem page.
 mod problem_page;
 /// Redirects.
@@ -26,5 +28,5 @@ pub(crate) mod render;
 pub(crate) mod request;
 /// Limits on the size of a request.
 pub(crate) mod request_limits;
-/// Doubled slashes in a path are one.
-pub(crate) mod single_slashes;
+/// `return_to` as it stands in a query.
+mod return_to_parameter;

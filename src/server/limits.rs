@@ -157,13 +157,15 @@ pub const CALLBACK_QUERY: usize = 8 * KIB;
 pub const CALLBACK_PARAMETER: usize = 6 * KIB;
 /// Characters that are kept of a provider's `error`. The registered ones have less than 30.
 pub const ERROR_CODE: usize = 64;
-/// The longest page to return to, in bytes as sent in a `Location` header.
-pub const RETURN_TO: usize = 512;
-/// The longest text that is looked at as one.
-pub const RETURN_TO_READ: usize = 16 * KIB;
-/// The longest callback query that goes into a redirect, in bytes: the budget of 1,536 bytes less what other headers
-/// take. What is longer goes into the page instead.
+/// The longest page to return to, in bytes as sent in a `Location` header: with it, the redirect to the provider has less
+/// than 3,072 bytes of headers, which every proxy's default buffer holds (docs/return-to.md).
+pub const RETURN_TO: usize = 1_000;
+/// The longest callback query with a provider's answer that goes into a redirect, in bytes: the budget of 1,536 bytes less
+/// what other headers take. What is longer goes into the page instead.
 pub const REDIRECT_QUERY: usize = 1_150;
+/// Seconds within which a cookie that a redirect has set comes back with the next request, or was not kept. Long enough for
+/// a slow line, too short to take the address to another browser, which would then be told what was never tested there.
+pub const COOKIE_COMES_BACK: i64 = 10;
 
 // ---- One sign-in
 
@@ -211,6 +213,9 @@ pub const STORE_PAUSES: [Duration; 3] =
 /// Automatic restarts of one attempt: each tab of a browser that began without a cookie may need one, and one more for
 /// each time that cookies and responses cross. Two redirects each; a browser follows 20.
 pub const RESTARTS: u8 = 6;
+/// Restarts of an attempt after which a browser without a cookie is not given another: it loses them on the way. Three
+/// redirects each; a browser follows 20.
+pub const RESTARTS_WITHOUT_COOKIE: u8 = RESTARTS / 2;
 /// How much longer each restart waits than the one before, for cookies that are still on their way to arrive.
 pub const RESTART_PAUSE: Duration = Duration::from_millis(250);
 

@@ -14,8 +14,9 @@ use super::{
     http::{
         csrf, headers,
         pages::{account, files, login, machines, sign_in, sign_out},
-        panic, request, request_limits,
-        single_slashes::single_slashes,
+        panic,
+        plain_path::plain_path,
+        request, request_limits,
     },
     limits,
     state::App,
@@ -25,7 +26,7 @@ use super::{
 pub fn public(app: &Arc<App>) -> Router {
     let routes = layered(routes(app), app);
     // Around the router, since the path has to be cleaned up before a route is chosen.
-    Router::new().fallback_service(MapRequest::new(routes, single_slashes))
+    Router::new().fallback_service(MapRequest::new(routes, plain_path))
 }
 
 /// Every page, in groups by what guards it.

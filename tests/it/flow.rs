@@ -3,11 +3,14 @@
 mod accounts;
 mod admin;
 mod callback;
+mod guest;
+mod handed_on;
 mod limits;
 mod log;
 mod loops;
 mod outage;
 mod pages;
+mod return_to;
 mod sign_out;
 mod tabs;
 mod trace;

@@ -11,9 +11,9 @@ use axum::{
 };
 
 use super::request::Parameters;
-use crate::{
-    paths,
-    server::{sign_in::return_to::ReturnTo, state::App},
+use crate::server::{
+    sign_in::{return_to::ReturnTo, start::login_page},
+    state::App,
 };
 
 /// What kind of request it is.
@@ -47,7 +47,7 @@ pub(crate) async fn navigations_only(
 
 /// A script is told where to send the person (401, RFC 9110 15.5.2).
 fn login_required(app: &App, return_to: &ReturnTo) -> Response {
-    let login = app.public_url.join(&format!("{}?return_to={}", paths::LOGIN, return_to.encoded()));
+    let login = app.public_url.join(&login_page(return_to));
     let body = Json(serde_json::json!({ "error": "login_required", "login_url": login }));
     (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, "Cookie")], body).into_response()
 }

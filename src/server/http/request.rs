@@ -14,6 +14,7 @@ use axum::{
 };
 use tokio::time::Instant;
 
+use super::return_to_parameter;
 use crate::server::{
     client_address::ClientAddress, cookie_headers::Cookie, session::SessionId, sign_in::RequestContext, state::App,
 };
@@ -63,20 +64,36 @@ pub(crate) struct Parameters {
 }
 
 impl Parameters {
-    fn parse(query: &str) -> Self {
+    pub(super) fn parse(query: &str) -> Self {
         let mut parameters = Self::default();
-        for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+        let mut rest = query;
+        while !rest.is_empty() {
+            let (pair, behind) = rest.split_once('&').unwrap_or((rest, ""));
+            let (name, raw) = rest.split_at(pair.find('=').unwrap_or(pair.len()));
+            let name = decoded(name);
+            if name == "return_to" && parameters.return_to.is_none() {
+                let (value, behind) = return_to_parameter::split(raw.strip_prefix('=').unwrap_or(raw));
+                parameters.return_to = Some(value);
+                rest = behind;
+                continue;
+            }
+            rest = behind;
             let parameter = match &*name {
                 "provider" => &mut parameters.provider,
-                "return_to" => &mut parameters.return_to,
                 "prompt" => &mut parameters.prompt,
                 "again" => &mut parameters.again,
                 _ => continue,
             };
-            parameter.get_or_insert_with(|| value.into_owned());
+            parameter.get_or_insert_with(|| decoded(pair.split_once('=').map_or("", |(_, value)| value)));
         }
         parameters
     }
+}
+
+/// A name or value, decoded as those of a form are.
+fn decoded(text: &str) -> String {
+    let text = text.replace('+', " ");
+    percent_encoding::percent_decode_str(&text).decode_utf8_lossy().into_owned()
 }
 
 impl<S: Sync> FromRequestParts<S> for Parameters {

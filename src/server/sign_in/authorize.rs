@@ -82,7 +82,6 @@ impl SignIn {
             return_to: start.return_to.clone(),
             started: now,
             browser: browser.key.hash(),
-            first_contact: !known,
             other_account: start.other_account,
             restarts: 0,
         };
@@ -105,7 +104,6 @@ impl SignIn {
             attempt: AttemptId::new(self.system.bytes()),
             started: self.system.now(),
             browser: browser.key.hash(),
-            first_contact: false,
             restarts: old.restarts + 1,
             ..old.clone()
         };

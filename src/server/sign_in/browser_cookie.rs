@@ -152,7 +152,7 @@ mod tests {
     }
 
     fn page() -> ReturnTo {
-        ReturnTo::sanitize(Some("/a"), &PublicUrl::parse("https://rp.test").unwrap())
+        ReturnTo::sanitize(Some("/a"), &PublicUrl::parse("https://rp.test").unwrap()).0
     }
 
     #[test]

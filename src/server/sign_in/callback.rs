@@ -36,18 +36,20 @@ impl SignIn {
         let now = self.system.now();
         // RFC 6749 10.12: the state is one of ours, unaltered.
         let Some(state) = OpenedState::open(&query.state, &self.keys) else {
-            return self.without_state(Problem::StateInvalid);
+            return self.without_state(&query);
         };
         // RFC 9700 4.4: the provider is the one that the sign-in was started at, with the same settings.
         let provider = self.providers.get(&state.state.provider).cloned();
         let Some(provider) = provider.filter(|provider| provider.fingerprint() == state.state.fingerprint) else {
-            return self.without_state(Problem::StateInvalid);
+            return self.without_state(&query);
         };
         // RFC 9700 4.7: the browser is the one that started the sign-in; otherwise nothing is consumed.
         let expired = state.state.is_expired(now, self.rules.attempt_ttl);
         let browser = match request.browser.clone() {
             Some(browser) if browser.key.hash() == state.state.browser => browser,
-            other => return self.in_another_browser(&state, &provider, other, expired, &request).await,
+            _ if expired => return self.explained(Problem::AttemptExpired, &state, &query),
+            Some(other) => return self.in_another_browser(&state, &provider, &other, &query, &request).await,
+            None => return self.in_a_browser_without_cookie(&state, &query),
         };
 
         let received = self.received(&query, &state);

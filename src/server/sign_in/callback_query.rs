@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use time::OffsetDateTime;
 use url::form_urlencoded;
 
 use super::{authorization_response::AuthorizationResponse, parameter::Values};
@@ -12,6 +13,8 @@ use crate::server::{limits, problem::Problem};
 const SEALED: &str = "answer";
 const WAIT: &str = "wait";
 const SPENT: &str = "spent";
+const COOKIE_SET: &str = "cookie_set";
+const UNREADABLE: &str = "unreadable";
 
 /// A callback's query with exactly one `state` that could be ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +27,8 @@ pub struct CallbackQuery {
     pub wait: bool,
     /// The attempt is used up, and the request only shows the page that explains this.
     pub spent: bool,
+    /// When the redirect to this address set a cookie, in seconds of Unix time.
+    pub cookie_set: Option<i64>,
 }
 
 /// How a query carries the authorization response.
@@ -49,7 +54,7 @@ impl CallbackQuery {
             return Err(Problem::AnswerMalformed);
         }
         let [mut state, mut code, mut error, mut description, mut iss, mut sealed] = <[Values; 6]>::default();
-        let (mut wait, mut spent) = (false, false);
+        let (mut wait, mut spent, mut cookie_set, mut unreadable) = (false, false, None, false);
         for (name, value) in form_urlencoded::parse(raw.as_bytes()) {
             match &*name {
                 "state" => state.add(&value),
@@ -60,10 +65,13 @@ impl CallbackQuery {
                 SEALED => sealed.add(&value),
                 WAIT => wait = true,
                 SPENT => spent = true,
+                COOKIE_SET => cookie_set = value.parse().ok(),
+                UNREADABLE => unreadable = true,
                 _ => {}
             }
         }
         let state = match state {
+            Values::None if unreadable => return Err(Problem::AnswerMalformed),
             Values::None => return Err(Problem::StateMissing),
             Values::One(state) if state.is_empty() => return Err(Problem::StateMissing),
             Values::One(state) if state.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_') => state,
@@ -74,19 +82,65 @@ impl CallbackQuery {
             (None, Values::One(sealed)) => Carried::Sealed(sealed),
             (None, Values::None | Values::Many) => Carried::Nothing,
         };
-        Ok(Self { state, response, wait, spent })
+        Ok(Self { state, response, wait, spent, cookie_set })
+    }
+
+    /// Whether a query that may not be readable brings an answer of the provider: what explains it is shown at another
+    /// address, since a code may be in this one.
+    #[must_use]
+    pub fn brings_an_answer(raw: &str) -> bool {
+        form_urlencoded::parse(raw.as_bytes()).any(|(name, _)| matches!(&*name, "code" | "error"))
+    }
+
+    /// The query that shows the page for one without a state of ours: it holds nothing of that.
+    #[must_use]
+    pub fn that_explains(problem: Problem) -> String {
+        match problem {
+            Problem::StateMissing => String::new(),
+            Problem::AnswerMalformed => format!("{UNREADABLE}=1"),
+            _ => Self::unknown().to_string(),
+        }
+    }
+
+    /// With a state that is none of ours.
+    #[must_use]
+    pub fn unknown() -> Self {
+        Self::question("unknown")
     }
 
     /// Asks for the status of the sign-in with this `state`.
     #[must_use]
     pub fn question(state: &str) -> Self {
-        Self { state: state.to_owned(), response: Carried::Nothing, wait: false, spent: false }
+        Self { state: state.to_owned(), response: Carried::Nothing, wait: false, spent: false, cookie_set: None }
     }
 
     /// The same, but held until the status changes: for a page without JavaScript.
     #[must_use]
     pub fn waiting(self) -> Self {
         Self { wait: true, ..self }
+    }
+
+    /// The same, by a redirect that sets a cookie.
+    #[must_use]
+    pub fn after_a_cookie(self, now: OffsetDateTime) -> Self {
+        Self { cookie_set: Some(now.unix_timestamp()), ..self }
+    }
+
+    /// Whether the redirect to here has just set a cookie: then a browser that keeps cookies brings it. Later the
+    /// address may have been taken to another browser.
+    #[must_use]
+    pub fn has_just_set_a_cookie(&self, now: OffsetDateTime) -> bool {
+        let age = self.cookie_set.and_then(|at| now.unix_timestamp().checked_sub(at));
+        // Another process, whose clock is ahead, may have set it.
+        let ahead = i64::try_from(limits::CLOCKS_APART.as_secs()).unwrap_or(0);
+        age.is_some_and(|age| (-ahead..=limits::COOKIE_COMES_BACK).contains(&age))
+    }
+
+    /// Whether it can be the query of a redirect. Without an answer it always can: a state of ours is no longer than the
+    /// longest `return_to` makes it, and the code has to leave the address.
+    #[must_use]
+    pub fn fits_a_redirect(&self) -> bool {
+        !matches!(self.response, Carried::Sealed(_)) || self.to_string().len() <= limits::REDIRECT_QUERY
     }
 
     /// Whether it contains an authorization response that is not sealed.
@@ -108,6 +162,9 @@ impl fmt::Display for CallbackQuery {
         }
         if self.wait {
             write!(f, "&{WAIT}=1")?;
+        }
+        if let Some(at) = self.cookie_set {
+            write!(f, "&{COOKIE_SET}={at}")?;
         }
         Ok(())
     }
@@ -144,15 +201,49 @@ mod tests {
         let question = CallbackQuery::question("abc_-9");
         let sealed = CallbackQuery { response: Carried::Sealed("xyz".into()), ..question.clone() };
         let spent = CallbackQuery { spent: true, ..question.clone() };
+        let after = question.clone().after_a_cookie(OffsetDateTime::from_unix_timestamp(1_764_131_480).unwrap());
         for (query, text) in [
             (question.clone(), "state=abc_-9"),
             (question.waiting(), "state=abc_-9&wait=1"),
             (sealed.clone(), "state=abc_-9&answer=xyz"),
             (sealed.waiting(), "state=abc_-9&answer=xyz&wait=1"),
             (spent, "state=abc_-9&spent=1"),
+            (after, "state=abc_-9&cookie_set=1764131480"),
         ] {
             assert_eq!(query.to_string(), text);
             assert_eq!(CallbackQuery::parse(text), Ok(query));
+        }
+    }
+
+    #[test]
+    fn a_cookie_was_just_set_only_for_a_moment() {
+        let at = OffsetDateTime::from_unix_timestamp(1_764_131_480).unwrap();
+        let query = CallbackQuery::question("s").after_a_cookie(at);
+        for (seconds, just) in [(0, true), (limits::COOKIE_COMES_BACK, true), (limits::COOKIE_COMES_BACK + 1, false)] {
+            assert_eq!(query.has_just_set_a_cookie(at + time::Duration::seconds(seconds)), just, "{seconds}");
+        }
+        assert!(query.has_just_set_a_cookie(at - time::Duration::seconds(60)), "another process's clock");
+        assert!(!query.has_just_set_a_cookie(at - time::Duration::seconds(61)));
+        for odd in ["", "x", "9223372036854775807", "-9223372036854775808", "99999999999999999999"] {
+            let query = CallbackQuery::parse(&format!("state=s&cookie_set={odd}")).unwrap();
+            assert!(!query.has_just_set_a_cookie(at), "{odd}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_explained_without_it() {
+        for (raw, problem, brings) in [
+            ("state=a&state=a&code=c", Problem::AnswerMalformed, true),
+            ("code=c", Problem::StateMissing, true),
+            ("error=access_denied&state=", Problem::StateMissing, true),
+            ("state=a&state=b", Problem::AnswerMalformed, false),
+            ("x=y", Problem::StateMissing, false),
+        ] {
+            assert_eq!(CallbackQuery::parse(raw), Err(problem), "{raw}");
+            assert_eq!(CallbackQuery::brings_an_answer(raw), brings, "{raw}");
+            let explains = CallbackQuery::that_explains(problem);
+            assert_eq!(CallbackQuery::parse(&explains), Err(problem), "{explains}");
+            assert!(!CallbackQuery::brings_an_answer(&explains), "or it would be redirected for ever");
         }
     }
 

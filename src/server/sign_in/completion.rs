@@ -49,6 +49,13 @@ pub enum Completion {
     GoOn(ReturnTo),
     /// Restarted automatically: redirect to the provider.
     Restart(Started),
+    /// Nothing is known yet: redirect to the callback with this query, which holds no code.
+    Look {
+        /// The callback's query for the next request.
+        query: CallbackQuery,
+        /// For the flow cookie, where it is to be seen whether the browser brings it.
+        browser: Option<Browser>,
+    },
     /// Not complete yet.
     Pending {
         /// The callback's query for the next request; it contains no code.

@@ -108,10 +108,15 @@ impl SignIn {
         Browser::signed_out(before, &self.system)
     }
 
-    /// The page to return to, from a parameter.
+    /// The page to return to, from a parameter. Neither path nor query is logged: both may hold what is nobody's business.
     #[must_use]
     pub fn return_to(&self, asked: Option<&str>) -> ReturnTo {
-        ReturnTo::sanitize(asked, &self.public_url)
+        let (return_to, dropped) = ReturnTo::sanitize(asked, &self.public_url);
+        if let Some(reason) = dropped {
+            let bytes = asked.map_or(0, str::len);
+            tracing::info!(code = "return_to_dropped", %reason, bytes, "return_to is not followed as it was asked for");
+        }
+        return_to
     }
 
     /// A reference for a failure without an attempt: only the log has it.

@@ -64,10 +64,9 @@ fn states_go_both_ways() {
         attempt: AttemptId::new([1; 16]),
         provider: ProviderId::new("op"),
         fingerprint: [2; 16],
-        return_to: ReturnTo::sanitize(Some("/a?b=c"), &PublicUrl::parse("https://rp.test").unwrap()),
+        return_to: ReturnTo::sanitize(Some("/a?b=c"), &PublicUrl::parse("https://rp.test").unwrap()).0,
         started,
         browser: BrowserHash::from_bytes([3; 32]),
-        first_contact: true,
         other_account: false,
         restarts: 4,
     };
@@ -78,7 +77,7 @@ fn states_go_both_ways() {
         return_to: "/a?b=c".into(),
         started_ms: to_millis(started),
         browser: [3; 32],
-        first_contact: true,
+        first_contact: false,
         other_account: false,
         restarts: 4,
     };

@@ -13,40 +13,61 @@ use super::{
 use crate::server::{limits, problem::Problem, provider::Provider, session::Found};
 
 impl SignIn {
-    /// A failure without a valid state: only the log has it.
-    pub(super) fn without_state(&self, problem: Problem) -> Completion {
-        let reference = self.new_reference();
+    /// A request whose state is not one of ours: only the log has it.
+    pub(super) fn without_state(&self, query: &CallbackQuery) -> Completion {
+        if query.is_plain() {
+            return Completion::Look { query: CallbackQuery::unknown(), browser: None };
+        }
+        let (problem, reference) = (Problem::StateInvalid, self.new_reference());
         problem.log_with(&reference);
         Completion::Failed(Failure::new(problem, reference))
     }
 
-    /// The response to a browser that did not start the attempt.
+    /// A browser with another valid key most likely opened several tabs before it had a cookie, or was handed the link by
+    /// a program that had opened it first: restart automatically, which is no more dangerous than a link that starts a
+    /// sign-in.
     pub(super) async fn in_another_browser(
         &self,
         opened: &OpenedState,
         provider: &Provider,
-        browser: Option<Browser>,
-        expired: bool,
+        browser: &Browser,
+        query: &CallbackQuery,
         request: &RequestContext,
     ) -> Completion {
-        let state = &opened.state;
-        let problem = match browser {
-            _ if expired => Problem::AttemptExpired,
-            Some(browser) if !browser.may_restart(state.started) => Problem::AlreadyUsed,
-            // A browser with another valid key most likely opened several tabs before it had a cookie: restart
-            // automatically, which is no more dangerous than a link that starts a sign-in.
-            Some(browser) => match self.restart_or_continue(opened, provider, &browser, request).await {
-                Ok(completion) => return completion,
-                Err(problem) => problem,
-            },
-            None if state.first_contact => Problem::CookiesBlocked,
-            None => Problem::OtherBrowser,
-        };
-        let reference = state.attempt.reference();
+        if !browser.may_restart(opened.state.started) {
+            return self.explained(Problem::AlreadyUsed, opened, query);
+        }
+        match self.restart_or_continue(opened, provider, browser, request).await {
+            Ok(completion) => completion,
+            Err(problem) => self.explained(problem, opened, query),
+        }
+    }
+
+    /// A browser without a cookie of ours either refuses it or was never given one. It is given one now, and whether it
+    /// brings that along shows which: with a cookie it is like any other browser that did not start the attempt.
+    pub(super) fn in_a_browser_without_cookie(&self, opened: &OpenedState, query: &CallbackQuery) -> Completion {
+        let now = self.system.now();
+        if query.has_just_set_a_cookie(now) {
+            return self.explained(Problem::CookiesBlocked, opened, query);
+        }
+        if opened.state.restarts >= limits::RESTARTS_WITHOUT_COOKIE {
+            return self.explained(Problem::OtherBrowser, opened, query);
+        }
+        let query = CallbackQuery::question(opened.text()).after_a_cookie(now);
+        Completion::Look { query, browser: Some(Browser::new(&self.system)) }
+    }
+
+    /// The explained page of `problem`, with a way to start again; at an address without the answer, which is left alone.
+    pub(super) fn explained(&self, problem: Problem, opened: &OpenedState, query: &CallbackQuery) -> Completion {
+        let question = CallbackQuery::question(opened.text());
+        if query.is_plain() {
+            return Completion::Look { query: question, browser: None };
+        }
+        let reference = opened.state.attempt.reference();
         problem.log_with(&reference);
         let failure = Failure::new(problem, reference)
-            .with_query(CallbackQuery::question(opened.text()))
-            .with_start(Start::again(state))
+            .with_query(question)
+            .with_start(Start::again(&opened.state))
             .with_retry(None, self.system.now());
         Completion::Failed(failure)
     }

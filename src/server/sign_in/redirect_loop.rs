@@ -101,7 +101,7 @@ mod tests {
     const NOON: OffsetDateTime = datetime!(2026-11-23 12:00 UTC);
 
     fn page(path: &str) -> ReturnTo {
-        ReturnTo::sanitize(Some(path), &PublicUrl::parse("https://rp.test").unwrap())
+        ReturnTo::sanitize(Some(path), &PublicUrl::parse("https://rp.test").unwrap()).0
     }
 
     fn seconds(n: u64) -> Duration {

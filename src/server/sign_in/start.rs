@@ -27,6 +27,12 @@ pub struct Started {
     pub browser: Option<Browser>,
 }
 
+/// The login page, for `return_to`.
+#[must_use]
+pub fn login_page(return_to: &ReturnTo) -> String {
+    format!("{}?return_to={}", paths::LOGIN, return_to.encoded())
+}
+
 impl Start {
     /// The start of `state` again, by a click.
     #[must_use]

@@ -28,8 +28,6 @@ pub struct State {
     pub started: OffsetDateTime,
     /// The browser it belongs to.
     pub browser: BrowserHash,
-    /// Whether that browser presented no valid key at the start: it may not store cookies.
-    pub first_contact: bool,
     /// Whether the person wanted another account (`prompt=login`).
     pub other_account: bool,
     /// How often it has been restarted automatically.
@@ -95,6 +93,7 @@ struct Wire {
     return_to: ReturnTo,
     started_ms: i64,
     browser: [u8; 32],
+    /// Only processes of 0.1.0 read it, to choose between two pages (docs/decisions/first-contact.md).
     first_contact: bool,
     other_account: bool,
     restarts: u8,
@@ -112,7 +111,7 @@ impl Sealed for State {
             return_to: self.return_to.clone(),
             started_ms: to_millis(self.started),
             browser: *self.browser.as_bytes(),
-            first_contact: self.first_contact,
+            first_contact: false,
             other_account: self.other_account,
             restarts: self.restarts,
         })
@@ -127,7 +126,6 @@ impl Sealed for State {
             return_to: wire.return_to,
             started: from_millis(wire.started_ms)?,
             browser: BrowserHash::from_bytes(wire.browser),
-            first_contact: wire.first_contact,
             other_account: wire.other_account,
             restarts: wire.restarts,
         })

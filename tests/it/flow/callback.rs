@@ -59,17 +59,6 @@ async fn the_incident_stays_under_the_header_budget() {
 }
 
 #[tokio::test]
-async fn the_longest_return_to_fits() {
-    let scene = Scene::patient().await;
-    let path = format!("/{}", "x".repeat(511));
-    let start = scene.browser().get(&scene.url(&format!("/auth/oidc/login?return_to={path}"))).await;
-    assert!(start.header_bytes() < 2_048, "{}", start.header_bytes());
-    let browser = scene.browser();
-    let callback = browser.callback_url(&scene, &path).await;
-    assert_eq!(browser.get(&callback).await.location(), path);
-}
-
-#[tokio::test]
 async fn a_slow_provider_means_a_waiting_page_and_one_redemption() {
     let scene = Scene::hasty().await;
     scene.provider.hold(Endpoint::Token);

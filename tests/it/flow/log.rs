@@ -35,6 +35,26 @@ async fn a_sign_in_that_goes_well_leaves_no_address_in_the_log() {
     assert!(!log.contains(&ADDRESS.to_string()), "{log}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_to_return_to_that_is_dropped_is_logged_without_what_it_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let (program, site, _provider) = started(folder.path(), "program").await;
+    let browser = crate::support::browser::Browser::default();
+    for asked in ["/reports%3Ffine", "https://evil.example/se-cret%3Fse-cret", "/auth/logout%3Fse-cret", "%5Cse-cret"] {
+        browser.get(&format!("{}/auth/login?return_to={asked}", site.origin)).await;
+    }
+    browser.get(&format!("{}/auth/login?return_to=/reports?{}", site.origin, "se-cret".repeat(200))).await;
+    let log = program.log();
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains(r#""code":"return_to_dropped""#)).collect();
+    assert_eq!(lines.len(), 4, "{log}");
+    for (line, reason) in
+        lines.iter().zip(["https://evil.example\"", "Vestibule's own", "neither", "its query was left out"])
+    {
+        assert!(line.contains(reason), "{line}");
+    }
+    assert!(!log.contains("se-cret"), "{log}");
+}
+
 /// The file of the log is on a full disk, or nobody reads the pipe any more.
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -8,17 +8,21 @@ use time::format_description::well_known::Rfc3339;
 use crate::{
     paths,
     server::{
-        http::{current_session, redirect::see_other, render::Renderer},
+        http::{current_session, redirect::see_other, render::Renderer, request::Parameters},
         problem::Problem,
         session::{Found, SignedIn},
-        sign_in::{Failure, RequestContext, return_to::ReturnTo, start::Start},
+        sign_in::{
+            Failure, RequestContext,
+            return_to::ReturnTo,
+            start::{Start, login_page},
+        },
         state::App,
     },
     view,
 };
 
 pub(crate) fn router() -> Router<Arc<App>> {
-    Router::new().route(paths::ACCOUNT, get(account)).route("/", get(home))
+    Router::new().route(paths::ACCOUNT, get(account)).route(paths::ROOT, get(front)).route("/", get(front))
 }
 
 /// `GET /auth/account`
@@ -68,7 +72,11 @@ fn human_time(person: &SignedIn) -> String {
     person.since.format(format).unwrap_or_default()
 }
 
-/// `GET /`, where Vestibule owns the host.
-async fn home() -> Response {
-    see_other(paths::ACCOUNT)
+/// `GET /auth`, and `GET /` where Vestibule owns the host: to the account page, which leads to the login page, or directly
+/// there for whoever says where to go from it.
+async fn front(State(app): State<Arc<App>>, parameters: Parameters) -> Response {
+    match &parameters.return_to {
+        Some(asked) => see_other(&login_page(&app.sign_in.return_to(Some(asked)))),
+        None => see_other(paths::ACCOUNT),
+    }
 }

@@ -10,7 +10,11 @@ use crate::{
         http::{current_session, redirect::see_other, render::Renderer, request::Parameters},
         provider::{Availability, Provider},
         session::Found,
-        sign_in::{RequestContext, return_to::ReturnTo, start::Start},
+        sign_in::{
+            RequestContext,
+            return_to::ReturnTo,
+            start::{Start, login_page},
+        },
         state::App,
     },
     view,
@@ -56,5 +60,5 @@ fn choices(app: &App, return_to: &ReturnTo) -> Vec<view::Choice> {
 /// `GET /login`, where Vestibule owns the host.
 async fn alias(State(app): State<Arc<App>>, parameters: Parameters) -> Response {
     let return_to = app.sign_in.return_to(parameters.return_to.as_deref());
-    see_other(&format!("{}?return_to={}", paths::LOGIN, return_to.encoded()))
+    see_other(&login_page(&return_to))
 }

@@ -39,7 +39,7 @@ use crate::{
             callback_query::CallbackQuery,
             redirect_loop::Onward,
             return_to::ReturnTo,
-            start::{Start, Started},
+            start::{Start, Started, login_page},
         },
         state::App,
     },
@@ -71,7 +71,7 @@ async fn start(
     let provider = match (parameters.provider, app.providers.iter().collect::<Vec<_>>().as_slice()) {
         (Some(id), _) => ProviderId::new(id),
         (None, [only]) => only.id().clone(),
-        (None, _) => return see_other(&format!("{}?return_to={}", paths::LOGIN, return_to.encoded())),
+        (None, _) => return see_other(&login_page(&return_to)),
     };
     let start = Start {
         provider,
@@ -105,8 +105,10 @@ async fn callback(
     context: RequestContext,
     RawQuery(query): RawQuery,
 ) -> Response {
-    let query = match CallbackQuery::parse(query.as_deref().unwrap_or_default()) {
+    let raw = query.as_deref().unwrap_or_default();
+    let query = match CallbackQuery::parse(raw) {
         Ok(query) => query,
+        Err(problem) if CallbackQuery::brings_an_answer(raw) => return to_what_explains(problem),
         Err(problem) => return renderer.problem(problem),
     };
     // The code is removed from the URL first, whatever page follows.
@@ -119,10 +121,17 @@ async fn callback(
         }
         Completion::GoOn(return_to) => see_other(return_to.as_str()),
         Completion::Restart(started) => to_the_provider(&app, &started),
-        Completion::Pending { query, .. } if is_plain && fits_a_redirect(&query) => see_other(&callback_path(&query)),
+        Completion::Look { query, browser } => {
+            let mut response = see_other(&callback_path(&query));
+            if let Some(browser) = browser {
+                set_flow_cookie(&mut response, &app, &browser);
+            }
+            response
+        }
+        Completion::Pending { query, .. } if is_plain && query.fits_a_redirect() => see_other(&callback_path(&query)),
         Completion::Pending { query, reference, provider, .. } => waiting(&renderer, query, &reference, provider),
         Completion::Failed(failure) => match &failure.query {
-            Some(explained) if is_plain && fits_a_redirect(explained) => see_other(&callback_path(explained)),
+            Some(explained) if is_plain && explained.fits_a_redirect() => see_other(&callback_path(explained)),
             Some(query) => renderer.failure(&failure, Some(callback_path(query))),
             None => renderer.failure(&failure, None),
         },
@@ -130,13 +139,17 @@ async fn callback(
 }
 
 /// `POST /auth/oidc/callback` (`response_mode=form_post`): a cross-site post carries none of our cookies, so the
-/// response is sealed into a redirect, which does.
+/// response is sealed into a redirect, which does. Where the query has the response, nothing in the body counts.
 async fn form_post(
     State(app): State<Arc<App>>,
     renderer: Renderer,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
+    if let Some(query) = query.filter(|query| CallbackQuery::brings_an_answer(query)) {
+        return go_on_as_get(&app, &renderer, &query);
+    }
     let body = match body {
         Ok(body) => body,
         Err(BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_))) => {
@@ -150,11 +163,16 @@ async fn form_post(
         return renderer.problem(Problem::BadRequest);
     }
     let Ok(form) = std::str::from_utf8(&body) else { return renderer.problem(Problem::BadRequest) };
-    match app.sign_in.seal_form(form) {
-        Some((query, ..)) if fits_a_redirect(&query) => see_other(&callback_path(&query)),
-        Some((query, reference, provider)) => waiting(&renderer, query, &reference, provider),
-        None => renderer.problem(Problem::StateInvalid),
+    go_on_as_get(&app, &renderer, form)
+}
+
+/// What a POST has brought, query or form, goes on as a GET.
+fn go_on_as_get(app: &App, renderer: &Renderer, answer: &str) -> Response {
+    if let Some((query, reference, provider)) = app.sign_in.seal_form(answer) {
+        let fits = query.fits_a_redirect();
+        return if fits { see_other(&callback_path(&query)) } else { waiting(renderer, query, &reference, provider) };
     }
+    to_what_explains(CallbackQuery::parse(answer).err().unwrap_or(Problem::StateInvalid))
 }
 
 /// The declared length of a refused body.
@@ -191,7 +209,7 @@ pub(crate) async fn poll(app: &Arc<App>, context: RequestContext, raw: &str) -> 
         }
         Completion::GoOn(return_to) => (done(&return_to), Vec::new()),
         Completion::Pending { ask_again_in, .. } => (Outcome::Pending { ask_again_in }, Vec::new()),
-        Completion::Restart(_) => failed(same),
+        Completion::Restart(_) | Completion::Look { .. } => failed(same),
         Completion::Failed(failure) => failed(failure.query.as_ref().map_or(same, callback_path)),
     }
 }
@@ -214,6 +232,7 @@ fn callback_path(query: &CallbackQuery) -> String {
     format!("{}?{query}", paths::OIDC_CALLBACK)
 }
 
-fn fits_a_redirect(query: &CallbackQuery) -> bool {
-    query.to_string().len() <= limits::REDIRECT_QUERY
+/// To the page that explains a query without a state of ours.
+fn to_what_explains(problem: Problem) -> Response {
+    see_other(&format!("{}?{}", paths::OIDC_CALLBACK, CallbackQuery::that_explains(problem)))
 }
