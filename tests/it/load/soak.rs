@@ -23,6 +23,7 @@ use tokio::task::JoinSet;
 use crate::{
     load::{KEY, TURN},
     support::{
+        browser::Browser,
         claims::{names, raw, values},
         people::{Person, Site},
         process::{Database, Program, Settings},
@@ -146,8 +147,8 @@ fn mutate(provider: &RunningProvider, runner: &mut TestRunner) {
 
 async fn health(origin: &str) -> u16 {
     const HANGS: Duration = Duration::from_secs(30);
-    let client = reqwest::Client::builder().timeout(HANGS).build().unwrap();
-    client.get(format!("{origin}/healthz")).send().await.unwrap().status().as_u16()
+    let (url, browser) = (format!("{origin}/healthz"), Browser::default());
+    tokio::time::timeout(HANGS, browser.get(&url)).await.expect("it hangs").status.as_u16()
 }
 
 fn fifo(folder: &Path) -> PathBuf {
