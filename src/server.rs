@@ -48,6 +48,8 @@ pub mod sign_in;
 pub mod startup;
 /// What handlers share.
 pub mod state;
+/// Standard error, which may be full, slow or gone: whoever writes to it neither waits nor fails.
+pub mod stderr;
 /// Users, attempts and sessions, kept in MongoDB or SQLite.
 pub mod store;
 /// Logs and metrics.

@@ -4,7 +4,6 @@ mod accounts;
 mod admin;
 mod callback;
 mod limits;
-mod log;
 mod loops;
 mod outage;
 mod pages;
