@@ -1,5 +1,6 @@
 //! The log: that it stops nothing, and what stands in it.
 
+mod lines;
 mod sinks;
 
 use std::path::Path;

@@ -64,12 +64,6 @@ impl Provider {
         let since = Instant::now();
         let tokens = request.send().await;
         record(trace, "token", since, &tokens);
-        if let Err(ProviderFault::ClientRefused { method, detail }) = &tokens {
-            tracing::error!(
-                provider = %self.id(), code = "client_refused", method, detail,
-                "the provider refused us: correct client_id or client_secret of this provider, or set its client_auth to the registered method"
-            );
-        }
         tokens
     }
 
