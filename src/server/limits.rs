@@ -301,6 +301,8 @@ pub const STORE_ERROR_BYTES: usize = 300;
 /// How old an answer about the store's readiness may be. Anybody may ask, and each answer costs a round trip.
 pub const READINESS_MAX_AGE: Duration = Duration::from_secs(1);
 
+/// Whoever gives up on a store after this long has met an outage; before, a person who closed a page.
+pub const STORE_SLOW: Duration = Duration::from_secs(1);
 /// A store that has failed is said to work again once it has not failed for this long.
 pub const STORE_WORKS_AFTER: Duration = Duration::from_secs(10);
 

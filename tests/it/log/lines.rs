@@ -205,19 +205,30 @@ async fn what_does_not_pass_by_itself_is_a_line_each_time() {
     assert_eq!(logged, shown, "{lines:#?}");
 }
 
-/// A store that fails is one line, and whoever waits for it one more.
+/// Signed in at a program on an SQLite file; returns the browser and another connection to the file.
+async fn signed_in(site: &Site, folder: &Path) -> (Browser, SqliteConnection) {
+    let (browser, callback) = at_callback(site).await;
+    eventually("signed in", || async { browser.get(&callback).await.sets_session().then_some(()) }).await;
+    let options = SqliteConnectOptions::new().filename(folder.join("program.db"));
+    (browser, SqliteConnection::connect_with(&options).await.unwrap())
+}
+
+/// The outage of a store is one line, and whoever was shown these references for it one more.
+#[track_caller]
+fn one_outage(lines: &[Value], mut references: Vec<String>) {
+    references.dedup();
+    let failures: Vec<_> = lines.iter().filter(|line| code(line) == "store_unavailable").collect();
+    let [reference] = &*references else { panic!("{references:?}") };
+    let [outage, page] = &*failures else { panic!("{lines:#?}") };
+    assert_eq!((&outage["level"], &outage["reference"]), (&json!("WARN"), &Value::Null), "{outage}");
+    assert_eq!((&page["level"], &page["reference"]), (&json!("ERROR"), &json!(reference)), "{page}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_waits_for_a_store_is_one_line_and_its_outage_another() {
     let folder = tempfile::tempdir().unwrap();
     let (program, site, _provider) = started(folder.path()).await;
-    let (browser, callback) = at_callback(&site).await;
-    eventually("signed in", || async {
-        let page = browser.get(&callback).await;
-        page.sets_session().then_some(())
-    })
-    .await;
-    let options = SqliteConnectOptions::new().filename(folder.path().join("program.db"));
-    let mut database = SqliteConnection::connect_with(&options).await.unwrap();
+    let (browser, mut database) = signed_in(&site, folder.path()).await;
     sqlx::query("ALTER TABLE login_sessions RENAME TO elsewhere").execute(&mut database).await.unwrap();
     let mut references = Vec::new();
     for _ in 0..10 {
@@ -225,11 +236,22 @@ async fn who_waits_for_a_store_is_one_line_and_its_outage_another() {
         page.explains("store_unavailable");
         references.push(page.data("reference").unwrap().to_owned());
     }
-    references.dedup();
-    let lines = lines(program).await;
-    let failures: Vec<_> = lines.iter().filter(|line| code(line) == "store_unavailable").collect();
-    let [reference] = &*references else { panic!("{references:?}") };
-    let [outage, page] = &*failures else { panic!("{lines:#?}") };
-    assert_eq!((&outage["level"], &outage["reference"]), (&json!("WARN"), &Value::Null), "{outage}");
-    assert_eq!((&page["level"], &page["reference"]), (&json!("ERROR"), &json!(reference)), "{page}");
+    one_outage(&lines(program).await, references);
+}
+
+/// Nor has the driver anything to say of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_is_locked_is_one_outage() {
+    let folder = tempfile::tempdir().unwrap();
+    let (program, site, _provider) = started(folder.path()).await;
+    let (browser, mut database) = signed_in(&site, folder.path()).await;
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut database).await.unwrap();
+    let logout = format!("{}/auth/logout", site.origin);
+    let page = || browser.post(&logout, "");
+    let mut references = Vec::new();
+    for page in join_all([page(), page(), page()]).await {
+        page.explains("store_unavailable");
+        references.push(page.data("reference").unwrap().to_owned());
+    }
+    one_outage(&lines(program).await, references);
 }
