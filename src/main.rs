@@ -1,13 +1,13 @@
 //! Command line -> settings -> serve or demo.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{io::Write as _, path::PathBuf, process::ExitCode};
 
 use clap::{CommandFactory as _, Parser, Subcommand, error::ErrorKind};
 use tokio::runtime;
 use vestibule::server::{
     settings::{Fault, Settings},
     startup::{self, StartupError},
-    telemetry,
+    stderr, telemetry,
 };
 
 /// Wrong usage or settings; `clap` ends with the same.
@@ -54,9 +54,25 @@ struct Serve {
 }
 
 fn main() -> ExitCode {
+    // Until the end: then its last lines are written.
+    let _stderr = match stderr::start() {
+        Ok(started) => started,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "vestibule: cannot start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
     let command = match Arguments::try_parse().and_then(Arguments::chosen) {
         Ok(command) => command,
-        Err(mistake) => mistake.exit(),
+        Err(mistake) if mistake.use_stderr() => {
+            stderr::print(mistake.to_string());
+            return ExitCode::from(MISTAKEN);
+        }
+        // What was asked for: the help, or the version.
+        Err(answer) => {
+            let _ = answer.print();
+            return ExitCode::SUCCESS;
+        }
     };
     if let Err(fault) = telemetry::init() {
         return mistaken(&[fault]);
@@ -81,7 +97,7 @@ fn run<E: Into<StartupError>>(program: impl Future<Output = Result<(), E>>) -> E
         Ok(()) => ExitCode::SUCCESS,
         Err(StartupError::Settings(fault)) => mistaken(&[fault]),
         Err(StartupError::Failed(error)) => {
-            eprintln!("vestibule: {error}");
+            stderr::print(format!("vestibule: {error}\n"));
             ExitCode::FAILURE
         }
     }
@@ -89,7 +105,7 @@ fn run<E: Into<StartupError>>(program: impl Future<Output = Result<(), E>>) -> E
 
 fn mistaken(faults: &[Fault]) -> ExitCode {
     for fault in faults {
-        eprintln!("vestibule: {fault}");
+        stderr::print(format!("vestibule: {fault}\n"));
     }
     ExitCode::from(MISTAKEN)
 }

@@ -16,6 +16,8 @@ pub mod cookie_headers;
 /// `vestibule demo`: the program with a provider and people to try it with.
 #[cfg(feature = "demo")]
 pub mod demo;
+/// What the log says of failures: one line for each reference.
+mod failure_log;
 /// Everything about HTTP: requests, guards, headers, cookies, pages.
 pub mod http;
 /// Small types that carry meaning.
@@ -48,6 +50,8 @@ pub mod sign_in;
 pub mod startup;
 /// What handlers share.
 pub mod state;
+/// Standard error, which may be full, slow or gone: whoever writes to it neither waits nor fails.
+pub mod stderr;
 /// Users, attempts and sessions, kept in MongoDB or SQLite.
 pub mod store;
 /// Logs and metrics.

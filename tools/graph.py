@@ -41,8 +41,10 @@ LAYERS = [
     "server/provider",
     "server/settings",
     "server/store",
-    "server/seal server/problem server/operator_texts server/attempt server/trace server/client_address server/public_url",
-    "server/clock server/ids server/limits server/log_text",
+    "server/seal server/problem server/failure_log server/operator_texts server/attempt server/trace server/client_address server/public_url",
+    "server/clock server/ids server/log_text",
+    "server/stderr",
+    "server/limits",
     "view",
     "outcome paths remedy visible",
 ]

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use time::OffsetDateTime;
 
-use super::limits;
+use super::{limits, stderr};
 
 /// Tells the time of day, UTC.
 pub trait Clock: Send + Sync + 'static {
@@ -74,6 +74,7 @@ impl Entropy for RealEntropy {
         if let Err(error) = getrandom::fill(bytes) {
             // Every key, state and session id would be a guess. A panic would end one request and let the next go on.
             tracing::error!(%error, "the operating system gives no randomness; the program ends");
+            stderr::flush();
             std::process::abort();
         }
     }

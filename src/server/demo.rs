@@ -10,7 +10,7 @@ use super::{
     clock::System,
     ids::{Issuer, ProviderId},
     settings::{ClientAuth, Database, ProviderSettings, SecretKey, Settings},
-    startup,
+    startup, stderr,
 };
 
 const PROVIDER_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 3003);
@@ -42,7 +42,7 @@ pub async fn demo() -> Result<(), String> {
     let settings = Settings::demo(provider_settings(provider.issuer()), database, secret_keys);
     let url = settings.public_url.origin().to_owned();
     let bound = startup::bind(settings, system).await?;
-    eprintln!("\nVestibule's demo is at {url}/\nSign in as one of (name, password):\n{people}");
+    stderr::print(format!("\nVestibule's demo is at {url}/\nSign in as one of (name, password):\n{people}\n"));
     let shutdown = CancellationToken::new();
     tokio::spawn({
         let shutdown = shutdown.clone();

@@ -23,6 +23,21 @@ pub const METRICS_UPKEEP_EVERY: Duration = Duration::from_secs(5);
 /// Upper bounds of the histograms' buckets, in seconds: from a warm check to the longest exchange.
 pub const METRICS_BUCKETS: [f64; 12] = [0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 1.5, 3.0, 10.0, 30.0, 60.0];
 
+/// What of the log may wait for whoever reads it, in bytes of its lines: about a thousand of them. What comes after that is
+/// lost.
+pub const LOG_WAITING_BYTES: usize = 256 * KIB;
+/// A log that is full and says so at once is tried again after this.
+pub const LOG_RETRY_AFTER: Duration = Duration::from_millis(100);
+/// The process ends no later than this for the sake of its last lines. With [`SHUTDOWN_GRACE`] it is still less than the
+/// ten seconds.
+pub const LOG_LAST_LINES: Duration = Duration::from_secs(1);
+
+/// Failures that the log has a line for, and clients that wait on a page which reloads by itself, are remembered this long
+/// after their last request: what follows is a repetition. Browsers reload a page in the background once a minute.
+pub const FAILURE_REMEMBERED: Duration = Duration::from_secs(2 * MINUTE);
+/// How many of each are remembered; past that the oldest get another line.
+pub const FAILURES_REMEMBERED: u64 = 10_000;
+
 // ---- Settings
 
 /// The largest settings file, key file or secret that is read: all of them are a few kilobytes.
@@ -294,6 +309,11 @@ pub const RACE_ROUNDS: usize = 4;
 pub const STORE_ERROR_BYTES: usize = 300;
 /// How old an answer about the store's readiness may be. Anybody may ask, and each answer costs a round trip.
 pub const READINESS_MAX_AGE: Duration = Duration::from_secs(1);
+
+/// Whoever gives up on a store after this long has met an outage; before, a person who closed a page.
+pub const STORE_SLOW: Duration = Duration::from_secs(1);
+/// A store that has failed is said to work again once it has not failed for this long.
+pub const STORE_WORKS_AFTER: Duration = Duration::from_secs(10);
 
 // ---- The store: SQLite
 

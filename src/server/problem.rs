@@ -8,7 +8,6 @@
 
 use tracing::Level;
 
-use super::ids::Reference;
 pub use crate::remedy::{Kind, WayOn, Who};
 
 /// Everything that is decided about one code.
@@ -149,25 +148,6 @@ impl Problem {
     #[must_use]
     pub const fn kind(self) -> Kind {
         self.row().kind
-    }
-}
-
-impl Problem {
-    /// One event with the stable code, at the level of its row, and with what the provider or the store said.
-    pub(super) fn log_detail(self, message: &'static str, detail: Option<&str>) {
-        let code = self.code();
-        match self.level() {
-            Level::ERROR => tracing::error!(code, detail, "{message}"),
-            Level::WARN => tracing::warn!(code, detail, "{message}"),
-            Level::INFO => tracing::info!(code, detail, "{message}"),
-            _ => tracing::debug!(code, detail, "{message}"),
-        }
-    }
-
-    /// The same, where no span names the reference.
-    pub(super) fn log_with(self, reference: &Reference) {
-        let _entered = tracing::info_span!("request", reference = %reference).entered();
-        self.log_detail("request failed", None);
     }
 }
 

@@ -34,6 +34,8 @@ mod jwks;
 mod jwt;
 /// One configured provider.
 mod openid_provider;
+/// An outage, for the log.
+mod outage;
 /// From the code to a verified person.
 mod redeem;
 /// What a provider says where it refuses.

@@ -18,6 +18,8 @@ mod encoding;
 mod error;
 /// MongoDB: replica sets and sharding are how it grows past one machine.
 mod mongo;
+/// An outage, for the log.
+mod outage;
 /// Whether a store works, checked at most once a second.
 mod readiness;
 /// Sessions.

@@ -12,7 +12,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tracing::Subscriber;
 use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 
-use super::{limits, settings::Fault};
+use super::{limits, settings::Fault, stderr};
 
 /// Variables that hold the filter; the first that is set counts.
 const FILTERS: [&str; 2] = [super::settings::LOG, "RUST_LOG"];
@@ -26,7 +26,7 @@ const DEFAULT_FILTER: &str = "info";
 pub fn init() -> Result<(), Fault> {
     let filter = filter(|name| std::env::var(name).ok())?;
     let form = if io::stderr().is_terminal() { Form::People } else { Form::Json };
-    tracing::subscriber::set_global_default(subscriber(filter, form, io::stderr))
+    tracing::subscriber::set_global_default(subscriber(filter, form, stderr::Log))
         .map_err(|error| Fault::new("log", error.to_string(), "begin logging once"))?;
     panic::set_hook(Box::new(log_panic));
     Ok(())
@@ -69,7 +69,7 @@ where
         .with_env_filter(filter)
         .with_ansi(false)
         .with_writer(OneLine(writer))
-        // They would be printed to the very place that has just failed, which panics.
+        // They would be printed to standard error past our queue, and that may block or panic.
         .log_internal_errors(false);
     match form {
         Form::Json => Box::new(builder.json().flatten_event(true).with_span_list(false).finish()),
@@ -95,10 +95,11 @@ pub(crate) async fn noting_panics<F: Future>(future: F) -> (F::Output, Option<St
 /// Where it happened. The message stays out: it may quote what was being handled.
 fn log_panic(info: &panic::PanicHookInfo<'_>) {
     let location = info.location().map(ToString::to_string).unwrap_or_default();
-    let thread = std::thread::current();
-    tracing::error!(location, thread = thread.name().unwrap_or_default(), "panic");
-    // Outside a request there is nowhere to record it.
-    let _ = PANICKED_AT.try_with(|place| place.replace(Some(location)));
+    // Within a request it is the detail of the line that has the reference.
+    if PANICKED_AT.try_with(|place| place.replace(Some(location.clone()))).is_err() {
+        let thread = std::thread::current();
+        tracing::error!(code = "internal", location, thread = thread.name().unwrap_or_default(), "panic");
+    }
 }
 
 /// Escapes what would break a line, colour a terminal or reorder its text. The escapes are JSON's, and JSON has such
@@ -165,6 +166,8 @@ impl Metrics {
     /// The metrics in Prometheus' text format.
     #[must_use]
     pub fn render(&self) -> String {
+        // Counted where they are lost, which begins before there is a recorder.
+        metrics::counter!("vestibule_log_lines_lost_total").absolute(stderr::lost());
         self.0.render()
     }
 

@@ -1,4 +1,5 @@
-//! The steps of one attempt and how long each took: at once progress, log and the trace an administrator reads.
+//! The steps of one attempt and how long each took: at once progress and the trace an administrator reads. The log has
+//! them at DEBUG, since a sign-in that failed is one line there.
 
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
@@ -48,7 +49,7 @@ impl Trace {
             result: result.to_owned(),
             detail,
         };
-        tracing::info!(
+        tracing::debug!(
             step = step.name,
             after_ms = step.after_ms,
             took_ms = step.took_ms,

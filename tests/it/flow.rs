@@ -6,7 +6,6 @@ mod callback;
 mod guest;
 mod handed_on;
 mod limits;
-mod log;
 mod loops;
 mod outage;
 mod pages;

@@ -2,7 +2,7 @@
 //! One binary, since each would link the whole program. A folder a feature.
 #![cfg(feature = "demo")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
-#![allow(clippy::print_stdout, reason = "what was measured")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "what was measured, and what a failed test shows")]
 #![allow(unreachable_pub, reason = "a test binary has no outside")]
 
 mod error_docs;
@@ -12,6 +12,7 @@ mod http;
 #[cfg(target_os = "linux")]
 mod load;
 mod locales;
+mod log;
 mod problem_pages;
 mod provider;
 mod settings;

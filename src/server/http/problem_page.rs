@@ -35,11 +35,10 @@ impl Renderer {
         self.failure(&failure, Some(same.to_owned()))
     }
 
-    /// Logs the problem under a new reference.
+    /// Logs the problem under its reference.
     pub(crate) fn without_attempt(&self, error: Problem, detail: Option<&str>) -> Failure {
-        let reference = self.fresh_reference();
-        let _entered = tracing::info_span!("request", reference = %reference).entered();
-        error.log_detail("problem", detail);
+        let reference = self.reference(error);
+        error.log(&reference, detail);
         Failure::new(error, reference)
     }
 

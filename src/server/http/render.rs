@@ -5,7 +5,7 @@ use std::{convert::Infallible, sync::Arc};
 use axum::{
     extract::FromRequestParts,
     http::{
-        HeaderMap, StatusCode,
+        StatusCode,
         header::{ACCEPT_LANGUAGE, VARY},
         request::Parts,
     },
@@ -13,20 +13,22 @@ use axum::{
 };
 
 use crate::{
-    server::{ids::Reference, state::App},
+    server::{client_address::ClientAddress, http::request, ids::Reference, problem::Problem, state::App},
     view::{Lang, Shell},
 };
 
 /// Renders pages for one request.
 pub(crate) struct Renderer {
     app: Arc<App>,
+    client: ClientAddress,
     pub(crate) lang: Lang,
 }
 
 impl Renderer {
-    fn new(app: Arc<App>, headers: &HeaderMap) -> Self {
-        let accepted = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-        Self { app, lang: accepted.map(Lang::from_accept_language).unwrap_or_default() }
+    fn new(app: Arc<App>, parts: &Parts) -> Self {
+        let client = request::client(&app, parts);
+        let accepted = parts.headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+        Self { app, client, lang: accepted.map(Lang::from_accept_language).unwrap_or_default() }
     }
 
     /// A page as a response. `content` gets what every page has around it.
@@ -36,8 +38,8 @@ impl Renderer {
     }
 
     /// A reference for a problem that has no attempt.
-    pub(crate) fn fresh_reference(&self) -> Reference {
-        Reference::of(&self.app.system.bytes::<16>())
+    pub(crate) fn reference(&self, problem: Problem) -> Reference {
+        problem.reference(self.client, || Reference::of(&self.app.system.bytes::<16>()))
     }
 }
 
@@ -45,6 +47,6 @@ impl FromRequestParts<Arc<App>> for Renderer {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Infallible> {
-        Ok(Self::new(app.clone(), &parts.headers))
+        Ok(Self::new(app.clone(), parts))
     }
 }

@@ -31,18 +31,26 @@ pub(crate) async fn note_arrival(mut request: Request, next: Next) -> Response {
 
 /// What the sign-in flow needs to know about the browser that makes a request.
 pub(crate) fn context(app: &App, parts: &Parts) -> RequestContext {
-    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
-    if let Some(peer) = peer {
+    if let Some(peer) = peer(parts) {
         app.notice_proxy(peer, &parts.headers);
     }
-    let peer = peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
     let cookie = |cookie| app.cookies.get(&parts.headers, cookie);
     RequestContext {
         browser: cookie(Cookie::Flow).and_then(|value| app.sign_in.browser(value)),
         session: cookie(Cookie::Session).and_then(SessionId::parse),
-        address: ClientAddress::behind(peer, &parts.headers, &app.trusted_proxies),
+        address: client(app, parts),
         arrived: parts.extensions.get::<Arrived>().map_or_else(Instant::now, |arrived| arrived.0),
     }
+}
+
+/// Who makes the request.
+pub(crate) fn client(app: &App, parts: &Parts) -> ClientAddress {
+    let peer = peer(parts).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    ClientAddress::behind(peer, &parts.headers, &app.trusted_proxies)
+}
+
+fn peer(parts: &Parts) -> Option<IpAddr> {
+    parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip())
 }
 
 impl FromRequestParts<Arc<App>> for RequestContext {

@@ -16,9 +16,10 @@ use super::{
     availability::Availability,
     fault::ProviderFault,
     freshness::{Freshness, Lookup},
+    outage::OutageLog,
     source::Source,
 };
-use crate::server::{clock::System, ids::ProviderId, limits};
+use crate::server::{clock::System, limits};
 
 type Fetched<T> = Result<Arc<T>, ProviderFault>;
 type Fetch<T> = Shared<BoxFuture<'static, Fetched<T>>>;
@@ -26,7 +27,7 @@ type Fetch<T> = Shared<BoxFuture<'static, Fetched<T>>>;
 /// The document of one source.
 pub(super) struct Cache<S: Source> {
     source: S,
-    provider: ProviderId,
+    outage: Arc<OutageLog>,
     system: System,
     state: Mutex<State<S::Document>>,
     /// When the next fetch is due may have changed.
@@ -51,9 +52,9 @@ enum Next<T> {
 }
 
 impl<S: Source> Cache<S> {
-    pub(super) fn new(source: S, provider: ProviderId, system: System) -> Arc<Self> {
+    pub(super) fn new(source: S, outage: Arc<OutageLog>, system: System) -> Arc<Self> {
         let state = State { freshness: Freshness::new(), fetch: None, refetched: None, probed: None };
-        Arc::new(Self { source, provider, system, state: Mutex::new(state), changed: Notify::new() })
+        Arc::new(Self { source, outage, system, state: Mutex::new(state), changed: Notify::new() })
     }
 
     /// The document, if it can be used without waiting; a fetch that is due begins in the background.
@@ -185,11 +186,8 @@ impl<S: Source> Cache<S> {
             Ok(value) => {
                 let value = Arc::new(value);
                 let refresh_at = now + self.system.spread(S::SCHEDULE.refresh);
-                if let Some(outage) = state.freshness.succeeded(Arc::clone(&value), now, refresh_at) {
-                    tracing::info!(
-                        provider = %self.provider, document = S::NAME, failures = outage.failures,
-                        code = "provider_recovered", "the provider responds again"
-                    );
+                if state.freshness.succeeded(Arc::clone(&value), now, refresh_at).is_some() {
+                    self.outage.works(S::NAME);
                 }
                 Ok(value)
             }
@@ -206,11 +204,7 @@ impl<S: Source> Cache<S> {
     fn failed(&self, state: &mut State<S::Document>, fault: &ProviderFault, now: Instant) {
         let system = &self.system;
         let outage = state.freshness.failed(fault.clone(), system.now(), now, |pause| system.spread(pause));
-        tracing::warn!(
-            provider = %self.provider, document = S::NAME, failures = outage.failures, code = fault.code(), %fault,
-            again_in_ms = u64::try_from((outage.retry_at - now).as_millis()).unwrap_or(u64::MAX),
-            "the provider's document could not be fetched"
-        );
+        self.outage.failed(S::NAME, fault, outage.retry_at - now);
         // Nothing was fetched, so it may be tried again after the pause.
         state.refetched = None;
     }
@@ -232,7 +226,7 @@ mod tests {
     use tokio::task::JoinHandle;
 
     use super::*;
-    use crate::server::provider::source::Schedule;
+    use crate::server::{ids::ProviderId, provider::source::Schedule};
 
     const HOUR: Duration = Duration::from_secs(3600);
 
@@ -270,7 +264,7 @@ mod tests {
 
     fn counting() -> (Counting, Arc<Cache<Counting>>) {
         let source = Counting::default();
-        (source.clone(), Cache::new(source, ProviderId::new("p"), System::real()))
+        (source.clone(), Cache::new(source, OutageLog::new(ProviderId::new("p")), System::real()))
     }
 
     #[tokio::test(start_paused = true)]

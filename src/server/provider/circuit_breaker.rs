@@ -10,12 +10,16 @@ use std::{
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
-use super::{availability::Availability, fault::ProviderFault};
-use crate::server::{ids::ProviderId, limits};
+use super::{
+    availability::Availability,
+    fault::ProviderFault,
+    outage::{OutageLog, TOKEN},
+};
+use crate::server::limits;
 
 /// The circuit breaker of one provider.
 pub(super) struct CircuitBreaker {
-    provider: ProviderId,
+    outage: Arc<OutageLog>,
     circuit: Mutex<Circuit>,
 }
 
@@ -50,8 +54,8 @@ pub struct Open {
 }
 
 impl CircuitBreaker {
-    pub(super) fn new(provider: ProviderId) -> Arc<Self> {
-        Arc::new(Self { provider, circuit: Mutex::new(Circuit::Closed { failures: 0 }) })
+    pub(super) fn new(outage: Arc<OutageLog>) -> Arc<Self> {
+        Arc::new(Self { outage, circuit: Mutex::new(Circuit::Closed { failures: 0 }) })
     }
 
     /// The right to send, if the circuit is closed or a trial is due.
@@ -88,9 +92,7 @@ impl CircuitBreaker {
     fn succeeded(&self) {
         let before = std::mem::replace(&mut *self.lock(), Circuit::Closed { failures: 0 });
         if matches!(before, Circuit::Open { .. }) {
-            tracing::info!(
-                provider = %self.provider, code = "provider_recovered", "the provider responds to token requests again"
-            );
+            self.outage.works(TOKEN);
         }
     }
 
@@ -116,11 +118,7 @@ impl CircuitBreaker {
         };
         *circuit = Circuit::Open { since, code: fault.code(), until: Instant::now() + wait, pause, trial: None };
         drop(circuit);
-        tracing::warn!(
-            provider = %self.provider, code = fault.code(), %fault,
-            again_in_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
-            "no token request is sent to the provider for a while: several have failed in a row"
-        );
+        self.outage.failed(TOKEN, fault, wait);
     }
 
     fn lock(&self) -> MutexGuard<'_, Circuit> {
@@ -159,6 +157,7 @@ impl Drop for Permit {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::ids::ProviderId;
     use time::macros::datetime;
 
     const NOON: OffsetDateTime = datetime!(2026-11-24 12:00 UTC);
@@ -167,8 +166,12 @@ mod tests {
         ProviderFault::Unreachable("down".into())
     }
 
+    fn breaker() -> Arc<CircuitBreaker> {
+        CircuitBreaker::new(OutageLog::new(ProviderId::new("p")))
+    }
+
     fn opened() -> Arc<CircuitBreaker> {
-        let breaker = CircuitBreaker::new(ProviderId::new("p"));
+        let breaker = breaker();
         for _ in 0..limits::CIRCUIT_FAILURES {
             assert_eq!(breaker.availability(), Availability::Available);
             breaker.permit().ok().unwrap().failed(&down(), NOON);
@@ -178,7 +181,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn some_failures_in_a_row_open_it_and_one_success_forgets_them() {
-        let breaker = CircuitBreaker::new(ProviderId::new("p"));
+        let breaker = breaker();
         for _ in 0..3 {
             for _ in 1..limits::CIRCUIT_FAILURES {
                 breaker.permit().ok().unwrap().failed(&down(), NOON);
@@ -229,7 +232,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn those_under_way_when_it_opens_neither_lengthen_the_pause_nor_end_a_trial() {
-        let breaker = CircuitBreaker::new(ProviderId::new("p"));
+        let breaker = breaker();
         let mut under_way: Vec<_> = (0..20).map(|_| breaker.permit().ok().unwrap()).collect();
         for permit in under_way.drain(..15) {
             permit.failed(&down(), NOON);
@@ -248,7 +251,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_was_sent_before_it_opened_says_nothing_about_the_trial() {
-        let breaker = CircuitBreaker::new(ProviderId::new("p"));
+        let breaker = breaker();
         let mut under_way: Vec<_> = (0..20).map(|_| breaker.permit().ok().unwrap()).collect();
         for permit in under_way.drain(..5) {
             permit.failed(&down(), NOON);
@@ -283,7 +286,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_provider_that_asks_for_time_is_given_it_up_to_a_minute() {
         for (asks, waits) in [(None, 2), (Some(45), 45), (Some(3600), 60)] {
-            let breaker = CircuitBreaker::new(ProviderId::new("p"));
+            let breaker = breaker();
             let busy = ProviderFault::Busy { retry_after: asks.map(Duration::from_secs), said: None };
             for _ in 0..limits::CIRCUIT_FAILURES {
                 breaker.permit().ok().unwrap().failed(&busy, NOON);

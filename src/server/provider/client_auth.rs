@@ -1,5 +1,7 @@
 //! How we authenticate at the token endpoint (OpenID Connect Core 9).
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use openidconnect::{AuthType, ClientSecret};
 use secrecy::ExposeSecret as _;
 use serde_json::{Map, Value};
@@ -12,6 +14,8 @@ pub(super) struct ClientAuthentication {
     pub(super) method: &'static str,
     pub(super) auth_type: AuthType,
     pub(super) secret: Option<ClientSecret>,
+    /// The log has it: the metadata are read again and again.
+    warned: AtomicBool,
 }
 
 impl ClientAuthentication {
@@ -22,7 +26,7 @@ impl ClientAuthentication {
             ClientAuth::None => (AuthType::RequestBody, "none", None),
         };
         let secret = secret.map(|secret| ClientSecret::new(secret.expose_secret().to_owned()));
-        Self { method, auth_type, secret }
+        Self { method, auth_type, secret, warned: AtomicBool::new(false) }
     }
 
     /// Warns where the provider does not list the method. The metadata may be incomplete, since the client's own
@@ -32,7 +36,8 @@ impl ClientAuthentication {
         let Some(listed) = metadata.get("token_endpoint_auth_methods_supported").and_then(Value::as_array) else {
             return;
         };
-        if !listed.iter().any(|method| method == self.method) {
+        let missing = !listed.iter().any(|method| method == self.method);
+        if missing && !self.warned.swap(true, Ordering::Relaxed) {
             let listed: Vec<_> = listed.iter().filter_map(Value::as_str).collect();
             tracing::warn!(
                 %provider, code = "client_auth_not_listed", method = self.method, listed = clip(&listed.join(" ")),

@@ -24,7 +24,7 @@ struct Good<T> {
 pub(super) struct Outage {
     pub(super) fault: ProviderFault,
     pub(super) since: OffsetDateTime,
-    pub(super) failures: u32,
+    failures: u32,
     /// When the next fetch is due.
     pub(super) retry_at: Instant,
 }

@@ -19,6 +19,7 @@ use super::{
     fault::ProviderFault,
     http::Http,
     jwks::Jwks,
+    outage::OutageLog,
     requests::AuthorizationRequest,
 };
 use crate::server::{
@@ -55,11 +56,12 @@ impl Provider {
             provider: settings.id.clone(),
             system: system.clone(),
         };
-        let metadata = Cache::new(discovery, settings.id.clone(), system.clone());
+        let outage = OutageLog::new(settings.id.clone());
+        let metadata = Cache::new(discovery, Arc::clone(&outage), system.clone());
         let jwks = Jwks { http: Arc::clone(&http), metadata: Arc::clone(&metadata), system: system.clone() };
-        let keys = Cache::new(jwks, settings.id.clone(), system.clone());
+        let keys = Cache::new(jwks, Arc::clone(&outage), system.clone());
         Ok(Self {
-            circuit_breaker: CircuitBreaker::new(settings.id.clone()),
+            circuit_breaker: CircuitBreaker::new(outage),
             capacity: Capacity::new(limits::EXCHANGES_PER_PROVIDER, limits::EXCHANGE_QUEUE),
             id: settings.id,
             name: settings.name,

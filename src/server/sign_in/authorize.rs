@@ -7,6 +7,7 @@ use url::Url;
 use super::{
     browser_cookie::Browser,
     completion::{Failure, RequestContext},
+    exchanges::Reason,
     flow::SignIn,
     redirect_loop::Onward,
     return_to::ReturnTo,
@@ -41,16 +42,19 @@ pub enum StartOutcome {
 impl SignIn {
     /// Begins a sign-in.
     pub async fn start(&self, start: Start, request: RequestContext) -> StartOutcome {
+        let client = request.address;
         match self.try_start(&start, request).await {
             Ok(outcome) => outcome,
-            Err(problem) => {
-                let failure = Failure::new(problem, self.new_reference());
+            Err(Reason { problem, detail, .. }) => {
+                let reference = problem.reference(client, || self.new_reference());
+                problem.log(&reference, detail.as_deref());
+                let failure = Failure::new(problem, reference);
                 StartOutcome::Failed(failure.with_start(start).with_retry(None, self.system.now()))
             }
         }
     }
 
-    async fn try_start(&self, start: &Start, request: RequestContext) -> Result<StartOutcome, Problem> {
+    async fn try_start(&self, start: &Start, request: RequestContext) -> Result<StartOutcome, Reason> {
         let now = self.system.now();
         let until = request.arrived + self.rules.patience;
         let known = request.browser.is_some();
@@ -66,14 +70,15 @@ impl SignIn {
                     let onward = browser.turns.sent_on(&return_to, now).ok_or(Problem::SignInLoop)?;
                     return Ok(StartOutcome::SignedIn { return_to, browser, onward });
                 }
-                Ok(Ok(Found::Disabled)) => return Err(Problem::UserDisabled),
+                Ok(Ok(Found::Disabled)) => return Err(Problem::UserDisabled.into()),
                 Ok(Ok(Found::Nobody | Found::Ended)) => {}
                 // Never treated as "not signed in": the person would be sent to the provider for nothing.
-                Ok(Err(_)) | Err(_) => return Err(Problem::StoreUnavailable),
+                Ok(Err(error)) => return Err(Reason::of_store(&error, Problem::StoreUnavailable)),
+                Err(_) => return Err(Problem::StoreUnavailable.into()),
             }
         }
         if browser.turns.is_loop(&start.return_to, now) {
-            return Err(Problem::SignInLoop);
+            return Err(Problem::SignInLoop.into());
         }
         let state = State {
             attempt: AttemptId::new(self.system.bytes()),
@@ -85,8 +90,7 @@ impl SignIn {
             other_account: start.other_account,
             restarts: 0,
         };
-        let location = self.authorization_url(provider, &state, &browser, until).await;
-        let location = location.ok_or(Problem::SignInUnavailable)?;
+        let location = self.authorization_url(provider, &state, &browser, until).await?;
         tracing::info!(code = "start", reference = %state.attempt.reference(), provider = %provider.id(), "sign-in started");
         let changed = !known || start.clicked;
         Ok(StartOutcome::Started(Started { location, browser: changed.then_some(browser) }))
@@ -107,8 +111,13 @@ impl SignIn {
             restarts: old.restarts + 1,
             ..old.clone()
         };
-        let location = self.authorization_url(provider, &state, browser, until).await?;
-        Some(Started { location, browser: None })
+        match self.authorization_url(provider, &state, browser, until).await {
+            Ok(location) => Some(Started { location, browser: None }),
+            Err(Reason { problem, detail, .. }) => {
+                problem.log(&old.attempt.reference(), detail.as_deref());
+                None
+            }
+        }
     }
 
     async fn authorization_url(
@@ -117,7 +126,7 @@ impl SignIn {
         state: &State,
         browser: &Browser,
         until: Instant,
-    ) -> Option<Url> {
+    ) -> Result<Url, Reason> {
         let secrets = state.secrets(&self.keys, &browser.key);
         let request = AuthorizationRequest {
             state: state.seal(&self.keys, &self.system),
@@ -125,13 +134,14 @@ impl SignIn {
             verifier: secrets.verifier(),
             prompt_login: state.other_account,
         };
-        match timeout_at(until, provider.authorization_url(request)).await {
-            Ok(Ok(url)) => Some(url),
-            Ok(Err(fault)) => {
-                tracing::warn!(code = fault.code(), provider = %provider.id(), detail = %fault, "no authorization endpoint");
-                None
+        let detail = match timeout_at(until, provider.authorization_url(request)).await {
+            Ok(Ok(url)) => return Ok(url),
+            Ok(Err(fault)) => format!("{} ({}): {fault}", provider.id(), fault.code()),
+            Err(_) => {
+                let code = Problem::ProviderSlow.code();
+                format!("{} ({code}): its metadata did not come in time", provider.id())
             }
-            Err(_) => None,
-        }
+        };
+        Err(Reason { detail: Some(detail), ..Problem::SignInUnavailable.into() })
     }
 }

@@ -103,7 +103,7 @@ impl SignIn {
         };
         match self.exchange(job) {
             Some(exchange) => self.status_here(callback, exchange).await,
-            None => Status::NotClaimed(Reason::from(Problem::Busy).logged(callback)),
+            None => Status::NotClaimed(Problem::Busy.into()),
         }
     }
 

@@ -64,11 +64,12 @@ impl SignIn {
             Entered::TooMany => return None,
         };
         let listed = Listed { sign_in: Arc::clone(self), attempt };
-        let span = tracing::info_span!("sign_in", reference = %attempt.reference(), provider = %job.provider.id());
+        // Whatever is logged, and however little: a line has its reference.
+        let span = tracing::error_span!("sign_in", reference = %attempt.reference(), provider = %job.provider.id());
         let work = async move {
             let sign_in = &listed.sign_in;
             let outcome = sign_in.run(&job, &progress).await;
-            outcome.log();
+            outcome.log(&attempt.reference());
             metrics::counter!("vestibule_sign_ins_total", "outcome" => outcome.label()).increment(1);
             let not_claimed = matches!(outcome, Outcome::NotClaimed(_));
             progress.send_replace(Progress::Over(outcome));
@@ -151,7 +152,7 @@ impl SignIn {
             Ok(Claimed::Ours) => {}
             Ok(Claimed::Before(attempt)) => return Outcome::ClaimedBefore(attempt),
             Err(error) => {
-                tracing::warn!(code = "store_unavailable", detail = %error, "the failed sign-in could not be recorded");
+                tracing::debug!(code = "store_unavailable", detail = %error, "the failed sign-in could not be recorded");
                 return Outcome::NotClaimed(reason);
             }
         }
@@ -263,7 +264,7 @@ impl SignIn {
                 _ = due.tick() => renewals.push(self.store.renew(claim.id, claim.owner)),
                 // Every one, also those that went well: else the select would not look at the others until the next tick.
                 Some(renewed) = renewals.next() => if let Err(error) = renewed {
-                    tracing::warn!(code = "store_unavailable", detail = %error, "the lease of a sign-in was not renewed");
+                    tracing::debug!(code = "store_unavailable", detail = %error, "the lease of a sign-in was not renewed");
                 },
             }
         }

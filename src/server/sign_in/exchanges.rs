@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use super::{authorization_response::Received, browser_cookie::BrowserKey, rate_limit::Client, state::OpenedState};
 
 use crate::server::{
-    ids::{AttemptId, CodeHash, ProviderId},
+    ids::{AttemptId, CodeHash, ProviderId, Reference},
     limits,
     problem::Problem,
     provider::Provider,
@@ -85,12 +85,12 @@ impl Reason {
 }
 
 impl Outcome {
-    /// Logs the outcome.
-    pub(super) fn log(&self) {
+    /// Logs the outcome of the attempt with that reference.
+    pub(super) fn log(&self, reference: &Reference) {
         match self {
             Self::Verified(_) => tracing::info!(code = "signed_in", "sign-in verified"),
             Self::Failed(reason) | Self::NotClaimed(reason) => {
-                reason.problem.log_detail("sign-in failed", reason.detail.as_deref());
+                reason.problem.log(reference, reason.detail.as_deref());
             }
             Self::ClaimedBefore(_) => {}
         }

@@ -180,13 +180,14 @@ impl Permit {
         }
         let mut balance = self.account.balance();
         balance.window = limits::REFUSALS;
-        let exhausted = balance.refusals.take_last(now);
-        if !exhausted && !balance.was_exhausted_lately(now) {
+        let (exhausted, lately) = (balance.refusals.take_last(now), balance.was_exhausted_lately(now));
+        if !exhausted && !lately {
             return;
         }
         balance.exhausted = Some(now);
         match self.client {
-            _ if !exhausted => {}
+            // The log has it.
+            _ if lately => {}
             Client::Address(address) => {
                 tracing::warn!(
                     code = "slowed_down", %provider, %address,

@@ -51,11 +51,10 @@ impl SignIn {
             }
             Ok(Ok(false)) => self.failed(callback, &Problem::AlreadyUsed.into(), question),
             Ok(Err(error @ StoreError::Unreadable(_))) => {
-                tracing::error!(code = "store_unavailable", detail = %error, %reference, "the session could not be written");
-                self.failed(callback, &Problem::Interrupted.into(), question)
+                self.failed(callback, &Reason::of_store(&error, Problem::Interrupted), question)
             }
             Ok(Err(error)) => {
-                tracing::error!(code = "store_unavailable", detail = %error, %reference, "the session could not be written");
+                tracing::debug!(code = "store_unavailable", detail = %error, %reference, "the session could not be written");
                 self.pending(callback, question)
             }
             Err(_) => self.pending(callback, question),

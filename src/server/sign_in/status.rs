@@ -38,6 +38,8 @@ pub(super) enum Status {
     Verified(Delivery),
     /// It failed for good.
     Failed(Reason),
+    /// The same, and whoever has found that out and stored it has logged it.
+    Recorded(Reason),
     /// Nothing was consumed: the same response can be tried again.
     NotClaimed(Reason),
     /// Nothing was consumed, and the sign-in begins anew by itself. If it cannot, this is the reason.
@@ -134,7 +136,7 @@ impl SignIn {
                 Ok(Ok(Some(attempt))) => self.status_of(callback, attempt).await,
                 Ok(Ok(None)) => Status::Unclaimed,
                 Ok(Err(error @ StoreError::Unreadable(_))) => {
-                    Status::Failed(Reason::of_store(&error, Problem::Interrupted).logged(callback))
+                    Status::Failed(Reason::of_store(&error, Problem::Interrupted))
                 }
                 Ok(Err(error)) => Status::Unknown(error.to_string()),
                 Err(_) => Status::Unknown("no response in time".to_owned()),
@@ -171,18 +173,16 @@ impl SignIn {
         match attempt.state.next(self.system.now()) {
             Next::Wait => Status::Running { claimed: true },
             Next::Interrupt => match timeout_at(until, self.store.interrupt(attempt.id)).await {
-                Ok(Ok(true)) => Status::Failed(Reason::from(Problem::Interrupted).logged(callback)),
+                Ok(Ok(true)) => Status::Failed(Reason::from(Problem::Interrupted)),
                 Ok(Ok(false)) => Status::Running { claimed: true },
                 // The store can only be read: the owner is dead, but that cannot be written yet.
-                Ok(Err(error)) => {
-                    Status::NotClaimed(Reason::of_store(&error, Problem::StoreUnavailable).logged(callback))
-                }
-                Err(_) => Status::NotClaimed(Reason::from(Problem::StoreUnavailable).logged(callback)),
+                Ok(Err(error)) => Status::NotClaimed(Reason::of_store(&error, Problem::StoreUnavailable)),
+                Err(_) => Status::NotClaimed(Reason::from(Problem::StoreUnavailable)),
             },
-            Next::ExplainInterrupted => Status::Failed(Problem::Interrupted.into()),
+            Next::ExplainInterrupted => Status::Recorded(Problem::Interrupted.into()),
             Next::Explain { code, retry_at } => {
                 let problem = Problem::from_code(code).unwrap_or(Problem::Interrupted);
-                Status::Failed(Reason { retry_at, ..problem.into() })
+                Status::Recorded(Reason { retry_at, ..problem.into() })
             }
             Next::Deliver(sealed) => {
                 let opened = self.keys.open_bytes::<Delivery>(attempt.id.as_bytes(), sealed);
@@ -208,6 +208,7 @@ impl SignIn {
             Status::Verified(delivery) => self.deliver(callback, delivery).await,
             Status::Failed(reason) => self.failed(callback, &reason, question),
             Status::BeginAgain(reason) => self.begin_again(callback, &reason).await,
+            Status::Recorded(reason) => self.explained_again(callback, &reason, question),
             Status::NotClaimed(reason) => self.failed(callback, &reason, self.unspent(callback)),
             Status::OtherResponse => {
                 self.failed(callback, &Problem::AlreadyUsed.into(), CallbackQuery { spent: true, ..question })
@@ -232,7 +233,7 @@ impl SignIn {
     /// As long as an exchange may take, this one may be under way; after that nobody is told to wait without a reason.
     /// It began when the response came, or at the earliest with the attempt.
     fn unknown(&self, callback: &Callback, detail: String) -> Completion {
-        let reason = Reason { detail: Some(detail), ..Problem::StoreUnavailable.into() }.logged(callback);
+        let reason = Reason { detail: Some(detail), ..Problem::StoreUnavailable.into() };
         let query = self.unspent(callback);
         let began = callback.received.as_ref().map(|received| received.came);
         let began = began.or_else(|| self.arrivals.get(&callback.attempt())).unwrap_or(callback.state.state.started);
@@ -269,22 +270,19 @@ impl SignIn {
         }
     }
 
+    /// A failure that this process has found.
     pub(super) fn failed(&self, callback: &Callback, reason: &Reason, query: CallbackQuery) -> Completion {
+        reason.problem.log(&callback.attempt().reference(), reason.detail.as_deref());
+        self.explained_again(callback, reason, query)
+    }
+
+    /// A failure that the log has.
+    fn explained_again(&self, callback: &Callback, reason: &Reason, query: CallbackQuery) -> Completion {
         let failure = Failure::new(reason.problem, callback.attempt().reference())
             .with_query(query)
             .with_start(callback.start())
             .with_retry(reason.retry_at, self.system.now());
         Completion::Failed(failure)
-    }
-}
-
-impl Reason {
-    /// Logs it under the attempt's reference.
-    pub(super) fn logged(self, callback: &Callback) -> Self {
-        let reference = callback.attempt().reference();
-        let _entered = tracing::info_span!("request", %reference).entered();
-        self.problem.log_detail("callback", self.detail.as_deref());
-        self
     }
 }
 

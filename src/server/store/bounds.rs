@@ -2,12 +2,43 @@
 
 use std::future::Future;
 
-use super::error::StoreError;
+use tokio::time::{Instant, timeout};
+
+use super::{error::StoreError, outage};
 use crate::server::limits;
 
 /// Runs one method of a store, for [`limits::STORE_TIMEOUT`] at most.
 pub(super) async fn bounded<T>(method: impl Future<Output = Result<T, StoreError>> + Send) -> Result<T, StoreError> {
-    tokio::time::timeout(limits::STORE_TIMEOUT, method).await.unwrap_or_else(|_| {
-        Err(StoreError::Unavailable(format!("no answer within {} s", limits::STORE_TIMEOUT.as_secs())))
-    })
+    let awaited = Awaited { since: Instant::now(), ended: false };
+    let ended = timeout(limits::STORE_TIMEOUT, method)
+        .await
+        .unwrap_or_else(|_| Err(no_answer(limits::STORE_TIMEOUT.as_secs())));
+    awaited.ended(&ended);
+    ended
+}
+
+fn no_answer(seconds: u64) -> StoreError {
+    StoreError::Unavailable(format!("no answer within {seconds} s"))
+}
+
+/// Notes how a method ends, also where its caller has less patience and gives up.
+struct Awaited {
+    since: Instant,
+    ended: bool,
+}
+
+impl Awaited {
+    fn ended<T>(mut self, result: &Result<T, StoreError>) {
+        self.ended = true;
+        outage::note(result);
+    }
+}
+
+impl Drop for Awaited {
+    fn drop(&mut self) {
+        let waited = self.since.elapsed();
+        if !self.ended && waited >= limits::STORE_SLOW {
+            outage::note::<()>(&Err(no_answer(waited.as_secs())));
+        }
+    }
 }

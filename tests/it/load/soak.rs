@@ -26,7 +26,7 @@ use crate::{
         browser::Browser,
         claims::{names, raw, values},
         people::{Person, Site},
-        process::{Database, Program, Settings},
+        process::{Database, Program, Settings, Stderr},
     },
 };
 
@@ -56,12 +56,12 @@ async fn nobody_notices_odd_claims_a_broken_log_or_a_store_that_refuses_writes()
         let (sink, over) = (sink.clone(), Arc::clone(&over));
         move || read_at_random(&sink, &over)
     });
-    let mut program = Program::new(folder.path(), "soak").logging_to(sink);
+    let mut program = Program::new(folder.path(), "soak");
     let origin = format!("http://{}", program.address);
     let (site, provider) = Site::open_at(&origin, PEOPLE, ProviderConfig::new(Profile::Standard)).await;
     let database = Database::Sqlite(folder.path().join("soak.db"));
     program.set(&Settings { public_url: &origin, database: &database, provider: &provider, keys: &[KEY.to_owned()] });
-    program.start().await;
+    program.start_logging_to(Stderr::File(sink)).await;
     let mut people: Vec<_> = (0..PEOPLE).map(|number| Person::new(&site, number)).collect();
     // Their names are made now; from here on what they are called may change.
     for person in &mut people {

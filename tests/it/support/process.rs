@@ -19,12 +19,14 @@ use crate::support::{
     wait::eventually,
 };
 
-/// `$1` is the log, the rest the command line. Says the process id, and when the process has ended, with what status. A
-/// file that may not grow is an error for the process, as a full disk is, and not its end.
-const KEEPER: &str = r#"trap '' INT XFSZ
+/// `$1` is the log, or nothing where standard error is given; the rest is the command line. Says the process id, and when
+/// the process has ended, with what status. `$BLOCKS` bounds the files that the process writes.
+const KEEPER: &str = r#"trap '' INT
 log=$1; shift
+[ -z "$log" ] || exec 2>>"$log"
+[ -z "$BLOCKS" ] || ulimit -f "$BLOCKS"
 exec 3<&0 </dev/null
-"$@" >>"$log" 2>&1 3<&- & process=$!
+"$@" >&2 3<&- & process=$!
 echo $process
 { read -r word <&3; kill -KILL $process; } 2>/dev/null & guard=$!
 wait $process 2>/dev/null; status=$?
@@ -42,6 +44,16 @@ pub const KILLED: i32 = 128 + 9;
 /// The program of this build.
 pub const THIS: &str = env!("CARGO_BIN_EXE_vestibule");
 
+/// Where a process's log goes.
+pub enum Stderr {
+    /// To the end of this file.
+    File(PathBuf),
+    /// To the end of this file, none of which may have more blocks than that.
+    Full(PathBuf, u32),
+    /// Here.
+    Given(Stdio),
+}
+
 /// A running process.
 pub struct Process {
     shell: Child,
@@ -51,12 +63,28 @@ pub struct Process {
 
 impl Process {
     fn start(command: &Path, arguments: &[&str], log: &Path) -> Self {
-        let mut shell = Command::new("sh")
+        Self::start_with(command, arguments, Stderr::File(log.to_owned()))
+    }
+
+    fn start_with(command: &Path, arguments: &[&str], stderr: Stderr) -> Self {
+        let mut shell = Command::new("sh");
+        shell.env_clear();
+        let log = match stderr {
+            Stderr::File(log) => log,
+            Stderr::Full(log, blocks) => {
+                shell.env("BLOCKS", blocks.to_string());
+                log
+            }
+            Stderr::Given(stdio) => {
+                shell.stderr(stdio);
+                PathBuf::new()
+            }
+        };
+        let mut shell = shell
             .args(["-c", KEEPER, "sh"])
             .arg(log)
             .arg(command)
             .args(arguments)
-            .env_clear()
             .env("PATH", path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -163,32 +191,26 @@ pub struct Settings<'s> {
 /// The program.
 pub struct Program {
     pub address: SocketAddr,
+    /// Where it listens for the administrator.
+    pub admin: SocketAddr,
     settings: PathBuf,
     log: PathBuf,
-    /// Where it writes its log, if a test wants it elsewhere.
-    sink: Option<PathBuf>,
     process: Option<Process>,
-    _port: Port,
+    _ports: [Port; 2],
 }
 
 impl Program {
     /// Not yet started, at an address of its own.
     pub fn new(folder: &Path, name: &str) -> Self {
-        let port = Port::reserve();
+        let ports = [Port::reserve(), Port::reserve()];
         Self {
-            address: port.address,
+            address: ports[0].address,
+            admin: ports[1].address,
             settings: folder.join(format!("{name}.toml")),
             log: folder.join(format!("{name}.log")),
-            sink: None,
             process: None,
-            _port: port,
+            _ports: ports,
         }
-    }
-
-    /// The same, with a log that goes where it may get lost.
-    pub fn logging_to(mut self, sink: PathBuf) -> Self {
-        self.sink = Some(sink);
-        self
     }
 
     /// Writes the settings of the next start.
@@ -198,7 +220,7 @@ impl Program {
             r#"
 public_url = "{public_url}"
 listen = "{}"
-admin_listen = "127.0.0.1:0"
+admin_listen = "{}"
 database = "{}"
 secret_keys = {keys:?}
 trusted_proxies = ["127.0.0.1/32"]
@@ -211,6 +233,7 @@ client_id = "{CLIENT_ID}"
 client_secret = "{CLIENT_SECRET}"
 "#,
             self.address,
+            self.admin,
             database.setting(),
             provider.issuer(),
         );
@@ -224,9 +247,18 @@ client_secret = "{CLIENT_SECRET}"
 
     /// The same, as another build of the program.
     pub async fn start_as(&mut self, binary: &Path) {
+        self.start_with(binary, Stderr::File(self.log.clone())).await;
+    }
+
+    /// The same, with another log than its file.
+    pub async fn start_logging_to(&mut self, stderr: Stderr) {
+        self.start_with(Path::new(THIS), stderr).await;
+    }
+
+    async fn start_with(&mut self, binary: &Path, stderr: Stderr) {
         let settings = self.settings.to_str().expect("UTF-8");
         let arguments = ["serve", "--config", settings];
-        let mut process = Process::start(binary, &arguments, self.sink.as_ref().unwrap_or(&self.log));
+        let mut process = Process::start_with(binary, &arguments, stderr);
         process.listens(self.address, &self.log).await;
         self.process = Some(process);
     }

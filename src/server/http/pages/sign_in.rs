@@ -91,10 +91,7 @@ async fn start(
             set_flow_cookie(&mut response, &app, &browser);
             response
         }
-        StartOutcome::Failed(failure) => {
-            failure.problem.log_with(&failure.reference);
-            renderer.failure(&failure, Some(same))
-        }
+        StartOutcome::Failed(failure) => renderer.failure(&failure, Some(same)),
     }
 }
 

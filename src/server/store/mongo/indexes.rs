@@ -15,7 +15,10 @@ use super::{
     collections::{ATTEMPTS, SESSIONS, USERS, caseless, exact},
     connection::{Connection, DUPLICATE_KEY, code},
 };
-use crate::server::{limits, store::error::StoreError};
+use crate::server::{
+    limits,
+    store::{error::StoreError, outage},
+};
 
 /// There is an index of that name with other options: `IndexOptionsConflict`, `IndexKeySpecsConflict`.
 const OTHER_OPTIONS: [i32; 2] = [85, 86];
@@ -52,17 +55,17 @@ impl Indexes {
             let pause = match make_all(connection).await {
                 Ok(problems) => {
                     let done = problems.is_empty();
-                    for problem in &problems {
-                        tracing::warn!(problem, "an index could not be created");
+                    let known = self.tried.send_replace(Some(problems.clone())).unwrap_or_default();
+                    for problem in problems.iter().filter(|problem| !known.contains(problem)) {
+                        tracing::warn!(code = "index_missing", problem, "an index could not be created");
                     }
-                    self.tried.send_replace(Some(problems));
                     if done {
                         return;
                     }
                     limits::INDEX_RETRY_BLOCKED
                 }
                 Err(error) => {
-                    tracing::debug!(%error, "the indexes have not been created yet");
+                    outage::note::<()>(&Err(error));
                     limits::INDEX_RETRY_AWAY
                 }
             };

@@ -3,7 +3,7 @@
 use std::{fs, io, path::Path};
 
 use sqlx::{
-    Sqlite, SqlitePool, Transaction,
+    ConnectOptions as _, Sqlite, SqlitePool, Transaction,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
@@ -27,11 +27,14 @@ impl Connections {
             // A claim must survive a power cut: its code may have been sent.
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
-            .busy_timeout(limits::STORE_WAIT);
+            .busy_timeout(limits::STORE_WAIT)
+            // What is slow is a line of `outage.rs`, once.
+            .disable_statement_logging();
         let pool = |connections| {
             SqlitePoolOptions::new()
                 .max_connections(connections)
                 .acquire_timeout(limits::STORE_WAIT)
+                .acquire_slow_threshold(limits::STORE_TIMEOUT)
                 .idle_timeout(None)
                 .max_lifetime(None)
                 .test_before_acquire(false)

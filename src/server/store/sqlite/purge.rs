@@ -5,7 +5,10 @@ use std::time::Duration;
 use sqlx::SqlitePool;
 
 use super::clock::now;
-use crate::server::limits;
+use crate::server::{
+    limits,
+    store::{error::StoreError, outage},
+};
 
 /// For each table: how long after its expiry a record is removed.
 const PURGES: [(&str, Duration); 2] = [
@@ -17,9 +20,8 @@ pub(super) async fn keep_purging(writer: SqlitePool) {
     loop {
         for (purge, after) in PURGES {
             let after = i64::try_from(after.as_millis()).unwrap_or(i64::MAX);
-            if let Err(error) = sqlx::query(purge).bind(after).execute(&writer).await {
-                tracing::warn!(%error, "expired records could not be removed");
-            }
+            let purged = sqlx::query(purge).bind(after).execute(&writer).await.map_err(StoreError::from);
+            outage::note(&purged);
         }
         tokio::time::sleep(limits::SQLITE_PURGE_EVERY).await;
     }
