@@ -14,6 +14,7 @@ mod load;
 mod locales;
 mod problem_pages;
 mod provider;
+mod readiness;
 mod settings;
 mod store;
 mod support;

@@ -13,7 +13,7 @@ use tokio::sync::{Notify, watch};
 
 use super::{
     collections::{ATTEMPTS, SESSIONS, USERS, caseless, exact},
-    connection::{Connection, DUPLICATE_KEY, code},
+    connection::{Connection, DUPLICATE_KEY, code, is_changing},
 };
 use crate::server::{limits, store::error::StoreError};
 
@@ -48,9 +48,13 @@ impl Indexes {
 
     /// Makes the indexes; ends when all are there.
     pub(super) async fn keep_making(&self, connection: &Connection) {
+        let mut away = false;
         loop {
             let pause = match make_all(connection).await {
                 Ok(problems) => {
+                    if std::mem::take(&mut away) {
+                        tracing::info!(code = "store_available", "MongoDB is there");
+                    }
                     let done = problems.is_empty();
                     for problem in &problems {
                         tracing::warn!(problem, "an index could not be created");
@@ -60,6 +64,13 @@ impl Indexes {
                         return;
                     }
                     limits::INDEX_RETRY_BLOCKED
+                }
+                // Said once: a server that is away does not keep the program from starting.
+                Err(error) if !away => {
+                    away = true;
+                    let to_do = error.mend().unwrap_or("start it, or correct its address in database");
+                    tracing::warn!(code = "store_unavailable", detail = %error, to_do, "MongoDB cannot be used yet");
+                    limits::INDEX_RETRY_AWAY
                 }
                 Err(error) => {
                     tracing::debug!(%error, "the indexes have not been created yet");
@@ -204,10 +215,8 @@ fn plain(id: &Bson) -> String {
 
 /// The server refused. One that is changing its role or shutting down counts as unavailable instead.
 fn refused(error: &Error) -> bool {
-    // "Not primary" and "is recovering", as drivers know them (Server Discovery and Monitoring specification).
-    const CHANGING: [i32; 8] = [10_058, 10_107, 13_435, 13_436, 11_600, 11_602, 91, 189];
     match error.kind.as_ref() {
-        ErrorKind::Command(error) => !CHANGING.contains(&error.code),
+        ErrorKind::Command(error) => !is_changing(error.code),
         _ => false,
     }
 }
