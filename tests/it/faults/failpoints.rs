@@ -75,17 +75,11 @@ impl Step {
 pub fn rows() -> Vec<Row> {
     let mut rows = Vec::new();
     for trouble in EVERY.into_iter().chain([STEPPED_DOWN]) {
-        let name = format!("{}, for a while", trouble.name());
-        for step in [Step::Claim, Step::Lease, Step::User, Step::Verdict, Step::Delivery] {
-            let ends = if told(trouble, step) { STORE_UNAVAILABLE } else { SignedIn };
-            rows.push(Row::new(&name, step.name(), ends, move |script| a_while(trouble, step, script)));
-        }
+        let steps = [Step::Claim, Step::Lease, Step::User, Step::Verdict, Step::Delivery];
+        rows.extend(steps.map(|step| for_a_while(trouble, step)));
     }
     for trouble in [FAILING_OVER, FULL, Trouble::Cut, STEPPED_DOWN] {
-        let name = format!("{}, for a while", trouble.name());
-        let step = Step::Start;
-        let ends = if told(trouble, step) { STORE_UNAVAILABLE } else { SignedIn };
-        rows.push(Row::new(&name, step.name(), ends, move |script| a_while(trouble, step, script)));
+        rows.push(for_a_while(trouble, Step::Start));
     }
     for trouble in [FAILING_OVER, FULL, SLOW, Trouble::Cut, Trouble::Unconfirmed] {
         for step in [Step::Claim, Step::User, Step::Verdict, Step::Delivery] {
@@ -136,6 +130,12 @@ pub fn rows() -> Vec<Row> {
         rows.push(Row::new(name, "sign-out, and in again", SignedIn, move |script| sign_out(trouble, script)));
     }
     rows
+}
+
+fn for_a_while(trouble: Trouble, step: Step) -> Row {
+    let name = format!("{}, for a while", trouble.name());
+    let ends = if told(trouble, step) { STORE_UNAVAILABLE } else { SignedIn };
+    Row::new(&name, step.name(), ends, move |script| a_while(trouble, step, script))
 }
 
 /// Whether waiting does not help, and the person is told. The lease is nothing that anybody waits for.

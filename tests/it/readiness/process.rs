@@ -27,13 +27,16 @@ client_secret = "hunter2hunter2"
 
 /// Root may write whatever it likes, but for what it is not allowed to by its capabilities: without them it is a user
 /// like any other. SIGXFSZ is ignored, so that a file that grows too large is an error as a full disk is.
-pub fn unprivileged() -> Command {
-    const DROP: &str = "--bounding-set=-all --inh-caps=-all";
-    let script =
-        format!(r#"trap '' XFSZ; if [ "$(id -u)" = 0 ]; then exec setpriv {DROP} "$0" "$@"; else exec "$0" "$@"; fi"#);
-    let mut command = Command::new("sh");
-    command.args(["-c", &script, THIS]).env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
-    command
+pub fn unprivileged(command: &[&str]) -> Command {
+    const SCRIPT: &str = r#"trap '' XFSZ
+if [ "$(id -u)" = 0 ]; then exec setpriv --bounding-set=-all --inh-caps=-all "$@"; else exec "$@"; fi"#;
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-c", SCRIPT, "sh"])
+        .args(command)
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    shell
 }
 
 struct Running(Child);
@@ -53,7 +56,7 @@ async fn a_file_that_cannot_grow_is_told_within_seconds_and_comes_back() {
     let (settings, database) = (folder.path().join("vestibule.toml"), folder.path().join("people.db"));
     let port = Port::reserve();
     fs::write(&settings, SETTINGS.replacen("127.0.0.1:0", &port.address.to_string(), 1)).unwrap();
-    let process = unprivileged()
+    let process = unprivileged(&[THIS])
         .arg("--config")
         .arg(&settings)
         .env("VESTIBULE_DATABASE", format!("sqlite://{}", database.display()))
@@ -88,7 +91,7 @@ async fn a_mongodb_that_is_away_at_the_start_is_said_once() {
     let folder = TempDir::new().unwrap();
     let settings = folder.path().join("vestibule.toml");
     fs::write(&settings, SETTINGS).unwrap();
-    let mut process = unprivileged()
+    let mut process = unprivileged(&[THIS])
         .arg("--config")
         .arg(&settings)
         .env("VESTIBULE_DATABASE", "mongodb://127.0.0.1:1/people")

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use vestibule::server::{settings::Database, store};
 
 use super::process::{SETTINGS, unprivileged};
+use crate::support::{process::THIS, wait::eventually};
 
 /// A database that a stopped program has left, in one file.
 struct Left {
@@ -26,7 +27,7 @@ impl Left {
         drop(store::open(&Database::Sqlite { path: file.clone() }).await.unwrap());
         let left = Self { file, folder };
         // Waits for the store's own connections to end.
-        crate::support::wait::eventually("the log is folded in", || async {
+        eventually("the log is folded in", || async {
             left.execute("PRAGMA journal_mode = DELETE").await;
             (!left.beside("-wal").exists()).then_some(())
         })
@@ -60,7 +61,13 @@ fn start(folder: &Path, database: &Path) -> Output {
         fs::write(&settings, SETTINGS).unwrap();
     }
     let database = format!("sqlite://{}", database.display());
-    unprivileged().arg("--config").arg(settings).env("VESTIBULE_DATABASE", database).output().unwrap()
+    // One that serves all the same is ended.
+    unprivileged(&["timeout", "60", THIS])
+        .arg("--config")
+        .arg(settings)
+        .env("VESTIBULE_DATABASE", database)
+        .output()
+        .unwrap()
 }
 
 fn mode(path: &Path, mode: u32) {
