@@ -121,6 +121,8 @@ async fn what_is_no_file() {
     refused(&start(left.folder.path(), &at("missing/people.db")), "No such file", NAME);
     fs::create_dir(at("directory")).unwrap();
     refused(&start(left.folder.path(), &at("directory")), "is a directory", NAME);
+    symlink(at("circle"), at("circle")).unwrap();
+    refused(&start(left.folder.path(), &at("circle")), "symbolic links", NAME);
     symlink("/nowhere/people.db", at("link")).unwrap();
     refused(&start(left.folder.path(), &at("link")), "a link to a file that does not exist", NAME);
     assert!(Command::new("mkfifo").arg(at("pipe")).status().unwrap().success());
@@ -164,4 +166,7 @@ async fn a_damaged_file() {
         fs::write(&left.file, bytes).unwrap();
         refused(&left.start(), "malformed", RESTORE);
     }
+    let left = Left::new().await;
+    left.execute("DROP TABLE login_sessions").await;
+    refused(&left.start(), "no such table", RESTORE);
 }

@@ -105,6 +105,11 @@ pub(super) fn is_busy(error: &sqlx::Error) -> bool {
     matches!(result_code(error).map(primary), Some(BUSY | LOCKED))
 }
 
+pub(super) fn is_not_understood(error: &sqlx::Error) -> bool {
+    const ERROR: u32 = 1;
+    result_code(error) == Some(ERROR)
+}
+
 const fn primary(code: u32) -> u32 {
     code & 0xff
 }
