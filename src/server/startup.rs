@@ -24,7 +24,7 @@ use super::{
     settings::{Fault, SecretKeys, Settings},
     sign_in::{Parts, SignIn},
     state::App,
-    store,
+    store::{self, StoreError},
     telemetry::Metrics,
 };
 
@@ -73,8 +73,8 @@ pub struct Bound {
 /// What the operator has to change.
 pub async fn bind(settings: Settings, system: System) -> Result<Bound, StartupError> {
     let assets = Assets::load()?;
+    let store = store::open(&settings.database).await.map_err(database)?;
     let keys = keyring(settings.secret_keys, &settings.public_url, &*system.entropy)?;
-    let store = store::open(&settings.database).await.map_err(|error| format!("database: {error}"))?;
     let providers = Arc::new(Providers::new(settings.providers, &settings.public_url, &system)?);
     let sessions = Arc::new(Sessions::new(store.clone(), settings.session, system.clone()));
     let tasks = TaskTracker::new();
@@ -105,6 +105,16 @@ pub async fn bind(settings: Settings, system: System) -> Result<Bound, StartupEr
     let public = listener("listen", settings.listen)?;
     let admin = listener("admin_listen", settings.admin_listen)?;
     Ok(Bound { app, metrics: Metrics::install(), public, admin, tasks })
+}
+
+/// What a person has to put right is a fault of the setting; what may pass by itself is worth another start.
+fn database(error: StoreError) -> StartupError {
+    match error {
+        StoreError::Refused { refusal, detail } => Fault::new("database", detail, refusal.mend()).into(),
+        StoreError::Unavailable(detail) | StoreError::Unreadable(detail) => {
+            format!("database: {detail}; stop what else uses it, and start again").into()
+        }
+    }
 }
 
 fn keyring(keys: SecretKeys, public_url: &PublicUrl, entropy: &dyn Entropy) -> Result<Keyring, Fault> {

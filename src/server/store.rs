@@ -32,7 +32,7 @@ mod users;
 pub use self::{
     attempts::{Attempt, AttemptStore, Claimed, NewClaim},
     database::{Database, Store, open},
-    error::StoreError,
+    error::{Refusal, StoreError},
     readiness::Readiness,
     sessions::{SessionFacts, SessionRecord, SessionStore},
     users::{Created, NewUser, Person, Profile, Role, User, UserStore},

@@ -15,6 +15,7 @@ mod locales;
 mod log;
 mod problem_pages;
 mod provider;
+mod readiness;
 mod settings;
 mod store;
 mod support;

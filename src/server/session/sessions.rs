@@ -1,6 +1,12 @@
 //! Sessions: found, begun and ended.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -73,13 +79,15 @@ pub struct Sessions {
     store: Arc<dyn Store>,
     rules: SessionRules,
     system: System,
+    /// The last visit could not be noted, and that was logged.
+    unnoted: AtomicBool,
 }
 
 impl Sessions {
     /// Sessions in `store`.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, rules: SessionRules, system: System) -> Self {
-        Self { store, rules, system }
+        Self { store, rules, system, unnoted: AtomicBool::new(false) }
     }
 
     /// How long the cookie may live.
@@ -119,15 +127,9 @@ impl Sessions {
             // A store that can only be read still tells who is signed in; that their visit cannot be noted is no reason
             // to turn them away.
             match timeout(limits::SESSION_TOUCH_WAIT, self.store.save_session(&session)).await {
-                Ok(Ok(_)) => {}
-                Ok(Err(error)) => {
-                    tracing::warn!(code = "store_unavailable", detail = %error, "the last-seen time could not be written");
-                }
-                Err(_) => tracing::warn!(
-                    code = "store_unavailable",
-                    detail = "no response in time",
-                    "the last-seen time could not be written"
-                ),
+                Ok(Ok(_)) => self.unnoted.store(false, Ordering::Relaxed),
+                Ok(Err(error)) => self.log_unnoted(&error.to_string()),
+                Err(_) => self.log_unnoted("no response in time"),
             }
         }
         let until = self.ends(&session);
@@ -249,6 +251,16 @@ impl Sessions {
     async fn open(&self, id: SessionId) -> Result<Option<SessionRecord>, StoreError> {
         let session = self.store.session(id.hash()).await?;
         Ok(session.filter(|session| self.system.now() < self.ends(session)))
+    }
+
+    /// Every request of every session may come to this: it is said once, until one succeeds.
+    fn log_unnoted(&self, detail: &str) {
+        const WHAT: &str = "the last-seen time could not be written";
+        if self.unnoted.swap(true, Ordering::Relaxed) {
+            tracing::debug!(code = "store_unavailable", detail, "{WHAT}");
+        } else {
+            tracing::warn!(code = "store_unavailable", detail, "{WHAT}");
+        }
     }
 
     fn ends(&self, session: &SessionRecord) -> OffsetDateTime {

@@ -63,7 +63,7 @@ impl SessionStore for TowerSessionStore {
 
 fn failure(error: StoreError) -> Error {
     match error {
-        StoreError::Unavailable(detail) => Error::Backend(detail),
+        StoreError::Unavailable(detail) | StoreError::Refused { detail, .. } => Error::Backend(detail),
         StoreError::Unreadable(detail) => Error::Decode(detail),
     }
 }

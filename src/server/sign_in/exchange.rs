@@ -90,7 +90,7 @@ impl SignIn {
         let deadline = trace.began() + self.rules.deadline;
         let code = match self.check_response(job, deadline).await {
             Checked::Code(code) => code,
-            Checked::Bad(reason) => return self.refuse(job, reason, trace).await,
+            Checked::Bad(reason) => return self.refuse(job, reason, progress, trace).await,
             Checked::NotYet(reason) => return Outcome::NotClaimed(reason),
         };
         let code_dies = self.code_dies(job);
@@ -100,7 +100,7 @@ impl SignIn {
         };
         let since = Instant::now();
         let claim = self.new_claim(job);
-        match with_retries(deadline.min(code_dies), || self.store.claim(&claim)).await {
+        match with_retries(deadline.min(code_dies), None, || self.store.claim(&claim)).await {
             Ok(Claimed::Ours) => trace.record("claim", since, "ok", None),
             Ok(Claimed::Before(attempt)) => return Outcome::ClaimedBefore(attempt),
             Err(error) => return Outcome::NotClaimed(Reason::of_store(&error, Problem::StoreUnavailable)),
@@ -108,8 +108,8 @@ impl SignIn {
         progress.send_replace(Progress::Claimed);
         tokio::select! {
             outcome = async {
-                let redeemed = self.redeem(job, (code, code_dies), permits, deadline, &mut trace).await;
-                self.settle(&claim, redeemed, deadline, &trace).await
+                let redeemed = self.redeem(job, (code, code_dies), permits, progress, &mut trace).await;
+                self.settle(&claim, redeemed, deadline, progress, &trace).await
             } => outcome,
             never = self.keep_lease(&claim) => match never {},
         }
@@ -143,7 +143,7 @@ impl SignIn {
 
     /// Records the attempt of an unusable response as failed, up to the limit of recorded failures per client. The
     /// person gets the same explanation whether or not it is recorded.
-    async fn refuse(&self, job: &Job, reason: Reason, mut trace: Trace) -> Outcome {
+    async fn refuse(&self, job: &Job, reason: Reason, progress: &watch::Sender<Progress>, mut trace: Trace) -> Outcome {
         if !self.rate_limit(&job.provider).may_record(job.client, self.system.now()) {
             return Outcome::NotClaimed(reason);
         }
@@ -158,7 +158,7 @@ impl SignIn {
         }
         trace.record("authorization_response", trace.began(), reason.problem.code(), reason.detail.clone());
         let soon = Instant::now() + limits::LEASE;
-        self.settle(&claim, Err(reason), soon, &trace).await
+        self.settle(&claim, Err(reason), soon, progress, &trace).await
     }
 
     fn new_claim(&self, job: &Job) -> NewClaim {
@@ -181,9 +181,10 @@ impl SignIn {
         job: &Job,
         (code, code_dies): (&str, Instant),
         permits: Permits,
-        deadline: Instant,
+        progress: &watch::Sender<Progress>,
         trace: &mut Trace,
     ) -> Result<Delivery, Reason> {
+        let deadline = trace.began() + self.rules.deadline;
         let secrets = job.state.secrets(&self.keys, &job.browser_key);
         let redemption = Redemption {
             code: SecretString::from(code),
@@ -199,20 +200,20 @@ impl SignIn {
         };
         permits.settle(&job.provider, redeemed.as_ref().err(), self.system.now());
         let claims = redeemed.map_err(|fault| self.reason(&fault))?;
-        self.account(job, &claims, deadline, trace).await
+        self.account(job, &claims, (deadline, progress), trace).await
     }
 
     async fn account(
         &self,
         job: &Job,
         claims: &VerifiedClaims,
-        deadline: Instant,
+        (deadline, progress): (Instant, &watch::Sender<Progress>),
         trace: &mut Trace,
     ) -> Result<Delivery, Reason> {
         let since = Instant::now();
         let discovery_url = job.provider.discovery_url();
         let provision = || accounts::provision(&*self.store, &self.users, claims, discovery_url, &self.system);
-        let result: Result<_, Reason> = match with_retries(deadline, provision).await {
+        let result: Result<_, Reason> = match with_retries(deadline, Some(progress), provision).await {
             Ok(Provisioned::User(user)) => Ok(Delivery { user: user.id, facts: delivery::facts(claims) }),
             Ok(Provisioned::NotAllowed(why)) => Err(Reason { detail: Some(why), ..Problem::NotAllowed.into() }),
             Ok(Provisioned::Unknown) => Err(Problem::UserUnknown.into()),
@@ -232,6 +233,7 @@ impl SignIn {
         claim: &NewClaim,
         ended: Result<Delivery, Reason>,
         deadline: Instant,
+        progress: &watch::Sender<Progress>,
         trace: &Trace,
     ) -> Outcome {
         let (verdict, outcome) = match ended {
@@ -246,7 +248,8 @@ impl SignIn {
         };
         // Take some time beyond the deadline: if the verdict is lost, the person has to start again.
         let until = deadline.max(Instant::now() + limits::LEASE);
-        match with_retries(until, || self.store.settle(claim.id, claim.owner, &verdict, trace.steps())).await {
+        let store = || self.store.settle(claim.id, claim.owner, &verdict, trace.steps());
+        match with_retries(until, Some(progress), store).await {
             Ok(true) => outcome,
             Ok(false) => Outcome::Failed(Problem::Interrupted.into()),
             Err(error) => Outcome::Failed(Reason::of_store(&error, Problem::Interrupted)),
@@ -290,24 +293,39 @@ impl SignIn {
     }
 }
 
-/// Retries an operation of the store until `deadline` while the store is unavailable. Only for idempotent operations.
-async fn with_retries<T, F>(deadline: Instant, mut operation: impl FnMut() -> F) -> Result<T, StoreError>
+/// Retries an operation of the store until `deadline` while the store is unavailable. A refusal is believed when it is
+/// repeated: then the operation is only tried again if those who wait are told, in `progress`. Only for idempotent
+/// operations.
+async fn with_retries<T, F>(
+    deadline: Instant,
+    progress: Option<&watch::Sender<Progress>>,
+    mut operation: impl FnMut() -> F,
+) -> Result<T, StoreError>
 where
     F: Future<Output = Result<T, StoreError>>,
 {
     let [.., last] = limits::STORE_PAUSES;
     let mut pauses = limits::STORE_PAUSES.into_iter();
+    let mut refused = false;
     loop {
-        match timeout_at(deadline, operation()).await {
-            Ok(Err(StoreError::Unavailable(detail))) => {
-                let again = Instant::now() + pauses.next().unwrap_or(last);
-                if again >= deadline {
-                    return Err(StoreError::Unavailable(detail));
-                }
-                sleep_until(again).await;
-            }
+        let error = match timeout_at(deadline, operation()).await {
+            Ok(Err(error)) => error,
             Ok(result) => return result,
             Err(_) => return Err(StoreError::Unavailable("no response in time".into())),
+        };
+        match (&error, progress) {
+            (StoreError::Unavailable(_), _) => {}
+            (StoreError::Refused { .. }, _) if !std::mem::replace(&mut refused, true) => {}
+            (StoreError::Refused { .. }, Some(progress)) => {
+                let reason = Reason::of_store(&error, Problem::StoreUnavailable);
+                progress.send_replace(Progress::Held(reason));
+            }
+            (StoreError::Refused { .. } | StoreError::Unreadable(_), _) => return Err(error),
         }
+        let again = Instant::now() + pauses.next().unwrap_or(last);
+        if again >= deadline {
+            return Err(error);
+        }
+        sleep_until(again).await;
     }
 }

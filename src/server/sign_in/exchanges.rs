@@ -41,6 +41,9 @@ pub(super) enum Progress {
     Unclaimed,
     /// Claimed by this process, and running.
     Claimed,
+    /// Claimed, and the store refuses what has to be written now, for this reason. It is tried again until the deadline:
+    /// the code is spent, so giving up would cost the person the sign-in.
+    Held(Reason),
     /// Over.
     Over(Outcome),
 }

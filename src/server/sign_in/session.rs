@@ -16,11 +16,19 @@ use crate::server::{
 impl SignIn {
     /// Creates the session of a verified attempt. The request is held while the session cannot be written.
     pub(super) async fn deliver(&self, callback: &Callback, delivery: Delivery) -> Completion {
+        let mut refused = false;
         loop {
             let delivered = self.deliver_once(callback, delivery.clone()).await;
-            // Without JavaScript the page reloads at once; hold the response to slow it down.
-            let pending = matches!(delivered, Completion::Pending { .. });
-            if !pending || Instant::now() + limits::LOOK_EVERY >= callback.hold {
+            let again = match &delivered {
+                // Without JavaScript the page reloads at once; hold the response to slow it down.
+                Completion::Pending { .. } => Instant::now() + limits::LOOK_EVERY < callback.hold,
+                // A refusal is believed when it is repeated.
+                Completion::Failed(failure) if failure.problem == Problem::StoreUnavailable => {
+                    !std::mem::replace(&mut refused, true)
+                }
+                _ => false,
+            };
+            if !again {
                 return delivered;
             }
             sleep(limits::LOOK_EVERY).await;
@@ -53,7 +61,10 @@ impl SignIn {
             Ok(Err(error @ StoreError::Unreadable(_))) => {
                 self.failed(callback, &Reason::of_store(&error, Problem::Interrupted), question)
             }
-            Ok(Err(error)) => {
+            Ok(Err(error @ StoreError::Refused { .. })) => {
+                self.failed(callback, &Reason::of_store(&error, Problem::StoreUnavailable), question)
+            }
+            Ok(Err(error @ StoreError::Unavailable(_))) => {
                 tracing::debug!(code = "store_unavailable", detail = %error, %reference, "the session could not be written");
                 self.pending(callback, question)
             }

@@ -105,8 +105,8 @@ impl SignIn {
         if callback.brings_other_than(exchange.code) {
             return Status::OtherResponse;
         }
-        let over = exchange.progress.wait_for(|progress| matches!(progress, Progress::Over(_)));
-        let gone = matches!(timeout_at(callback.hold, over).await, Ok(Err(_)));
+        let told = exchange.progress.wait_for(|progress| matches!(progress, Progress::Held(_) | Progress::Over(_)));
+        let gone = matches!(timeout_at(callback.hold, told).await, Ok(Err(_)));
         if gone {
             // The task ended without a result (a panic): what it has stored counts.
             return self.status_in_store(callback).await;
@@ -115,6 +115,8 @@ impl SignIn {
         match progress {
             Progress::Unclaimed => Status::Running { claimed: false },
             Progress::Claimed => Status::Running { claimed: true },
+            // Its page asks again by itself, and goes on where the store is back in time.
+            Progress::Held(reason) => Status::Failed(reason),
             Progress::Over(Outcome::Verified(delivery)) => Status::Verified(delivery),
             Progress::Over(Outcome::Failed(reason)) => Status::Failed(reason),
             // A code that had to wait here until it was too old to be sent.
@@ -138,7 +140,10 @@ impl SignIn {
                 Ok(Err(error @ StoreError::Unreadable(_))) => {
                     Status::Failed(Reason::of_store(&error, Problem::Interrupted))
                 }
-                Ok(Err(error)) => Status::Unknown(error.to_string()),
+                Ok(Err(error @ StoreError::Refused { .. })) => {
+                    Status::NotClaimed(Reason::of_store(&error, Problem::StoreUnavailable))
+                }
+                Ok(Err(error @ StoreError::Unavailable(_))) => Status::Unknown(error.to_string()),
                 Err(_) => Status::Unknown("no response in time".to_owned()),
             };
             // Without JavaScript the page reloads at once, so the request is held even if the store fails.

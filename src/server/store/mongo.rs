@@ -9,6 +9,8 @@ mod collections;
 mod connection;
 /// The indexes.
 mod indexes;
+/// Whether a sign-in could be written now.
+mod probe;
 /// `login_sessions`.
 mod sessions;
 /// The store: a connection and its indexes.

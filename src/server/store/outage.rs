@@ -39,7 +39,7 @@ impl OutageLog {
         outage.last_failure = now;
         outage.failures = outage.failures.saturating_add(1);
         if outage.failures == 1 {
-            tracing::warn!(code = "store_unavailable", detail = %error, "the database fails");
+            tracing::warn!(code = "store_unavailable", detail = %error, to_do = error.mend(), "the database fails");
         } else {
             tracing::debug!(code = "store_unavailable", detail = %error, failures = outage.failures, "the database still fails");
         }

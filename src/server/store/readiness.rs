@@ -1,5 +1,6 @@
-//! Whether a store works. Anyone can request `/readyz` at any rate, and each check costs the store a round trip
-//! (SQLite: its only writer), so one result is used for a second.
+//! Whether a store works, which is found by writing to it as a sign-in does: one that can only be read signs nobody in.
+//! Anyone can request `/readyz` at any rate, and each check costs the store a write (SQLite: its only writer), so one
+//! result is used for a second.
 
 use std::future::Future;
 
@@ -9,7 +10,7 @@ use tokio::{sync::Mutex, time::Instant};
 use super::error::StoreError;
 use crate::server::limits;
 
-/// Whether the store works.
+/// Whether the store can be read and written.
 #[async_trait]
 pub trait Readiness: Send + Sync {
     /// What an operator should know about the store although it works (for example an index that could not be made

@@ -8,6 +8,10 @@ mod clock;
 mod connection;
 /// Bringing the tables up to date.
 mod migrations;
+/// Whether the open files are still the ones at their paths.
+mod place;
+/// Whether a sign-in could be written now.
+mod probe;
 /// Removing what has expired.
 mod purge;
 /// Table `login_sessions`.

@@ -75,15 +75,11 @@ impl Step {
 pub fn rows() -> Vec<Row> {
     let mut rows = Vec::new();
     for trouble in EVERY.into_iter().chain([STEPPED_DOWN]) {
-        let name = format!("{}, for a while", trouble.name());
-        for step in [Step::Claim, Step::Lease, Step::User, Step::Verdict, Step::Delivery] {
-            rows.push(Row::new(&name, step.name(), SignedIn, move |script| a_while(trouble, step, script)));
-        }
+        let steps = [Step::Claim, Step::Lease, Step::User, Step::Verdict, Step::Delivery];
+        rows.extend(steps.map(|step| for_a_while(trouble, step)));
     }
     for trouble in [FAILING_OVER, FULL, Trouble::Cut, STEPPED_DOWN] {
-        let name = format!("{}, for a while", trouble.name());
-        let step = Step::Start;
-        rows.push(Row::new(&name, step.name(), SignedIn, move |script| a_while(trouble, step, script)));
+        rows.push(for_a_while(trouble, Step::Start));
     }
     for trouble in [FAILING_OVER, FULL, SLOW, Trouble::Cut, Trouble::Unconfirmed] {
         for step in [Step::Claim, Step::User, Step::Verdict, Step::Delivery] {
@@ -103,6 +99,10 @@ pub fn rows() -> Vec<Row> {
         for (step, killed) in
             [("a verdict is missed, and asked for", false), ("killed before the verdict, and asked for", true)]
         {
+            // As long as it lives, it goes on trying to write to a server that is full, and the person is told.
+            if trouble == FULL && !killed {
+                continue;
+            }
             let ends = Ends::Explained(&["interrupted"]);
             rows.push(Row::new(trouble.name(), step, ends, move |script| missed(trouble, killed, script)));
         }
@@ -130,6 +130,17 @@ pub fn rows() -> Vec<Row> {
         rows.push(Row::new(name, "sign-out, and in again", SignedIn, move |script| sign_out(trouble, script)));
     }
     rows
+}
+
+fn for_a_while(trouble: Trouble, step: Step) -> Row {
+    let name = format!("{}, for a while", trouble.name());
+    let ends = if told(trouble, step) { STORE_UNAVAILABLE } else { SignedIn };
+    Row::new(&name, step.name(), ends, move |script| a_while(trouble, step, script))
+}
+
+/// Whether waiting does not help, and the person is told. The lease is nothing that anybody waits for.
+fn told(trouble: Trouble, step: Step) -> bool {
+    trouble == FULL && step != Step::Lease
 }
 
 /// A server of a row that is over. Each serves one row at a time, since it has one fail point.
@@ -181,6 +192,10 @@ async fn a_while(trouble: Trouble, step: Step, script: bool) -> Played {
     let browser = scene.browser();
     let next = up_to(&server, &mut scene, &browser, (trouble, step, None)).await;
     let person = Person { scene: &scene, browser: &browser, script };
+    if told(trouble, step) {
+        let stop = steps::told(person, &next, trouble.ends(&server)).await;
+        return Played::new(stop, scene, browser, script).on(server);
+    }
     // A primary comes back by itself; a session that seemed not to be written is found when it is written again.
     let passes =
         matches!(trouble, Trouble::SteppedDown(_)) || (trouble, step) == (Trouble::Unconfirmed, Step::Delivery);
@@ -210,12 +225,14 @@ async fn once(trouble: Trouble, step: Step, script: bool) -> Played {
 
 /// The claim fails until `sign_in.patience` is over; from then on only the panel polls.
 pub async fn by_questions_alone() -> Played {
+    /// MaxTimeMSExpired: the next try may be in time.
+    const LATE: Trouble = Trouble::Refusing(50);
     let (server, mut scene) = scene(|settings| settings.sign_in.patience = Duration::from_millis(500)).await;
     let browser = scene.browser();
-    let next = up_to(&server, &mut scene, &browser, (FULL, Step::Claim, None)).await;
+    let next = up_to(&server, &mut scene, &browser, (LATE, Step::Claim, None)).await;
     let person = Person { scene: &scene, browser: &browser, script: true };
     let mut stop = person.once(&next).await;
-    FULL.ends(&server).await;
+    LATE.ends(&server).await;
     while let Stop::Waiting(query) = stop {
         stop = person.wait(&query).await;
     }

@@ -3,7 +3,7 @@
 use test_provider::Endpoint;
 
 use crate::{
-    faults::person::{Person, RETURN_TO, Stop, encoded, later},
+    faults::person::{Person, RETURN_TO, Stop, encoded, later, until_available},
     support::{browser::Browser, scene::Scene, wait::eventually},
 };
 
@@ -50,6 +50,23 @@ pub async fn a_while(person: Person<'_>, next: &str, over: impl Future<Output = 
     let waiting = person.wait(&waiting).await.waiting();
     over.await;
     person.go_from(&waiting).await
+}
+
+/// Waiting does not help: the person is told, and the page of that goes on when the trouble is over.
+pub async fn told(person: Person<'_>, next: &str, over: impl Future<Output = ()>) -> Stop {
+    let page = person.go(next).await.explained("store_unavailable");
+    later(&page);
+    over.await;
+    Stop::Explained(page)
+}
+
+/// The same, until the process has given up, which the page says then.
+pub async fn told_and_given_up(person: Person<'_>, next: &str, over: impl Future<Output = ()>) -> Stop {
+    let page = person.go(next).await.explained("store_unavailable");
+    let again = person.scene.url(&page.button());
+    let page = until_available(|| person.browser.get(&again)).await;
+    over.await;
+    Stop::Explained(page)
 }
 
 /// The trouble lasts until the process has given up. What it could not claim is explained while the trouble lasts; what

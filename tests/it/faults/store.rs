@@ -19,8 +19,10 @@ use crate::{
 enum Trouble {
     /// Another connection holds the only lock for writing.
     Locked,
-    /// A write fails (as on a full disk), reads succeed.
+    /// A write fails, for a reason that may pass; reads succeed.
     Refused,
+    /// A write fails as on a full disk; reads succeed.
+    Full,
     /// Neither reads nor writes succeed.
     Gone,
 }
@@ -46,6 +48,7 @@ impl Trouble {
         match self {
             Self::Locked => "locked by another process",
             Self::Refused => "writes fail",
+            Self::Full => "the disk is full",
             Self::Gone => "reads and writes fail",
         }
     }
@@ -101,6 +104,10 @@ impl Caused {
                     .await;
                 Self::Undo("DROP TRIGGER fault".to_owned())
             }
+            Trouble::Full => {
+                scene.fill(step.refused()).await;
+                Self::Undo("DROP TRIGGER fault".to_owned())
+            }
             Trouble::Gone => {
                 let table = step.table();
                 scene.execute(&format!("ALTER TABLE {table} RENAME TO away")).await;
@@ -147,6 +154,15 @@ pub fn rows() -> Vec<Row> {
             }
         }
     }
+    for step in [Step::Claim, Step::User, Step::Verdict, Step::Delivery] {
+        let name = format!("{}, for a while", Trouble::Full.name());
+        let ends = Ends::Explained(&["store_unavailable"]);
+        rows.push(Row::new(&name, step.name(), ends, move |script| play(Trouble::Full, step, Lasts::AWhile, script)));
+    }
+    let name = format!("{}, beyond the deadline", Trouble::Full.name());
+    rows.push(Row::new(&name, Step::User.name(), Ends::Explained(&["interrupted"]), move |script| {
+        play(Trouble::Full, Step::User, Lasts::Long, script)
+    }));
     for (step, killed) in
         [("a verdict is missed, and asked for", false), ("killed before the verdict, and asked for", true)]
     {
@@ -206,6 +222,8 @@ async fn play(trouble: Trouble, step: Step, lasts: Lasts, script: bool) -> Playe
     let (caused, next) = up_to(&scene, &browser, (trouble, step)).await;
     let person = Person { scene: &scene, browser: &browser, script };
     let stop = match lasts {
+        Lasts::AWhile if trouble == Trouble::Full => steps::told(person, &next, caused.over(&scene)).await,
+        Lasts::Long if trouble == Trouble::Full => steps::told_and_given_up(person, &next, caused.over(&scene)).await,
         Lasts::AWhile => steps::a_while(person, &next, caused.over(&scene)).await,
         Lasts::Long => steps::beyond(person, &next, step != Step::Claim, caused.over(&scene)).await,
     };
@@ -219,7 +237,7 @@ async fn up_to(scene: &Scene, browser: &Browser, (trouble, step): (Trouble, Step
             let callback = undelivered(scene, browser).await;
             (Caused::at(scene, trouble, step).await, callback)
         }
-        (Step::Claim, _) | (_, Trouble::Refused) => {
+        (Step::Claim, _) | (_, Trouble::Refused | Trouble::Full) => {
             let callback = back_from_the_provider(scene, browser).await;
             (Caused::at(scene, trouble, step).await, callback)
         }

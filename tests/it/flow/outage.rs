@@ -45,12 +45,10 @@ async fn shutdown_finishes_the_exchange_that_runs() {
 
 #[tokio::test]
 async fn a_damaged_database_signs_nobody_out() {
-    let mut scene = Scene::patient().await;
+    let scene = Scene::patient().await;
     let browser = scene.browser();
     browser.sign_in(&scene).await;
-    scene.stop().await;
-    let sound = scene.damage("login_sessions").await;
-    scene.start().await;
+    scene.damage("login_sessions").await;
     for path in ["/auth/account", "/auth/oidc/login"] {
         let page = browser.get(&scene.url(path)).await;
         page.explains("store_unavailable");
@@ -59,9 +57,7 @@ async fn a_damaged_database_signs_nobody_out() {
     }
     browser.post(&scene.url("/auth/logout"), "").await.explains("store_unavailable");
     assert!(browser.cookie(&scene, "vestibule").is_some(), "the cookie is not removed");
-    scene.stop().await;
-    scene.restore(&sound);
-    scene.start().await;
+    scene.repair("login_sessions").await;
     assert!(browser.is_signed_in(&scene).await);
 }
 

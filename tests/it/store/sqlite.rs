@@ -72,30 +72,6 @@ async fn opened_by_many_at_once() {
 }
 
 #[tokio::test]
-async fn that_cannot_be_opened_says_why() {
-    let folder = TempDir::new().unwrap();
-    let missing = folder.path().join("missing/vestibule.db");
-    let error = store::open(&Database::Sqlite { path: missing.clone() }).await.err().unwrap();
-    assert!(matches!(&error, StoreError::Unavailable(text) if text.contains(missing.to_str().unwrap())), "{error}");
-
-    let other = folder.path().join("other.db");
-    std::fs::write(&other, "This is no database, but it is long enough to be looked at as one. ".repeat(100)).unwrap();
-    let error = store::open(&Database::Sqlite { path: other }).await.err().unwrap();
-    assert!(matches!(&error, StoreError::Unavailable(text) if text.contains("not a database")), "{error}");
-
-    let newer = Bench::sqlite().await;
-    sqlx::query(
-        "UPDATE _sqlx_migrations SET version = 9999 WHERE version = (SELECT max(version) FROM _sqlx_migrations)",
-    )
-    .execute(newer.raw.pool())
-    .await
-    .unwrap();
-    let Raw::Sqlite { path, .. } = &newer.raw else { unreachable!() };
-    let error = store::open(&Database::Sqlite { path: path.clone() }).await.err().unwrap();
-    assert!(matches!(&error, StoreError::Unreadable(text) if text.contains("newer version")), "{error}");
-}
-
-#[tokio::test]
 async fn locked_by_another_is_unavailable_in_time() {
     let bench = Bench::sqlite().await;
     let lock = bench.raw.pool().begin_with("BEGIN EXCLUSIVE").await.unwrap();

@@ -34,7 +34,10 @@ pub(crate) fn router(app: Arc<App>, metrics: Metrics) -> Router {
 async fn readiness(State(app): State<Arc<App>>) -> Json<Value> {
     let store = match app.store.ready().await {
         Ok(notices) => json!({ "ready": true, "notices": notices }),
-        Err(error) => json!({ "ready": false, "error": error.to_string() }),
+        Err(error) => {
+            let to_do = error.mend().unwrap_or_else(|| Problem::StoreUnavailable.operator());
+            json!({ "ready": false, "error": error.to_string(), "to_do": to_do })
+        }
     };
     let providers: Vec<_> = app
         .providers

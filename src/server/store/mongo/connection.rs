@@ -1,5 +1,7 @@
 //! The connection, and what its errors mean.
 
+use std::fmt;
+
 use mongodb::{
     Client, Database,
     error::{Error, ErrorKind, WriteFailure},
@@ -11,7 +13,10 @@ use mongodb::{
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::OnceCell;
 
-use crate::server::{limits, store::error::StoreError};
+use crate::server::{
+    limits,
+    store::error::{Refusal, StoreError},
+};
 
 /// The way to the database, made when it is first needed.
 pub(super) struct Connection {
@@ -24,7 +29,7 @@ impl Connection {
     pub(super) fn new(uri: &SecretString, name: &str) -> Result<Self, StoreError> {
         // The driver's own message would repeat parts of the string, which may carry a password.
         ConnectionString::parse(uri.expose_secret())
-            .map_err(|_| StoreError::Unavailable("the MongoDB connection string cannot be read".into()))?;
+            .map_err(|_| StoreError::refused(Refusal::Address, "the MongoDB connection string cannot be read"))?;
         Ok(Self { uri: uri.clone(), name: name.to_owned(), database: OnceCell::new() })
     }
 
@@ -53,17 +58,44 @@ impl From<Error> for StoreError {
         match error.kind.as_ref() {
             ErrorKind::Bson(error) => Self::unreadable(error),
             ErrorKind::Command(error) => {
-                Self::unavailable(format_args!("{} ({}): {}", error.code_name, error.code, error.message))
+                answered(error.code, format_args!("{} ({}): {}", error.code_name, error.code, error.message))
             }
             ErrorKind::Write(WriteFailure::WriteError(error)) => {
-                Self::unavailable(format_args!("write ({}): {}", error.code, error.message))
+                answered(error.code, format_args!("write ({}): {}", error.code, error.message))
             }
+            ErrorKind::Authentication { message, .. } => Self::refused(Refusal::Credentials, message),
             ErrorKind::Write(WriteFailure::WriteConcernError(error)) => {
                 Self::unavailable(format_args!("write concern ({}): {}", error.code, error.message))
             }
             // The driver says which hosts it tried and why each failed; of the credentials it says nothing.
             kind => Self::unavailable(kind),
         }
+    }
+}
+
+/// Whether the server is changing its role or shutting down: "not primary" and "is recovering", as drivers know them
+/// (Server Discovery and Monitoring specification).
+pub(super) fn is_changing(code: i32) -> bool {
+    const CHANGING: [i32; 8] = [10_058, 10_107, 13_435, 13_436, 11_600, 11_602, 91, 189];
+    CHANGING.contains(&code)
+}
+
+/// What a server's answer means. One that it would give differently in a moment is one of its state, or says that
+/// something took too long or was in the way.
+fn answered(code: i32, what: fmt::Arguments<'_>) -> StoreError {
+    /// HostUnreachable, HostNotFound, LockTimeout, LockBusy, MaxTimeMSExpired, NetworkTimeout, WriteConflict,
+    /// FailedToSatisfyReadPreference, ReadConcernMajorityNotAvailableYet, NetworkInterfaceExceededTimeLimit,
+    /// ExceededTimeLimit, SocketException, Interrupted.
+    const PASSING: [i32; 13] = [6, 7, 24, 46, 50, 89, 112, 133, 134, 202, 262, 9_001, 11_601];
+    /// UserNotFound, Unauthorized, AuthenticationFailed.
+    const CREDENTIALS: [i32; 3] = [11, 13, 18];
+    /// OutOfDiskSpace.
+    const FULL: i32 = 14_031;
+    match code {
+        code if is_changing(code) || PASSING.contains(&code) || code == DUPLICATE_KEY => StoreError::unavailable(what),
+        code if CREDENTIALS.contains(&code) => StoreError::refused(Refusal::Credentials, what),
+        FULL => StoreError::refused(Refusal::Full, what),
+        _ => StoreError::refused(Refusal::Server, what),
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::sync::{Notify, watch};
 
 use super::{
     collections::{ATTEMPTS, SESSIONS, USERS, caseless, exact},
-    connection::{Connection, DUPLICATE_KEY, code},
+    connection::{Connection, DUPLICATE_KEY, code, is_changing},
 };
 use crate::server::{
     limits,
@@ -54,6 +54,7 @@ impl Indexes {
         loop {
             let pause = match make_all(connection).await {
                 Ok(problems) => {
+                    outage::note(&Ok(()));
                     let done = problems.is_empty();
                     let known = self.tried.send_replace(Some(problems.clone())).unwrap_or_default();
                     for problem in problems.iter().filter(|problem| !known.contains(problem)) {
@@ -207,10 +208,8 @@ fn plain(id: &Bson) -> String {
 
 /// The server refused. One that is changing its role or shutting down counts as unavailable instead.
 fn refused(error: &Error) -> bool {
-    // "Not primary" and "is recovering", as drivers know them (Server Discovery and Monitoring specification).
-    const CHANGING: [i32; 8] = [10_058, 10_107, 13_435, 13_436, 11_600, 11_602, 91, 189];
     match error.kind.as_ref() {
-        ErrorKind::Command(error) => !CHANGING.contains(&error.code),
+        ErrorKind::Command(error) => !is_changing(error.code),
         _ => false,
     }
 }

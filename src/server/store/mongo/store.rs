@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bson::doc;
 use mongodb::Database;
 use secrecy::SecretString;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{connection::Connection, indexes::Indexes};
+use super::{connection::Connection, indexes::Indexes, probe};
 use crate::server::store::{
     bounds::bounded,
     error::StoreError,
@@ -53,7 +52,7 @@ impl MongoStore {
 impl Readiness for MongoStore {
     async fn ready(&self) -> Result<Vec<String>, StoreError> {
         let check = async {
-            self.database().await?.run_command(doc! { "ping": 1 }).await?;
+            probe::write(self.database().await?).await?;
             Ok(self.indexes.problems())
         };
         // A time-out is an answer, too, and serves everybody.

@@ -160,6 +160,8 @@ async fn write_verdict(
 impl AttemptStore for SqliteStore {
     async fn claim(&self, claim: &NewClaim) -> Result<Claimed, StoreError> {
         bounded(async {
+            // Where a sign-in begins to write: it is not to end in a file that nobody finds again.
+            self.place.check().await?;
             for _ in 0..limits::RACE_ROUNDS {
                 if insert(&self.connections, claim).await? {
                     return Ok(Claimed::Ours);

@@ -3,11 +3,14 @@
 use std::{fs, io, path::Path};
 
 use sqlx::{
-    ConnectOptions as _, Sqlite, SqlitePool, Transaction,
+    ConnectOptions as _, Connection as _, Sqlite, SqlitePool, Transaction,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use crate::server::{limits, store::error::StoreError};
+use crate::server::{
+    limits,
+    store::error::{Refusal, StoreError},
+};
 
 /// The two ways to the file. Writes queue here rather than in SQLite, which does not queue but polls.
 pub(super) struct Connections {
@@ -18,8 +21,8 @@ pub(super) struct Connections {
 impl Connections {
     /// Makes the file, readable by its owner alone, if it is missing; connects when first asked.
     pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
-        create_private(path)
-            .map_err(|error| StoreError::unavailable(format_args!("{} cannot be made: {error}", path.display())))?;
+        create_private(path).map_err(|error| file_refused(&error).about(path))?;
+        regular(path).map_err(|error| error.about(path))?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(false)
@@ -38,6 +41,14 @@ impl Connections {
                 .idle_timeout(None)
                 .max_lifetime(None)
                 .test_before_acquire(false)
+                .after_release(|connection, _| {
+                    Box::pin(async move {
+                        // Where a commit fails, SQLite rolls back by itself, and the driver, which cannot do it again,
+                        // takes the transaction to go on for ever. Such a connection is closed.
+                        connection.ping().await?;
+                        Ok(!connection.is_in_transaction())
+                    })
+                })
                 .connect_lazy_with(options.clone())
         };
         Ok(Self { writer: pool(1), readers: pool(limits::SQLITE_READERS) })
@@ -62,25 +73,82 @@ fn create_private(path: &Path) -> io::Result<()> {
     }
 }
 
-/// SQLite's primary result code (<https://www.sqlite.org/rescode.html>): the low byte of the extended one.
+/// Only a file can be a database: what else there is SQLite opens, too, and then says nothing that helps.
+fn regular(path: &Path) -> Result<(), StoreError> {
+    match fs::metadata(path) {
+        Ok(found) if found.is_file() => Ok(()),
+        Ok(found) if found.is_dir() => Err(StoreError::refused(Refusal::NoFile, "is a directory")),
+        Ok(_) => Err(StoreError::refused(Refusal::NoFile, "is not a file")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(StoreError::refused(Refusal::NoFile, "is a link to a file that does not exist"))
+        }
+        Err(error) => Err(file_refused(&error)),
+    }
+}
+
+/// What it means that the file cannot be made, or not even looked at.
+fn file_refused(error: &io::Error) -> StoreError {
+    use io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    let refusal = match error.kind() {
+        PermissionDenied | ReadOnlyFilesystem => Refusal::NotWritable,
+        StorageFull | QuotaExceeded => Refusal::Full,
+        _ => Refusal::NoFile,
+    };
+    StoreError::refused(refusal, format_args!("cannot be made ({error})"))
+}
+
+/// SQLite's extended result code (<https://www.sqlite.org/rescode.html>); its low byte is the primary one.
 fn result_code(error: &sqlx::Error) -> Option<u32> {
-    Some(error.as_database_error()?.code()?.parse::<u32>().ok()? & 0xff)
+    error.as_database_error()?.code()?.parse().ok()
 }
 
 pub(super) fn is_busy(error: &sqlx::Error) -> bool {
     const BUSY: u32 = 5;
     const LOCKED: u32 = 6;
-    matches!(result_code(error), Some(BUSY | LOCKED))
+    matches!(result_code(error).map(primary), Some(BUSY | LOCKED))
+}
+
+pub(super) fn is_not_understood(error: &sqlx::Error) -> bool {
+    const ERROR: u32 = 1;
+    result_code(error) == Some(ERROR)
+}
+
+const fn primary(code: u32) -> u32 {
+    code & 0xff
+}
+
+/// `None`: it may pass by itself.
+fn refusal(code: u32) -> Option<Refusal> {
+    const PERMISSION: u32 = 3;
+    const READ_ONLY: u32 = 8;
+    const DISK: u32 = 10;
+    const DAMAGED: u32 = 11;
+    const FULL: u32 = 13;
+    const CANNOT_OPEN: u32 = 14;
+    const NO_DATABASE: u32 = 26;
+    /// The file was renamed or removed.
+    const MOVED: u32 = READ_ONLY | 4 << 8;
+    /// The memory that connections share, in the file beside it (-shm), cannot be made as large as it has to be.
+    const NO_SPACE_TO_SHARE: u32 = DISK | 19 << 8;
+    match (code, primary(code)) {
+        (MOVED, _) => Some(Refusal::Moved),
+        (NO_SPACE_TO_SHARE, _) | (_, FULL) => Some(Refusal::Full),
+        (_, PERMISSION | READ_ONLY | CANNOT_OPEN) => Some(Refusal::NotWritable),
+        (_, DISK) => Some(Refusal::Disk),
+        (_, DAMAGED | NO_DATABASE) => Some(Refusal::Damaged),
+        _ => None,
+    }
 }
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        match error {
-            sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::ColumnNotFound(_) => {
+        match (&error, result_code(&error).and_then(refusal)) {
+            (sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::ColumnNotFound(_), _) => {
                 Self::unreadable(error)
             }
             // A damaged file, too: `Unreadable` is of one record.
-            _ => Self::unavailable(error),
+            (_, Some(refusal)) => Self::refused(refusal, error),
+            (_, None) => Self::unavailable(error),
         }
     }
 }

@@ -9,7 +9,10 @@ use sqlx::{
 use tokio::time::{Instant, timeout};
 
 use super::connection::is_busy;
-use crate::server::{limits, store::error::StoreError};
+use crate::server::{
+    limits,
+    store::error::{Refusal, StoreError},
+};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("src/server/store/sqlite/migrations");
 
@@ -46,9 +49,21 @@ async fn migrate(writer: &SqlitePool) -> Result<(), StoreError> {
     // Not `run`: its `Acquire` bound is not general enough for a future that is `Send`.
     match MIGRATIONS.run_direct(None, &mut *transaction, false).await {
         Err(MigrateError::VersionMissing(_)) => {
-            return Err(StoreError::Unreadable("the file was written by a newer version of this program".into()));
+            let what = "the file was written by a newer version of this program";
+            return Err(StoreError::refused(Refusal::Foreign, what));
         }
-        run => run.map_err(|error| StoreError::from(sqlx::Error::from(error)))?,
+        run => run.map_err(refused)?,
     }
     Ok(transaction.commit().await?)
+}
+
+/// Tables that cannot be brought up to date are not ours, where nothing else is in the way of it.
+fn refused(error: MigrateError) -> StoreError {
+    match error {
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => match StoreError::from(error) {
+            StoreError::Unavailable(detail) => StoreError::refused(Refusal::Foreign, detail),
+            error => error,
+        },
+        error => StoreError::refused(Refusal::Foreign, error),
+    }
 }

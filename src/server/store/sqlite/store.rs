@@ -5,7 +5,7 @@ use std::path::Path;
 use async_trait::async_trait;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{connection::Connections, migrations, purge};
+use super::{connection::Connections, migrations, place::Place, probe, purge};
 use crate::server::store::{
     bounds::bounded,
     error::StoreError,
@@ -15,6 +15,7 @@ use crate::server::store::{
 /// A store in an SQLite file.
 pub(in crate::server::store) struct SqliteStore {
     pub(super) connections: Connections,
+    pub(super) place: Place,
     readiness: ReadinessCache,
     _purging: AbortOnDropHandle<()>,
 }
@@ -26,9 +27,13 @@ impl SqliteStore {
     /// It cannot be opened or written, is no SQLite file, or was written by a newer version of this program.
     pub(in crate::server::store) async fn open(path: &Path) -> Result<Self, StoreError> {
         let connections = Connections::open(path)?;
-        migrations::run(&connections.writer).await?;
+        migrations::run(&connections.writer).await.map_err(|error| error.about(path))?;
+        probe::write(&connections).await.map_err(|error| error.about(path))?;
+        probe::read(&connections).await.map_err(|error| error.about(path))?;
+        let place = Place::of(path);
         let purging = tokio::spawn(purge::keep_purging(connections.writer.clone()));
-        Ok(Self { connections, readiness: ReadinessCache::default(), _purging: AbortOnDropHandle::new(purging) })
+        let readiness = ReadinessCache::default();
+        Ok(Self { connections, place, readiness, _purging: AbortOnDropHandle::new(purging) })
     }
 }
 
@@ -36,8 +41,8 @@ impl SqliteStore {
 impl Readiness for SqliteStore {
     async fn ready(&self) -> Result<Vec<String>, StoreError> {
         let check = async {
-            // The lock to write: a file that can only be read signs nobody in.
-            self.connections.write().await?.rollback().await?;
+            self.place.check().await?;
+            probe::write(&self.connections).await?;
             Ok(Vec::new())
         };
         // A time-out is an answer, too, and serves everybody.

@@ -1,7 +1,5 @@
 //! The scene's database, behind the program's back.
 
-use std::time::Duration;
-
 use mongodb::bson::{Document, doc};
 use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
 
@@ -55,40 +53,33 @@ impl Scene {
         pool.close().await;
     }
 
-    /// Overwrites where the file keeps `table`, while the program is stopped; returns the file as it was.
-    pub async fn damage(&self, table: &str) -> Vec<u8> {
-        let options = SqliteConnectOptions::new().filename(&self.database);
-        let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
-        let mut checkpointed = false;
-        for _ in 0..1_000 {
-            let checkpoint = sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut connection);
-            let (busy, _, _): (i64, i64, i64) = checkpoint.await.unwrap();
-            checkpointed = busy == 0;
-            if checkpointed {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        assert!(checkpointed, "another process has the file open");
-        let size: u32 = sqlx::query_scalar("PRAGMA page_size").fetch_one(&mut connection).await.unwrap();
-        let roots = "SELECT rootpage FROM sqlite_schema WHERE tbl_name = ? AND rootpage > 0";
-        let roots: Vec<u32> = sqlx::query_scalar(roots).bind(table).fetch_all(&mut connection).await.unwrap();
-        connection.close().await.unwrap();
-        let sound = std::fs::read(&self.database).unwrap();
-        let mut damaged = sound.clone();
-        for root in roots {
-            let end = usize::try_from(root * size).unwrap();
-            damaged[end - usize::try_from(size).unwrap()..end].fill(0xff);
-        }
-        std::fs::write(&self.database, damaged).unwrap();
-        sound
+    /// Lets whatever sets off this trigger (`fault`) fail with what SQLite says where the disk is full: there is no
+    /// number left for a row.
+    pub async fn fill(&self, when: &str) {
+        self.execute("CREATE TABLE IF NOT EXISTS filled (id INTEGER PRIMARY KEY AUTOINCREMENT)").await;
+        self.execute("INSERT OR IGNORE INTO filled VALUES (9223372036854775807)").await;
+        self.execute(&format!("CREATE TRIGGER fault {when} BEGIN INSERT INTO filled VALUES (NULL); END")).await;
     }
 
-    /// Puts a file back, while the program is stopped.
-    pub fn restore(&self, sound: &[u8]) {
-        for journal in ["db-wal", "db-shm"] {
-            let _ = std::fs::remove_file(self.database.with_extension(journal));
+    /// Lets a table be nowhere in the file, as in a damaged one; who has it open finds that at the next statement.
+    pub async fn damage(&self, table: &str) {
+        self.point(table, "rootpage + 1000000").await;
+    }
+
+    /// Undoes that.
+    pub async fn repair(&self, table: &str) {
+        self.point(table, "rootpage - 1000000").await;
+    }
+
+    async fn point(&self, table: &str, root: &str) {
+        let options = SqliteConnectOptions::new().filename(&self.database);
+        let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+        let point = format!("UPDATE sqlite_schema SET rootpage = {root} WHERE name = '{table}'");
+        // A number that no other connection knows, so that each reads the tables anew.
+        let version = std::time::UNIX_EPOCH.elapsed().unwrap().subsec_nanos();
+        for sql in ["PRAGMA writable_schema = ON", &point, &format!("PRAGMA schema_version = {version}")] {
+            sqlx::query(sqlx::AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.unwrap();
         }
-        std::fs::write(&self.database, sound).unwrap();
+        connection.close().await.unwrap();
     }
 }

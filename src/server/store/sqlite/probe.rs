@@ -1,0 +1,36 @@
+//! Whether a sign-in could be written now: the same tables are written, and nothing is left of it.
+
+use super::connection::{Connections, is_not_understood};
+use crate::server::store::error::{Refusal, StoreError};
+
+/// Rows that no sign-in can have, put in and taken out again. Both are committed: what is rolled back never reaches the
+/// disk, which may be full.
+const WRITES: [&str; 6] = [
+    "INSERT INTO login_attempts (id, reference, owner, provider, browser, code, started_at, claimed_at, expires_at, \
+     state, lease) VALUES (x'00', '', x'', '', x'', x'', 0, 0, 0, 'failed', 0)",
+    "DELETE FROM login_attempts WHERE id = x'00'",
+    "INSERT INTO users (id, username, username_key) VALUES ('.probe', '.probe', ' .probe')",
+    "DELETE FROM users WHERE id = '.probe'",
+    "INSERT INTO login_sessions (id, user_id, issuer, provider, created_at, last_seen_at, expires_at) \
+     VALUES (x'00', '', '', '', 0, 0, 0)",
+    "DELETE FROM login_sessions WHERE id = x'00'",
+];
+
+pub(super) async fn write(connections: &Connections) -> Result<(), StoreError> {
+    let mut transaction = connections.write().await?;
+    for write in WRITES {
+        sqlx::query(write).execute(&mut *transaction).await.map_err(explained)?;
+    }
+    Ok(transaction.commit().await?)
+}
+
+/// Where SQLite does not even understand a statement of ours, a table or a column is missing.
+fn explained(error: sqlx::Error) -> StoreError {
+    if is_not_understood(&error) { StoreError::refused(Refusal::Damaged, error) } else { error.into() }
+}
+
+/// Reads. From then on a reader has the file and its log open, so that the log stays where a writer has to be closed.
+pub(super) async fn read(connections: &Connections) -> Result<(), StoreError> {
+    sqlx::query("SELECT 1 FROM login_sessions LIMIT 1").fetch_optional(&connections.readers).await?;
+    Ok(())
+}
