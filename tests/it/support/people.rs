@@ -144,6 +144,12 @@ impl Person {
         self.finish(callback).await;
     }
 
+    /// The same, by one of our own buttons: however often, that is no loop.
+    pub async fn sign_in_by_a_click(&mut self) {
+        let callback = self.begin_with("prompt=login&again=1&").await;
+        self.finish(callback).await;
+    }
+
     /// From the click on a protected page to the provider and through its form; returns where the provider leads.
     pub async fn begin(&mut self) -> Url {
         self.begin_with("").await
