@@ -13,5 +13,7 @@ pub enum Availability {
         since: OffsetDateTime,
         /// The stable code of the fault.
         code: &'static str,
+        /// What is known about it, on one line.
+        detail: String,
     },
 }

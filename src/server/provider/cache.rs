@@ -137,6 +137,7 @@ impl<S: Source> Cache<S> {
         self.lock().freshness.outage().map_or(Availability::Available, |outage| Availability::Unavailable {
             since: outage.since,
             code: outage.fault.code(),
+            detail: outage.fault.detail(),
         })
     }
 

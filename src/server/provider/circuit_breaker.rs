@@ -30,7 +30,7 @@ enum Circuit {
     /// `trial`: when the one request that was let through was sent.
     Open {
         since: OffsetDateTime,
-        code: &'static str,
+        fault: ProviderFault,
         until: Instant,
         pause: Duration,
         trial: Option<Instant>,
@@ -63,8 +63,8 @@ impl CircuitBreaker {
         let now = Instant::now();
         let trial = match &mut *self.lock() {
             Circuit::Closed { .. } => None,
-            Circuit::Open { code, until, trial, .. } => {
-                let asked = *code == BUSY;
+            Circuit::Open { fault, until, trial, .. } => {
+                let asked = matches!(fault, ProviderFault::Busy { .. });
                 if now < *until {
                     return Err(Open { until: *until, asked });
                 }
@@ -82,8 +82,8 @@ impl CircuitBreaker {
     /// next sign-in.
     pub(super) fn availability(&self) -> Availability {
         match &*self.lock() {
-            Circuit::Open { since, code, until, .. } if Instant::now() < *until => {
-                Availability::Unavailable { since: *since, code }
+            Circuit::Open { since, fault, until, .. } if Instant::now() < *until => {
+                Availability::Unavailable { since: *since, code: fault.code(), detail: fault.detail() }
             }
             Circuit::Open { .. } | Circuit::Closed { .. } => Availability::Available,
         }
@@ -116,7 +116,7 @@ impl CircuitBreaker {
             }
             _ => pause,
         };
-        *circuit = Circuit::Open { since, code: fault.code(), until: Instant::now() + wait, pause, trial: None };
+        *circuit = Circuit::Open { since, fault: fault.clone(), until: Instant::now() + wait, pause, trial: None };
         drop(circuit);
         self.outage.failed(TOKEN, fault, wait);
     }
@@ -126,9 +126,6 @@ impl CircuitBreaker {
         self.circuit.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
-
-/// The code of a provider that asks us to wait.
-const BUSY: &str = ProviderFault::Busy { retry_after: None, said: None }.code();
 
 impl Permit {
     /// The provider has responded, even if with an error.
@@ -192,7 +189,9 @@ mod tests {
 
         let breaker = opened();
         assert!(breaker.permit().is_err());
-        assert_eq!(breaker.availability(), Availability::Unavailable { since: NOON, code: "provider_unreachable" });
+        let unavailable =
+            Availability::Unavailable { since: NOON, code: "provider_unreachable", detail: down().detail() };
+        assert_eq!(breaker.availability(), unavailable);
     }
 
     #[tokio::test(start_paused = true)]

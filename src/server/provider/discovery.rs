@@ -69,7 +69,14 @@ impl Source for Discovery {
     };
 
     async fn fetch(&self) -> Result<Metadata, ProviderFault> {
-        let document = self.http.document(Endpoint::Discovery, &self.url, self.system.now()).await?;
+        let document = self.http.document(Endpoint::Discovery, &self.url, self.system.now()).await;
+        // The operator may have named another page than they think.
+        let document = document.map_err(|fault| match fault {
+            ProviderFault::BadAnswer { endpoint, detail } => {
+                ProviderFault::BadAnswer { endpoint, detail: clip(&format!("{detail}, at {}", self.url)) }
+            }
+            other => other,
+        })?;
         let metadata = Metadata::check(&document, &self.registration)?;
         self.registration.authentication.warn_if_not_listed(&document, &self.provider);
         Ok(metadata)

@@ -192,10 +192,13 @@ impl Http {
         let response = call(&self.pooled, endpoint, request, Instant::now() + limits::PROVIDER_DOCUMENT_TIMEOUT)
             .await
             .map_err(CallError::into_fault)?;
-        if response.status == StatusCode::OK {
-            Ok(response.object()?.members)
-        } else {
-            Err(response.refusal(response.words(), now))
+        match response.status {
+            StatusCode::OK => Ok(response.object()?.members),
+            // Where nothing is served, it is the setting that is wrong.
+            StatusCode::NOT_FOUND if endpoint == Endpoint::Discovery => {
+                Err(ProviderFault::Metadata(clip(&format!("{url} answers 404; is `issuer` the provider's?"))))
+            }
+            _ => Err(response.refusal(response.words(), now)),
         }
     }
 

@@ -9,6 +9,9 @@ use crate::support::scene::Scene;
 async fn a_reference_finds_the_steps_of_its_sign_in() {
     let scene = Scene::patient().await;
     let browser = scene.browser();
+    // Else the sign-in may have to wait for the keys, which is a step, too.
+    scene.provider.wait_for(Endpoint::Jwks, 1).await;
+    scene.browser().sign_in(&scene).await;
     scene.provider.behave(Rule::once(Behaviour::Fault { at: Endpoint::Userinfo, fault: Fault::status(403) }));
     let callback = browser.callback_url(&scene, "/").await;
     let page = browser.follow(&scene, &callback).await.unwrap();

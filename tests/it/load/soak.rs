@@ -16,7 +16,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use proptest::{prelude::prop, strategy::Strategy as _, strategy::ValueTree as _, test_runner::TestRunner};
+use proptest::{
+    prelude::{Strategy as _, prop},
+    strategy::ValueTree as _,
+    test_runner::TestRunner,
+};
 use test_provider::{Behaviour, Document, JwtEdit, Profile, ProviderConfig, Rule, RunningProvider};
 use tokio::task::JoinSet;
 
@@ -70,39 +74,8 @@ async fn nobody_notices_odd_claims_a_broken_log_or_a_store_that_refuses_writes()
     let held_at_first = program.memory("VmRSS");
 
     let until = Instant::now() + lasting();
-    let mut signing_in = JoinSet::new();
-    for (number, mut known) in (0..PEOPLE).zip(people) {
-        let site = site.clone();
-        signing_in.spawn(async move {
-            let mut times = 0;
-            while Instant::now() < until {
-                known.sign_in_by_a_click().await;
-                let mut new = Person::new(&site, number);
-                new.sign_in().await;
-                known.clicks.append(&mut new.clicks);
-                known.away += new.away;
-                times += 2;
-            }
-            (times, known)
-        });
-    }
-    let (mut runner, mut mutated) = (TestRunner::deterministic(), Instant::now());
-    let (mut may_write, mut changed) = (true, Instant::now());
-    while Instant::now() < until {
-        if mutated.elapsed() > MUTATED_FOR {
-            mutate(&provider, &mut runner);
-            mutated = Instant::now();
-        }
-        if changed.elapsed() > if may_write { WRITABLE } else { READ_ONLY } {
-            may_write = !may_write;
-            program.may_write(may_write);
-            changed = Instant::now();
-        }
-        assert_eq!(health(&origin).await, 200);
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    provider.behave_well();
-    program.may_write(true);
+    let mut signing_in = sign_in(&site, people, until);
+    misbehave(&program, &provider, &origin, until).await;
     let (mut times, mut away, mut clicks) = (0, 0, Vec::new());
     while let Some(done) = signing_in.join_next().await {
         let (of_one, known) = done.unwrap();
@@ -126,6 +99,48 @@ async fn nobody_notices_odd_claims_a_broken_log_or_a_store_that_refuses_writes()
     reader.join().unwrap();
 }
 
+/// Each signs in again and again, with the browser that is known and with a new one.
+fn sign_in(site: &Site, people: Vec<Person>, until: Instant) -> JoinSet<(usize, Person)> {
+    let mut signing_in = JoinSet::new();
+    for (number, mut known) in (0..PEOPLE).zip(people) {
+        let site = site.clone();
+        signing_in.spawn(async move {
+            let mut times = 0;
+            while Instant::now() < until {
+                known.sign_in_by_a_click().await;
+                let mut new = Person::new(&site, number);
+                new.sign_in().await;
+                known.clicks.append(&mut new.clicks);
+                known.away += new.away;
+                times += 2;
+            }
+            (times, known)
+        });
+    }
+    signing_in
+}
+
+/// Mutates the claims and lets the store refuse writes by turns, and looks whether the program answers.
+async fn misbehave(program: &Program, provider: &RunningProvider, origin: &str, until: Instant) {
+    let (mut runner, mut mutated) = (TestRunner::deterministic(), Instant::now());
+    let (mut may_write, mut changed) = (true, Instant::now());
+    while Instant::now() < until {
+        if mutated.elapsed() > MUTATED_FOR {
+            mutate(provider, &mut runner);
+            mutated = Instant::now();
+        }
+        if changed.elapsed() > if may_write { WRITABLE } else { READ_ONLY } {
+            may_write = !may_write;
+            program.may_write(may_write);
+            changed = Instant::now();
+        }
+        assert_eq!(health(origin).await, 200);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    provider.behave_well();
+    program.may_write(true);
+}
+
 /// Other values of other claims, in the ID token and in userinfo.
 fn mutate(provider: &RunningProvider, runner: &mut TestRunner) {
     let cases = prop::collection::vec((names(), values()), 0..4);
@@ -138,7 +153,7 @@ fn mutate(provider: &RunningProvider, runner: &mut TestRunner) {
             .map(|(name, value)| raw(&name, &value))
             .collect::<Vec<_>>()
     });
-    let is_signed = proptest::bool::ANY.prop_map(|signed| signed).new_tree(runner).unwrap().current();
+    let is_signed = proptest::bool::ANY.new_tree(runner).unwrap().current();
     provider.behave_well();
     for edit in of_the_token {
         provider.behave(Rule::standing(Behaviour::IdToken(JwtEdit::claims(edit))));

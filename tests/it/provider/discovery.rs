@@ -70,6 +70,23 @@ fn no_endpoints() -> Vec<Value> {
 }
 
 #[tokio::test]
+async fn an_issuer_where_nothing_is_or_something_else_is_named() {
+    let op = op(|_| {}).await;
+    let url = format!("{}/.well-known/openid-configuration", op.issuer());
+    for (fault, code, words) in [
+        (Fault::status(404), "provider_metadata", "answers 404; is `issuer` the provider's?"),
+        (Fault::html(200), "provider_bad_answer", "`text/html` instead of JSON, at "),
+        (Fault::html(403), "provider_bad_answer", "status 403, at "),
+    ] {
+        let rig = Rig::over(Arc::clone(&op), |_| {});
+        rig.says([super::rig::fault(Endpoint::Discovery, fault)]);
+        let fault = rig.begin().await.unwrap_err();
+        let told = fault.to_string();
+        assert!(fault.code() == code && told.contains(words) && told.contains(&url), "{told}");
+    }
+}
+
+#[tokio::test]
 async fn metadata_that_is_wrong_is_refused() {
     let op = op(|_| {}).await;
     let mut cases: Vec<(String, Behaviour, &str)> =
@@ -84,7 +101,8 @@ async fn metadata_that_is_wrong_is_refused() {
         rig.says([behaviour]);
         let fault = rig.begin().await.expect_err(&what);
         assert_eq!(fault.code(), code, "{what}: {fault}");
-        assert_eq!(rig.provider().availability(), Availability::Unavailable { since: NOW, code }, "{what}");
+        let unavailable = Availability::Unavailable { since: NOW, code, detail: fault.detail() };
+        assert_eq!(rig.provider().availability(), unavailable, "{what}");
     }
     // Optional members of odd types are no reason to stop (DI-17); another https host is fine.
     for (name, value) in [
@@ -141,8 +159,10 @@ async fn a_provider_that_is_down_comes_back_by_itself() {
     let providers = Arc::new(providers);
     let provider = Arc::clone(providers.iter().next().unwrap());
     assert_eq!(provider.availability(), Availability::Available);
-    assert_eq!(provider.authorization_url(request(false)).await.unwrap_err().code(), "provider_unreachable");
-    assert_eq!(provider.availability(), Availability::Unavailable { since: NOW, code: "provider_unreachable" });
+    let fault = provider.authorization_url(request(false)).await.unwrap_err();
+    assert_eq!(fault.code(), "provider_unreachable");
+    let unavailable = Availability::Unavailable { since: NOW, code: fault.code(), detail: fault.detail() };
+    assert_eq!(provider.availability(), unavailable);
     let keeper = tokio::spawn({
         let providers = Arc::clone(&providers);
         async move { providers.keep_fresh().await }

@@ -45,8 +45,11 @@ async fn readiness(State(app): State<Arc<App>>) -> Json<Value> {
         .map(|provider| {
             let availability = match provider.availability() {
                 Availability::Available => json!({ "available": true }),
-                Availability::Unavailable { since, code } => {
-                    json!({ "available": false, "since": moment(since), "code": code })
+                Availability::Unavailable { since, code, detail } => {
+                    let to_do = Problem::from_code(code).map(Problem::operator);
+                    json!({
+                        "available": false, "since": moment(since), "code": code, "detail": detail, "to_do": to_do,
+                    })
                 }
             };
             json!({ "id": provider.id(), "issuer": provider.issuer(), "availability": availability })
