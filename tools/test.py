@@ -257,6 +257,7 @@ LEPTOS = Inputs(
         "src/lib.rs",
         "src/remedy.rs",
         "src/view",
+        "src/visible.rs",
         "tools/versions",
         ".ci/leptos",
     ),

@@ -38,7 +38,7 @@ fn wrong(base: &str) -> Vec<(&'static str, Behaviour, &'static str)> {
         ("no token", change(Edit::remove("token_endpoint")), "provider_metadata"),
         ("no jwks", change(Edit::remove("jwks_uri")), "provider_metadata"),
         ("HS only", member("id_token_signing_alg_values_supported", json!(["HS256", "none"])), "provider_metadata"),
-        ("404", broken(Fault::status(404)), "provider_bad_answer"),
+        ("404", broken(Fault::status(404)), "provider_metadata"),
         ("500", broken(Fault::html(500)), "provider_server_error"),
         ("HTML", head(Endpoint::Discovery, HeadEdit::content_type("text/html")), "provider_bad_answer"),
         ("[]", change(Edit::whole("[]")), "provider_bad_answer"),
