@@ -50,6 +50,8 @@ pub fn is_hidden(c: char) -> bool {
 /// an emoji, the variant of a character, a region's flag. In ASCII it could only deceive.
 fn shapes(before: char, c: char, after: Option<char>) -> bool {
     match c {
+        // A key cap: 1️⃣
+        '\u{fe0f}' if after == Some('\u{20e3}') => matches!(before, '0'..='9' | '#' | '*'),
         _ if before.is_ascii() => false,
         c if JOINERS.contains(&c) => {
             !JOINERS.contains(&before)
@@ -76,6 +78,7 @@ mod tests {
             "می\u{200c}خواهم", // Persian, with a non-joiner
             "กุ้ง",
             "👩\u{200d}💻",
+            "1\u{fe0f}\u{20e3} Ada",
             "🏳\u{fe0f}\u{200d}🌈", // a variant, then a joiner
             "\u{1f3f4}\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}", // the flag of England
             "葛\u{e0100}城",       // a variant of a Han character

@@ -59,7 +59,7 @@ test('a wrong client secret is said to be about the client', async ({ page, real
   await start(page, 'mistyped');
   await hydra.signIn(page, 'ada', ['staff']);
   await expectProblem(page, 'client_refused');
-  expect(house.program.log).toContain('invalid_client');
+  await expect.poll(() => house.program.log).toContain('invalid_client');
 });
 
 test('who does not consent is told so', async ({ page, real: { hydra } }) => {

@@ -175,12 +175,15 @@ pub const ERROR_CODE: usize = 64;
 /// The longest page to return to, in bytes as sent in a `Location` header: with it, the redirect to the provider has less
 /// than 3,072 bytes of headers, which every proxy's default buffer holds (docs/return-to.md).
 pub const RETURN_TO: usize = 1_000;
+/// The same as a parameter of ours, where some characters take three bytes: such a redirect has less than those 3,072
+/// bytes, too.
+pub const RETURN_TO_PARAMETER: usize = 2_600;
 /// The longest callback query with a provider's answer that goes into a redirect, in bytes: the budget of 1,536 bytes less
 /// what other headers take. What is longer goes into the page instead.
 pub const REDIRECT_QUERY: usize = 1_150;
 /// Seconds within which a cookie that a redirect has set comes back with the next request, or was not kept. Long enough for
 /// a slow line, too short to take the address to another browser, which would then be told what was never tested there.
-pub const COOKIE_COMES_BACK: i64 = 10;
+pub const COOKIE_COMES_BACK: Duration = Duration::from_secs(10);
 
 // ---- One sign-in
 
@@ -291,6 +294,8 @@ pub const SESSION_TOUCH_EVERY: Duration = Duration::from_secs(60);
 pub const SESSION_TOUCHES_WITHIN_IDLE: u32 = 10;
 /// A request waits no longer than this for it to be written.
 pub const SESSION_TOUCH_WAIT: Duration = Duration::from_millis(500);
+/// The longest `sid`, `acr` or method of `amr` that a session keeps.
+pub const SESSION_CLAIM_BYTES: usize = 255;
 /// How long after its end a session's record stays, so that its id stays taken: a delivery that is under way while the
 /// person signs out must not begin the session anew.
 pub const SESSION_REMOVED_AFTER: Duration = Duration::from_secs(60);

@@ -4,11 +4,14 @@ use axum::response::Response;
 use tokio::time::timeout_at;
 
 use super::cookies::remove_session_cookie;
-use crate::server::{
-    session::{Found, SignedIn},
-    sign_in::RequestContext,
-    state::App,
-    store::StoreError,
+use crate::{
+    server::{
+        session::{Found, SignedIn},
+        sign_in::RequestContext,
+        state::App,
+        store::StoreError,
+    },
+    visible::visible,
 };
 
 /// Looks the session up, within the patience.
@@ -30,6 +33,6 @@ pub(crate) fn forget_ended(response: &mut Response, app: &App, found: &Found) {
 
 /// The name to show.
 pub(crate) fn shown_name(person: &SignedIn) -> &str {
-    let full_name = person.user.full_name.as_deref().filter(|name| !name.trim().is_empty());
+    let full_name = person.user.full_name.as_deref().filter(|name| !visible(name).is_empty());
     full_name.unwrap_or(&person.user.username)
 }

@@ -7,7 +7,13 @@ use serde_json::Value;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{jwt::numeric_date, jwt::present, strict_json::Object};
-use crate::server::ids::{Issuer, Subject};
+use crate::{
+    server::{
+        ids::{Issuer, Subject},
+        limits,
+    },
+    visible::visible,
+};
 
 /// A person as the provider asserts them, after every check.
 #[derive(Clone, Debug)]
@@ -157,10 +163,10 @@ impl<'d> Reader<'d> {
 
     fn authentication(&mut self) -> Authentication {
         Authentication {
-            sid: self.get("sid", text),
+            sid: self.get("sid", |value| text(value).filter(|text| is_short(text))),
             auth_time: self.get("auth_time", moment),
-            acr: self.get("acr", text),
-            amr: self.get("amr", texts),
+            acr: self.get("acr", |value| text(value).filter(|text| is_short(text))),
+            amr: self.get("amr", |value| texts(value).filter(|methods| methods.iter().all(|method| is_short(method)))),
         }
     }
 
@@ -180,21 +186,28 @@ impl<'d> Reader<'d> {
 }
 
 fn is_blank(value: &Value) -> bool {
-    value.as_str().is_some_and(|text| text.trim().is_empty())
+    value.as_str().is_some_and(|text| visible(text).is_empty())
+}
+
+/// Short enough to be kept with the session.
+fn is_short(text: &str) -> bool {
+    text.len() <= limits::SESSION_CLAIM_BYTES
 }
 
 fn text(value: &Value) -> Option<String> {
     value.as_str().map(str::to_owned)
 }
 
-/// A list of texts, or one text for a list of one. An odd member of the list is left out, and the others count.
+/// A list of texts, or one text for a list of one. An odd member of the list is left out, and the others count; where
+/// all are odd, nothing can be read.
 fn texts(value: &Value) -> Option<Vec<String>> {
     let members = match value {
         Value::String(_) => std::slice::from_ref(value),
         Value::Array(members) => members.as_slice(),
         _ => return None,
     };
-    Some(members.iter().filter(|member| !is_blank(member)).filter_map(text).collect())
+    let texts: Vec<_> = members.iter().filter(|member| !is_blank(member)).filter_map(text).collect();
+    (members.is_empty() || !texts.is_empty()).then_some(texts)
 }
 
 /// Some providers write booleans as texts (Amazon Cognito does).
@@ -297,6 +310,9 @@ mod tests {
             (json!("staff"), Some(vec!["staff"])),
             (json!(["a", 1, null, ["b"], {"c": 1}, "", " ", "d"]), Some(vec!["a", "d"])),
             (json!([]), Some(vec![])),
+            (json!([{"name": "staff"}]), None),
+            (json!([1, 2]), None),
+            (json!([""]), None),
             (json!("a,b"), Some(vec!["a,b"])),
             (json!(""), None),
             (json!(null), None),
@@ -358,6 +374,7 @@ mod tests {
         assert_eq!(name(json!({"given_name": 7, "family_name": "Lovelace"})).as_deref(), Some("Lovelace"));
         assert_eq!(name(json!({"name": "A", "given_name": "Ada"})).as_deref(), Some("A"));
         assert_eq!(name(json!({"name": " ", "given_name": "Ada"})).as_deref(), Some("Ada"));
+        assert_eq!(name(json!({"name": "\u{3164}", "given_name": "Ada"})).as_deref(), Some("Ada"));
         assert_eq!(name(json!({"given_name": ""})), None);
     }
 
@@ -376,6 +393,8 @@ mod tests {
         );
         assert_eq!(read(&json!({})), Authentication::default());
         assert_eq!(read(&json!({"sid": 1, "auth_time": [], "acr": 2, "amr": {}})), Authentication::default());
+        let long = "x".repeat(limits::SESSION_CLAIM_BYTES + 1);
+        assert_eq!(read(&json!({"sid": long, "acr": long, "amr": [long]})), Authentication::default());
         assert_eq!(read(&json!({"amr": "pwd"})).amr, Some(vec!["pwd".to_owned()]));
         for (said, meant) in [
             (json!(1_795_608_000.9), Some(datetime!(2026-11-25 12:00 UTC))),

@@ -17,6 +17,7 @@ use super::{
     fault::ProviderFault,
     http::{Endpoint, Http},
     source::{Schedule, Source},
+    strict_json::Object,
 };
 use crate::server::{clock::System, ids::ProviderId, limits, log_text::clip, settings::is_loopback};
 
@@ -50,6 +51,21 @@ const RESERVED: [&str; 12] = [
     "request_uri",
 ];
 
+/// The members that are read here. One that is damaged is never taken for one that is not there.
+const READ: [&str; 8] = [
+    "issuer",
+    "authorization_endpoint",
+    "token_endpoint",
+    "jwks_uri",
+    "userinfo_endpoint",
+    ALGORITHMS_LISTED,
+    USERINFO_ALGORITHMS_LISTED,
+    ISS_PROMISED,
+];
+const ALGORITHMS_LISTED: &str = "id_token_signing_alg_values_supported";
+const USERINFO_ALGORITHMS_LISTED: &str = "userinfo_signing_alg_values_supported";
+const ISS_PROMISED: &str = "authorization_response_iss_parameter_supported";
+
 /// Where the document comes from.
 pub(super) struct Discovery {
     pub(super) http: Arc<Http>,
@@ -70,6 +86,7 @@ impl Source for Discovery {
 
     async fn fetch(&self) -> Result<Metadata, ProviderFault> {
         let document = self.http.document(Endpoint::Discovery, &self.url, self.system.now()).await;
+        let document = document.and_then(|document| document.object());
         // The operator may have named another page than they think.
         let document = document.map_err(|fault| match fault {
             ProviderFault::BadAnswer { endpoint, detail } => {
@@ -78,7 +95,7 @@ impl Source for Discovery {
             other => other,
         })?;
         let metadata = Metadata::check(&document, &self.registration)?;
-        self.registration.authentication.warn_if_not_listed(&document, &self.provider);
+        self.registration.authentication.warn_if_not_listed(&document.members, &self.provider);
         Ok(metadata)
     }
 }
@@ -93,20 +110,23 @@ pub(super) struct Metadata {
     pub(super) userinfo_endpoint: Option<Url>,
     /// Of ID tokens; never empty.
     pub(super) algorithms: Vec<CoreJwsSigningAlgorithm>,
+    /// Of signed userinfo; empty where the provider says nothing of it.
+    pub(super) userinfo_algorithms: Vec<CoreJwsSigningAlgorithm>,
     /// Every authorization response carries `iss` (RFC 9207).
     pub(super) promises_iss: bool,
 }
 
 impl Metadata {
     /// Checks `document`.
-    pub(super) fn check(
-        document: &Map<String, Value>,
-        registration: &ClientRegistration,
-    ) -> Result<Self, ProviderFault> {
+    pub(super) fn check(document: &Object, registration: &ClientRegistration) -> Result<Self, ProviderFault> {
         Self::read(document, registration).map_err(|what| ProviderFault::Metadata(clip(&what)))
     }
 
-    fn read(document: &Map<String, Value>, registration: &ClientRegistration) -> Result<Self, String> {
+    fn read(document: &Object, registration: &ClientRegistration) -> Result<Self, String> {
+        if let Some(name) = document.damaged.iter().find(|name| READ.contains(&name.as_str())) {
+            return Err(format!("`{name}` cannot be read"));
+        }
+        let document = &document.members;
         let issuer = text(document, "issuer")?;
         if issuer != registration.issuer.as_str() {
             return Err(format!(
@@ -141,7 +161,8 @@ impl Metadata {
             jwks_uri,
             userinfo_endpoint,
             algorithms: algorithms(document)?,
-            promises_iss: document.get("authorization_response_iss_parameter_supported") == Some(&Value::Bool(true)),
+            userinfo_algorithms: userinfo_algorithms(document),
+            promises_iss: document.get(ISS_PROMISED) == Some(&Value::Bool(true)),
         })
     }
 }
@@ -177,18 +198,28 @@ fn endpoint(member: &str, text: &str, plain_http: bool) -> Result<Url, String> {
 
 /// The listed signature algorithms that we accept; RS256 if none is listed (Core 3.1.3.7, 7).
 fn algorithms(document: &Map<String, Value>) -> Result<Vec<CoreJwsSigningAlgorithm>, String> {
-    let Some(listed) = document.get("id_token_signing_alg_values_supported").and_then(Value::as_array) else {
+    let Some(listed) = document.get(ALGORITHMS_LISTED).and_then(Value::as_array) else {
         return Ok(vec![CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256]);
     };
-    let accepted: Vec<_> = listed
+    let accepted = accepted(listed);
+    if accepted.is_empty() {
+        return Err(format!("{ALGORITHMS_LISTED} has no algorithm that we accept (RS256 is the usual one)"));
+    }
+    Ok(accepted)
+}
+
+fn userinfo_algorithms(document: &Map<String, Value>) -> Vec<CoreJwsSigningAlgorithm> {
+    document
+        .get(USERINFO_ALGORITHMS_LISTED)
+        .and_then(Value::as_array)
+        .map(|listed| accepted(listed))
+        .unwrap_or_default()
+}
+
+fn accepted(listed: &[Value]) -> Vec<CoreJwsSigningAlgorithm> {
+    listed
         .iter()
         .filter_map(|name| serde_json::from_value(name.clone()).ok())
         .filter(|algorithm| ALGORITHMS.contains(algorithm))
-        .collect();
-    if accepted.is_empty() {
-        return Err(
-            "id_token_signing_alg_values_supported has no algorithm that we accept (RS256 is the usual one)".into()
-        );
-    }
-    Ok(accepted)
+        .collect()
 }

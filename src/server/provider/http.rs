@@ -6,7 +6,7 @@ use std::{error::Error as _, io};
 use http::{HeaderMap, StatusCode, header};
 use openidconnect::{HttpRequest, url::Url};
 use reqwest::{Client, ClientBuilder, Request, Response, redirect};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use time::OffsetDateTime;
 use tokio::time::{Instant, timeout_at};
 
@@ -93,13 +93,22 @@ pub(super) struct ProviderResponse {
 impl ProviderResponse {
     /// The body as one JSON object of the right media type. A byte order mark before it is skipped (RFC 8259 8.1).
     pub(super) fn object(&self) -> Result<Object, ProviderFault> {
+        self.json(strict_json::object)
+    }
+
+    /// The list `name` of that object, each of its elements for itself.
+    pub(super) fn list(&self, name: &str) -> Result<Vec<Option<Value>>, ProviderFault> {
+        self.json(|body| strict_json::list(body, name))
+    }
+
+    fn json<T>(&self, read: impl FnOnce(&[u8]) -> Result<T, String>) -> Result<T, ProviderFault> {
         if let Some(media_type) = self.media_type.as_deref()
             && !self.endpoint.json_types().contains(&media_type)
         {
             return Err(self.bad(&format!("`{media_type}` instead of JSON{}", self.coded())));
         }
-        let body = self.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.body);
-        strict_json::object(body).map_err(|what| self.bad(&format!("{what}{}{}", looks_like(body), self.coded())))
+        let body = strict_json::without_mark(&self.body);
+        read(body).map_err(|what| self.bad(&format!("{what}{}{}", looks_like(body), self.coded())))
     }
 
     /// What the provider says about a refusal: `error` and `error_description` of the body (RFC 6749 5.2), or what stands
@@ -181,19 +190,19 @@ impl Http {
         Ok(Self { pooled: build(limits::PROVIDER_IDLE_CONNECTIONS)?, unpooled: build(0)? })
     }
 
-    /// Fetches a JSON document.
+    /// Fetches a document.
     pub(super) async fn document(
         &self,
         endpoint: Endpoint,
         url: &Url,
         now: OffsetDateTime,
-    ) -> Result<Map<String, Value>, ProviderFault> {
+    ) -> Result<ProviderResponse, ProviderFault> {
         let request = get(url, "application/json");
         let response = call(&self.pooled, endpoint, request, Instant::now() + limits::PROVIDER_DOCUMENT_TIMEOUT)
             .await
             .map_err(CallError::into_fault)?;
         match response.status {
-            StatusCode::OK => Ok(response.object()?.members),
+            StatusCode::OK => Ok(response),
             // Where nothing is served, it is the setting that is wrong.
             StatusCode::NOT_FOUND if endpoint == Endpoint::Discovery => {
                 Err(ProviderFault::Metadata(clip(&format!("{url} answers 404; is `issuer` the provider's?"))))
@@ -293,6 +302,9 @@ fn classify(endpoint: Endpoint, error: reqwest::Error) -> CallError {
     // The operator knows the URL, and it may have a query.
     let error = error.without_url();
     let detail = clip(&format!("{} endpoint, {}", endpoint.name(), causes(&error)));
+    if error.is_decode() {
+        return CallError::Sent(endpoint.bad_answer(&format!("it cannot be unpacked: {}", causes(&error))));
+    }
     if !error.is_connect() {
         return CallError::Sent(ProviderFault::Unreachable(detail));
     }

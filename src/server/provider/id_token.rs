@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
 use super::{
-    jwt::{Expected, Rejection, SignedClaims, numeric_date, present},
+    jwt::{Expected, Rejection, SignedClaims, check, no_date, numeric_date, present},
     strict_json::Object,
 };
 use crate::server::{ids::Subject, limits, log_text::clip};
@@ -59,7 +59,7 @@ fn check_claims(signed: &SignedClaims<'_>, attempt: &Attempt<'_>, expected: &Exp
     required(claims, "exp")?;
     expected.check_times(claims)?;
     // 10: iat is in this attempt.
-    let iat = numeric_date(required(claims, "iat")?).ok_or_else(|| wrong_type("iat"))?;
+    let iat = numeric_date(required(claims, "iat")?).ok_or_else(|| no_date("iat"))?;
     check_iat(iat, attempt.started, expected.now)?;
     // 11: nonce is the one that was sent.
     let nonce = Nonce::new(text(claims, "nonce")?.to_owned());
@@ -80,10 +80,6 @@ fn text<'m>(claims: &'m Map<String, Value>, name: &str) -> Result<&'m str, Strin
 
 fn wrong_type(name: &str) -> String {
     format!("`{name}` is of the wrong type")
-}
-
-fn check(holds: bool, what: &str) -> Result<(), String> {
-    if holds { Ok(()) } else { Err(what.into()) }
 }
 
 /// Whether we are the only audience.

@@ -100,7 +100,7 @@ impl<'e> Expected<'e> {
     /// `iss`, where present, is the provider.
     pub(super) fn check_issuer(&self, claims: &Map<String, Value>) -> Result<(), String> {
         let issuer = self.registration.issuer.as_str();
-        check(claims.get("iss").is_none_or(|iss| iss == issuer), "iss is another issuer")
+        check(present(claims, "iss").is_none_or(|iss| iss == issuer), "iss is another issuer")
     }
 
     /// `aud`, where present, names us.
@@ -108,18 +108,22 @@ impl<'e> Expected<'e> {
         let us = self.registration.client_id.as_str();
         let names_us =
             |aud: &Value| aud == us || aud.as_array().is_some_and(|audiences| audiences.iter().any(|one| one == us));
-        check(claims.get("aud").is_none_or(names_us), "aud is another client")
+        check(present(claims, "aud").is_none_or(names_us), "aud is another client")
     }
 
     /// `exp` and `nbf`, where present, allow it now.
     pub(super) fn check_times(&self, claims: &Map<String, Value>) -> Result<(), String> {
         let time = |name: &str| match present(claims, name) {
             None => Ok(None),
-            Some(value) => numeric_date(value).map(Some).ok_or_else(|| format!("`{name}` is of the wrong type")),
+            Some(value) => numeric_date(value).map(Some).ok_or_else(|| no_date(name)),
         };
         check(time("exp")?.is_none_or(|exp| self.now - limits::CLOCK_LEEWAY < exp), "expired; is a clock wrong?")?;
         check(time("nbf")?.is_none_or(|nbf| nbf <= self.now + limits::CLOCK_LEEWAY), "not valid yet; is a clock wrong?")
     }
+}
+
+pub(super) fn no_date(name: &str) -> String {
+    format!("`{name}` is no date (seconds since 1970, until the year 9999)")
 }
 
 /// A member that is there; `null` is not (Core 5.3.2).
@@ -179,14 +183,16 @@ impl<'t> Parts<'t> {
 /// know (RFC 7515 4.1.11) or that holds another token (RFC 7519 5.2).
 fn check_header(header: &Map<String, Value>) -> Result<(), String> {
     let is_jwt = |typ: &Value| {
-        typ.as_str().is_some_and(|typ| typ.eq_ignore_ascii_case("JWT") || typ.eq_ignore_ascii_case("application/JWT"))
+        let typ = typ.as_str().unwrap_or_default().to_ascii_lowercase();
+        // `JOSE` says no more than that it is a JWS (RFC 7515 4.1.9).
+        matches!(typ.strip_prefix("application/").unwrap_or(&typ), "jwt" | "jose")
     };
-    check(header.get("typ").is_none_or(is_jwt), "header: `typ` is not JWT")?;
-    check(!header.contains_key("cty"), "header: `cty` is there, so it holds something else")?;
+    check(present(header, "typ").is_none_or(is_jwt), "header: `typ` is not JWT")?;
+    check(present(header, "cty").is_none(), "header: `cty` is there, so it holds something else")?;
     check(!header.contains_key("crit"), "header: `crit` demands what we do not know")?;
     check(header.get("kid").is_none_or(Value::is_string), "header: `kid` is of the wrong type")
 }
 
-fn check(holds: bool, what: &str) -> Result<(), String> {
+pub(super) fn check(holds: bool, what: &str) -> Result<(), String> {
     if holds { Ok(()) } else { Err(what.into()) }
 }

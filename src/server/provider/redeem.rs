@@ -38,7 +38,11 @@ impl Provider {
         let mut userinfo = None;
         if let Some(url) = &metadata.userinfo_endpoint {
             let since = Instant::now();
-            let expected = self.expected(&metadata, &keys);
+            let mut expected = self.expected(&metadata, &keys);
+            // A provider that says nothing of it uses the same as for ID tokens.
+            if !metadata.userinfo_algorithms.is_empty() {
+                expected.algorithms = &metadata.userinfo_algorithms;
+            }
             let answer =
                 userinfo::request(&self.http, url, &tokens.access_token, &person.subject, &expected, deadline).await;
             record(trace, "userinfo", since, &answer);

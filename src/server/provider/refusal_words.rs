@@ -7,7 +7,7 @@ use super::strict_json;
 /// `error` and `error_description` of a body in JSON or as a form, or what some send in their place. `None` for anything
 /// else: a page is of no use in a log.
 pub(super) fn of(body: &[u8]) -> Option<String> {
-    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    let body = strict_json::without_mark(body);
     match strict_json::object(body) {
         Ok(object) => of_members(&object.members),
         Err(_) if body.starts_with(b"error=") => {

@@ -72,9 +72,7 @@ impl AuthorizationResponse {
             Self::Error { .. } | Self::Malformed => CodeHash::of(b""),
         }
     }
-}
 
-impl AuthorizationResponse {
     /// Whether the provider's own login page was left open for too long: the person has done nothing wrong, and a new one
     /// is all that is needed. (Keycloak says so for the tab in which its login ran out.)
     pub(super) fn login_page_expired(&self) -> bool {
@@ -108,8 +106,25 @@ pub fn problem_of(error: &str) -> Problem {
 /// `access_denied`, and the words that others have for it: `user_cancelled_login` (LinkedIn), `user_cancelled_authorize`
 /// (Apple), `consent_declined`, `UserCancel`, …
 fn is_refusal_of_the_person(error: &str) -> bool {
-    let error = error.to_ascii_lowercase();
-    ["cancel", "denied", "denial", "declined", "rejected_by_user"].iter().any(|word| error.contains(word))
+    const WHO_OR_WHAT: [&str; 9] =
+        ["access", "authorization", "by", "consent", "login", "permission", "request", "the", "user"];
+    let mut words = String::with_capacity(error.len() * 2);
+    for c in error.chars() {
+        // UserDenied -> user denied
+        if c.is_ascii_uppercase() && words.ends_with(|before: char| before.is_ascii_lowercase()) {
+            words.push(' ');
+        }
+        words.push(c);
+    }
+    let words = words.to_ascii_lowercase();
+    let mut words = words.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).peekable();
+    let refused =
+        |word: &str| word.starts_with("cancel") || ["denied", "declined", "rejected", "refused"].contains(&word);
+    let mut is_refusal = false;
+    words.all(|word| {
+        is_refusal |= refused(word);
+        refused(word) || WHO_OR_WHAT.contains(&word) || word.starts_with("authori")
+    }) && is_refusal
 }
 
 impl fmt::Debug for AuthorizationResponse {
@@ -244,6 +259,10 @@ mod tests {
             "user_denied",
             "authorization_declined",
             "Access Denied",
+            "ACCESS_DENIED",
+            "USER_CANCELED",
+            "login_cancelled_by_user",
+            "request-cancelled",
         ] {
             assert_eq!(problem_of(error), Problem::AccessDenied, "{error}");
         }
@@ -252,7 +271,9 @@ mod tests {
             ("temporarily_unavailable", Problem::ProviderError),
             ("unauthorized_client", Problem::ProviderRefusedRequest),
             ("invalid_scope", Problem::ProviderRefusedRequest),
-            ("rejected", Problem::ProviderRefusedRequest),
+            ("scope_denied", Problem::ProviderRefusedRequest),
+            ("cancellation_of_client", Problem::ProviderRefusedRequest),
+            ("user", Problem::ProviderRefusedRequest),
         ] {
             assert_eq!(problem_of(error), problem, "{error}");
         }

@@ -88,6 +88,7 @@ impl SignIn {
             started: now,
             browser: browser.key.hash(),
             other_account: start.other_account,
+            login_page_expired: false,
             restarts: 0,
         };
         let location = self.authorization_url(provider, &state, &browser, until).await?;

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use futures_util::FutureExt as _;
 use tokio::time::Instant;
 
 use super::{
@@ -79,7 +80,7 @@ impl SignIn {
             return if expired { status.or_over(Problem::AttemptExpired) } else { status };
         };
         // The provider's own login page was left open for too long: a new one, once.
-        if received.response.login_page_expired() && callback.state.state.restarts == 0 {
+        if is_about_an_expired_login_page(callback, &received.response) && !callback.state.state.login_page_expired {
             let reason = Reason { detail: received.response.words(), ..Problem::ProviderError.into() };
             return self.status_in_store(callback).await.or_begin_again(reason);
         }
@@ -137,4 +138,11 @@ impl SignIn {
         let limit = is_code.then(|| self.rate_limit(&callback.provider))?;
         limit.slowed(callback.request.client(), self.system.now())
     }
+}
+
+/// RFC 9207 2.4: what another issuer says is refused, not followed. (An error does not wait for the metadata.)
+fn is_about_an_expired_login_page(callback: &Callback, response: &AuthorizationResponse) -> bool {
+    let AuthorizationResponse::Error { iss, .. } = response else { return false };
+    let checked = callback.provider.check_response_issuer(iss.as_deref()).now_or_never();
+    response.login_page_expired() && !matches!(checked, Some(Err(_)))
 }

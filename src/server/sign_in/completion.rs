@@ -49,7 +49,8 @@ pub enum Completion {
     GoOn(ReturnTo),
     /// Restarted automatically: redirect to the provider.
     Restart(Started),
-    /// Nothing is known yet: redirect to the callback with this query, which holds no code.
+    /// The address is to lose the answer before anything is said, or it has to be seen whether the browser brings its
+    /// cookie: redirect to the callback with this query, which holds no code.
     Look {
         /// The callback's query for the next request.
         query: CallbackQuery,

@@ -27,7 +27,7 @@ struct OldState {
     return_to: String,
     started_ms: i64,
     browser: [u8; 32],
-    first_contact: bool,
+    login_page_expired: bool,
     other_account: bool,
     restarts: u8,
 }
@@ -68,6 +68,7 @@ fn states_go_both_ways() {
         started,
         browser: BrowserHash::from_bytes([3; 32]),
         other_account: false,
+        login_page_expired: true,
         restarts: 4,
     };
     let old = OldState {
@@ -77,7 +78,7 @@ fn states_go_both_ways() {
         return_to: "/a?b=c".into(),
         started_ms: to_millis(started),
         browser: [3; 32],
-        first_contact: false,
+        login_page_expired: true,
         other_account: false,
         restarts: 4,
     };

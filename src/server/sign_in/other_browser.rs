@@ -8,7 +8,7 @@ use super::{
     completion::{Completion, Failure, RequestContext},
     flow::SignIn,
     start::Start,
-    state::OpenedState,
+    state::{OpenedState, State},
 };
 use crate::server::{limits, problem::Problem, provider::Provider, session::Found};
 
@@ -37,7 +37,7 @@ impl SignIn {
         if !browser.may_restart(opened.state.started) {
             return self.explained(Problem::AlreadyUsed, opened, query);
         }
-        match self.restart_or_continue(opened, provider, browser, request).await {
+        match self.restart_or_continue(&opened.state, provider, browser, request).await {
             Ok(completion) => completion,
             Err(problem) => self.explained(problem, opened, query),
         }
@@ -74,14 +74,13 @@ impl SignIn {
 
     pub(super) async fn restart_or_continue(
         &self,
-        opened: &OpenedState,
+        state: &State,
         provider: &Provider,
         browser: &Browser,
         request: &RequestContext,
     ) -> Result<Completion, Problem> {
-        let state = &opened.state;
         let until = request.arrived + self.rules.patience;
-        if let Some(session) = request.session {
+        if let Some(session) = request.session.filter(|_| !state.other_account) {
             // Another tab has signed the person in meanwhile: continue.
             match timeout_at(until, self.sessions.find(session)).await {
                 Ok(Ok(Found::SignedIn(_))) => return Ok(Completion::GoOn(state.return_to.clone())),

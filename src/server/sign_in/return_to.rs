@@ -9,7 +9,7 @@ use url::{Position, Url};
 
 use crate::{
     paths,
-    server::{limits, settings::PublicUrl},
+    server::{limits, log_text::clip, settings::PublicUrl},
 };
 
 /// A path with query (and fragment) on our own origin, as a browser would follow it, percent-encoded.
@@ -42,7 +42,7 @@ impl fmt::Display for Dropped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreadable => f.write_str("neither a path nor a URL of public_url"),
-            Self::Elsewhere(origin) => write!(f, "another origin than public_url: {origin}"),
+            Self::Elsewhere(origin) => write!(f, "another origin than public_url: {}", clip(origin)),
             Self::Ours => f.write_str("a page of Vestibule's own that nobody should land on"),
             Self::Query => write!(f, "longer than {} bytes: its query was left out", limits::RETURN_TO),
             Self::TooLong => write!(f, "longer than {} bytes, even without its query", limits::RETURN_TO),
@@ -62,9 +62,10 @@ impl ReturnTo {
             Err(dropped) => return (Self::default(), Some(dropped)),
         };
         let (whole, path) = (&target[Position::BeforePath..], target.path());
-        if whole.len() <= limits::RETURN_TO {
+        let fits = |text: &str| text.len() <= limits::RETURN_TO && encoded(text).len() <= limits::RETURN_TO_PARAMETER;
+        if fits(whole) {
             (Self(whole.to_owned()), None)
-        } else if path.len() <= limits::RETURN_TO {
+        } else if fits(path) {
             (Self(path.to_owned()), Some(Dropped::Query))
         } else {
             (Self::default(), Some(Dropped::TooLong))
@@ -80,11 +81,7 @@ impl ReturnTo {
     /// For a query parameter of ours.
     #[must_use]
     pub fn encoded(&self) -> String {
-        /// What would end or confuse a query value; the rest is percent-encoded already. Without a `?` in it the value
-        /// cannot be taken for one that a proxy has not encoded (`http/return_to_parameter.rs`).
-        const VALUE: &AsciiSet =
-            &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'%').add(b'&').add(b'+').add(b'=').add(b'?');
-        utf8_percent_encode(&self.0, VALUE).to_string()
+        encoded(&self.0)
     }
 
     /// Tells one target from another in the flow cookie.
@@ -100,6 +97,13 @@ impl fmt::Display for ReturnTo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+fn encoded(text: &str) -> String {
+    /// What would end or confuse a query value; the rest is percent-encoded already. Without a `?` in it the value
+    /// cannot be taken for one that a proxy has not encoded (`http/return_to_parameter.rs`).
+    const VALUE: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'%').add(b'&').add(b'+').add(b'?');
+    utf8_percent_encode(text, VALUE).to_string()
 }
 
 /// `asked` as a URL of our own origin.

@@ -30,6 +30,8 @@ pub struct State {
     pub browser: BrowserHash,
     /// Whether the person wanted another account (`prompt=login`).
     pub other_account: bool,
+    /// Whether it began anew because the provider's own login page had been left open for too long.
+    pub login_page_expired: bool,
     /// How often it has been restarted automatically.
     pub restarts: u8,
 }
@@ -93,8 +95,9 @@ struct Wire {
     return_to: ReturnTo,
     started_ms: i64,
     browser: [u8; 32],
-    /// Only processes of 0.1.0 read it, to choose between two pages (docs/decisions/first-contact.md).
-    first_contact: bool,
+    /// Processes of 0.1.0 take it for another fact, by which they choose between two pages
+    /// (docs/decisions/first-contact.md).
+    login_page_expired: bool,
     other_account: bool,
     restarts: u8,
 }
@@ -111,7 +114,7 @@ impl Sealed for State {
             return_to: self.return_to.clone(),
             started_ms: to_millis(self.started),
             browser: *self.browser.as_bytes(),
-            first_contact: false,
+            login_page_expired: self.login_page_expired,
             other_account: self.other_account,
             restarts: self.restarts,
         })
@@ -127,6 +130,7 @@ impl Sealed for State {
             started: from_millis(wire.started_ms)?,
             browser: BrowserHash::from_bytes(wire.browser),
             other_account: wire.other_account,
+            login_page_expired: wire.login_page_expired,
             restarts: wire.restarts,
         })
     }

@@ -224,9 +224,11 @@ impl SignIn {
 
     /// The sign-in begins anew by itself, or the reason is explained.
     async fn begin_again(&self, callback: &Callback, reason: &Reason) -> Completion {
-        let Callback { state, provider, browser, request, .. } = callback;
-        if browser.may_restart(state.state.started)
-            && let Ok(completion) = self.restart_or_continue(state, provider, browser, request).await
+        let Callback { state, provider, browser, request, received, .. } = callback;
+        let mut state = state.state.clone();
+        state.login_page_expired |= received.as_ref().is_some_and(|received| received.response.login_page_expired());
+        if browser.may_restart(state.started)
+            && let Ok(completion) = self.restart_or_continue(&state, provider, browser, request).await
         {
             let (reference, why) = (callback.attempt().reference(), reason.problem.code());
             tracing::info!(code = "begun_again", %reference, why, detail = reason.detail, "a new sign-in is all that is needed");
