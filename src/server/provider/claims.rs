@@ -170,18 +170,22 @@ impl<'d> Reader<'d> {
         }
     }
 
-    /// The claim in the first document that says it. `null` and an empty text say nothing (Core 5.3.2).
+    /// The claim in the first document that says anything of it: where userinfo speaks, the ID token is not asked, also if
+    /// what userinfo says cannot be read. `null` and what shows nothing say nothing (Core 5.3.2).
     fn get<T>(&mut self, name: &'static str, read: impl Fn(&Value) -> Option<T>) -> Option<T> {
-        let mut found = None;
+        let mut first = None;
         for document in self.documents {
             let said = present(&document.members, name).filter(|value| !is_blank(value));
+            if said.is_none() && !document.damaged.iter().any(|damaged| damaged == name) {
+                continue;
+            }
             let value = said.and_then(&read);
-            if value.is_none() && (said.is_some() || document.damaged.iter().any(|damaged| damaged == name)) {
+            if value.is_none() {
                 self.unreadable.insert(name);
             }
-            found = found.or(value);
+            first.get_or_insert(value);
         }
-        found
+        first.flatten()
     }
 }
 
@@ -350,8 +354,9 @@ mod tests {
         assert_eq!(verified(there.clone(), json!({"email": "b@example.com"})), None, "it is said of another address");
         assert_eq!(verified(json!({"email_verified": true}), here), None, "it is not said of which");
         assert_eq!(verified(there.clone(), json!({"email_verified": false})), Some(true), "that is of none");
-        let refused = json!({"email": "a@example.com", "email_verified": false});
-        assert_eq!(verified(there, refused), Some(false), "userinfo wins");
+        let says = |verified: Value| json!({"email": "a@example.com", "email_verified": verified});
+        assert_eq!(verified(there.clone(), says(json!(false))), Some(false), "userinfo wins");
+        assert_eq!(verified(there, says(json!("no"))), None, "also where it cannot be read");
     }
 
     #[test]
@@ -362,8 +367,11 @@ mod tests {
         assert_eq!((claims.name.as_deref(), claims.nickname.as_deref()), (Some("Alice"), Some("id")));
         assert_eq!(claims.groups, Some(vec!["a".to_owned()]));
         assert_eq!(of(json!({"groups": []})).groups, Some(vec![]), "in no group is said, too");
-        for silent in [json!({}), json!({"groups": null}), json!({"groups": {}}), json!({"groups": ""})] {
+        for silent in [json!({}), json!({"groups": null}), json!({"groups": ""}), json!({"groups": "\u{200b}"})] {
             assert_eq!(of(silent).groups, Some(vec!["id".to_owned()]));
+        }
+        for unreadable in [json!({"groups": {}}), json!({"groups": false}), json!({"groups": [7]})] {
+            assert_eq!(of(unreadable).groups, None, "an older list of the ID token lets nobody in");
         }
     }
 
