@@ -47,7 +47,7 @@ fn of_members(members: &Map<String, Value>) -> Option<String> {
 /// A line of text that is no markup.
 fn plain(body: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(body).ok()?.trim();
-    let is_a_line = !text.is_empty() && !text.contains(['<', '{', '\n']) && text.chars().all(|c| !c.is_control());
+    let is_a_line = !text.is_empty() && !text.contains(['<', '{', '[', '\n']) && text.chars().all(|c| !c.is_control());
     is_a_line.then(|| text.to_owned())
 }
 
