@@ -75,8 +75,8 @@ fn keys(index: usize) -> impl Iterator<Item = (&'static str, Meant)> {
     })
 }
 
-/// Of `known`, what is most like one of the levels of `path` (between dots), or its words as a whole, or as many of its last words as the
-/// name has. Among equals it is the one in the table that was meant.
+/// Of `known`, what is most like one of the levels of `path` (between dots), or the `whole` of its words, or what follows the
+/// name of a table, or as many of the last words as the name has. Among equals it is the one in the table that was meant.
 fn most_like(known: impl Iterator<Item = (&'static str, Meant)>, path: &str, whole: &str) -> Option<Meant> {
     let levels: Vec<_> = path.split('.').map(words).collect();
     let likeness = |name: &str, table: &str| {

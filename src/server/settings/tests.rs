@@ -285,6 +285,14 @@ fn what_is_misnamed_is_not_missing() {
         (file("", "").replace("client_secret", "clientSecret"), "provider[0].clientSecret: is not a key; did you mean"),
         (file("", "").replace("public_url", "publicurl"), "publicurl: is not a key; did you mean public_url?"),
         (format!("{}[user]\nallowed_groups = [\"a\"]\n", file("", "")), "user: is not a key; did you mean users?"),
+        (
+            "provider = [1]\n".to_owned() + file("", "").split("[[").next().unwrap(),
+            "provider[0]: is not a table; write [[provider]]",
+        ),
+        (
+            "provider = \"op\"\n".to_owned() + file("", "").split("[[").next().unwrap(),
+            "provider: is not a list of tables; write",
+        ),
         (file("", "").replace("secret_keys", "secret_key"), "secret_key: is not a key; did you mean secret_keys?"),
     ] {
         let found = fault(&text);

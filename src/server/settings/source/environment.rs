@@ -180,14 +180,18 @@ fn list(at: At, text: &str) -> Result<Value, Wrong> {
 }
 
 /// Whether what stands between two commas looks as if they were meant as part of an entry: an LDAP name
-/// (`CN=Staff,OU=Groups`), a quotation or an escaped comma.
+/// (`CN=Staff,OU=Groups`), a quotation, what is in brackets, or an escaped comma.
 fn is_part(entry: &str) -> bool {
     let is_attribute = |name: &str| {
         name.starts_with(|c: char| c.is_ascii_alphanumeric())
             && name.trim_end().bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.'))
     };
+    let is_open = |(open, close): (char, char)| entry.matches(open).count() != entry.matches(close).count();
     entry.split_once('=').is_some_and(|(name, _)| is_attribute(name))
         || entry.starts_with(text::QUOTES)
         || entry.ends_with(text::QUOTES)
+        // An apostrophe within is part of many names.
+        || entry.contains(|c| !matches!(c, '\'' | '’') && text::QUOTES.contains(&c))
+        || [('(', ')'), ('[', ']'), ('{', '}'), ('<', '>')].into_iter().any(is_open)
         || entry.ends_with('\\')
 }

@@ -96,11 +96,12 @@ fn table_of(name: &str, table: Table, value: Value, place: &str, given: &mut Giv
                 given.providers.insert(index);
                 match entry {
                     Value::Table(keys) => keys_of(keys, (table, index), place, given, faults),
-                    _ => faults.push(Fault::new(
-                        format!("{name}[{index}]"),
-                        "is not a table",
-                        format!("write {}", table.heading()),
-                    )),
+                    _ => {
+                        // None of its keys can be said to be missing.
+                        table.keys().for_each(|key| given.misname(Some(Meant::Key(At { key, index }))));
+                        let fix = format!("write {}", table.heading());
+                        faults.push(Fault::new(format!("{name}[{index}]"), "is not a table", fix));
+                    }
                 }
             }
         }
