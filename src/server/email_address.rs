@@ -164,4 +164,16 @@ mod tests {
         let long = format!("{}.example", "a".repeat(64));
         assert_eq!(Domain::parse(&long), None);
     }
+
+    #[test]
+    fn no_other_character_is_taken_for_one_of_ascii() {
+        for c in ('\u{80}'..='\u{323af}').chain('\u{e0000}'..='\u{e01ef}') {
+            if let Some(address) = EmailAddress::parse(&format!("a{c}b@example.com")) {
+                assert!(!address.local.is_ascii(), "{c:?}");
+            }
+            if let Some(Domain(domain)) = Domain::parse(&format!("a{c}b.example")) {
+                assert!(domain.starts_with("xn--"), "{c:?}: {domain}");
+            }
+        }
+    }
 }
