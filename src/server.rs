@@ -16,6 +16,8 @@ pub mod cookie_headers;
 /// `vestibule demo`: the program with a provider and people to try it with.
 #[cfg(feature = "demo")]
 pub mod demo;
+/// Email addresses and domains, and when two are the same.
+pub mod email_address;
 /// What the log says of failures: one line for each reference.
 mod failure_log;
 /// Everything about HTTP: requests, guards, headers, cookies, pages.

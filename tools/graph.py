@@ -42,7 +42,7 @@ LAYERS = [
     "server/settings",
     "server/store",
     "server/seal server/problem server/failure_log server/operator_texts server/attempt server/trace server/client_address server/public_url",
-    "server/clock server/ids server/log_text",
+    "server/clock server/email_address server/ids server/log_text",
     "server/stderr",
     "server/limits",
     "view",

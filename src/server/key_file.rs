@@ -31,8 +31,8 @@ pub fn read_or_create(path: &Path, entropy: &dyn Entropy) -> Result<Vec<SecretKe
             fault(what, "make its directory writable, or set secret_keys")
         })?;
     }
+    let text = read(path).map_err(|what| fault(what, "put a readable key file there, or set secret_keys"))?;
     warn_if_readable_by_others(path);
-    let text = read(path).map_err(|what| fault(what, "make it readable, or set secret_keys"))?;
     lines(&text)
         .map(|line| {
             key(line).map_err(|what| fault(format!("{path:?}: {what}"), "restore the file, or set secret_keys"))

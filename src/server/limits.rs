@@ -42,12 +42,12 @@ pub const FAILURES_REMEMBERED: u64 = 10_000;
 
 /// The largest settings file, key file or secret that is read: all of them are a few kilobytes.
 pub const SETTINGS_FILE_BYTES: u64 = 1 << 20;
-/// Tables of one kind that can be numbered in the environment: more than anybody has providers.
-pub const SETTINGS_TABLES: usize = 100;
 /// The longest text that is read as a duration: the parser's arithmetic is checked for any text of this length.
 pub const SETTINGS_DURATION_BYTES: usize = 32;
 /// How like a name must be to an unknown one to be suggested in its place: from 0 to 1, the share of letters that stay.
-pub const SETTINGS_LIKENESS: f64 = 0.6;
+pub const SETTINGS_LIKENESS: f64 = 0.65;
+/// How many letters may be wrong in a word that is read as `vestibule`: hardly any other word is so near.
+pub const SETTINGS_PREFIX_EDITS: usize = 2;
 /// The longest id of a provider: it is part of every sealed state.
 pub const PROVIDER_ID_BYTES: usize = 64;
 /// The longest name of a provider: no button holds more.

@@ -2,6 +2,7 @@
 
 use std::{
     cell::RefCell,
+    ffi::OsString,
     fmt::Write as _,
     io::{self, IsTerminal as _},
     panic,
@@ -9,7 +10,8 @@ use std::{
 };
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use tracing::Subscriber;
+use strsim::osa_distance;
+use tracing::{Subscriber, level_filters::LevelFilter};
 use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 
 use super::{limits, settings::Fault, stderr};
@@ -24,7 +26,7 @@ const DEFAULT_FILTER: &str = "info";
 /// # Errors
 /// The filter cannot be read, or logging was begun already.
 pub fn init() -> Result<(), Fault> {
-    let filter = filter(|name| std::env::var(name).ok())?;
+    let filter = filter(|name| std::env::var_os(name))?;
     let form = if io::stderr().is_terminal() { Form::People } else { Form::Json };
     tracing::subscriber::set_global_default(subscriber(filter, form, stderr::Log))
         .map_err(|error| Fault::new("log", error.to_string(), "begin logging once"))?;
@@ -32,26 +34,39 @@ pub fn init() -> Result<(), Fault> {
     Ok(())
 }
 
-fn filter(variable: impl Fn(&str) -> Option<String>) -> Result<EnvFilter, Fault> {
-    let given = |name: &&str| variable(name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
-    let set = FILTERS.iter().find_map(|name| given(name).map(|text| (*name, text)));
-    let (name, text) = set.unwrap_or((DEFAULT_FILTER, DEFAULT_FILTER.to_owned()));
-    let fault = |what| {
+fn filter(variable: impl Fn(&str) -> Option<OsString>) -> Result<EnvFilter, Fault> {
+    let fault = |name: &str, what: String| {
         let fix = "write off, error, warn, info, debug or trace, or one for each part, as vestibule=debug,warn";
-        Fault::new(name, format!("is {text:?}, {what}"), fix)
+        Fault::new(name, what, fix)
     };
-    if let Some(word) = no_level(&text) {
-        return Err(fault(format!("in which {word:?} is no level")));
+    for name in FILTERS {
+        let Some(text) = variable(name) else { continue };
+        let Some(text) = text.to_str().map(str::trim) else {
+            return Err(fault(name, "is not UTF-8".into()));
+        };
+        if text.is_empty() {
+            continue;
+        }
+        if let Some(word) = text.split(',').find(|word| is_mistaken(word.trim())) {
+            return Err(fault(
+                name,
+                format!("is {text:?}, in which {:?} is neither a level nor one for a part of the program", word.trim()),
+            ));
+        }
+        return EnvFilter::try_new(text)
+            .map_err(|error| fault(name, format!("is {text:?}, which is not a filter ({error})")));
     }
-    EnvFilter::try_new(&text).map_err(|error| fault(format!("which is not a filter ({error})")))
+    Ok(EnvFilter::new(DEFAULT_FILTER))
 }
 
-/// A word of a filter that stands alone and is no level. The library would take it as the name of a part, and keep
-/// silent about everything else.
-fn no_level(filter: &str) -> Option<&str> {
-    filter.split(',').map(str::trim).find(|word| {
-        !word.is_empty() && !word.contains(['=', '[']) && word.parse::<tracing::level_filters::LevelFilter>().is_err()
-    })
+/// Whether a word of a filter is neither a level nor one for a part, or the part is nearly called like us. The library
+/// would take it as the name of a part that does not exist, and keep silent about everything else.
+fn is_mistaken(word: &str) -> bool {
+    let is_level = |text: &str| !text.is_empty() && text.parse::<LevelFilter>().is_ok();
+    let Some((part, level)) = word.rsplit_once('=') else { return !word.is_empty() && !is_level(word) };
+    let name = part.split(['[', ':']).next().unwrap_or(part);
+    let nearly = (1..=limits::SETTINGS_PREFIX_EDITS).contains(&osa_distance(&name.to_lowercase(), "vestibule"));
+    name.is_empty() || nearly || !is_level(level)
 }
 
 /// Who reads the log.
@@ -283,12 +298,12 @@ mod tests {
 
     #[test]
     fn our_own_variable_goes_before_the_common_one() {
-        let both = |name: &str| Some(if name == "VESTIBULE_LOG" { "warn" } else { "debug" }.to_owned());
+        let both = |name: &str| Some(if name == "VESTIBULE_LOG" { "warn" } else { "debug" }.into());
         assert_eq!(filter(both).unwrap().to_string(), "warn");
-        assert_eq!(filter(|name| (name == "RUST_LOG").then(|| "debug".to_owned())).unwrap().to_string(), "debug");
+        assert_eq!(filter(|name| (name == "RUST_LOG").then(|| "debug".into())).unwrap().to_string(), "debug");
         assert_eq!(filter(|_| None).unwrap().to_string(), "info");
         assert_eq!(
-            filter(|name| Some(if name == "RUST_LOG" { "warn" } else { " " }.to_owned())).unwrap().to_string(),
+            filter(|name| Some(if name == "RUST_LOG" { "warn" } else { " " }.into())).unwrap().to_string(),
             "warn"
         );
     }
@@ -305,16 +320,43 @@ mod tests {
             "vestibule=debug,wran",
             "info;warn",
             "yes",
+            "[x]=",
+            "[x]=debug",
+            "[x]",
+            "=",
+            "=debug",
+            "vestibule=",
+            "vestibule[start]",
+            "vestibule[start]=",
+            "info,vestibule",
+            "error,vestibul=info",
+            "error,Vestibules::server=info",
+            "error,vestbule[start]=info",
         ] {
-            let fault = filter(|_| Some(text.to_owned())).expect_err(text);
+            let fault = filter(|_| Some(text.into())).expect_err(text);
             assert_eq!(fault.key, "VESTIBULE_LOG");
             assert!(fault.what.contains(&format!("is {text:?}")) && fault.fix.contains("warn, info"), "{fault}");
         }
-        for text in
-            ["INFO ", "Warn", "off", "3", "vestibule=debug,warn", "vestibule=debug, warn,", "vestibule[start]=trace"]
-        {
-            filter(|_| Some(text.to_owned())).unwrap_or_else(|fault| panic!("{fault}"));
+        for text in [
+            "INFO ",
+            "Warn",
+            "off",
+            "3",
+            "vestibule=debug,warn",
+            "vestibule=debug, warn,",
+            "vestibule[start]=trace",
+            "mongodb::cmap=debug,info",
+        ] {
+            filter(|_| Some(text.into())).unwrap_or_else(|fault| panic!("{fault}"));
         }
+    }
+
+    #[test]
+    fn a_filter_that_is_no_text_is_a_fault() {
+        use std::os::unix::ffi::OsStringExt as _;
+
+        let fault = filter(|_| Some(OsString::from_vec(vec![b'i', 0xff]))).unwrap_err();
+        assert_eq!((fault.key.as_str(), fault.what.as_str()), ("VESTIBULE_LOG", "is not UTF-8"));
     }
 
     #[test]

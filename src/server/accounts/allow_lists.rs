@@ -1,7 +1,7 @@
 //! Who may sign in.
 
 use super::roles::is_member;
-use crate::server::{provider::Claims, settings::UserRules};
+use crate::server::{email_address::EmailAddress, provider::Claims, settings::UserRules};
 
 /// No list at all admits everyone; else one match is enough. A claim that is missing or cannot be read matches nothing.
 ///
@@ -15,26 +15,18 @@ pub(super) fn check(rules: &UserRules, claims: &Claims) -> Result<(), String> {
         return Ok(());
     }
     let address = address(claims);
-    if let Ok((email, domain)) = address
-        && (rules.allowed_emails.iter().any(|allowed| allowed.eq_ignore_ascii_case(email))
-            || rules.allowed_domains.iter().any(|allowed| allowed.eq_ignore_ascii_case(domain)))
+    if let Ok(email) = &address
+        && (rules.allowed_emails.contains(email) || rules.allowed_domains.contains(&email.domain))
     {
         return Ok(());
     }
+    let there = |not_in_it: &str| address.as_ref().map_or_else(ToString::to_string, |_| not_in_it.to_owned());
     let asked = [
-        ("allowed_groups", &rules.allowed_groups, groups(claims)),
-        (
-            "allowed_emails",
-            &rules.allowed_emails,
-            address.map_or_else(str::to_owned, |_| "`email` is not in it".into()),
-        ),
-        (
-            "allowed_domains",
-            &rules.allowed_domains,
-            address.map_or_else(str::to_owned, |_| "its domain is not in it".into()),
-        ),
+        ("allowed_groups", rules.allowed_groups.is_empty(), groups(claims)),
+        ("allowed_emails", rules.allowed_emails.is_empty(), there("`email` is not listed")),
+        ("allowed_domains", rules.allowed_domains.is_empty(), there("its domain is not listed")),
     ];
-    let asked = asked.into_iter().filter(|(_, list, _)| !list.is_empty());
+    let asked = asked.into_iter().filter(|(_, empty, _)| !empty);
     Err(asked.map(|(key, _, there)| format!("users.{key}: {there}")).collect::<Vec<_>>().join("; "))
 }
 
@@ -42,43 +34,30 @@ pub(super) fn check(rules: &UserRules, claims: &Claims) -> Result<(), String> {
 fn groups(claims: &Claims) -> String {
     match &claims.groups {
         Some(groups) if groups.is_empty() => "`groups` is empty".into(),
-        Some(groups) => format!("`groups` has {}, none of them in it", groups.len()),
+        Some(groups) => format!("`groups` has {}, and none of them is listed", groups.len()),
         None if claims.unreadable.contains("groups") => "`groups` is of another type".into(),
         None => "`groups` is missing".into(),
     }
 }
 
-/// The verified address and its domain, or what is in the way.
-fn address(claims: &Claims) -> Result<(&str, &str), &'static str> {
+/// The verified address, or what is in the way.
+fn address(claims: &Claims) -> Result<EmailAddress, &'static str> {
     let Some(email) = claims.email.as_deref() else {
         let other_type = claims.unreadable.contains("email");
         return Err(if other_type { "`email` is of another type" } else { "`email` is missing" });
     };
     match claims.email_verified {
-        Some(true) => {}
-        Some(false) => return Err("`email` is not verified"),
-        None if claims.unreadable.contains("email_verified") => return Err("`email_verified` is of another type"),
-        None => return Err("`email_verified` is missing"),
-    }
-    // More than one "@", or anything odd, is nobody's address.
-    let odd = |c: char| c.is_control() || c.is_whitespace() || matches!(c, '@' | ',' | ';' | '<' | '>' | '"' | '\\');
-    match email.split_once('@') {
-        Some((local, domain))
-            if !local.is_empty()
-                && !domain.is_empty()
-                && domain.is_ascii()
-                && !local.contains(odd)
-                && !domain.contains(odd) =>
-        {
-            Ok((email, domain))
-        }
-        _ => Err("`email` is not an address"),
+        Some(true) => EmailAddress::parse(email).ok_or("`email` is not an address"),
+        Some(false) => Err("`email` is not verified"),
+        None if claims.unreadable.contains("email_verified") => Err("`email_verified` is of another type"),
+        None => Err("`email_verified` is missing"),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::email_address::Domain;
 
     fn with_email(email: &str, verified: Option<bool>) -> Claims {
         Claims { email: Some(email.into()), email_verified: verified, ..Claims::default() }
@@ -96,7 +75,8 @@ mod tests {
         ));
         assert!(is_allowed(&by_group, &Claims { groups: Some(vec!["staff".into()]), ..Claims::default() }));
 
-        let by_domain = UserRules { allowed_domains: vec!["example.com".into()], ..UserRules::default() };
+        let by_domain =
+            UserRules { allowed_domains: vec![Domain::parse("example.com").unwrap()], ..UserRules::default() };
         assert!(is_allowed(&by_domain, &with_email("a@EXAMPLE.com", Some(true))));
         for (email, verified) in [
             ("a@example.com", None),
@@ -111,10 +91,20 @@ mod tests {
             ("a@exämple.com", Some(true)),
             ("example.com", Some(true)),
             ("a@example.com.evil.example", Some(true)),
+            ("a@example.com.", Some(true)),
+            ("a@example。com", Some(true)),
+            ("a@exam\u{200b}ple.com", Some(true)),
+            ("a@ｅxample.com", Some(true)),
+            ("a@exаmple.com", Some(true)),
+            ("a＠evil.example@example.com", Some(true)),
+            ("a\u{200b}@example.com", Some(true)),
         ] {
             assert!(!is_allowed(&by_domain, &with_email(email, verified)), "{email} {verified:?}");
         }
-        let by_email = UserRules { allowed_emails: vec!["Alice@example.com".into()], ..UserRules::default() };
+        let by_email = UserRules {
+            allowed_emails: vec![EmailAddress::parse("Alice@example.com").unwrap()],
+            ..UserRules::default()
+        };
         assert!(is_allowed(&by_email, &with_email("alice@example.com", Some(true))));
         assert!(!is_allowed(&by_email, &with_email("bob@example.com", Some(true))));
     }
@@ -122,7 +112,7 @@ mod tests {
     #[test]
     fn a_refusal_says_what_was_asked_and_what_was_there() {
         let groups = UserRules { allowed_groups: vec!["staff".into()], ..UserRules::default() };
-        let both = UserRules { allowed_domains: vec!["example.com".into()], ..groups.clone() };
+        let both = UserRules { allowed_domains: vec![Domain::parse("example.com").unwrap()], ..groups.clone() };
         let unreadable = |name| Claims { unreadable: [name].into(), ..Claims::default() };
         let member_of = |names: &[&str]| Claims {
             groups: Some(names.iter().map(|name| (*name).to_owned()).collect()),
@@ -132,7 +122,7 @@ mod tests {
             (&groups, Claims::default(), "users.allowed_groups: `groups` is missing"),
             (&groups, unreadable("groups"), "users.allowed_groups: `groups` is of another type"),
             (&groups, member_of(&[]), "users.allowed_groups: `groups` is empty"),
-            (&groups, member_of(&["secret", "b"]), "users.allowed_groups: `groups` has 2, none of them in it"),
+            (&groups, member_of(&["secret", "b"]), "users.allowed_groups: `groups` has 2, and none of them is listed"),
             (
                 &both,
                 with_email("a@example.com", Some(false)),
@@ -146,7 +136,7 @@ mod tests {
             (
                 &both,
                 with_email("a@example.org", Some(true)),
-                "users.allowed_groups: `groups` is missing; users.allowed_domains: its domain is not in it",
+                "users.allowed_groups: `groups` is missing; users.allowed_domains: its domain is not listed",
             ),
             (
                 &both,

@@ -2,7 +2,6 @@
 
 use mongodb::options::ConnectionString;
 
-use super::text::in_quotes;
 use crate::server::store::Database;
 
 /// What is wrong with a text, and how to fix it.
@@ -14,9 +13,6 @@ type Wrong = (String, &'static str);
 /// What is wrong with it, without what may be a password.
 pub(super) fn parse(text: &str) -> Result<Database, Wrong> {
     let wrong = |what: &str, fix| Err((what.to_owned(), fix));
-    if in_quotes(text) {
-        return wrong("stands in quotes", "remove them");
-    }
     if let Some(path) = text.strip_prefix("sqlite://") {
         return match path {
             "" => wrong("names no file", "write it as sqlite://vestibule.db"),
@@ -27,7 +23,8 @@ pub(super) fn parse(text: &str) -> Result<Database, Wrong> {
             path if path.ends_with('/') => {
                 wrong("names a directory", "name a file in it, as sqlite:///var/lib/vestibule/vestibule.db")
             }
-            path => Ok(Database::Sqlite { path: path.into() }),
+            // In full, so that every later word about it says where it is.
+            path => Ok(Database::Sqlite { path: std::path::absolute(path).unwrap_or_else(|_| path.into()) }),
         };
     }
     if !text.starts_with("mongodb://") && !text.starts_with("mongodb+srv://") {

@@ -7,7 +7,10 @@ use std::{
 
 use toml::Value;
 
-use super::schema::{At, Table, prefix};
+use super::{
+    nearest::Meant,
+    schema::{At, Table, prefix},
+};
 
 /// What one key was given. It may be a secret, so it cannot be printed.
 pub(super) enum Raw {
@@ -26,8 +29,8 @@ pub(super) struct Given {
     pub(super) providers: BTreeSet<usize>,
     /// Of a key that was not given: where it is not.
     pub(super) nowhere: String,
-    /// Variables that begin like ours, but are not.
-    pub(super) unused: Vec<String>,
+    /// What was given under another name, so that it is not said to be missing as well.
+    misnamed: BTreeSet<String>,
 }
 
 impl Given {
@@ -58,7 +61,22 @@ impl Given {
         found.unwrap_or_else(|| self.nowhere.clone())
     }
 
+    /// Whether a fault already says that the key was given, though under a wrong name.
+    pub(super) fn is_misnamed(&self, key: &str) -> bool {
+        self.misnamed.contains(key)
+    }
+
+    /// Notes that a wrong name was probably meant to be this one.
+    pub(super) fn misname(&mut self, meant: Option<Meant>) {
+        match meant {
+            Some(Meant::Key(at)) if self.get(at).is_none() => self.misnamed.insert(at.to_string()),
+            Some(Meant::Table(table)) => self.misnamed.insert(table.name().to_owned()),
+            Some(Meant::Key(_) | Meant::Log) | None => false,
+        };
+    }
+
     pub(super) fn put(&mut self, at: At, raw: Raw, place: String) {
+        self.misnamed.remove(&at.to_string());
         if at.key.table == Table::Provider {
             self.providers.insert(at.index);
         }

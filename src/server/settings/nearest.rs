@@ -9,101 +9,112 @@ use crate::server::limits;
 pub(crate) const LOG: &str = "VESTIBULE_LOG";
 /// What every variable of ours begins with.
 pub(super) const PREFIX: &str = "VESTIBULE_";
+/// The same as a word.
+const PROGRAM: &str = "vestibule";
 
-/// A name that exists.
-struct Known {
-    /// With its table, as [`words`].
-    path: String,
-    /// Without it.
-    name: String,
-    /// As it is written in the file or in the environment.
-    written: String,
+/// What a name may have been meant to be.
+#[derive(Clone, Copy)]
+pub(super) enum Meant {
+    Key(At),
+    Table(Table),
+    Log,
 }
 
-impl Known {
-    /// How much it is like what was written: 1 at most for the name, and as much for the path, which counts half.
-    /// Nothing if the name is another one altogether.
-    fn likeness(&self, name: &str, path: &str) -> Option<f64> {
-        let likeness = normalized_damerau_levenshtein(name, &self.name);
-        (likeness >= limits::SETTINGS_LIKENESS)
-            .then(|| 2.0f64.mul_add(likeness, normalized_damerau_levenshtein(path, &self.path)))
+impl Meant {
+    fn table(self) -> &'static str {
+        match self {
+            Self::Key(at) => at.key.table.name(),
+            Self::Table(_) | Self::Log => "",
+        }
     }
 }
 
-/// Every key with its `_file` form, written by `written`, which is told whether it is that form.
-fn keys(index: usize, written: impl Fn(At, bool) -> String) -> impl Iterator<Item = Known> {
-    KEYS.iter().copied().flat_map(move |key| {
-        let at = At { key, index };
-        let known = |file: bool| {
-            let name = format!("{}{}", key.name, if file { "_file" } else { "" });
-            Known { path: words(&format!("{}_{name}", key.table.name())), name, written: written(at, file) }
-        };
-        [Some(known(false)), key.kind.is_secret().then(|| known(true))].into_iter().flatten()
+/// An unknown name: how to mend it, and what it was meant to be, if it is like anything.
+pub(super) struct Unknown {
+    pub(super) fix: String,
+    pub(super) meant: Option<Meant>,
+}
+
+/// An unknown `path` of the file, whose tables are numbered `index`.
+pub(super) fn key(path: &str, index: usize) -> Unknown {
+    let tables =
+        Table::NAMED.into_iter().filter(|_| !path.contains('.')).map(|table| (table.name(), Meant::Table(table)));
+    let meant = most_like(tables.chain(keys(index)), path, &words(path));
+    let written = |meant, file| match meant {
+        Meant::Key(at) => format!("{at}{}", if file { "_file" } else { "" }),
+        Meant::Table(table) => table.name().to_owned(),
+        Meant::Log => LOG.to_owned(),
+    };
+    Unknown { fix: mend(meant, path, written), meant }
+}
+
+/// An unknown variable; nothing if it is none of ours. Ours are all that begin with `VESTIBULE_`, in whatever letters, with
+/// a few of them wrong, or without the `_`.
+pub(super) fn variable(name: &str) -> Option<Unknown> {
+    let path = words(name);
+    let (first, rest) = path.split_once('_').unwrap_or((&path, ""));
+    let is_ours = osa_distance(first, PROGRAM) <= limits::SETTINGS_PREFIX_EDITS;
+    let rest = if is_ours { rest } else { path.strip_prefix(PROGRAM)? };
+    if rest.is_empty() && !name.starts_with(PREFIX) {
+        return None;
+    }
+    let index = name.split('_').find_map(|part| part.parse().ok()).unwrap_or_default();
+    let log = ["log", "log_level"].map(|name| (name, Meant::Log));
+    let meant = most_like(keys(index).chain(log), &name.to_uppercase().replace("__", "."), rest);
+    let written = |meant, file| match meant {
+        Meant::Key(at) => variable_of(at, file),
+        Meant::Table(_) | Meant::Log => LOG.to_owned(),
+    };
+    Some(Unknown { fix: mend(meant, rest, written), meant })
+}
+
+fn keys(index: usize) -> impl Iterator<Item = (&'static str, Meant)> {
+    KEYS.iter().copied().map(move |key| {
+        let index = if key.table.repeats() { index } else { 0 };
+        (key.name, Meant::Key(At { key, index }))
     })
 }
 
-fn most_like(known: impl Iterator<Item = Known>, name: &str, path: &str) -> Option<String> {
-    // The form with a file is meant only by those who say so.
+/// Of `known`, what is most like one of the levels of `path` (between dots), or the `whole` of its words, or what follows the
+/// name of a table, or as many of the last words as the name has. Among equals it is the one in the table that was meant.
+fn most_like(known: impl Iterator<Item = (&'static str, Meant)>, path: &str, whole: &str) -> Option<Meant> {
+    let levels: Vec<_> = path.split('.').map(words).collect();
+    let likeness = |name: &str, table: &str| {
+        let count = name.split('_').count();
+        let in_table = whole.strip_prefix(table).map(|rest| without_file(rest.trim_start_matches('_')));
+        let forms = levels.iter().map(String::as_str).chain([whole]).flat_map(|form| [form, without_file(form)]);
+        let ends = [whole, without_file(whole)].into_iter().filter(|_| count > 1).map(|form| last_words(form, count));
+        forms.chain(ends).chain(in_table).map(|form| normalized_damerau_levenshtein(form, name)).max_by(f64::total_cmp)
+    };
     known
-        .filter(|known| path.contains("file") || !known.name.ends_with("_file"))
-        .filter_map(|known| known.likeness(name, path).map(|likeness| (likeness, known.written)))
+        .filter_map(|(name, meant)| Some((likeness(name, meant.table())?, name, meant)))
+        .filter(|(likeness, ..)| *likeness >= limits::SETTINGS_LIKENESS)
+        .map(|(likeness, name, meant)| {
+            let path =
+                normalized_damerau_levenshtein(without_file(whole), &words(&format!("{}_{name}", meant.table())));
+            (2.0f64.mul_add(likeness, path), meant)
+        })
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
-        .map(|(_, written)| written)
+        .map(|(_, meant)| meant)
 }
 
-/// How to mend an unknown `path` of the file.
-pub(super) fn key(path: &str, index: usize) -> String {
-    let tables = Table::NAMED.into_iter().map(|table| {
-        let name = table.name().to_owned();
-        Known { path: name.clone(), name: name.clone(), written: name }
-    });
-    let keys = keys(index, |at, file| format!("{at}{}", if file { "_file" } else { "" }));
-    let name = words(path.rsplit('.').next().unwrap_or(path));
-    mend(most_like(tables.chain(keys), &name, &words(path)))
-}
-
-/// How to mend an unknown variable, if it has the form of a key: `__` between levels, or a table at its beginning, or
-/// one edit away from a key's variable, or at its end the name of a key that has several words (its table is missing).
-/// Letters in the other case, other separators and numbers make no difference.
-pub(super) fn variable(name: &str) -> Option<String> {
-    let index = name.split('_').find_map(|part| part.parse().ok()).filter(|index| *index < limits::SETTINGS_TABLES);
-    let all = || {
-        let log = Known { path: "log".into(), name: "log".into(), written: LOG.into() };
-        keys(index.unwrap_or_default(), variable_of).chain([log])
+/// How to mend what was written, which was meant as a key's `_file` form if it ends so.
+fn mend(meant: Option<Meant>, written: &str, name: impl Fn(Meant, bool) -> String) -> String {
+    let Some(meant) = meant else { return "remove it, or write a key of docs/configuration.md".to_owned() };
+    let (file, secret) = match meant {
+        Meant::Key(at) => (is_file(written) && !at.key.name.ends_with("_file"), at.key.kind.is_secret()),
+        Meant::Table(_) | Meant::Log => (false, true),
     };
-    let path = words(name);
-    let ours = path.strip_prefix("vestibule_");
-    let edits = |known: &Known| {
-        let whole = one_edit(&path, &format!("vestibule_{}", known.path));
-        let count = known.name.split('_').count();
-        let end = ours.filter(|_| count > 1).and_then(|ours| one_edit(last_words(ours, count), &known.name));
-        whole.into_iter().chain(end).min()
-    };
-    let near = all().filter_map(|known| edits(&known).map(|edits| (edits, known)));
-    // Of several that end the same way, the one in the table that was meant.
-    let nearest = near.min_by_key(|(edits, known)| (*edits, osa_distance(ours.unwrap_or(&path), &known.path)));
-    if let Some((_, known)) = nearest {
-        return Some(mend(Some(known.written)));
-    }
-    if let Some(key) = KEYS.iter().copied().find(|key| ours == Some(key.table.name())) {
-        return Some(format!("a table has a variable for each of its keys, as {}", variable_of(key.into(), false)));
-    }
-    let levels = name.trim().to_uppercase().replace(['.', ':'], "__");
-    let levels = levels.strip_prefix("VESTIBULE").filter(|rest| rest.starts_with('_') && rest.contains("__"));
-    let levels = levels.map(|levels| levels.rsplit("__").map(words).collect::<Vec<_>>());
-    let meant = levels.or_else(|| ours.and_then(in_table).map(|rest| vec![rest.to_owned()]))?;
-    Some(mend(meant.iter().find_map(|level| most_like(all(), level, ours.unwrap_or_default()))))
+    let only_secrets = if file && !secret { " (only a secret can stand in a file of its own)" } else { "" };
+    format!("did you mean {}?{only_secrets}", name(meant, file && secret))
 }
 
-/// What follows the name of a table, unless Kubernetes may have written it, for a service that is called like that.
-fn in_table(ours: &str) -> Option<&str> {
-    let of_kubernetes = ours.split('_').any(|word| matches!(word, "service" | "port"));
-    let mut tables = Table::NAMED.into_iter().filter(|_| !of_kubernetes);
-    tables.find_map(|table| ours.strip_prefix(table.name())?.strip_prefix('_'))
+fn is_file(written: &str) -> bool {
+    words(written).ends_with("_file")
 }
 
-fn mend(meant: Option<String>) -> String {
-    meant.map_or_else(|| "docs/configuration.md lists every key".to_owned(), |meant| format!("did you mean {meant}?"))
+fn without_file(words: &str) -> &str {
+    words.strip_suffix("_file").unwrap_or(words)
 }
 
 /// The variable of a key, or of its `_file` form.
@@ -124,13 +135,6 @@ fn words(name: &str) -> String {
     words.collect::<Vec<_>>().join("_")
 }
 
-/// How many letters make the difference, if not more than one (two that changed places are one).
-fn one_edit(a: &str, b: &str) -> Option<usize> {
-    // Most names are far apart, and that is seen at once.
-    let near = a.len().abs_diff(b.len()) <= char::MAX.len_utf8();
-    near.then(|| osa_distance(a, b)).filter(|edits| *edits <= 1)
-}
-
 /// The last `count` of `words`.
 fn last_words(words: &str, count: usize) -> &str {
     words.rmatch_indices('_').nth(count - 1).and_then(|(at, _)| words.get(at + 1..)).unwrap_or(words)
@@ -139,6 +143,12 @@ fn last_words(words: &str, count: usize) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const NO_IDEA: &str = "remove it, or write a key of docs/configuration.md";
+
+    fn fix(name: &str) -> Option<String> {
+        variable(name).map(|unknown| unknown.fix)
+    }
 
     #[test]
     fn the_nearest_key_is_the_one_meant() {
@@ -159,77 +169,142 @@ mod tests {
             ("session.allowed_groups", "users.allowed_groups"),
             ("database_url", "database"),
         ] {
-            assert_eq!(key(written, 0), format!("did you mean {meant}?"), "{written}");
+            assert_eq!(key(written, 0).fix, format!("did you mean {meant}?"), "{written}");
         }
     }
 
     #[test]
     fn a_key_that_is_like_none_has_no_nearest() {
-        for written in
-            ["gate_listen", "app", "response_mode", "session.recheck", "provider[0].prompt", "users.x", "port"]
-        {
-            assert_eq!(key(written, 0), "docs/configuration.md lists every key", "{written}");
+        for written in [
+            "gate_listen",
+            "app",
+            "response_mode",
+            "session.recheck",
+            "provider[0].prompt",
+            "users.x",
+            "port",
+            "cookie_secret",
+        ] {
+            assert_eq!(key(written, 0).fix, NO_IDEA, "{written}");
+        }
+    }
+
+    /// Variables, and which is meant.
+    const NEAR: &[(&str, &str)] = &[
+        ("VESTIBULE_USERS__ALLOWED_GROUP", "VESTIBULE_USERS__ALLOWED_GROUPS"),
+        ("VESTIBULE_USERS_ALLOWED_GROUPS", "VESTIBULE_USERS__ALLOWED_GROUPS"),
+        ("VESTIBULE_USERS___ALLOWED_GROUPS", "VESTIBULE_USERS__ALLOWED_GROUPS"),
+        ("VESTIBULE__USERS__ALLOWED_GROUPS", "VESTIBULE_USERS__ALLOWED_GROUPS"),
+        ("VESTIBULE_USER_ALLOWED_GROUP", "VESTIBULE_USERS__ALLOWED_GROUPS"),
+        ("VESTIBULE_ALLOWED_GROUPS", "VESTIBULE_USERS__ALLOWED_GROUPS"),
+        ("VESTIBULE_OIDC__ALLOWED_GROUPS", "VESTIBULE_USERS__ALLOWED_GROUPS"),
+        ("VESTIBULE_USERS__ALLOWED_GROUPS__", "VESTIBULE_USERS__ALLOWED_GROUPS"),
+        ("VESTIBULE_USERS__ALLOWED_GROUPS_0", "VESTIBULE_USERS__ALLOWED_GROUPS"),
+        ("VESTIBULE_USERS__ALLOWED_GROUPS__X", "VESTIBULE_USERS__ALLOWED_GROUPS"),
+        ("VESTIBULE_USERS__ALOWED_GRUPS", "VESTIBULE_USERS__ALLOWED_GROUPS"),
+        ("VESTIBULE_Users__Allowed_Groups", "VESTIBULE_USERS__ALLOWED_GROUPS"),
+        ("VESTIBULE_USERS.ALLOWED_GROUPS", "VESTIBULE_USERS__ALLOWED_GROUPS"),
+        ("VESTIBULE_USERS__ALLOWED-GROUPS", "VESTIBULE_USERS__ALLOWED_GROUPS"),
+        (" VESTIBULE_USERS__ALLOWED_GROUPS", "VESTIBULE_USERS__ALLOWED_GROUPS"),
+        ("VESTIBULE_USERS__ALLOWED_GROUPS ", "VESTIBULE_USERS__ALLOWED_GROUPS"),
+        ("VESTIBLE_USERS__ALLOWED_GROUPS", "VESTIBULE_USERS__ALLOWED_GROUPS"),
+        ("vestibule_listen", "VESTIBULE_LISTEN"),
+        ("VESTIBULE_LISTENS", "VESTIBULE_LISTEN"),
+        ("VESTIBULE_PROVIDER_0_ISSUER", "VESTIBULE_PROVIDER__0__ISSUER"),
+        ("VESTIBULE_PROVIDER_2_ISSUER", "VESTIBULE_PROVIDER__2__ISSUER"),
+        ("VESTIBULE_PROVIDER__ISSUER", "VESTIBULE_PROVIDER__0__ISSUER"),
+        ("VESTIBULE_PROVIDERS__1__ISSUER", "VESTIBULE_PROVIDER__1__ISSUER"),
+        ("VESTIBULE_PROVIDER__00__ID", "VESTIBULE_PROVIDER__0__ID"),
+        ("VESTIBULE_CLIENT_SECRET", "VESTIBULE_PROVIDER__0__CLIENT_SECRET"),
+        ("VESTIBULE_OIDC_CLIENT_SECRET_FILE", "VESTIBULE_PROVIDER__0__CLIENT_SECRET_FILE"),
+        ("VESTIBULE_SESSION_IDLE", "VESTIBULE_SESSION__IDLE"),
+        ("VESTIBULE_USERS_ALOWED_GRUPS", "VESTIBULE_USERS__ALLOWED_GROUPS"),
+        ("VESTIBULE_SECRET_KEY", "VESTIBULE_SECRET_KEYS"),
+        ("VESTIBULE_LOGS", "VESTIBULE_LOG"),
+        ("VESTIBULE_LOG_LEVEL", "VESTIBULE_LOG"),
+        ("VESTIBULE_USERSALLOWEDGROUPS", "VESTIBULE_USERS__ALLOWED_GROUPS"),
+        ("VESTIBULE_USER_ALLOWEDGROUPS", "VESTIBULE_USERS__ALLOWED_GROUPS"),
+        ("VESTIBULE_ALLOW_GROUPS", "VESTIBULE_USERS__ALLOWED_GROUPS"),
+        ("VESTIBULE_ALOWED_GRUPS", "VESTIBULE_USERS__ALLOWED_GROUPS"),
+        ("VESTIBULE_ALLOWED_GROUP_NAMES", "VESTIBULE_USERS__ALLOWED_GROUPS"),
+        ("VESTIBULE_DATABASE_URL", "VESTIBULE_DATABASE"),
+        ("VESTIBULE_TRUSTED_PROXY", "VESTIBULE_TRUSTED_PROXIES"),
+        ("VESTIBULE_SCOPES", "VESTIBULE_PROVIDER__0__SCOPES"),
+        ("VESTIBULE_ISSUER", "VESTIBULE_PROVIDER__0__ISSUER"),
+        ("VESTIBULE_IDLE", "VESTIBULE_SESSION__IDLE"),
+        ("VESTIBULLE_ALLOWED_GROUPS", "VESTIBULE_USERS__ALLOWED_GROUPS"),
+        ("VESTBIULE_ALLOWED_GROUPS", "VESTIBULE_USERS__ALLOWED_GROUPS"),
+        ("VESIBLE_USERS_ALLOWED_GROUP", "VESTIBULE_USERS__ALLOWED_GROUPS"),
+        ("VESTIBULEALLOWED_GROUPS", "VESTIBULE_USERS__ALLOWED_GROUPS"),
+        ("V\u{415}STIBULE_LISTEN", "VESTIBULE_LISTEN"),
+        ("VESTIBULE_PROVIDER__1__CLIENTSECRETFILE", "VESTIBULE_PROVIDER__1__CLIENT_SECRET"),
+    ];
+
+    /// Variables that are like none.
+    const FAR: &[&str] = &[
+        "VESTIBULE_",
+        "VESTIBULE__",
+        "VESTIBULE_U",
+        "VESTIBULE_USERS",
+        "vestibule_users",
+        "VESTIBULE_UNKNOWN__KEY",
+        "VESTIBULE_USERS__X",
+        "VESTIBULE_USERS_GROUPS",
+        "VESTIBULE_USER_GROUPS",
+        "VESTIBULE_GROUPS",
+        "VESTIBULE_GROUPS_ALLOWED",
+        "VESTIBULE_USER_DOMAINS",
+        "VESTIBULE_EMAILS",
+        "VESTIBULE_EMAIL_DOMAINS",
+        "VESTIBULE_COOKIE_SECRET",
+        "VESTIBULE_REDIRECT_URL",
+        "VESTIBULE_OIDC__0",
+        "VESTIBULE_VERSION",
+        "VESTIBULE_HOME",
+        "VESTIBLE_WHATEVER__KEY",
+        "VESTIBULLE_GROUPS",
+        "VESTIBLE_EMAIL_DOMAINS",
+        "VESTIBULEGROUPS",
+    ];
+
+    #[test]
+    fn a_variable_is_told_from_its_beginning_and_the_nearest_key_is_the_one_meant() {
+        for (written, meant) in NEAR {
+            assert_eq!(fix(written), Some(format!("did you mean {meant}?")), "{written}");
+        }
+        for written in FAR {
+            assert_eq!(fix(written).as_deref(), Some(NO_IDEA), "{written}");
+        }
+        for written in ["VESTIBULE_ALLOWED_ROLES", "VESTIBULE_ALLOWED_USERS", "VESTIBULE_NAME"] {
+            assert!(fix(written).is_some(), "{written}");
         }
     }
 
     #[test]
-    fn a_variable_with_the_form_of_a_key_is_a_mistake() {
+    fn only_a_secret_can_stand_in_a_file() {
         for (written, meant) in [
-            ("VESTIBULE_USERS__ALLOWED_GROUP", "VESTIBULE_USERS__ALLOWED_GROUPS"),
-            ("VESTIBULE_USERS_ALLOWED_GROUPS", "VESTIBULE_USERS__ALLOWED_GROUPS"),
-            ("VESTIBULE_USERS___ALLOWED_GROUPS", "VESTIBULE_USERS__ALLOWED_GROUPS"),
-            ("VESTIBULE__USERS__ALLOWED_GROUPS", "VESTIBULE_USERS__ALLOWED_GROUPS"),
-            ("VESTIBULE_USER_ALLOWED_GROUP", "VESTIBULE_USERS__ALLOWED_GROUPS"),
-            ("VESTIBULE_ALLOWED_GROUPS", "VESTIBULE_USERS__ALLOWED_GROUPS"),
-            ("VESTIBULE_OIDC__ALLOWED_GROUPS", "VESTIBULE_USERS__ALLOWED_GROUPS"),
-            ("VESTIBULE_USERS__ALLOWED_GROUPS_FILE", "VESTIBULE_USERS__ALLOWED_GROUPS"),
-            ("VESTIBULE_USERS__ALLOWED_GROUPS__", "VESTIBULE_USERS__ALLOWED_GROUPS"),
-            ("VESTIBULE_USERS__ALLOWED_GROUPS_0", "VESTIBULE_USERS__ALLOWED_GROUPS"),
-            ("VESTIBULE_USERS__ALLOWED_GROUPS__X", "VESTIBULE_USERS__ALLOWED_GROUPS"),
-            ("VESTIBULE_USERS__ALOWED_GRUPS", "VESTIBULE_USERS__ALLOWED_GROUPS"),
-            ("VESTIBULE_Users__Allowed_Groups", "VESTIBULE_USERS__ALLOWED_GROUPS"),
-            ("VESTIBULE_USERS.ALLOWED_GROUPS", "VESTIBULE_USERS__ALLOWED_GROUPS"),
-            ("VESTIBULE_USERS__ALLOWED-GROUPS", "VESTIBULE_USERS__ALLOWED_GROUPS"),
-            (" VESTIBULE_USERS__ALLOWED_GROUPS", "VESTIBULE_USERS__ALLOWED_GROUPS"),
-            ("VESTIBULE_USERS__ALLOWED_GROUPS ", "VESTIBULE_USERS__ALLOWED_GROUPS"),
-            ("VESTIBLE_USERS__ALLOWED_GROUPS", "VESTIBULE_USERS__ALLOWED_GROUPS"),
-            ("vestibule_listen", "VESTIBULE_LISTEN"),
-            ("VESTIBULE_LISTENS", "VESTIBULE_LISTEN"),
-            ("VESTIBULE_PROVIDER_0_ISSUER", "VESTIBULE_PROVIDER__0__ISSUER"),
-            ("VESTIBULE_PROVIDER_2_ISSUER", "VESTIBULE_PROVIDER__2__ISSUER"),
-            ("VESTIBULE_PROVIDER__ISSUER", "VESTIBULE_PROVIDER__0__ISSUER"),
-            ("VESTIBULE_PROVIDERS__1__ISSUER", "VESTIBULE_PROVIDER__1__ISSUER"),
-            ("VESTIBULE_PROVIDER__00__ID", "VESTIBULE_PROVIDER__0__ID"),
-            ("VESTIBULE_PROVIDER__9999999999999__ID", "VESTIBULE_PROVIDER__0__ID"),
-            ("VESTIBULE_CLIENT_SECRET", "VESTIBULE_PROVIDER__0__CLIENT_SECRET"),
-            ("VESTIBULE_OIDC_CLIENT_SECRET_FILE", "VESTIBULE_PROVIDER__0__CLIENT_SECRET_FILE"),
-            ("VESTIBULE_SESSION_IDLE", "VESTIBULE_SESSION__IDLE"),
-            ("VESTIBULE_USERS_ALOWED_GRUPS", "VESTIBULE_USERS__ALLOWED_GROUPS"),
-            ("VESTIBULE_SECRET_KEY", "VESTIBULE_SECRET_KEYS"),
-            ("VESTIBULE_LOGS", "VESTIBULE_LOG"),
+            ("PROVIDER__0__CLIENT_ID_FILE", "PROVIDER__0__CLIENT_ID"),
+            ("PROVIDER__0__NAME_FILE", "PROVIDER__0__NAME"),
+            ("PROVIDER__1__ISSUER_FILE", "PROVIDER__1__ISSUER"),
+            ("USERS__ALLOWED_GROUPS_FILE", "USERS__ALLOWED_GROUPS"),
+            ("PUBLIC_URL_FILE", "PUBLIC_URL"),
         ] {
-            assert_eq!(variable(written), Some(format!("did you mean {meant}?")), "{written}");
+            let expected = format!("did you mean VESTIBULE_{meant}? (only a secret can stand in a file of its own)");
+            assert_eq!(fix(&format!("VESTIBULE_{written}")), Some(expected), "{written}");
         }
-        let unclear = Some("docs/configuration.md lists every key".to_owned());
-        for written in [
-            "VESTIBULE_UNKNOWN__KEY",
-            "VESTIBULE__",
-            "VESTIBULE_USERS__X",
-            "VESTIBULE_USERS_GROUPS",
-            "VESTIBULE_OIDC__0",
-        ] {
-            assert_eq!(variable(written), unclear, "{written}");
-        }
-        for written in ["VESTIBULE_USERS", "VESTIBULE_USERS__", "vestibule_users"] {
-            assert!(variable(written).unwrap().ends_with("as VESTIBULE_USERS__AUTO_CREATE"), "{written}");
-        }
+        assert!(key("provider[0].client_id_file", 0).fix.starts_with("did you mean provider[0].client_id? (only"));
+        assert_eq!(
+            fix("VESTIBULE_PROVIDER__0__CA__FILE").as_deref(),
+            Some("did you mean VESTIBULE_PROVIDER__0__CA_FILE?")
+        );
     }
 
     #[test]
     fn a_variable_with_a_letter_missing_twice_or_in_the_wrong_place_is_a_mistake() {
-        for known in keys(0, variable_of) {
-            for at in 0..known.written.len() {
-                let (before, after) = known.written.split_at(at);
+        for key in KEYS.iter().copied() {
+            let written = variable_of(At { key, index: 0 }, false);
+            for at in 0..written.len() {
+                let (before, after) = written.split_at(at);
                 let (letter, rest) = after.split_at(1);
                 for wrong in [format!("{before}{rest}"), format!("{before}{letter}{after}"), format!("{before}x{rest}")]
                 {
@@ -251,29 +326,13 @@ mod tests {
             "LISTEN",
             "DATABASE",
             "CLIENT_SECRET",
+            "USERS__ALLOWED_GROUPS",
+            "MY_VESTIBULE_LISTEN",
             "VESTIBULE",
-            "VESTIBULE_TOOLS",
-            "VESTIBULE_BEFORE",
-            "VESTIBULE_BIN",
-            "VESTIBULE_JUNK_SECONDS",
-            "VESTIBULE_VERSION",
-            "VESTIBULE_NAME",
-            "VESTIBULE_HOME",
-            // Kubernetes, for a service by the name of `vestibule`, or `vestibule-database`.
-            "VESTIBULE_SERVICE_HOST",
-            "VESTIBULE_SERVICE_PORT",
-            "VESTIBULE_SERVICE_PORT_HTTP",
-            "VESTIBULE_PORT",
-            "VESTIBULE_PORT_3000_TCP",
-            "VESTIBULE_PORT_3000_TCP_PROTO",
-            "VESTIBULE_PORT_3000_TCP_PORT",
-            "VESTIBULE_PORT_3000_TCP_ADDR",
-            "VESTIBULE_DATABASE_SERVICE_HOST",
-            "VESTIBULE_DATABASE_PORT_27017_TCP_ADDR",
-            "VESTIBULE_PROVIDER_SERVICE_HOST",
-            "VESTIBULE_PROVIDER_PORT_443_TCP",
+            "VESTIBULES",
+            "VESTIGE_HOME",
         ] {
-            assert_eq!(variable(written), None, "{written}");
+            assert_eq!(fix(written), None, "{written}");
         }
     }
 }

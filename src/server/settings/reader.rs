@@ -55,8 +55,12 @@ impl<'a> Reader<'a> {
         self.faults.len()
     }
 
+    /// Records a fault, unless there is one already for the name under which the key was given.
     pub(super) fn fault(&mut self, key: &dyn fmt::Display, what: impl Into<String>, fix: impl Into<String>) {
-        self.faults.push(Fault::new(key, what, fix));
+        let fault = Fault::new(key, what, fix);
+        if !self.given.is_misnamed(&fault.key) {
+            self.faults.push(fault);
+        }
     }
 
     pub(super) fn is_given(&self, at: impl Into<At>) -> bool {
@@ -120,7 +124,6 @@ impl<'a> Reader<'a> {
 
     /// `text`, unless it is empty, or something that nobody meant is about it or in it.
     fn plain(&mut self, at: &dyn fmt::Display, text: String, kind: Kind) -> Option<String> {
-        let secret = kind.is_secret();
         let value = match kind {
             Kind::Url => given_url(&text),
             kind if kind.is_secret() => String::new(),
@@ -130,11 +133,12 @@ impl<'a> Reader<'a> {
             ("is empty".to_owned(), "give it a value, or remove it")
         } else if text.trim_matches(|c: char| c.is_ascii_whitespace()) != text {
             (format!("begins or ends with white space{value}"), "remove it")
-        } else if let Some(what) = unseen(&text, secret) {
+        } else if let Some(what) = unseen(&text, kind.is_secret()) {
             (format!("{what}{value}"), "remove it, or type the value anew")
-        } else if in_quotes(&text) && !secret {
+        } else if in_quotes(&text) && kind != Kind::Secret {
             (format!("stands in quotes{value}"), "remove them")
         } else {
+            // What a provider has made up may begin and end so.
             if in_quotes(&text) {
                 self.quoted.push(at.to_string());
             }
@@ -202,8 +206,11 @@ impl<'a> Reader<'a> {
     pub(super) fn duration(&mut self, at: impl Into<At>) -> Option<Duration> {
         let at = at.into();
         let text = self.text(at)?;
-        // The parser's arithmetic is checked for any text of this length. Its `M` is a month, which nobody means.
-        let fits = text.len() <= limits::SETTINGS_DURATION_BYTES && !text.contains('M');
+        // The parser's arithmetic is checked for any text of this length, and it knows more units, such as `M` for a month.
+        let mut units = text.split(|c: char| !c.is_alphabetic()).filter(|unit| !unit.is_empty()).peekable();
+        let fits = text.len() <= limits::SETTINGS_DURATION_BYTES
+            && units.peek().is_some()
+            && units.all(|unit| matches!(unit, "ms" | "s" | "m" | "h" | "d"));
         let parsed = if fits { humantime::parse_duration(&text).ok() } else { None };
         let Some(duration) = parsed else {
             let fix = "write a number with its unit (ms, s, m, h or d), as \"1.5s\", \"10m\" or \"30d\"";

@@ -14,7 +14,7 @@ use super::{
     fault::Fault,
     provider::{self, ProviderSettings},
     reader::{Reader, given_url},
-    schema::{self, At, Key},
+    schema::{self, At, Key, written},
     secrets,
     session::SessionRules,
     sign_in::SignInRules,
@@ -77,7 +77,7 @@ impl Settings {
         let database = database(&mut reader);
         let secret_keys = secret_keys(&mut reader, database.as_ref());
         let trusted_proxies = reader.each(&schema::TRUSTED_PROXIES, network, "write it as 10.0.0.7 or 10.0.0.0/8");
-        let hsts = reader.is_given(&schema::HSTS).then(|| reader.duration(&schema::HSTS)).flatten();
+        let hsts = hsts(&mut reader);
         let providers = provider::read_all(&mut reader, public_url.as_ref());
         let users = UserRules::read(&mut reader);
         let session = SessionRules::read(&mut reader);
@@ -85,8 +85,10 @@ impl Settings {
 
         let quoted = reader.quoted().to_vec();
         let faults = reader.into_faults();
-        if faults.is_empty() {
-            remark(&given.unused, &quoted);
+        // It may be no fault, and may well be a mistake.
+        for key in quoted.iter().filter(|_| faults.is_empty()) {
+            let what = "the secret stands in quotes, and they are taken as part of it";
+            tracing::warn!(code = "secret_in_quotes", key, "{what}");
         }
         match (public_url, listen, admin_listen, database, secret_keys) {
             (Some(public_url), Some(listen), Some(admin_listen), Some(database), Some(secret_keys))
@@ -133,15 +135,14 @@ impl Settings {
     }
 }
 
-/// Logs what is no fault, and may well be a mistake.
-fn remark(unused: &[String], quoted: &[String]) {
-    if !unused.is_empty() {
-        let variables = unused.join(", ");
-        tracing::info!(code = "variables_not_used", variables, "these variables name no key, and are not used");
+/// `max-age` counts in seconds, and what is less than one would be 0: forget it.
+fn hsts(reader: &mut Reader<'_>) -> Option<Duration> {
+    let at = At::from(&schema::HSTS);
+    let hsts = if reader.is_given(at) { reader.duration(at)? } else { return None };
+    if hsts.subsec_nanos() != 0 {
+        reader.fault(&at, format!("is {}, which is not in whole seconds", written(hsts)), "write it as \"365d\"");
     }
-    for key in quoted {
-        tracing::warn!(code = "secret_in_quotes", key, "the secret stands in quotes, and they are taken as part of it");
-    }
+    Some(hsts)
 }
 
 fn public_url(reader: &mut Reader<'_>) -> Option<PublicUrl> {

@@ -52,6 +52,11 @@ impl Table {
         }
     }
 
+    /// How its heading is written.
+    pub(super) fn heading(self) -> String {
+        if self.repeats() { format!("[[{}]]", self.name()) } else { format!("[{}]", self.name()) }
+    }
+
     /// Whether it is a list of tables.
     pub(super) const fn repeats(self) -> bool {
         matches!(self, Self::Provider)
@@ -87,7 +92,9 @@ pub(super) enum Kind {
     Choice(&'static [&'static str]),
     /// A list of texts.
     List,
-    /// Text that is never shown, also as `<key>_file`.
+    /// A URL that may have a password in it, and is never shown; also as `<key>_file`.
+    Connection,
+    /// Text that someone else has made up and that is never shown, also as `<key>_file`.
     Secret,
     /// A list of texts that are never shown, also as `<key>_file`.
     Secrets,
@@ -96,7 +103,7 @@ pub(super) enum Kind {
 impl Kind {
     /// Whether it may be read from a file of its own, and must never be shown.
     pub(super) const fn is_secret(self) -> bool {
-        matches!(self, Self::Secret | Self::Secrets)
+        matches!(self, Self::Connection | Self::Secret | Self::Secrets)
     }
 
     /// Whether it takes several values.
@@ -172,7 +179,7 @@ keys! {
         "The address on which the pages are served.";
     ADMIN_LISTEN: Root "admin_listen", Kind::Address, Unset::Default("\"127.0.0.1:3002\""), "\"127.0.0.1:9000\"",
         "The address on which `/metrics`, `/readyz` and `/attempts/REFERENCE` are served. It must not be reachable from the internet.";
-    DATABASE: Root "database", Kind::Secret, Unset::Default("\"sqlite://vestibule.db\""), "\"mongodb://db.example.com/vestibule?replicaSet=rs0\"",
+    DATABASE: Root "database", Kind::Connection, Unset::Default("\"sqlite://vestibule.db\""), "\"mongodb://db.example.com/vestibule?replicaSet=rs0\"",
         "`sqlite://PATH` (relative to the working directory) for one process, or `mongodb://…/NAME` or `mongodb+srv://…/NAME` for one or several.";
     SECRET_KEYS: Root "secret_keys", Kind::Secrets, Unset::Otherwise("with SQLite: created at the first start in `PATH.key` beside the database, mode 0600; required with MongoDB"), "[\"<43 characters>\"]",
         "Keys of at least 32 bytes, base64url; the first encrypts, all can decrypt. To rotate: append the new key in every process, then move it to the front, and remove the old one a day later. In a file: one key per line. Create one with `openssl rand -base64 32 \\| tr '+/' '-_'`.";
@@ -207,11 +214,11 @@ keys! {
     USERS_ADMIN_GROUPS: Users "admin_groups", Kind::List, Unset::Default("[]"), "[\"admins\"]",
         "Members of any of these groups become `admin`, everyone else `user`, at each sign-in. If it is empty, roles do not change.";
     USERS_ALLOWED_GROUPS: Users "allowed_groups", Kind::List, Unset::Default("[]"), "[\"staff\"]",
-        "Members of any of these groups may sign in. If this and the next two keys are empty, everyone may; otherwise one match in any of the three is enough.";
+        "Members of any of these groups may sign in. Names are compared exactly, but it does not matter how their letters are composed (`é` as one character or two). If this and the next two keys are empty, everyone may; otherwise one match in any of the three is enough.";
     USERS_ALLOWED_EMAILS: Users "allowed_emails", Kind::List, Unset::Default("[]"), "[\"ada@example.com\"]",
-        "People with one of these verified email addresses may sign in; case does not matter.";
+        "People with one of these verified email addresses may sign in; case does not matter, also in `JÜRGEN@example.com`. Letters that only look the same are different.";
     USERS_ALLOWED_DOMAINS: Users "allowed_domains", Kind::List, Unset::Default("[]"), "[\"example.com\"]",
-        "People with a verified email address in one of these domains may sign in. Subdomains do not count.";
+        "People with a verified email address in one of these domains may sign in. Subdomains do not count. `bücher.example` and `xn--bcher-kva.example` are the same.";
 
     SESSION_IDLE: Session "idle", Kind::Duration { least: MINUTE, most: limits::COOKIE_LIFE_MAX }, Unset::Default("\"7d\""), "\"12h\"",
         "Idle timeout: a session ends after this long without use.";
@@ -264,6 +271,7 @@ mod tests {
             Kind::Duration { least, most } => format!("duration, {} to {}", written(least), written(most)),
             Kind::Choice(all) => all.iter().map(|one| format!("`\"{one}\"`")).collect::<Vec<_>>().join(", "),
             Kind::List => "list of texts".into(),
+            Kind::Connection => "URL (secret)".into(),
             Kind::Secret => "secret".into(),
             Kind::Secrets => "list of secrets".into(),
         }
@@ -275,8 +283,8 @@ mod tests {
         for table in [Table::Root].into_iter().chain(Table::NAMED) {
             let heading = match table {
                 Table::Root => "### Above the first table".to_owned(),
-                table if table.repeats() => format!("### `[[{}]]`, one or more", table.name()),
-                table => format!("### `[{}]`", table.name()),
+                table if table.repeats() => format!("### `{}`, one or more", table.heading()),
+                table => format!("### `{}`", table.heading()),
             };
             writeln!(page, "{heading}\n\n| key | takes | default | example | meaning |\n|---|---|---|---|---|")
                 .unwrap();

@@ -9,7 +9,7 @@ use base64::{
 };
 use secrecy::SecretBox;
 
-use super::text::{in_quotes, unseen};
+use super::text::unseen;
 use crate::server::seal::SecretKey;
 
 /// What a sealing key must have, in bytes.
@@ -30,9 +30,6 @@ const BASE64URL: GeneralPurpose = GeneralPurpose::new(
 pub(crate) fn key(text: &str) -> Result<SecretKey, String> {
     if let Some(what) = unseen(text, true) {
         return Err(what);
-    }
-    if in_quotes(text) {
-        return Err("stands in quotes, which are no part of a key".into());
     }
     let bytes = BASE64URL.decode(text).map_err(|_| "is not base64url")?;
     if bytes.len() < SHORTEST_KEY {

@@ -43,7 +43,9 @@ fn defaults() {
     let settings = load(&file("", ""), &[]).unwrap();
     let on_loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
     assert_eq!((settings.listen, settings.admin_listen), (on_loopback(3000), on_loopback(3002)));
-    assert!(matches!(&settings.database, Database::Sqlite { path } if path.as_os_str() == "vestibule.db"));
+    assert!(
+        matches!(&settings.database, Database::Sqlite { path } if *path == std::env::current_dir().unwrap().join("vestibule.db"))
+    );
     let [provider] = &settings.providers[..] else { panic!("one provider") };
     assert_eq!(provider.name, "op");
     assert_eq!(provider.scopes, ["openid", "profile", "email"]);
@@ -51,9 +53,8 @@ fn defaults() {
 
     let users = UserRules::default();
     assert!(users.auto_create && users.default_role == Role::User);
-    assert!(
-        [users.admin_groups, users.allowed_groups, users.allowed_emails, users.allowed_domains].concat().is_empty()
-    );
+    assert!(users.admin_groups.is_empty() && users.allowed_groups.is_empty());
+    assert!(users.allowed_emails.is_empty() && users.allowed_domains.is_empty());
     let (session, sign_in) = (SessionRules::default(), SignInRules::default());
     let days = |days: u64| Duration::from_secs(days * 24 * 60 * 60);
     assert_eq!((session.idle, session.absolute), (days(7), days(30)));
@@ -167,6 +168,11 @@ fn durations_and_their_bounds() {
         ("hsts", "0s", true),
         ("hsts", "365d", true),
         ("hsts", "731d", false),
+        ("hsts", "1s", true),
+        ("hsts", "1ms", false),
+        ("hsts", "1.5s", false),
+        ("hsts", "0", false),
+        ("hsts", "1y", false),
         ("hsts", "31536000", false),
         ("hsts", "max-age=31536000; includeSubDomains", false),
         ("session.absolute", "18446744073709551615s 1000000000ns", false),
@@ -217,13 +223,35 @@ fn people_who_may_come_in() {
     for (list, good, bad) in [
         (
             "allowed_emails",
-            "a@b.test",
-            &["b.test", "a@", "@b.test", "a@b.test.", "Ada <a@b.test>", "a@b.test;c@d.test"][..],
+            "jürgen@bücher.test",
+            &[
+                "*@b.test",
+                "mailto:a@b.test",
+                "a@c@b.test",
+                "a@b。test",
+                "b.test",
+                "a@",
+                "@b.test",
+                "a@b.test.",
+                "Ada <a@b.test>",
+                "a@b.test;c@d.test",
+            ][..],
         ),
         (
             "allowed_domains",
-            "b.test",
-            &["@b.test", "*.b.test", ".b.test", "b.test.", "b..test", "https://b.test", "b.test;c.test"],
+            "xn--bcher-kva.test",
+            &[
+                "xn--.test",
+                "b．test",
+                "a_b.test",
+                "@b.test",
+                "*.b.test",
+                ".b.test",
+                "b.test.",
+                "b..test",
+                "https://b.test",
+                "b.test;c.test",
+            ],
         ),
     ] {
         for (value, is_good) in [(good, true)].into_iter().chain(bad.iter().map(|bad| (*bad, false))) {
@@ -231,6 +259,49 @@ fn people_who_may_come_in() {
             assert_eq!(load(&text, &[]).is_ok(), is_good, "{text}");
         }
     }
+}
+
+/// One mistake is one line: what is given under a wrong name or in a wrong place is not said to be missing as well.
+#[test]
+fn what_is_misnamed_is_not_missing() {
+    let url = "public_url = \"https://auth.example.com\"\n";
+    let below = format!("{}[session]\n{url}", file("", "").replace(url, ""));
+    for (text, line) in [
+        (below.clone(), "session.public_url: is not a key; it stands below [session], move it above the first table"),
+        (
+            file("", "listen = \"127.0.0.1:1\""),
+            "provider[0].listen: is not a key; it stands below [[provider]], move it above the first table",
+        ),
+        (
+            file("", "database_file = \"x\""),
+            "provider[0].database_file: is not a key; it stands below [[provider]], move it above",
+        ),
+        (file("", "").replace("[[provider]]", "[provider]"), "provider: is not a list of tables; write [[provider]]"),
+        (file("", "").replace("[[provider]]", "[[providers]]"), "providers: is not a key; did you mean provider?"),
+        (
+            file("", "").replace("client_id", "clientid"),
+            "provider[0].clientid: is not a key; did you mean provider[0].client_id?",
+        ),
+        (file("", "").replace("client_secret", "clientSecret"), "provider[0].clientSecret: is not a key; did you mean"),
+        (file("", "").replace("public_url", "publicurl"), "publicurl: is not a key; did you mean public_url?"),
+        (format!("{}[user]\nallowed_groups = [\"a\"]\n", file("", "")), "user: is not a key; did you mean users?"),
+        (
+            "provider = [1]\n".to_owned() + file("", "").split("[[").next().unwrap(),
+            "provider[0]: is not a table; write [[provider]]",
+        ),
+        (
+            "provider = \"op\"\n".to_owned() + file("", "").split("[[").next().unwrap(),
+            "provider: is not a list of tables; write",
+        ),
+        (file("", "").replace("secret_keys", "secret_key"), "secret_key: is not a key; did you mean secret_keys?"),
+    ] {
+        let found = fault(&text);
+        assert!(found.starts_with(line), "{found}");
+    }
+    // What is wrong besides is said as ever.
+    assert_eq!(load(&below.replace("\"app\"", "1"), &[]).unwrap_err().len(), 2);
+    let env = [("VESTIBULE_PUBLICURL", "https://auth.example.com")];
+    assert_eq!(load(&file("", "").replace(url, ""), &env).unwrap_err().len(), 1);
 }
 
 #[test]
@@ -246,7 +317,6 @@ fn variables_override_the_file_and_number_tables() {
         ("VESTIBULE_PROVIDER__1__ISSUER", "https://second.test"),
         ("VESTIBULE_PROVIDER__1__CLIENT_ID", "app"),
         ("VESTIBULE_PROVIDER__1__CLIENT_AUTH", "none"),
-        ("VESTIBULE_SOMETHING_ELSE", "x"),
     ];
     let settings = load(&file("listen = \"nonsense\"", ""), &env).unwrap();
     assert_eq!(settings.listen.port(), 4000);
@@ -257,9 +327,11 @@ fn variables_override_the_file_and_number_tables() {
     let names: Vec<_> = settings.providers.iter().map(|p| p.name.as_str()).collect();
     assert_eq!(names, ["First", "second"]);
 
-    let gap = load(&file("", ""), &[("VESTIBULE_PROVIDER__5__ID", "x")]).unwrap_err();
-    assert_eq!(gap.len(), 1);
-    assert!(gap[0].starts_with("provider[5]: is given, but provider[1] is not"), "{gap:?}");
+    for number in ["5", "9999999999999"] {
+        let gap = load(&file("", ""), &[(&format!("VESTIBULE_PROVIDER__{number}__ID"), "x")]).unwrap_err();
+        assert_eq!(gap.len(), 1);
+        assert!(gap[0].starts_with(&format!("provider[{number}]: is given, but provider[1] is not")), "{gap:?}");
+    }
 }
 
 proptest! {

@@ -3,7 +3,8 @@
 use crate::visible::{is_blank, is_hidden};
 
 /// Quotation marks that people, shells and office programs put around a value.
-const QUOTES: [char; 15] = ['"', '\'', '`', '“', '”', '„', '‟', '‘', '’', '‚', '‛', '«', '»', '‹', '›'];
+pub(super) const QUOTES: [char; 21] =
+    ['"', '\'', '`', '“', '”', '„', '‟', '‘', '’', '‚', '‛', '«', '»', '‹', '›', '＂', '＇', '「', '」', '『', '』'];
 
 /// Whether quotation marks stand at both ends of `text`.
 pub(super) fn in_quotes(text: &str) -> bool {
@@ -18,6 +19,12 @@ pub(super) fn unseen(text: &str, secret: bool) -> Option<String> {
     let mut before = ' ';
     for (place, c) in (1..).zip(text.chars()) {
         let joins = matches!(c, '\u{200c}' | '\u{200d}' | '\u{fe0e}' | '\u{fe0f}' | '\u{e0100}'..='\u{e01ef}');
+        if is_damage(c) {
+            return Some(format!(
+                "has a character in it that stands for a damaged one (U+{:04X}, character {place})",
+                u32::from(c)
+            ));
+        }
         if is_unseen(c) && !(joins && !secret && !before.is_ascii() && !is_unseen(before)) {
             let sort = if c.is_control() { "a control character" } else { "an invisible character" };
             let name = name(c).map(|name| format!(", {name}")).unwrap_or_default();
@@ -26,6 +33,11 @@ pub(super) fn unseen(text: &str, secret: bool) -> Option<String> {
         before = c;
     }
     None
+}
+
+/// What stands where a character was lost, and what is none (Unicode 23.7).
+fn is_damage(c: char) -> bool {
+    c == '\u{fffd}' || matches!(c, '\u{fdd0}'..='\u{fdef}') || u32::from(c) & 0xfffe == 0xfffe
 }
 
 /// What shows nothing, and spaces other than the usual one.

@@ -1,7 +1,10 @@
 //! `[users]`: who may sign in, and as what.
 
 use super::{reader::Reader, schema};
-use crate::server::store::Role;
+use crate::server::{
+    email_address::{Domain, EmailAddress},
+    store::Role,
+};
 
 /// `[users]`.
 #[derive(Debug, Clone)]
@@ -14,10 +17,10 @@ pub struct UserRules {
     pub admin_groups: Vec<String>,
     /// Empty lists allow everyone; otherwise any one match admits.
     pub allowed_groups: Vec<String>,
-    /// Verified addresses, compared without regard to case.
-    pub allowed_emails: Vec<String>,
+    /// Verified addresses.
+    pub allowed_emails: Vec<EmailAddress>,
     /// The part after the one `@` of a verified address.
-    pub allowed_domains: Vec<String>,
+    pub allowed_domains: Vec<Domain>,
 }
 
 impl UserRules {
@@ -30,7 +33,7 @@ impl UserRules {
             },
             admin_groups: reader.texts(&schema::USERS_ADMIN_GROUPS),
             allowed_groups: reader.texts(&schema::USERS_ALLOWED_GROUPS),
-            allowed_emails: reader.each(&schema::USERS_ALLOWED_EMAILS, email, "write it as ada@example.com"),
+            allowed_emails: reader.each(&schema::USERS_ALLOWED_EMAILS, email, EMAIL),
             allowed_domains: reader.each(&schema::USERS_ALLOWED_DOMAINS, domain, "write it as example.com"),
         }
     }
@@ -42,17 +45,14 @@ impl Default for UserRules {
     }
 }
 
-fn email(text: &str) -> Result<String, String> {
-    match text.rsplit_once('@') {
-        Some((local, host)) if !local.is_empty() && !local.contains([' ', '<', ';', ',']) && domain(host).is_ok() => {
-            Ok(text.to_owned())
-        }
-        _ => Err(format!("is {text:?}, which is not an address")),
-    }
+/// How an address is written.
+const EMAIL: &str =
+    "write it as ada@example.com (for everybody in a domain, users.allowed_domains = [\"example.com\"])";
+
+fn email(text: &str) -> Result<EmailAddress, String> {
+    EmailAddress::parse(text).ok_or_else(|| format!("is {text:?}, which is not one address"))
 }
 
-fn domain(text: &str) -> Result<String, String> {
-    let fits =
-        text.split('.').all(|label| !label.is_empty()) && !text.contains(['@', '*', '/', ' ', ':', ';', ',', '=']);
-    if fits { Ok(text.to_owned()) } else { Err(format!("is {text:?}, which is not a domain")) }
+fn domain(text: &str) -> Result<Domain, String> {
+    Domain::parse(text).ok_or_else(|| format!("is {text:?}, which is not a domain"))
 }

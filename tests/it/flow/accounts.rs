@@ -1,7 +1,11 @@
-//! Whose account a sign-in leads to.
+//! Whose account a sign-in leads to, and who has one.
+
+use std::time::Duration;
 
 use reqwest::StatusCode;
-use test_provider::Endpoint;
+use serde_json::{Value, json};
+use test_provider::{Behaviour, Document, Edit, Endpoint, Profile, Rule};
+use vestibule::server::email_address::{Domain, EmailAddress};
 
 use crate::support::{browser::Browser, scene::Scene};
 
@@ -63,4 +67,47 @@ async fn another_sign_in_keeps_the_former_session_for_a_moment_and_another_perso
 async fn once_more(browser: &Browser, scene: &Scene) -> String {
     let page = browser.get(&scene.url("/auth/oidc/login?prompt=login&again=1")).await;
     browser.get(page.location()).await.location().to_owned()
+}
+
+/// Over the whole way: the same in another form comes in, and what only looks like it does not.
+#[tokio::test]
+async fn rules_of_admission_know_another_form_from_another_name() {
+    let scene = Scene::with(Profile::Standard, |settings| {
+        settings.sign_in.patience = Duration::from_secs(20);
+        settings.users.allowed_groups = vec!["Entwürfe".into()];
+        settings.users.allowed_emails = vec![EmailAddress::parse("jürgen@example.com").unwrap()];
+        settings.users.allowed_domains = vec![Domain::parse("bücher.example").unwrap()];
+    });
+    let scene = scene.await;
+    let group = |name: &str| ("groups", json!([name]));
+    let email = |address: &str| ("email", json!(address));
+    for (claim, comes_in) in [
+        (group("Entwu\u{308}rfe"), true),
+        (group("entwürfe"), false),
+        (group("Entwurfe"), false),
+        (email("JÜRGEN@Example.com"), true),
+        (email("ju\u{308}rgen@example.com"), true),
+        (email("jurgen@example.com"), false),
+        (email("jürgen@exаmple.com"), false),
+        (email("a@xn--bcher-kva.example"), true),
+        (email("A@BÜCHER.example"), true),
+        (email("a@bücher。example"), false),
+        (email("a@bücher.example."), false),
+        (email("a@bü\u{200b}cher.example"), false),
+        (email("a@evil.example@bücher.example"), false),
+    ] {
+        let says = |name, value: Value| Behaviour::Edit { of: Document::Userinfo, edit: Edit::set(name, value) };
+        scene.provider.behave_well();
+        scene.provider.behave(Rule::standing(says("email_verified", json!(true))));
+        scene.provider.behave(Rule::standing(says(claim.0, claim.1.clone())));
+        let browser = scene.browser();
+        let callback = browser.callback_url(&scene, "/reports").await;
+        match browser.follow(&scene, &callback).await {
+            Ok(page) => {
+                assert!(!comes_in, "{claim:?}: {page:#?}");
+                page.explains("not_allowed");
+            }
+            Err(path) => assert!(comes_in && path == "/reports", "{claim:?} came in"),
+        }
+    }
 }

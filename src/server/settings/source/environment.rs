@@ -7,15 +7,12 @@ use std::{
 
 use toml::Value;
 
-use crate::server::{
-    limits,
-    settings::{
-        fault::Fault,
-        given::{Given, Raw},
-        nearest::{self, PREFIX, variable_of},
-        schema::{At, KEYS, Kind, Table},
-        text,
-    },
+use crate::server::settings::{
+    fault::Fault,
+    given::{Given, Raw},
+    nearest::{self, PREFIX, variable_of},
+    schema::{At, KEYS, Kind, Table},
+    text,
 };
 
 /// How a variable gives its key.
@@ -49,14 +46,13 @@ pub(super) fn gather(env: impl IntoIterator<Item = (OsString, OsString)>, given:
         if let Some((at, form)) = named(&name) {
             let key = (at.key.table, at.index, at.key.name);
             keys.entry(key).or_insert_with(|| (at, Vec::new())).1.push(Set { name, form, value });
-        } else if name == nearest::LOG {
-            // Read before the settings are.
-        } else if let Some(fix) = nearest::variable(&name) {
+        } else if !is_of_others(&name)
+            && let Some(unknown) = nearest::variable(&name)
+        {
+            given.misname(unknown.meant);
             let odd = name.contains(|c: char| !c.is_ascii_graphic());
             let name = if odd { format!("{name:?}") } else { name };
-            faults.push(Fault::new(name, "is not a key", fix).at("in the environment"));
-        } else if name.starts_with(PREFIX) {
-            given.unused.push(name);
+            faults.push(Fault::new(name, "is not a key", unknown.fix).at("in the environment"));
         }
     }
     for (at, set) in keys.into_values() {
@@ -64,6 +60,30 @@ pub(super) fn gather(env: impl IntoIterator<Item = (OsString, OsString)>, given:
         let place = format!("in {}", names.join(", "));
         given.put(at, raw(at, &set).unwrap_or_else(|(what, fix)| Raw::Wrong(what, fix)), place);
     }
+}
+
+/// Variables that begin like ours and are for someone else: the log's filter, which is read before settings are, what
+/// builds and tries this program, and what Kubernetes sets for a service that is called `vestibule` or `vestibule-…`.
+fn is_of_others(name: &str) -> bool {
+    const TOOLS: [&str; 6] = [
+        nearest::LOG,
+        "VESTIBULE_TOOLS",
+        "VESTIBULE_BIN",
+        "VESTIBULE_BEFORE",
+        "VESTIBULE_JUNK_SECONDS",
+        "VESTIBULE_SOAK_SECONDS",
+    ];
+    let words: Vec<_> = name.split('_').collect();
+    let of_kubernetes = |end: &[&str]| match end {
+        ["PORT"] | ["SERVICE", "HOST"] | ["SERVICE", "PORT", ..] => true,
+        ["PORT", number, "TCP" | "UDP" | "SCTP", what @ ..] => {
+            number.bytes().all(|byte| byte.is_ascii_digit()) && matches!(what, [] | ["PROTO" | "PORT" | "ADDR"])
+        }
+        _ => false,
+    };
+    // No name of a service has an empty word, and every key in a table has one.
+    let no_gap = words.iter().all(|word| !word.is_empty());
+    TOOLS.contains(&name) || no_gap && (1..words.len()).filter_map(|at| words.get(at..)).any(of_kubernetes)
 }
 
 /// The key that a variable names. Only the names as documented: `vestibule_Listen` is a mistake.
@@ -92,7 +112,7 @@ fn named(name: &str) -> Option<(At, Form)> {
 
 /// A number as it is counted with: `0`, but neither `00` nor `+0`.
 fn number(text: &str) -> Option<usize> {
-    text.parse().ok().filter(|number: &usize| *number < limits::SETTINGS_TABLES && number.to_string() == text)
+    text.parse().ok().filter(|number: &usize| number.to_string() == text)
 }
 
 /// The value that the variables of one key give.
@@ -146,9 +166,6 @@ fn list(at: At, text: &str) -> Result<Value, Wrong> {
             .filter(Value::is_array)
             .ok_or_else(|| ("begins with [, but is not a list as in JSON or TOML".into(), fix()));
     }
-    if text::in_quotes(text) {
-        return Err(("stands in quotes".into(), format!("remove them, or {}", fix())));
-    }
     // Space about a secret is a fault further on, not something to drop in silence.
     if at.key.kind == Kind::Secrets {
         return Ok(Value::Array(text.split(',').map(Value::from).collect()));
@@ -163,13 +180,18 @@ fn list(at: At, text: &str) -> Result<Value, Wrong> {
 }
 
 /// Whether what stands between two commas looks as if they were meant as part of an entry: an LDAP name
-/// (`CN=Staff,OU=Groups`), a quotation or an escaped comma.
+/// (`CN=Staff,OU=Groups`), a quotation, what is in brackets, or an escaped comma.
 fn is_part(entry: &str) -> bool {
     let is_attribute = |name: &str| {
         name.starts_with(|c: char| c.is_ascii_alphanumeric())
             && name.trim_end().bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.'))
     };
+    let is_open = |(open, close): (char, char)| entry.matches(open).count() != entry.matches(close).count();
     entry.split_once('=').is_some_and(|(name, _)| is_attribute(name))
-        || entry.starts_with('"')
-        || entry.ends_with(['"', '\\'])
+        || entry.starts_with(text::QUOTES)
+        || entry.ends_with(text::QUOTES)
+        // An apostrophe within is part of many names.
+        || entry.contains(|c| !matches!(c, '\'' | '’') && text::QUOTES.contains(&c))
+        || [('(', ')'), ('[', ']'), ('{', '}'), ('<', '>')].into_iter().any(is_open)
+        || entry.ends_with('\\')
 }

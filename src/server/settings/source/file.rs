@@ -7,7 +7,7 @@ use toml::Value;
 use crate::server::settings::{
     fault::Fault,
     given::{Given, Raw},
-    nearest,
+    nearest::{self, Meant, Unknown},
     schema::{At, Key, Table, prefix},
     small_file::read,
 };
@@ -59,30 +59,58 @@ fn toml(path: &Path) -> Result<toml::Table, Fault> {
 fn tables(file: toml::Table, place: &str, given: &mut Given, faults: &mut Vec<Fault>) {
     let mut root = toml::Table::new();
     for (name, value) in file {
-        let Some(table) = Table::NAMED.into_iter().find(|table| table.name() == name) else {
-            root.insert(name, value);
-            continue;
+        let table = match Table::NAMED.into_iter().find(|table| table.name() == name) {
+            Some(table) => table,
+            // Its keys are judged in the table that was meant.
+            None => match nearest::key(&name, 0) {
+                Unknown { meant: Some(Meant::Table(table)), fix } if is_table(&value) => {
+                    faults.push(Fault::new(&name, "is not a key", fix));
+                    table
+                }
+                _ => {
+                    root.insert(name, value);
+                    continue;
+                }
+            },
         };
-        match value {
-            Value::Table(keys) if !table.repeats() => keys_of(keys, (table, 0), place, given, faults),
-            Value::Array(tables) if table.repeats() => {
-                for (index, entry) in tables.into_iter().enumerate() {
-                    given.providers.insert(index);
-                    match entry {
-                        Value::Table(keys) => keys_of(keys, (table, index), place, given, faults),
-                        _ => {
-                            faults.push(Fault::new(format!("{name}[{index}]"), "is not a table", "write [[provider]]"))
-                        }
+        table_of(&name, table, value, place, given, faults);
+    }
+    keys_of(root, (Table::Root, 0), place, given, faults);
+}
+
+fn is_table(value: &Value) -> bool {
+    value.is_table() || value.as_array().is_some_and(|all| all.iter().any(Value::is_table))
+}
+
+fn table_of(name: &str, table: Table, value: Value, place: &str, given: &mut Given, faults: &mut Vec<Fault>) {
+    match value {
+        Value::Table(keys) => {
+            if table.repeats() {
+                faults.push(Fault::new(name, "is not a list of tables", format!("write {}", table.heading())));
+                given.providers.insert(0);
+            }
+            keys_of(keys, (table, 0), place, given, faults);
+        }
+        Value::Array(tables) if table.repeats() => {
+            for (index, entry) in tables.into_iter().enumerate() {
+                given.providers.insert(index);
+                match entry {
+                    Value::Table(keys) => keys_of(keys, (table, index), place, given, faults),
+                    _ => {
+                        // None of its keys can be said to be missing.
+                        table.keys().for_each(|key| given.misname(Some(Meant::Key(At { key, index }))));
+                        let fix = format!("write {}", table.heading());
+                        faults.push(Fault::new(format!("{name}[{index}]"), "is not a table", fix));
                     }
                 }
             }
-            _ if table.repeats() => {
-                faults.push(Fault::new(&name, "is not a list of tables", format!("write [[{name}]]")));
-            }
-            _ => faults.push(Fault::new(&name, "is not a table", format!("write [{name}]"))),
+        }
+        _ => {
+            given.misname(Some(Meant::Table(table)));
+            let what = if table.repeats() { "a list of tables" } else { "a table" };
+            faults.push(Fault::new(name, format!("is not {what}"), format!("write {}", table.heading())));
         }
     }
-    keys_of(root, (Table::Root, 0), place, given, faults);
 }
 
 fn keys_of(keys: toml::Table, (table, index): (Table, usize), place: &str, given: &mut Given, faults: &mut Vec<Fault>) {
@@ -91,7 +119,13 @@ fn keys_of(keys: toml::Table, (table, index): (Table, usize), place: &str, given
         let Some((key, in_file)) = table.keys().find_map(|key| spelling(key, &name).map(|in_file| (key, in_file)))
         else {
             let path = format!("{}{name}", prefix(table, index));
-            let fix = nearest::key(&path, index);
+            let Unknown { mut fix, meant } = nearest::key(&path, index);
+            if let Some(Meant::Key(At { key, .. })) = meant
+                && (key.table, spelling(key, &name).is_some()) == (Table::Root, true)
+            {
+                fix = format!("it stands below {}, move it above the first table", table.heading());
+            }
+            given.misname(meant);
             faults.push(Fault::new(path, "is not a key", fix));
             continue;
         };

@@ -1,6 +1,7 @@
 //! Variables that are nearly right, and lists in them.
 
 use super::{Settings, Value, fault, file, load};
+use crate::server::telemetry::captured::Log;
 
 /// The only fault of good settings with `env`.
 fn fault_with(env: &[(&str, &str)]) -> String {
@@ -19,6 +20,9 @@ const GROUPS: &str = "VESTIBULE_USERS__ALLOWED_GROUPS";
 fn a_misspelt_variable_lets_nobody_in() {
     for name in [
         "VESTIBULE_USERS__ALLOWED_GROUP",
+        "VESTIBULE_USERSALLOWEDGROUPS",
+        "VESTIBULE_ALLOW_GROUPS",
+        "VESTIBULLE_ALLOWED_GROUPS",
         "VESTIBULE_USERS_ALLOWED_GROUPS",
         "VESTIBULE_ALLOWED_GROUPS",
         "vestibule_users__allowed_groups",
@@ -27,6 +31,33 @@ fn a_misspelt_variable_lets_nobody_in() {
     ] {
         let line = fault_with(&[(name, "staff")]);
         assert!(line.starts_with(&format!("{name}: is not a key; did you mean {GROUPS}?")), "{line}");
+    }
+    for name in [
+        "VESTIBULE_GROUPS",
+        "VESTIBULE_GROUPS_ALLOWED",
+        "VESTIBULE_USER_DOMAINS",
+        "VESTIBULE_EMAIL_DOMAINS",
+        "VESTIBULE_COOKIE_SECRET",
+        "VESTIBULE_REDIRECT_URL",
+        "VESTIBULE_ANYTHING",
+        "VESTIBULE_",
+        "vestibule_version",
+        "Vestibule_Groups",
+        "VESTIBULE.GROUPS",
+        "VESTIBULLE_GROUPS",
+        "VESTIBULEGROUPS",
+        "VESTIBULE__USERS__PORT",
+        "VESTIBULE_USERS__SERVICE_HOST",
+        "VESTIBULE_PORT_NUMBER",
+        "VESTIBULE_PORT_3000",
+        "VESTIBULE_PORT_X_TCP",
+        "VESTIBULE_PORT_3000_ICMP",
+        "VESTIBULE_PORT_3000_TCP_HOST",
+        "VESTIBULE_SERVICE",
+        "VESTIBULE_SERVICE_HOST_NAME",
+    ] {
+        let line = fault_with(&[(name, "staff")]);
+        assert!(line.starts_with(&format!("{name}: is not a key; remove it, or write a key")), "{line}");
     }
     let line = fault_with(&[("VESTIBULE_USERS__ALLOWED_GROUPS ", "staff")]);
     assert!(line.starts_with("\"VESTIBULE_USERS__ALLOWED_GROUPS \": is not a key"), "{line}");
@@ -41,16 +72,40 @@ fn a_name_with_something_unseen_is_shown_with_it() {
 }
 
 #[test]
-fn variables_of_others_stop_nothing() {
-    good(&[
-        ("VESTIBULE_LOG", "debug"),
-        ("VESTIBULE_TOOLS", "/opt"),
-        ("VESTIBULE_SERVICE_HOST", "10.0.0.1"),
-        ("VESTIBULE_SERVICE_PORT", "3000"),
-        ("VESTIBULE_PORT", "tcp://10.0.0.1:3000"),
-        ("VESTIBULE_PORT_3000_TCP_ADDR", "10.0.0.1"),
-        ("vestibule_version", "1"),
-    ]);
+fn variables_of_others_stop_nothing_and_are_not_spoken_of() {
+    let (log, _guard) = Log::json();
+    for name in [
+        "PATH",
+        "VESTIBULE_LOG",
+        "VESTIBULE_TOOLS",
+        "VESTIBULE_BIN",
+        "VESTIBULE_BEFORE",
+        "VESTIBULE_JUNK_SECONDS",
+        "VESTIBULE_SOAK_SECONDS",
+        // Kubernetes, for a service by the name of `vestibule`, `vestibule-database` or `vestibules`.
+        "VESTIBULE_SERVICE_HOST",
+        "VESTIBULE_SERVICE_PORT",
+        "VESTIBULE_SERVICE_PORT_HTTP",
+        "VESTIBULE_SERVICE_PORT_ADMIN_LISTEN",
+        "VESTIBULE_PORT",
+        "VESTIBULE_PORT_3000_TCP",
+        "VESTIBULE_PORT_3000_TCP_PROTO",
+        "VESTIBULE_PORT_3000_TCP_PORT",
+        "VESTIBULE_PORT_3000_TCP_ADDR",
+        "VESTIBULE_PORT_53_UDP",
+        "VESTIBULE_PORT_53_SCTP_ADDR",
+        "VESTIBULE_DATABASE_SERVICE_HOST",
+        "VESTIBULE_DATABASE_PORT",
+        "VESTIBULE_DATABASE_PORT_27017_TCP_ADDR",
+        "VESTIBULE_PROVIDER_SERVICE_PORT_CLIENT_ID",
+        "VESTIBULE_PROVIDER_PORT_443_TCP",
+        "VESTIBULE_USERS_SERVICE_HOST",
+        "VESTIBULES_LISTEN_SERVICE_PORT",
+        "VESTIBULE2_PORT_3000_TCP_ADDR",
+    ] {
+        good(&[(name, "tcp://10.0.0.1:3000")]);
+    }
+    assert_eq!(log.text(), "");
 }
 
 #[test]
@@ -84,6 +139,7 @@ fn a_list_can_hold_a_comma() {
     for (env, list) in [
         (&[(GROUPS, "a,b , c")][..], &["a", "b", "c"][..]),
         (&[(GROUPS, "CN=Staff")], &["CN=Staff"]),
+        (&[(GROUPS, "Bob's, Sales (north), O’Brien")], &["Bob's", "Sales (north)", "O’Brien"]),
         (&[(GROUPS, r#"["CN=Staff,OU=Groups,DC=example,DC=com"]"#)], &[LDAP]),
         (&[(GROUPS, r#" [ "a\/b", "\ud83d\ude00", "c" ] "#)], &["a/b", "😀", "c"]),
         (&[(GROUPS, "['CN=Staff,OU=Groups,DC=example,DC=com', 'b',]")], &[LDAP, "b"]),
@@ -95,9 +151,9 @@ fn a_list_can_hold_a_comma() {
     ] {
         assert_eq!(good(env).users.allowed_groups, list, "{env:?}");
     }
-    let many: Vec<_> = (0..12).map(|n| (format!("{GROUPS}__{n}"), format!("g{n}"))).collect();
+    let many: Vec<_> = (0..1200).map(|n| (format!("{GROUPS}__{n}"), format!("g{n}"))).collect();
     let many: Vec<_> = many.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    assert_eq!(good(&many).users.allowed_groups[10], "g10");
+    assert_eq!(good(&many).users.allowed_groups[1100], "g1100");
     let env = [("VESTIBULE_PROVIDER__0__SCOPES__0", "openid"), ("VESTIBULE_PROVIDER__0__SCOPES__1", "email")];
     assert_eq!(good(&env).providers[0].scopes, ["openid", "email"]);
     assert_eq!(good(&[("VESTIBULE_TRUSTED_PROXIES", "[\"::1\"]")]).trusted_proxies.len(), 1);
@@ -108,8 +164,19 @@ fn a_list_that_could_be_meant_in_two_ways_is_a_fault() {
     for (value, what) in [
         ("CN=Staff,OU=Groups,DC=example,DC=com", "has commas, and between them \"CN=Staff\", which looks like a part"),
         ("staff,cn=Smith\\, John", "has commas, and between them \"cn=Smith\\\\\""),
-        ("\"staff\"", "stands in quotes"),
-        ("\"a\",\"b\"", "stands in quotes"),
+        ("\"a\",\"b\"", "has commas, and between them \"\\\"a\\\"\""),
+        ("'Sales, staff, Europe',admins", "has commas, and between them \"'Sales\""),
+        ("“Sales, staff, Europe”,admins", "has commas, and between them \"“Sales\""),
+        ("„Sales, staff“", "has commas, and between them \"„Sales\""),
+        ("«Sales, staff», b", "has commas, and between them \"«Sales\""),
+        ("`Sales, staff`", "has commas, and between them \"`Sales\""),
+        ("the 'Sales, staff'", "has commas, and between them \"staff'\""),
+        ("all of \"Sales, staff, Europe\" here", "has commas, and between them \"all of \\\"Sales"),
+        ("Sales (north, staff, south),admins", "has commas, and between them \"Sales (north\""),
+        ("{Sales, staff, Europe}", "has commas, and between them \"{Sales\""),
+        ("<Sales, staff>", "has commas, and between them \"<Sales\""),
+        ("a, [Sales, staff]", "has commas, and between them \"[Sales\""),
+        ("＇Sales, staff＇", "has commas, and between them \"＇Sales\""),
         ("a,\"Sales, Europe\"", "has commas, and between them \"\\\"Sales\""),
         ("Sales\\, Europe", "has commas, and between them \"Sales\\\\\""),
         ("[staff", "begins with [, but is not a list"),
@@ -130,6 +197,7 @@ fn a_list_that_could_be_meant_in_two_ways_is_a_fault() {
         ("[null]", "users.allowed_groups: begins with [, but is not a list"),
         ("a\u{a0}", "users.allowed_groups[0]: has an invisible"),
         ("'a", "users.allowed_groups[0]: is"),
+        ("\"staff\"", "users.allowed_groups[0]: stands in quotes"),
     ] {
         match load(&file("", ""), &[(GROUPS, value)]) {
             Ok(settings) => assert_eq!(settings.users.allowed_groups, ["'a"], "{value}"),
@@ -156,9 +224,11 @@ fn numbered_entries_have_no_gap_and_stand_alone() {
     assert!(line.starts_with("secret_keys: is given in more than one form") && !line.contains("hunter2"), "{line}");
     let line = fault_with(&[("VESTIBULE_SECRET_KEYS", "[\"hunter2\"")]);
     assert!(line.starts_with("secret_keys: begins with [") && !line.contains("hunter2"), "{line}");
-    for wrong in ["00", "+0", "x", "100", "", "0__0"] {
+    for wrong in ["00", "+0", "x", "", "0__0"] {
         assert!(fault_with(&[(&entry(wrong), "a")]).contains(&format!("did you mean {GROUPS}?")), "{wrong}");
     }
+    let line = fault_with(&[(&entry("100"), "a")]);
+    assert!(line.starts_with("users.allowed_groups: has no entry 0, but an entry 100"), "{line}");
     good(&[("VESTIBULE_SECRET_KEYS__0", super::KEY)]);
     // The list replaces the file's as a whole.
     let text = format!("{}[users]\nallowed_groups = [\"a\", \"b\"]\n", file("", ""));
@@ -197,6 +267,13 @@ fn what_is_judged_by_its_form_says_what_was_given_and_what_is_possible() {
     }
     for (name, value, what, fix) in [
         ("VESTIBULE_SESSION__IDLE", "30", "is \"30\", which is not a duration", "(ms, s, m, h or d)"),
+        ("VESTIBULE_SESSION__IDLE", "0", "is \"0\", which is not a duration", "(ms, s, m, h or d)"),
+        ("VESTIBULE_SESSION__IDLE", "30 minutes", "which is not a duration", "(ms, s, m, h or d)"),
+        ("VESTIBULE_SESSION__IDLE", "1y", "is \"1y\", which is not a duration", "(ms, s, m, h or d)"),
+        ("VESTIBULE_SESSION__IDLE", "1 month", "which is not a duration", "(ms, s, m, h or d)"),
+        ("VESTIBULE_SESSION__IDLE", "2w", "which is not a duration", "(ms, s, m, h or d)"),
+        ("VESTIBULE_SESSION__IDLE", "1h30", "which is not a duration", "(ms, s, m, h or d)"),
+        ("VESTIBULE_SESSION__IDLE", "1m 60000000us", "which is not a duration", "(ms, s, m, h or d)"),
         ("VESTIBULE_SESSION__IDLE", "1M", "is \"1M\", which is not a duration", "(ms, s, m, h or d)"),
         ("VESTIBULE_SESSION__IDLE", "PT30M", "is \"PT30M\", which is not a duration", "(ms, s, m, h or d)"),
         ("VESTIBULE_SESSION__IDLE", "1s", "is \"1s\", which is out of bounds", "at least 1m and at most 400d"),
@@ -238,7 +315,7 @@ fn what_is_judged_by_its_form_says_what_was_given_and_what_is_possible() {
 
 #[test]
 fn what_is_right_in_an_unusual_form_is_taken() {
-    for value in ["1h30m", "30 minutes", "0.5d", "90min", "1day 2h", "2w"] {
+    for value in ["1h30m", "1h 30m", "0.5d", "90m", "1d 2h", "5400s", "600000ms"] {
         good(&[("VESTIBULE_SESSION__IDLE", value)]);
     }
     for value in ["[::]:3000", "0.0.0.0:80", "[::1]:0"] {

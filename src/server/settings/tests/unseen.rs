@@ -53,6 +53,20 @@ fn invisible_characters_are_faults_that_show_no_secret() {
 }
 
 #[test]
+fn a_character_that_stands_for_a_lost_one_is_a_fault() {
+    for c in ['\u{fffd}', '\u{ffff}', '\u{fdd0}', '\u{1fffe}'] {
+        for (variable, key) in [
+            ("VESTIBULE_PROVIDER__0__CLIENT_SECRET", "provider[0].client_secret"),
+            ("VESTIBULE_USERS__ALLOWED_GROUPS__0", "users.allowed_groups[0]"),
+        ] {
+            let found = lines(load(&file("", ""), &[(variable, &format!("ab{c}"))]));
+            let line = format!("{key}: has a character in it that stands for a damaged one (U+{:04X}", u32::from(c));
+            assert!(found.len() == 1 && found[0].starts_with(&line), "{found:?}");
+        }
+    }
+}
+
+#[test]
 fn a_file_of_a_secret_may_end_its_line_and_holds_nothing_unseen() {
     let secret = |content: &[u8]| with_file("VESTIBULE_PROVIDER__0__CLIENT_SECRET_FILE", content);
     for content in ["hunter2", "hunter2\n", "hunter2\r\n"] {
@@ -125,15 +139,6 @@ fn quotes_about_a_secret_are_a_warning_and_about_anything_else_a_fault() {
     let (log, _guard) = Log::json();
     load(&file("", ""), &[("VESTIBULE_PROVIDER__0__CLIENT_SECRET", "\"hunter2")]).unwrap();
     assert!(!log.text().contains("quotes"));
-}
-
-#[test]
-fn variables_that_are_not_used_are_said_once() {
-    let (log, _guard) = Log::json();
-    load(&file("", ""), &[("VESTIBULE_DATABASE_URL", "mongodb://u:hunter2@db/v"), ("VESTIBULE_PORT", "3000")]).unwrap();
-    let log = log.text();
-    assert!(log.contains("variables_not_used") && log.contains("VESTIBULE_DATABASE_URL, VESTIBULE_PORT"), "{log}");
-    assert!(!log.contains("hunter2") && log.lines().count() == 1, "{log}");
 }
 
 #[test]
