@@ -317,8 +317,11 @@ pub const READINESS_MAX_AGE: Duration = Duration::from_secs(1);
 
 /// Whoever gives up on a store after this long has met an outage; before, a person who closed a page.
 pub const STORE_SLOW: Duration = Duration::from_secs(1);
-/// A store that has failed is said to work again once it has not failed for this long.
+/// A store that has failed is said to work again once a check succeeds and nothing has failed for this long.
 pub const STORE_WORKS_AFTER: Duration = Duration::from_secs(10);
+/// A store whose checks have failed for this long is away, and people are told so at once; before, it may be a lock or an
+/// election, which they need not notice.
+pub const STORE_AWAY_AFTER: Duration = Duration::from_secs(10);
 
 // ---- The store: SQLite
 

@@ -108,12 +108,19 @@ impl StoreError {
         }
     }
 
-    /// How an operator mends it, where that is known.
+    /// How an operator mends it.
     #[must_use]
-    pub const fn mend(&self) -> Option<&'static str> {
+    pub const fn mend(&self) -> &'static str {
         match self {
-            Self::Refused { refusal, .. } => Some(refusal.mend()),
-            Self::Unavailable(_) | Self::Unreadable(_) => None,
+            Self::Refused { refusal, .. } => refusal.mend(),
+            Self::Unavailable(_) => {
+                "look whether the database runs, can be reached and is not too busy (MongoDB: whether there is a primary; \
+                 SQLite: whether another program holds a lock on the file); Vestibule goes on by itself"
+            }
+            Self::Unreadable(_) => {
+                "run the version that wrote the record or a newer one; if there is none, remove the record or restore a \
+                 backup"
+            }
         }
     }
 }

@@ -17,7 +17,6 @@ use crate::server::{
     limits,
     store::{
         attempts::{Attempt, AttemptStore, Claimed, NewClaim, StoredState},
-        bounds::bounded,
         encoding::array,
         error::StoreError,
     },
@@ -149,7 +148,7 @@ impl AttemptStore for MongoStore {
     /// An update with upsert because only an update can write the server's time; the second of two claims is refused by
     /// the unique `_id`.
     async fn claim(&self, claim: &NewClaim) -> Result<Claimed, StoreError> {
-        bounded(async {
+        self.health.bounded(async {
             let database = self.database().await?;
             for _ in 0..limits::RACE_ROUNDS {
                 let ours = owned(claim.id, claim.owner, Phase::CLAIMED);
@@ -169,16 +168,16 @@ impl AttemptStore for MongoStore {
     }
 
     async fn attempt(&self, id: AttemptId) -> Result<Option<Attempt>, StoreError> {
-        bounded(async { unexpired(find(self.database().await?, doc! { "_id": key(id) }).await?) }).await
+        self.health.bounded(async { unexpired(find(self.database().await?, doc! { "_id": key(id) }).await?) }).await
     }
 
     async fn attempt_by_reference(&self, reference: &Reference) -> Result<Option<Attempt>, StoreError> {
         let named = doc! { "reference": reference.as_str() };
-        bounded(async { unexpired(find(self.database().await?, named).await?) }).await
+        self.health.bounded(async { unexpired(find(self.database().await?, named).await?) }).await
     }
 
     async fn renew(&self, id: AttemptId, owner: OwnerToken) -> Result<bool, StoreError> {
-        bounded(async {
+        self.health.bounded(async {
             let running = owned(id, owner, Transition::Renew.from());
             let lease = doc! { "$currentDate": { "lease": true } };
             Ok(attempts(self.database().await?).update_one(running, lease).await?.matched_count == 1)
@@ -193,7 +192,7 @@ impl AttemptStore for MongoStore {
         verdict: &Verdict,
         steps: &[Step],
     ) -> Result<bool, StoreError> {
-        bounded(async {
+        self.health.bounded(async {
             let attempts = attempts(self.database().await?);
             let transition = verdict.transition();
             let running = owned(id, owner, transition.from());
@@ -207,7 +206,7 @@ impl AttemptStore for MongoStore {
     }
 
     async fn interrupt(&self, id: AttemptId) -> Result<bool, StoreError> {
-        bounded(async {
+        self.health.bounded(async {
             let interrupted = Transition::Interrupt.to().as_str();
             let update = vec![doc! { "$set": { "state": { "$cond": [stale(), interrupted, "$state"] } } }];
             let running = doc! { "_id": key(id), "state": Transition::Interrupt.from().as_str() };
@@ -222,7 +221,7 @@ impl AttemptStore for MongoStore {
     }
 
     async fn close_delivery(&self, id: AttemptId) -> Result<(), StoreError> {
-        bounded(async { close_deliveries(self.database().await?, doc! { "_id": key(id) }).await }).await
+        self.health.bounded(async { close_deliveries(self.database().await?, doc! { "_id": key(id) }).await }).await
     }
 }
 

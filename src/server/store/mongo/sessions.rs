@@ -16,7 +16,6 @@ use crate::server::{
     ids::{AttemptId, BrowserHash, Issuer, ProviderId, SessionHash, UserId},
     limits,
     store::{
-        bounds::bounded,
         encoding::array,
         error::StoreError,
         sessions::{SessionFacts, SessionRecord, SessionStore},
@@ -96,11 +95,11 @@ async fn insert(database: &Database, session: &SessionRecord) -> Result<bool, St
 #[async_trait]
 impl SessionStore for MongoStore {
     async fn create_session(&self, session: &SessionRecord) -> Result<bool, StoreError> {
-        bounded(async { insert(self.database().await?, session).await }).await
+        self.health.bounded(async { insert(self.database().await?, session).await }).await
     }
 
     async fn session(&self, id: SessionHash) -> Result<Option<SessionRecord>, StoreError> {
-        bounded(async {
+        self.health.bounded(async {
             let found = sessions(self.database().await?).find_one(doc! { "_id": key(id) }).await?;
             found.map(SessionRecord::try_from).transpose()
         })
@@ -116,7 +115,7 @@ impl SessionStore for MongoStore {
         if session.delivered_by.is_none() {
             update.insert("$unset", doc! { "delivered_by": "" });
         }
-        bounded(async {
+        self.health.bounded(async {
             let saved = sessions(self.database().await?).update_one(doc! { "_id": key(session.id) }, update).await?;
             Ok(saved.matched_count == 1)
         })
@@ -124,7 +123,7 @@ impl SessionStore for MongoStore {
     }
 
     async fn delete_session(&self, id: SessionHash) -> Result<(), StoreError> {
-        bounded(async {
+        self.health.bounded(async {
             sessions(self.database().await?).delete_one(doc! { "_id": key(id) }).await?;
             Ok(())
         })
@@ -132,7 +131,7 @@ impl SessionStore for MongoStore {
     }
 
     async fn end_browser(&self, browser: BrowserHash, now: OffsetDateTime) -> Result<(), StoreError> {
-        bounded(async {
+        self.health.bounded(async {
             let database = self.database().await?;
             let theirs = doc! { "browser": binary(browser.as_bytes()) };
             attempts::withdraw(database, theirs.clone()).await?;

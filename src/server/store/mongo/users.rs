@@ -13,7 +13,6 @@ use crate::server::{
     ids::UserId,
     limits,
     store::{
-        bounds::bounded,
         error::StoreError,
         users::{Created, NewUser, Person, Role, User, UserStore, username_key},
     },
@@ -153,7 +152,7 @@ async fn adopt(database: &Database, person: &Person, older: &Document) -> Result
 #[async_trait]
 impl UserStore for MongoStore {
     async fn sign_in_user(&self, person: &Person) -> Result<Option<User>, StoreError> {
-        bounded(async {
+        self.health.bounded(async {
             let database = self.database().await?;
             for _ in 0..limits::RACE_ROUNDS {
                 if let Some(known) = touch(database, identity(person), refreshed(person)).await? {
@@ -179,7 +178,7 @@ impl UserStore for MongoStore {
     }
 
     async fn create_user(&self, user: &NewUser) -> Result<Created, StoreError> {
-        bounded(async {
+        self.health.bounded(async {
             // Only the unique indexes make two first sign-ins at once one user.
             self.indexes.tried().await;
             let database = self.database().await?;
@@ -203,7 +202,7 @@ impl UserStore for MongoStore {
 
     async fn user(&self, id: &UserId) -> Result<Option<User>, StoreError> {
         let Ok(id) = ObjectId::parse_str(id.as_str()) else { return Ok(None) };
-        bounded(async {
+        self.health.bounded(async {
             let found = users(self.database().await?).find_one(doc! { "_id": id }).projection(known_fields()).await?;
             found.as_ref().map(read).transpose()
         })

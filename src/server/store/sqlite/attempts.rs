@@ -12,7 +12,6 @@ use crate::server::{
     limits,
     store::{
         attempts::{Attempt, AttemptStore, Claimed, NewClaim, StoredState},
-        bounds::bounded,
         encoding::{array, from_millis},
         error::StoreError,
     },
@@ -159,7 +158,7 @@ async fn write_verdict(
 #[async_trait]
 impl AttemptStore for SqliteStore {
     async fn claim(&self, claim: &NewClaim) -> Result<Claimed, StoreError> {
-        bounded(async {
+        self.health.bounded(async {
             // Where a sign-in begins to write: it is not to end in a file that nobody finds again.
             self.place.check().await?;
             for _ in 0..limits::RACE_ROUNDS {
@@ -177,11 +176,11 @@ impl AttemptStore for SqliteStore {
     }
 
     async fn attempt(&self, id: AttemptId) -> Result<Option<Attempt>, StoreError> {
-        bounded(async { unexpired(find(&self.connections, id).await?) }).await
+        self.health.bounded(async { unexpired(find(&self.connections, id).await?) }).await
     }
 
     async fn attempt_by_reference(&self, reference: &Reference) -> Result<Option<Attempt>, StoreError> {
-        bounded(async {
+        self.health.bounded(async {
             // References are short: of two attempts that share one, the later is meant.
             let found = sqlx::query_as(select!("reference = ?2 ORDER BY claimed_at DESC LIMIT 1"))
                 .bind(lease())
@@ -195,7 +194,7 @@ impl AttemptStore for SqliteStore {
 
     async fn renew(&self, id: AttemptId, owner: OwnerToken) -> Result<bool, StoreError> {
         let renew = concat!("UPDATE login_attempts SET lease = ", now!(), " WHERE id = ? AND owner = ? AND state = ?");
-        bounded(async {
+        self.health.bounded(async {
             let renewed = sqlx::query(renew)
                 .bind(key(id))
                 .bind(token(owner))
@@ -214,7 +213,7 @@ impl AttemptStore for SqliteStore {
         verdict: &Verdict,
         steps: &[Step],
     ) -> Result<bool, StoreError> {
-        bounded(async {
+        self.health.bounded(async {
             if write_verdict(&self.connections, id, owner, verdict, steps).await? {
                 return Ok(true);
             }
@@ -232,7 +231,7 @@ impl AttemptStore for SqliteStore {
     async fn interrupt(&self, id: AttemptId) -> Result<bool, StoreError> {
         let interrupt =
             concat!("UPDATE login_attempts SET state = ?4 WHERE id = ?2 AND state = ?3 AND lease < ", now!(), " - ?1");
-        bounded(async {
+        self.health.bounded(async {
             let interrupted = sqlx::query(interrupt)
                 .bind(lease())
                 .bind(key(id))
@@ -246,7 +245,7 @@ impl AttemptStore for SqliteStore {
     }
 
     async fn close_delivery(&self, id: AttemptId) -> Result<(), StoreError> {
-        bounded(async {
+        self.health.bounded(async {
             sqlx::query("UPDATE login_attempts SET delivery = NULL WHERE id = ? AND state = ?")
                 .bind(key(id))
                 .bind(Transition::Close.from().as_str())

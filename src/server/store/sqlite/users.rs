@@ -9,7 +9,6 @@ use crate::server::{
     clock::to_millis,
     ids::UserId,
     store::{
-        bounds::bounded,
         error::StoreError,
         users::{Created, NewUser, Person, Role, User, UserStore, username_key},
     },
@@ -116,7 +115,7 @@ async fn free<'n>(
 #[async_trait]
 impl UserStore for SqliteStore {
     async fn sign_in_user(&self, person: &Person) -> Result<Option<User>, StoreError> {
-        bounded(async {
+        self.health.bounded(async {
             let known = refreshed(sqlx::query_as(refresh!("", "issuer = ?6 AND subject = ?7")), person)
                 .fetch_all(&self.connections.writer)
                 .await?;
@@ -130,7 +129,7 @@ impl UserStore for SqliteStore {
 
     async fn create_user(&self, user: &NewUser) -> Result<Created, StoreError> {
         let person = &user.person;
-        bounded(async {
+        self.health.bounded(async {
             let mut transaction = self.connections.write().await?;
             let known = sqlx::query("SELECT 1 FROM users WHERE issuer = ? AND subject = ?")
                 .bind(person.issuer.as_str())
@@ -163,7 +162,7 @@ impl UserStore for SqliteStore {
     }
 
     async fn user(&self, id: &UserId) -> Result<Option<User>, StoreError> {
-        bounded(async {
+        self.health.bounded(async {
             let row: Option<UserRow> = sqlx::query_as(concat!("SELECT ", columns!(), " FROM users WHERE id = ?"))
                 .bind(id.as_str())
                 .fetch_optional(&self.connections.readers)
