@@ -40,6 +40,8 @@ pub enum Refusal {
     Foreign,
     /// The file that is open is no longer the one at its path.
     Moved,
+    /// The file that is open has lost what it held.
+    Emptied,
     /// The connection string cannot be read.
     Address,
     /// The server takes the credentials for nobody's, or gives them too few rights.
@@ -70,6 +72,7 @@ impl Refusal {
             Self::Moved => {
                 "put the file and the one beside it (-wal) back, or restart Vestibule to use what is at that path now"
             }
+            Self::Emptied => "stop Vestibule, restore a backup of the file, and start it again",
             Self::Address => {
                 "write it as mongodb://user:password@host/name, with % before what is not a letter or a digit"
             }
@@ -90,8 +93,13 @@ impl StoreError {
         Self::Unavailable(capped(what))
     }
 
-    pub(super) fn refused(refusal: Refusal, what: impl fmt::Display) -> Self {
+    pub(in crate::server) fn refused(refusal: Refusal, what: impl fmt::Display) -> Self {
         Self::Refused { refusal, detail: capped(what) }
+    }
+
+    /// Whoever asked had no patience left.
+    pub(in crate::server) fn late() -> Self {
+        Self::Unavailable("no response in time".into())
     }
 
     /// Other processes changed the same record again and again.

@@ -60,8 +60,7 @@ impl OutageLog {
                 (since, error.clone())
             });
         }
-        let over =
-            |outage: &mut Outage| result.is_ok() && outage.last_failure.elapsed() >= limits::STORE_WORKS_AFTER;
+        let over = |outage: &mut Outage| result.is_ok() && outage.last_failure.elapsed() >= limits::STORE_WORKS_AFTER;
         if let Some(Outage { since, failures, .. }) = outage.take_if(over) {
             let after_s = since.elapsed().as_secs();
             tracing::warn!(code = "store_recovered", after_s, failures, "the database works again");

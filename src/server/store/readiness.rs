@@ -121,7 +121,9 @@ mod tests {
     async fn whoever_gives_up_costs_no_further_check() {
         let (health, checks, _task) = checked(|| Ok(Vec::new()));
         for _ in 0..50 {
-            assert!(tokio::time::timeout(Duration::from_millis(20), health.ready()).await.is_err() || health.is_fresh());
+            assert!(
+                tokio::time::timeout(Duration::from_millis(20), health.ready()).await.is_err() || health.is_fresh()
+            );
         }
         assert_eq!(checks.load(Ordering::Relaxed), 1);
     }
