@@ -37,7 +37,7 @@ impl Renderer {
     }
 
     /// Logs the problem under its reference.
-    pub(crate) fn without_attempt(&self, error: Problem, said: &Said) -> Failure {
+    pub(in crate::server) fn without_attempt(&self, error: Problem, said: &Said) -> Failure {
         let reference = self.reference(error);
         error.log(&reference, said);
         Failure::new(error, reference)
@@ -78,7 +78,9 @@ fn second_action(failure: &Failure) -> Option<view::Action> {
 fn href(failure: &Failure, same: Option<String>) -> String {
     let begin_again = failure.begin_again.clone();
     let path = match failure.problem.way_on() {
-        WayOn::TryAgain => same.or(begin_again),
+        // What does not pass by itself is the same at the same address.
+        WayOn::TryAgain if failure.problem.passes() => same.or(begin_again),
+        WayOn::TryAgain => begin_again.or(same),
         WayOn::StartAgain | WayOn::UseAnotherAccount => begin_again,
         WayOn::Login => None,
         WayOn::Home => Some("/".to_owned()),
