@@ -29,16 +29,20 @@ pub fn visible(text: &str) -> String {
 /// Whether `c` is drawn as an empty space.
 #[must_use]
 pub fn is_blank(c: char) -> bool {
-    c.is_whitespace() || c == '\u{2800}' // Braille without a dot
+    // Braille without a dot, blank hieroglyphs, a note without a head, a filler of the Khitan script.
+    c.is_whitespace() || matches!(c, '\u{2800}' | '\u{13441}' | '\u{13442}' | '\u{1d159}' | '\u{16fe4}')
 }
 
 const JOINERS: [char; 2] = ['\u{200c}', '\u{200d}'];
 const BLACK_FLAG: char = '\u{1f3f4}';
 
-/// Whether `c` shows nothing by itself: controls, marks of direction, and what Unicode calls default-ignorable.
+/// Whether `c` shows nothing by itself: controls, marks of direction, what Unicode calls default-ignorable, and what it
+/// says is no character.
 #[must_use]
 pub fn is_hidden(c: char) -> bool {
     c.is_control()
+        || u32::from(c) & 0xfffe == 0xfffe
+        || matches!(c, '\u{fdd0}'..='\u{fdef}')
         || matches!(c,
             '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
             | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
@@ -96,7 +100,8 @@ mod tests {
             ("\u{3164}", ""),
             ("\u{200b}", ""),
             ("\u{200d}\u{200c}\u{fe0f}", ""),
-            ("\u{2800} \u{a0}\u{3000}", ""),
+            ("\u{2800} \u{a0}\u{3000}\u{13441}\u{1d159}\u{16fe4}", ""),
+            ("\u{fffe}\u{ffff}\u{10ffff}\u{fdd0}", ""),
             ("\u{ad}\u{34f}\u{115f}\u{1160}\u{ffa0}\u{17b4}\u{feff}\u{2066}\u{e0041}", ""),
             ("a\u{200d}b", "ab"),
             ("a\u{fe0f}", "a"),

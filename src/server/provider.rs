@@ -18,6 +18,8 @@ mod claims;
 mod client_auth;
 /// What the operator registered.
 mod client_registration;
+/// Compressed answers.
+mod content_coding;
 /// The discovery document and its checks.
 mod discovery;
 /// What can go wrong, with code and description.

@@ -15,13 +15,45 @@ const HEAD: &str = "\
      then run `UPDATE_DOCS=1 cargo test -p vestibule --features ssr,demo --test it -- error_docs`. -->
 
 Every problem page shows a stable code and a reference. The code names the kind of problem; it is listed here with what
-the person reads, the likely causes and how to fix them. The reference names the single case: every log line of a sign-in
-has it, and `curl http://127.0.0.1:3002/attempts/REFERENCE` (on `admin_listen`) shows the steps of the sign-in. A sign-in
-that fails before it is recorded (for example, because `state` cannot be decrypted) is only in the log.
+the person reads, the likely causes and how to fix them. The reference names the single case.
+
+## Looking up a reference
+
+Search the log for the reference: the line of the problem has the `code` and, as `detail`, what was found or what the provider
+said. The steps of the sign-in, with the `detail` of the one that failed, are shown by
+`curl http://127.0.0.1:3002/attempts/REFERENCE` (on `admin_listen`) for 7 days:
+
+| `state` | meaning |
+|---|---|
+| `running` | A process is working on it, and the person sees a waiting page or none yet. |
+| `verified` | The provider's response was checked, and the account is there. The session begins when the browser asks for it, which is the line `signed in` (`code` `delivered`) in the log. |
+| `failed` | It has failed; `code`, `when` and `to_do` say why. |
+| `interrupted` | The process that worked on it has ended, or someone signed out in this browser meanwhile. |
+| `owner dead` | Recorded as running, but its process has shown no sign of life for 6 seconds. It becomes `interrupted` when the person's browser asks again. |
+
+A sign-in is recorded when the browser comes back from the provider, to `/auth/oidc/callback`. Before that, `/attempts` answers
+404. It does so as well for what fails before it is recorded (for example, because `state` cannot be decrypted): then only the
+log has the reference.
 
 The supplied `deploy/nginx.conf` has two pages of its own: `restarting`, while no process of Vestibule answers, and
 `headers_too_large`, where a request has more headers than nginx reads. The reference on them is nginx's `$request_id`: put
 that into its `log_format`, and the reference finds the request in nginx's log.
+
+## People stop at the provider's own page
+
+Then nobody comes back, and Vestibule learns nothing of it: the log has the line `sign-in started` (`code` `start`) and no other
+with that reference, and `/attempts` answers 404. A provider that does not know the client or the redirect URI must not send the
+browser back (RFC 6749, 4.1.2.1), so it shows a page of its own. Its words and its log say what is wrong:
+
+| what it says, or something like it | what to do |
+|---|---|
+| `Invalid parameter: redirect_uri` (Keycloak), `redirect_uri_mismatch` | Register `public_url` followed by `/auth/oidc/callback` for the client, to the last character. |
+| `Client not found` (Keycloak), `invalid_client`, `unauthorized_client` | Compare `client_id` with the registration, and look whether `issuer` names the realm or tenant that has the client. |
+| The browser cannot open the provider's page at all. | People's browsers must reach the provider, too, at the address that its metadata names as `authorization_endpoint`. |
+
+The same two signs, with a login page that works, mean only that the person is still there, or has given up.
+
+## Every code
 
 | code | status | log level | who can fix it | button |
 |---|---|---|---|---|

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod admin;
+mod admission;
 mod callback;
 mod guest;
 mod handed_on;

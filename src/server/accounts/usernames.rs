@@ -7,7 +7,7 @@ use unicode_normalization::{
 
 use crate::{
     server::{clock::System, limits, provider::Claims},
-    visible::is_hidden,
+    visible::{is_blank, is_hidden},
 };
 
 /// Names that would claim a power nobody gave.
@@ -52,6 +52,7 @@ fn usable(name: &str) -> String {
             '\u{200c}' | '\u{200d}' => usable.chars().last().zip(characters.peek().copied()).is_some_and(joins(c)),
             c => {
                 !is_hidden(c)
+                    && !is_blank(c)
                     && (c.is_alphanumeric() || is_combining_mark(c) || matches!(c, '.' | '_' | '-' | '+' | '@'))
             }
         };

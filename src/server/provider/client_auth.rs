@@ -45,14 +45,6 @@ impl ClientAuthentication {
             );
         }
     }
-
-    /// `words` without our secret.
-    pub(super) fn redact(&self, words: String) -> String {
-        match &self.secret {
-            Some(secret) => redact(words, secret.secret()),
-            None => words,
-        }
-    }
 }
 
 /// `words` without `secret`: a provider may repeat it in an error.

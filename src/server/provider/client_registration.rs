@@ -1,9 +1,10 @@
 //! What the operator registered at the provider, checked once.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use openidconnect::{ClientId, IssuerUrl, RedirectUrl, Scope, url::Url};
 use sha2::{Digest as _, Sha256};
 
-use super::client_auth::ClientAuthentication;
+use super::client_auth::{ClientAuthentication, redact};
 use crate::{
     paths,
     server::settings::{ProviderSettings, PublicUrl, is_loopback},
@@ -52,6 +53,25 @@ impl ClientRegistration {
         let issuer = issuer.strip_suffix('/').unwrap_or(issuer);
         Url::parse(&format!("{issuer}/.well-known/openid-configuration"))
             .map_err(|error| format!("issuer is not a URL ({error})"))
+    }
+
+    /// `words` without our secret, in any form in which it was sent or may come back: as it is, form-encoded, and in the
+    /// header of RFC 7617.
+    pub(super) fn redact(&self, words: String) -> String {
+        let Some(secret) = &self.authentication.secret else { return words };
+        let encoded = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+        let (id, secret) = (self.client_id.as_str(), secret.secret());
+        let form = encoded(secret);
+        let basic = |id: &str, secret: &str| STANDARD.encode(format!("{id}:{secret}"));
+        let forms = [
+            basic(&encoded(id), &form),
+            basic(id, secret),
+            form.replace('+', "%20"),
+            form.to_ascii_lowercase(),
+            form,
+            secret.clone(),
+        ];
+        forms.iter().fold(words, |words, form| redact(words, form))
     }
 
     /// Hash of (issuer, client_id, redirect_uri); lengths keep neighbours apart.

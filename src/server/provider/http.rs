@@ -4,13 +4,16 @@
 use std::{error::Error as _, io};
 
 use http::{HeaderMap, StatusCode, header};
-use openidconnect::{HttpRequest, url::Url};
+use openidconnect::{
+    HttpRequest,
+    url::{Position, Url},
+};
 use reqwest::{Client, ClientBuilder, Request, Response, redirect};
-use serde_json::Value;
 use time::OffsetDateTime;
 use tokio::time::{Instant, timeout_at};
 
 use super::{
+    content_coding::{self, Packed},
     fault::ProviderFault,
     refusal_words, retry_after,
     strict_json::{self, Object},
@@ -93,22 +96,13 @@ pub(super) struct ProviderResponse {
 impl ProviderResponse {
     /// The body as one JSON object of the right media type. A byte order mark before it is skipped (RFC 8259 8.1).
     pub(super) fn object(&self) -> Result<Object, ProviderFault> {
-        self.json(strict_json::object)
-    }
-
-    /// The list `name` of that object, each of its elements for itself.
-    pub(super) fn list(&self, name: &str) -> Result<Vec<Option<Value>>, ProviderFault> {
-        self.json(|body| strict_json::list(body, name))
-    }
-
-    fn json<T>(&self, read: impl FnOnce(&[u8]) -> Result<T, String>) -> Result<T, ProviderFault> {
         if let Some(media_type) = self.media_type.as_deref()
             && !self.endpoint.json_types().contains(&media_type)
         {
-            return Err(self.bad(&format!("`{media_type}` instead of JSON{}", self.coded())));
+            return Err(self.bad(&format!("`{media_type}` instead of JSON")));
         }
         let body = strict_json::without_mark(&self.body);
-        read(body).map_err(|what| self.bad(&format!("{what}{}{}", looks_like(body), self.coded())))
+        strict_json::object(body).map_err(|what| self.bad(&format!("{what}{}", looks_like(body))))
     }
 
     /// What the provider says about a refusal: `error` and `error_description` of the body (RFC 6749 5.2), or what stands
@@ -142,13 +136,6 @@ impl ProviderResponse {
     pub(super) fn bad(&self, what: &str) -> ProviderFault {
         self.endpoint.bad_answer(&format!("status {}, {what}", self.status.as_u16()))
     }
-
-    /// A content coding that was not taken off, since we did not offer to.
-    fn coded(&self) -> String {
-        let coding =
-            self.headers.get(header::CONTENT_ENCODING).map(|coding| String::from_utf8_lossy(coding.as_bytes()));
-        coding.map_or_else(String::new, |coding| format!(", in content coding `{coding}`"))
-    }
 }
 
 /// What a body that is not JSON is instead, as far as its first bytes tell.
@@ -160,6 +147,9 @@ fn looks_like(body: &[u8]) -> &'static str {
         [0xef, 0xbb, 0xbf, ..] => ": it begins with two byte order marks",
         [0x1f, 0x8b, ..] => ": it is compressed with gzip",
         [0x28, 0xb5, 0x2f, 0xfd, ..] => ": it is compressed with zstd",
+        [0xe2, 0x80, 0x8b, ..] | [0xc2, 0xa0, ..] | [0xe2, 0x81, 0xa0, ..] => {
+            ": it begins with a character that is not seen"
+        }
         [b'<', ..] => ": it looks like HTML or XML",
         [b'e', b'y', b'J', ..] => ": it looks like a JWT",
         _ => "",
@@ -235,7 +225,7 @@ impl Http {
     }
 }
 
-/// What both clients have in common. What is compressed is read through the limit on bytes once it is unpacked.
+/// What both clients have in common. They unpack nothing: [`content_coding`] does.
 #[expect(clippy::disallowed_methods, reason = "the one place where an HTTP client is made")]
 fn builder() -> ClientBuilder {
     Client::builder()
@@ -244,8 +234,8 @@ fn builder() -> ClientBuilder {
         .retry(reqwest::retry::never())
         .referer(false)
         .no_proxy()
-        .gzip(true)
-        .brotli(true)
+        .no_gzip()
+        .no_brotli()
         .no_zstd()
         .no_deflate()
         .http1_only()
@@ -270,21 +260,36 @@ async fn call(
         .unwrap_or_else(|_| Err(CallError::Sent(ProviderFault::Slow(format!("{} endpoint", endpoint.name())))))
 }
 
-async fn exchange(client: &Client, endpoint: Endpoint, request: Request) -> Result<ProviderResponse, CallError> {
+async fn exchange(client: &Client, endpoint: Endpoint, mut request: Request) -> Result<ProviderResponse, CallError> {
+    let codings = header::HeaderValue::from_static(content_coding::ACCEPTED);
+    request.headers_mut().insert(header::ACCEPT_ENCODING, codings);
     let mut response = client.execute(request).await.map_err(|error| classify(endpoint, error))?;
     let body = read(&mut response, endpoint).await.map_err(CallError::Sent)?;
     let media_type = response.headers().get(header::CONTENT_TYPE).map(|value| {
         let text = value.to_str().unwrap_or("unreadable");
         text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
     });
+    let media_type = media_type.filter(|media_type| !media_type.is_empty());
     let headers = std::mem::take(response.headers_mut());
+    let body = content_coding::unpack(&headers, body, endpoint.max_bytes()).map_err(|packed| {
+        let status = response.status().as_u16();
+        CallError::Sent(match packed {
+            Packed::Unknown(coding) => {
+                endpoint.bad_answer(&format!("status {status}, in content coding `{coding}`, which we did not ask for"))
+            }
+            Packed::Broken(coding) => {
+                endpoint.bad_answer(&format!("status {status}, not what its content coding `{coding}` says"))
+            }
+            Packed::TooLarge => too_large(endpoint, status),
+        })
+    })?;
     Ok(ProviderResponse { status: response.status(), media_type, headers, body, endpoint })
 }
 
 async fn read(response: &mut Response, endpoint: Endpoint) -> Result<Vec<u8>, ProviderFault> {
     let status = response.status().as_u16();
     let max = endpoint.max_bytes();
-    let too_large = || endpoint.bad_answer(&format!("status {status}, more than {max} bytes"));
+    let too_large = || too_large(endpoint, status);
     if response.content_length().is_some_and(|length| length > max as u64) {
         return Err(too_large());
     }
@@ -298,13 +303,15 @@ async fn read(response: &mut Response, endpoint: Endpoint) -> Result<Vec<u8>, Pr
     Ok(body)
 }
 
+fn too_large(endpoint: Endpoint, status: u16) -> ProviderFault {
+    endpoint.bad_answer(&format!("status {status}, more than {} bytes", endpoint.max_bytes()))
+}
+
 fn classify(endpoint: Endpoint, error: reqwest::Error) -> CallError {
-    // The operator knows the URL, and it may have a query.
+    // Where it is, without the rest of the URL: it may have a query.
+    let at = error.url().map(|url| url[Position::BeforeHost..Position::AfterPort].to_owned()).unwrap_or_default();
     let error = error.without_url();
-    let detail = clip(&format!("{} endpoint, {}", endpoint.name(), causes(&error)));
-    if error.is_decode() {
-        return CallError::Sent(endpoint.bad_answer(&format!("it cannot be unpacked: {}", causes(&error))));
-    }
+    let detail = clip(&format!("{} endpoint at {at}, {}", endpoint.name(), causes(&error)));
     if !error.is_connect() {
         return CallError::Sent(ProviderFault::Unreachable(detail));
     }

@@ -8,7 +8,7 @@ use openidconnect::{
     SignatureVerificationError::{InvalidKey, UnsupportedAlg},
     core::{CoreJsonWebKey, CoreJsonWebKeySet, CoreJsonWebKeyType},
 };
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{
     cache::Cache,
@@ -36,7 +36,7 @@ impl Source for Jwks {
     async fn fetch(&self) -> Result<CoreJsonWebKeySet, ProviderFault> {
         let metadata = self.metadata.get().await?;
         let document = self.http.document(Endpoint::Keys, &metadata.jwks_uri, self.system.now()).await?;
-        read(document.list("keys")?)
+        read(&document.object()?.members)
     }
 }
 
@@ -44,11 +44,15 @@ impl Source for Jwks {
 ///
 /// # Errors
 /// Where no key is left, with what is wrong with each: such a set never replaces a good one.
-fn read(entries: Vec<Option<Value>>) -> Result<CoreJsonWebKeySet, ProviderFault> {
+fn read(document: &Map<String, Value>) -> Result<CoreJsonWebKeySet, ProviderFault> {
     let fault = |what: String| ProviderFault::Keys(clip(&what));
+    let entries = document.get("keys").and_then(Value::as_array);
+    let entries = entries.ok_or_else(|| fault("`keys` is missing or not a list".into()))?;
     let (mut keys, mut faults) = (Vec::new(), Vec::new());
     for entry in entries {
-        match entry.map_or_else(|| Err("one that cannot be read".into()), |entry| usable(&entry)) {
+        match usable(entry) {
+            // Listed twice, it is still one.
+            Ok(key) if keys.contains(&key) => {}
             Ok(key) => keys.push(key),
             Err(what) => faults.push(what),
         }
@@ -66,6 +70,9 @@ fn read(entries: Vec<Option<Value>>) -> Result<CoreJsonWebKeySet, ProviderFault>
 
 /// The key, if there is a signature that it can verify.
 fn usable(entry: &Value) -> Result<CoreJsonWebKey, String> {
+    if !entry.is_object() {
+        return Err("one that cannot be read".into());
+    }
     let text = |name| entry.get(name).and_then(Value::as_str);
     let kind = format!("a key of type {}", text("kty").unwrap_or("unknown"));
     let accepted =
@@ -120,7 +127,7 @@ mod tests {
     fn a_set_needs_one_usable_key() {
         let good =
             json!({"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", "kid": "1"});
-        let set = |keys: serde_json::Value| read(keys.as_array().unwrap().iter().cloned().map(Some).collect());
+        let set = |keys: serde_json::Value| read(json!({"keys": keys}).as_object().unwrap());
         assert!(set(json!([good])).is_ok());
         // JW-01: what is not understood does not spoil the rest.
         let odd = json!([5, null, {"kty": "FOO"}, {"kty": "AKP", "alg": "ML-DSA-44"}, {"kty": "EC", "crv": "secp256k1", "kid": 7}, good]);
@@ -129,7 +136,7 @@ mod tests {
         let for_encryption = json!({"kty": "RSA", "use": "enc", "n": rsa(256), "e": "AQAB"});
         for (useless, why) in [
             (json!([]), "the set is empty"),
-            (json!([5]), "a key of type unknown that is malformed"),
+            (json!([5, null]), "no key can be used: one that cannot be read"),
             (json!([{"kty": "oct", "k": "AAAA"}]), "a key of type oct, which no algorithm that we accept uses"),
             (json!([for_encryption]), "a key of type RSA that is not for signatures (`use`)"),
             (json!([{"kty": "RSA", "key_ops": ["sign"], "n": rsa(256), "e": "AQAB"}]), "not for verifying (`key_ops`)"),
@@ -151,7 +158,8 @@ mod tests {
             assert!(fault.contains(why), "{useless}: {fault}");
         }
         assert!(set(json!([{"kty": "RSA", "n": rsa(256), "e": "AQAB"}])).is_ok());
-        assert!(read(vec![None]).unwrap_err().to_string().contains("one that cannot be read"));
-        assert_eq!(read(vec![None, Some(good)]).unwrap().keys().len(), 1);
+        assert_eq!(set(json!([null, good, good])).unwrap().keys().len(), 1, "one that is listed twice is one");
+        assert!(set(json!({})).is_err());
+        assert!(read(&serde_json::Map::new()).is_err());
     }
 }

@@ -1,8 +1,8 @@
 //! JSON as a security protocol needs it: exactly one object, no member twice (RFC 8259 4, RFC 8725 2.4). Two parsers that
 //! differ on which duplicate counts would read different things in one document.
 //!
-//! Damage within one member costs that member and no other: half of a surrogate pair, bytes that are not UTF-8, a number
-//! that no type holds, a duplicate or a depth further down.
+//! Damage within one member costs that member and no other, and within a list the element that has it: half of a surrogate
+//! pair, bytes that are not UTF-8, a number that no type holds, a duplicate or a depth further down.
 
 use std::{borrow::Cow, collections::BTreeMap, fmt};
 
@@ -36,28 +36,28 @@ pub(super) fn object(bytes: &[u8]) -> Result<Object, String> {
     })?;
     let mut object = Object::default();
     for (name, raw) in members.0 {
-        let replaced = name.contains('\u{fffd}') || damaged_bytes && raw.get().contains('\u{fffd}');
-        match serde_json::from_str(raw.get()) {
-            Ok(Strict(value)) if !replaced => {
+        // The replacement character means damage only where it has replaced something.
+        let damaged_name = name.contains('\u{fffd}');
+        match readable(raw, damaged_bytes).filter(|_| !damaged_name) {
+            Some(value) => {
                 object.members.insert(name, value);
             }
-            Ok(_) | Err(_) => object.damaged.push(name),
+            None => object.damaged.push(name),
         }
     }
     Ok(object)
 }
 
-/// Reads the list `name` of the object in `bytes`, each of its elements for itself; `None` for one that cannot be read.
-///
-/// # Errors
-/// What is wrong, without any value of the document.
-pub(super) fn list(bytes: &[u8], name: &str) -> Result<Vec<Option<Value>>, String> {
-    let text = String::from_utf8_lossy(bytes);
-    let members: Members<'_> = serde_json::from_str(&text).map_err(|error| clip(&error.to_string()))?;
-    let list = members.0.get(name).ok_or_else(|| format!("`{name}` is missing"))?;
-    let elements: Vec<&RawValue> = serde_json::from_str(list.get()).map_err(|_| format!("`{name}` is not a list"))?;
-    let read = |element: &RawValue| serde_json::from_str(element.get()).ok().map(|Strict(value)| value);
-    Ok(elements.into_iter().map(read).collect())
+/// The value, if it can be read. In a list, an element that cannot be read is `null`, and the others count.
+fn readable(raw: &RawValue, damaged_bytes: bool) -> Option<Value> {
+    let read = |raw: &RawValue| {
+        let replaced = damaged_bytes && raw.get().contains('\u{fffd}');
+        serde_json::from_str(raw.get()).ok().filter(|_| !replaced).map(|Strict(value)| value)
+    };
+    read(raw).or_else(|| {
+        let elements: Vec<&RawValue> = serde_json::from_str(raw.get()).ok()?;
+        Some(elements.into_iter().map(|element| read(element).unwrap_or_default()).collect())
+    })
 }
 
 /// `bytes` without a byte order mark in front (RFC 8259 8.1).
@@ -193,6 +193,8 @@ impl<'de> Visitor<'de> for StrictVisitor {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::{Object, object};
 
     #[test]
@@ -222,12 +224,23 @@ mod tests {
     #[test]
     fn damage_costs_the_member_that_has_it() {
         let deep = format!("{}1{}", r#"{"a":"#.repeat(100_000), "}".repeat(100_000));
-        for value in [r#""\ud800""#, r#"["x","\udc00"]"#, r#"{"\ud800":1}"#, "1e400", r#"[{"b":1,"b":2}]"#, &deep] {
+        for value in [r#""\ud800""#, r#"{"\ud800":1}"#, "1e400", r#"{"b":1,"b":2}"#, &deep] {
             let text = format!(r#"{{"sub":"1","odd":{value},"name":"Ada"}}"#);
             let Object { members, damaged } =
                 object(text.as_bytes()).unwrap_or_else(|what| panic!("{value:.60}: {what}"));
             assert_eq!((members.len(), damaged.as_slice()), (2, ["odd".to_owned()].as_slice()), "{value:.60}");
         }
+        for (list, read) in [
+            (r#"["x","\udc00"]"#, json!(["x", null])),
+            (r#"[1e999,["x"],"y"]"#, json!([null, ["x"], "y"])),
+            (r#"[{"b":1,"b":2},"z"]"#, json!([null, "z"])),
+            (r#"["\ud800"]"#, json!([null])),
+        ] {
+            let Object { members, damaged } = object(format!(r#"{{"list":{list}}}"#).as_bytes()).unwrap();
+            assert_eq!((&members["list"], damaged.len()), (&read, 0), "{list}");
+        }
+        let groups = object(b"{\"groups\":[\"staff\",\"B\xfcro\"]}").unwrap();
+        assert_eq!(groups.members["groups"], json!(["staff", null]));
         let latin1 = object(b"{\"sub\":\"1\",\"name\":\"J\xf6rg\",\"n\xff\":1,\"said\":\"\xef\xbf\xbd\"}").unwrap();
         assert_eq!(
             latin1.members.keys().collect::<Vec<_>>(),

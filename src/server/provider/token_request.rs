@@ -89,11 +89,11 @@ impl TokenRequest<'_> {
             let members = response.object()?.members;
             // TK-16: an error is one with any status.
             if members.contains_key("access_token") {
-                return usable(&members);
+                return self.usable(&members);
             }
             return Err(match said {
-                Some(said) => self.refused(response, Some(&members), &said),
-                None => ProviderFault::TokenResponse("neither access_token nor error".into()),
+                Some(said) if members.contains_key("error") => self.refused(response, Some(&members), &said),
+                _ => ProviderFault::TokenResponse("neither access_token nor error".into()),
             });
         }
         if !response.status.is_client_error() || response.status == StatusCode::TOO_MANY_REQUESTS {
@@ -104,12 +104,40 @@ impl TokenRequest<'_> {
             (Ok(members), Some(said)) if members.contains_key("error") => self.refused(response, Some(members), &said),
             // RFC 6749 5.2: 401 is about the client, whatever the body.
             (_, said) if response.status == StatusCode::UNAUTHORIZED => {
-                self.refused(response, None, said.as_deref().unwrap_or("without a word"))
+                self.refused(response, None, said.as_deref().unwrap_or("with nothing that explains it"))
             }
             (_, Some(said)) => ProviderFault::Refused { detail: response.bad(&said).detail() },
             (Ok(_), None) => ProviderFault::Refused { detail: response.refusal(None, self.system.now()).detail() },
             (Err(unreadable), None) => ProviderFault::Refused { detail: unreadable.detail() },
         })
+    }
+
+    /// The members we use, each checked; nothing else goes on. (`expires_in` and `scope` are not used, so that neither a
+    /// missing nor an ill-typed one matters; TK-14, TK-25.)
+    fn usable(&self, members: &Map<String, Value>) -> Result<Tokens, ProviderFault> {
+        let invalid = |what: &str| ProviderFault::TokenResponse(what.into());
+        let text = |name: &str| members.get(name).and_then(Value::as_str);
+
+        let token_type = text("token_type").ok_or_else(|| invalid("token_type is missing"))?;
+        if !token_type.eq_ignore_ascii_case("bearer") {
+            return Err(ProviderFault::TokenResponse(format!(
+                "token_type is `{}`, not Bearer",
+                clip(&self.redact(token_type.to_owned()))
+            )));
+        }
+        let access_token = text("access_token").ok_or_else(|| invalid("access_token is not a string"))?;
+        if access_token.is_empty() || !access_token.bytes().all(|byte| (0x20..=0x7e).contains(&byte)) {
+            return Err(invalid("access_token is empty or has characters that no token has (RFC 6749 A.12)"));
+        }
+        if access_token.len() > limits::ACCESS_TOKEN_BYTES {
+            return Err(invalid(&format!("access_token is longer than {} kB", limits::ACCESS_TOKEN_BYTES / 1024)));
+        }
+        let id_token = text("id_token")
+            .ok_or_else(|| invalid("id_token is missing; is `openid` among the scopes allowed to us?"))?;
+        if id_token.len() > limits::ID_TOKEN_BYTES {
+            return Err(ProviderFault::IdToken(format!("longer than {} kB", limits::ID_TOKEN_BYTES / 1024)));
+        }
+        Ok(Tokens { access_token: AccessToken::new(access_token.to_owned()), id_token: id_token.to_owned() })
     }
 
     /// An error response (RFC 6749 5.2). Status 401 is about the client, whatever the word: for a wrong secret Keycloak
@@ -132,7 +160,7 @@ impl TokenRequest<'_> {
     fn redact(&self, words: String) -> String {
         let words = redact(words, self.redemption.code.expose_secret());
         let words = redact(words, self.redemption.verifier.expose_secret());
-        self.registration.authentication.redact(words)
+        self.registration.redact(words)
     }
 }
 
@@ -157,29 +185,4 @@ impl<'c> AsyncHttpClient<'c> for Sending<'_> {
             Ok(HttpResponse::new(for_the_crate.to_string().into_bytes()))
         })
     }
-}
-
-/// The members we use, each checked; nothing else goes on. (`expires_in` and `scope` are not used, so that neither a
-/// missing nor an ill-typed one matters; TK-14, TK-25.)
-fn usable(members: &Map<String, Value>) -> Result<Tokens, ProviderFault> {
-    let invalid = |what: &str| ProviderFault::TokenResponse(what.into());
-    let text = |name: &str| members.get(name).and_then(Value::as_str);
-
-    let token_type = text("token_type").ok_or_else(|| invalid("token_type is missing"))?;
-    if !token_type.eq_ignore_ascii_case("bearer") {
-        return Err(ProviderFault::TokenResponse(format!("token_type is `{}`, not Bearer", clip(token_type))));
-    }
-    let access_token = text("access_token").ok_or_else(|| invalid("access_token is not a string"))?;
-    if access_token.is_empty() || !access_token.bytes().all(|byte| (0x20..=0x7e).contains(&byte)) {
-        return Err(invalid("access_token is empty or has characters that no token has (RFC 6749 A.12)"));
-    }
-    if access_token.len() > limits::ACCESS_TOKEN_BYTES {
-        return Err(invalid(&format!("access_token is longer than {} kB", limits::ACCESS_TOKEN_BYTES / 1024)));
-    }
-    let id_token =
-        text("id_token").ok_or_else(|| invalid("id_token is missing; is `openid` among the scopes allowed to us?"))?;
-    if id_token.len() > limits::ID_TOKEN_BYTES {
-        return Err(ProviderFault::IdToken(format!("longer than {} kB", limits::ID_TOKEN_BYTES / 1024)));
-    }
-    Ok(Tokens { access_token: AccessToken::new(access_token.to_owned()), id_token: id_token.to_owned() })
 }

@@ -50,7 +50,7 @@ impl AuthorizationResponse {
             (Values::None, Values::None) if iss.is_none() => None,
             (Values::Many, _) | (_, Values::Many) => Some(Self::Malformed),
             // With both, the error counts and the code is not sent anywhere.
-            (_, Values::One(error)) if fits(&error) => {
+            (_, Values::One(error)) if !error.is_empty() => {
                 let error = clip_to(&error, limits::ERROR_CODE);
                 let description = match description {
                     Values::One(words) => Some(clip(&words)),
@@ -83,7 +83,9 @@ impl AuthorizationResponse {
     /// What an error response says, for the log and the trace.
     pub(super) fn words(&self) -> Option<String> {
         match self {
-            Self::Error { error, description: Some(words), .. } => Some(format!("{error}: {words}")),
+            Self::Error { error, description: Some(words), .. } if !words.is_empty() => {
+                Some(format!("{error}: {words}"))
+            }
             Self::Error { error, .. } => Some(error.clone()),
             Self::Code { .. } | Self::Malformed => None,
         }
@@ -107,7 +109,7 @@ pub fn problem_of(error: &str) -> Problem {
 /// (Apple), `consent_declined`, `UserCancel`, …
 fn is_refusal_of_the_person(error: &str) -> bool {
     const WHO_OR_WHAT: [&str; 9] =
-        ["access", "authorization", "by", "consent", "login", "permission", "request", "the", "user"];
+        ["access", "by", "consent", "interaction", "login", "permission", "request", "the", "user"];
     let mut words = String::with_capacity(error.len() * 2);
     for c in error.chars() {
         // UserDenied -> user denied
@@ -118,8 +120,11 @@ fn is_refusal_of_the_person(error: &str) -> bool {
     }
     let words = words.to_ascii_lowercase();
     let mut words = words.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).peekable();
-    let refused =
-        |word: &str| word.starts_with("cancel") || ["denied", "declined", "rejected", "refused"].contains(&word);
+    let refused = |word: &str| {
+        word.starts_with("cancel")
+            || word.starts_with("abort")
+            || ["denied", "declined", "rejected", "refused"].contains(&word)
+    };
     let mut is_refusal = false;
     words.all(|word| {
         is_refusal |= refused(word);
@@ -223,7 +228,6 @@ mod tests {
             "code=%ff",
             "code=a%0d%0ab",
             "error=",
-            "error=%1b[31m",
             "iss=https://op.test",
             "iss=",
             "code=a&iss=",
@@ -242,6 +246,9 @@ mod tests {
         assert_eq!(read("code=a&error=access_denied"), error(None));
         assert_eq!(read("error=access_denied&error_description=no%20way"), error(Some("no way")));
         assert_eq!(read("error=access_denied&error_description=a&error_description=b"), error(None));
+        let odd = read("error=%c3%bc%1b[31m&error_description=zu%20sp%c3%a4t").unwrap();
+        assert_eq!(odd.words().as_deref(), Some("ü\\u{1b}[31m: zu spät"), "what an odd error says is heard");
+        assert_eq!(read("error=x&error_description=").unwrap().words().as_deref(), Some("x"));
         assert_eq!(read(""), None);
         assert_eq!(read("id_token=x&access_token=y"), None);
     }
@@ -263,6 +270,9 @@ mod tests {
             "USER_CANCELED",
             "login_cancelled_by_user",
             "request-cancelled",
+            "user_aborted",
+            "interaction_aborted",
+            "consent_refused",
         ] {
             assert_eq!(problem_of(error), Problem::AccessDenied, "{error}");
         }
@@ -273,6 +283,8 @@ mod tests {
             ("invalid_scope", Problem::ProviderRefusedRequest),
             ("scope_denied", Problem::ProviderRefusedRequest),
             ("cancellation_of_client", Problem::ProviderRefusedRequest),
+            ("subscription_cancelled", Problem::ProviderRefusedRequest),
+            ("client_access_denied", Problem::ProviderRefusedRequest),
             ("user", Problem::ProviderRefusedRequest),
         ] {
             assert_eq!(problem_of(error), problem, "{error}");

@@ -102,7 +102,7 @@ impl fmt::Display for ReturnTo {
 fn encoded(text: &str) -> String {
     /// What would end or confuse a query value; the rest is percent-encoded already. Without a `?` in it the value
     /// cannot be taken for one that a proxy has not encoded (`http/return_to_parameter.rs`).
-    const VALUE: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'%').add(b'&').add(b'+').add(b'?');
+    const VALUE: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'%').add(b'&').add(b'+').add(b'=').add(b'?');
     utf8_percent_encode(text, VALUE).to_string()
 }
 
@@ -356,6 +356,12 @@ mod tests {
             assert_eq!(sanitize(&long), (ReturnTo("/reports".into()), Some(Dropped::Query)));
         }
         assert_eq!(judge(&format!("/{}", "x".repeat(MOST - 1))).len(), MOST);
+        let tripled = format!("/a?{}", "=".repeat(MOST - 3));
+        assert_eq!(
+            sanitize(&tripled),
+            (ReturnTo("/a".into()), Some(Dropped::Query)),
+            "too long as a parameter of ours"
+        );
         for long in ["x".repeat(MOST), "ü".repeat(MOST / 6 + 1), "x".repeat(64 * 1024)] {
             let measured_as_encoded = sanitize(&format!("/{long}"));
             assert_eq!(measured_as_encoded, (ReturnTo::default(), Some(Dropped::TooLong)));

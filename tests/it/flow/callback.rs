@@ -223,6 +223,29 @@ async fn a_login_page_that_ran_out_at_the_provider_begins_again_by_itself_once()
     assert_eq!(scene.provider.count(Endpoint::Authorize), 4, "two sign-ins, each begun again once");
 }
 
+/// The same, but what another issuer says is refused, and who wanted another account is asked for one.
+#[tokio::test]
+async fn an_expired_login_page_is_believed_of_the_provider_alone_and_leads_nobody_past_the_login() {
+    let scene = Scene::with(Profile::Authelia, |settings| settings.sign_in.patience = Duration::from_secs(20)).await;
+    let browser = scene.browser();
+    let expired = |callback: &str, more: &str| {
+        let state = query(callback).split('&').find(|pair| pair.starts_with("state=")).unwrap().to_owned();
+        let said = "error=temporarily_unavailable&error_description=authentication_expired";
+        scene.url(&format!("/auth/oidc/callback?{said}&{state}{more}"))
+    };
+    let callback = browser.callback_url(&scene, "/").await;
+    let forged = expired(&callback, "&iss=https%3A%2F%2Fevil.example");
+    browser.follow(&scene, &forged).await.unwrap().explains("issuer_mismatch");
+
+    browser.sign_in(&scene).await;
+    let issuer: String = url::form_urlencoded::byte_serialize(scene.provider.issuer().as_bytes()).collect();
+    let start = browser.get(&scene.url("/auth/oidc/login?prompt=login&return_to=/other")).await;
+    let callback = browser.get(start.location()).await.location().to_owned();
+    let again = browser.get(&expired(&callback, &format!("&iss={issuer}"))).await;
+    assert!(again.location().starts_with(scene.provider.issuer()), "to the login, not to the page: {again:#?}");
+    assert!(again.location().contains("prompt=login"), "{again:#?}");
+}
+
 #[tokio::test]
 async fn the_same_state_with_another_code_is_already_used() {
     let scene = Scene::patient().await;

@@ -150,7 +150,11 @@ async fn a_provider_that_is_down_names_the_endpoint() {
     let step = last_step(&scene, &callback, &browser, "provider_unreachable").await;
     assert_eq!(step["name"], "token");
     let detail = step["detail"].as_str().unwrap();
-    assert!(detail.starts_with("cannot be reached: token endpoint, ") && detail.len() <= 200, "{detail}");
+    let address = scene.provider.issuer().trim_start_matches("http://");
+    assert!(
+        detail.starts_with(&format!("cannot be reached: token endpoint at {address}, ")) && detail.len() <= 200,
+        "{detail}"
+    );
 }
 
 #[tokio::test]

@@ -38,6 +38,11 @@ async fn what_we_accept_is_said_in_the_request_and_accepted() {
     let rig = Rig::new().await;
     for (what, body) in [
         ("gzip", coded("gzip", &gzip(BODY.as_bytes()))),
+        ("GZIP", coded("GZIP", &gzip(BODY.as_bytes()))),
+        ("x-gzip", coded("x-gzip", &gzip(BODY.as_bytes()))),
+        ("gzip of two members", coded("gzip", &[gzip(&BODY.as_bytes()[..9]), gzip(&BODY.as_bytes()[9..])].concat())),
+        ("gzip, br", coded("gzip, br", &brotli(&gzip(BODY.as_bytes())))),
+        ("empty content type", answer("content-type: \r\n", BODY.as_bytes())),
         ("br", coded("br", &brotli(BODY.as_bytes()))),
         ("identity", coded("identity", BODY.as_bytes())),
         ("BOM", answer(JSON, format!("\u{feff}{BODY}").as_bytes())),
@@ -51,7 +56,7 @@ async fn what_we_accept_is_said_in_the_request_and_accepted() {
     for endpoint in [Endpoint::Discovery, Endpoint::Jwks, Endpoint::Token, Endpoint::Userinfo] {
         for request in rig.op.requests_to(endpoint) {
             let accepted = request.header("accept-encoding").unwrap_or_default();
-            assert_eq!(accepted, "gzip,br", "{endpoint:?}");
+            assert_eq!(accepted, "gzip, br", "{endpoint:?}");
         }
     }
 }
@@ -62,8 +67,11 @@ async fn a_fault_names_the_coding_the_type_and_what_is_invisible() {
     let utf16: Vec<u8> = BODY.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let with_mark = [&[0xff, 0xfe], utf16.as_slice()].concat();
     for (body, words) in [
-        (coded("deflate", b"\x78\x9c"), "in content coding `deflate`"),
-        (coded("zstd", b"\x28\xb5\x2f\xfd"), "it is compressed with zstd, in content coding `zstd`"),
+        (coded("deflate", b"\x78\x9c"), "in content coding `deflate`, which we did not ask for"),
+        (coded("zstd", b"\x28\xb5\x2f\xfd"), "in content coding `zstd`, which we did not ask for"),
+        (answer(JSON, b"\x28\xb5\x2f\xfd"), "it is compressed with zstd"),
+        (answer(JSON, "\u{200b}{}".as_bytes()), "it begins with a character that is not seen"),
+        (coded("br", &gzip(BODY.as_bytes())), "status 200, not what its content coding `br` says"),
         (answer(JSON, &gzip(BODY.as_bytes())), "not JSON (line 1, column 1): it is compressed with gzip"),
         (answer(JSON, &with_mark), "it begins with a UTF-16 byte order mark"),
         (answer(JSON, &utf16), "it is UTF-16"),
@@ -72,7 +80,11 @@ async fn a_fault_names_the_coding_the_type_and_what_is_invisible() {
         (answer("content-type: text/html\r\n", b"<p>"), "`text/html` instead of JSON"),
         (answer(JSON, b"eyJhbGciOiJSUzI1NiJ9.e30.AA"), "it looks like a JWT"),
         (answer(JSON, "\u{feff}\u{feff}{}".as_bytes()), "two byte order marks"),
-        (coded("gzip", BODY.as_bytes()), "userinfo endpoint, "),
+        (
+            coded("gzip", BODY.as_bytes()),
+            "unusable response at userinfo: status 200, not what its content coding `gzip` says",
+        ),
+        (coded("gzip", &gzip(BODY.as_bytes())[..20]), "not what its content coding `gzip` says"),
     ] {
         rig.says([fault(Endpoint::Userinfo, body)]);
         let fault = rig.redeem().await.expect_err(words).to_string();

@@ -9,6 +9,8 @@ use vestibule::server::{
     provider::{Availability, Providers},
 };
 
+use crate::support::claims::raw;
+
 use super::rig::{NOW, PLENTY, Rig, edit, fault, head, op, public_url, request, settings, system};
 
 #[tokio::test]
@@ -103,6 +105,13 @@ async fn metadata_that_is_wrong_is_refused() {
         assert_eq!(fault.code(), code, "{what}: {fault}");
         let unavailable = Availability::Unavailable { since: NOW, code, detail: fault.detail() };
         assert_eq!(rig.provider().availability(), unavailable, "{what}");
+    }
+    // One that cannot be read is never taken for one that is not there.
+    for name in ["issuer", "userinfo_endpoint", "authorization_response_iss_parameter_supported"] {
+        let rig = Rig::over(Arc::clone(&op), |_| {});
+        rig.says([edit(Document::Discovery, raw(name, r#""https://op.example.com/\ud800""#))]);
+        let fault = rig.begin().await.unwrap_err();
+        assert_eq!(fault.to_string(), format!("metadata: `{name}` cannot be read"));
     }
     // Optional members of odd types are no reason to stop (DI-17); another https host is fine.
     for (name, value) in [

@@ -114,6 +114,10 @@ async fn harmless_variants_of_the_token_response_are_accepted() {
     assert!(asked.header("authorization") == Some(&*format!("Bearer {fat}")), "128 kB of access token");
 }
 
+/// The secret as it is sent in a header and in a body.
+const BASIC: &str = "Y2xpZW50JTNBMSslQzMlQTk6czNjcmV0K2ElMkJiJTI1YyUzQWQlMjYlQzMlQTk=";
+const FORM: &str = "s3cret+a%2Bb%25c%3Ad%26%C3%A9";
+
 /// Everything that is wrong with a token response, and the fault that it makes.
 fn wrong_responses() -> Vec<(&'static str, Behaviour, &'static str)> {
     let change = |change| edit(Document::Token, change);
@@ -121,7 +125,7 @@ fn wrong_responses() -> Vec<(&'static str, Behaviour, &'static str)> {
     let whole = |fault_| fault(Endpoint::Token, fault_);
     let status = |status| head(Endpoint::Token, HeadEdit::status(status));
     let error = |status, error: &str| {
-        let description = format!("<b>\r\n\u{1b}[31m {CODE} {SECRET} {VERIFIER} {}", "x".repeat(5000));
+        let description = format!("<b>\r\n\u{1b}[31m {CODE} {SECRET} {VERIFIER} {BASIC} {FORM} {}", "x".repeat(5000));
         whole(Fault::json(status, &json!({"error": error, "error_description": description})))
     };
     let not_utf8 = b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\nconnection: close\r\n\r\n{\"a\":\"\xff\"}";
@@ -178,6 +182,8 @@ async fn token_responses_each_have_their_fault() {
         assert_eq!(code(&outcome), expected, "{what}");
         assert_eq!(rig.op.count(Endpoint::Token) - before, 1, "{what}");
         assert_eq!(trace.steps().last().unwrap().result, expected, "{what}");
+        let told = outcome.map(drop).map_or_else(|fault| fault.to_string(), |()| String::new());
+        assert!(!told.contains(BASIC) && !told.contains(FORM), "{what}: {told}");
     }
     assert_eq!(rig.op.count(Endpoint::Userinfo), 0);
 }

@@ -82,6 +82,16 @@ async fn userinfo_must_be_about_the_same_person() {
 }
 
 #[tokio::test]
+async fn a_signed_answer_uses_an_algorithm_that_the_provider_lists_for_it() {
+    for (listed, expected) in [(json!(["RS256"]), "ok"), (json!(["ES256"]), "userinfo_invalid"), (json!(null), "ok")] {
+        let rig = Rig::new().await;
+        let listed = edit(Document::Discovery, Edit::set("userinfo_signing_alg_values_supported", listed));
+        rig.says([listed, Behaviour::SignedUserinfo(JwtEdit::default())]);
+        assert_eq!(rig.code_of().await, expected);
+    }
+}
+
+#[tokio::test]
 async fn userinfo_is_asked_twice_and_never_replaced_by_the_id_token() {
     let rig = Rig::new().await;
     let down = || fault(Endpoint::Userinfo, Fault::html(503));
