@@ -20,7 +20,9 @@ use super::{
 /// How often each was shown.
 static SHOWN: LazyLock<Cache<(Reference, Problem), Arc<AtomicU32>>> = LazyLock::new(remembered);
 /// Under which reference each client was shown a problem that passes by itself, of which provider where it is of one.
-static WAITING: LazyLock<Cache<(ClientAddress, Problem, Option<ProviderId>), Reference>> = LazyLock::new(remembered);
+static WAITING: LazyLock<Cache<Waiting, Reference>> = LazyLock::new(remembered);
+
+type Waiting = (ClientAddress, Problem, Option<ProviderId>);
 
 /// What the log says of a failure beside its code.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -152,7 +152,7 @@ impl Bound {
     ///
     /// # Errors
     /// The socket's.
-    pub fn address(&self) -> std::io::Result<SocketAddr> {
+    pub fn address(&self) -> io::Result<SocketAddr> {
         self.public.local_addr()
     }
 
@@ -160,7 +160,7 @@ impl Bound {
     ///
     /// # Errors
     /// The socket's.
-    pub fn admin_address(&self) -> std::io::Result<SocketAddr> {
+    pub fn admin_address(&self) -> io::Result<SocketAddr> {
         self.admin.local_addr()
     }
 
@@ -256,10 +256,13 @@ async fn hung_up() {
 }
 
 async fn sent(kind: SignalKind) {
-    match signal(kind) {
-        Ok(mut signal) if signal.recv().await.is_some() => {}
-        // It never comes.
-        _ => std::future::pending().await,
+    let came = match signal(kind) {
+        Ok(mut signal) => signal.recv().await.is_some(),
+        Err(_) => false,
+    };
+    if !came {
+        // Nor will it.
+        std::future::pending::<()>().await;
     }
 }
 

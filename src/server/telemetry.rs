@@ -2,15 +2,23 @@
 
 use std::{
     cell::RefCell,
-    fmt::Write as _,
+    fmt::{self, Write as _},
     io::{self, IsTerminal as _},
     panic,
     sync::OnceLock,
 };
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use tracing::Subscriber;
-use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
+use serde_json::{Map, Value};
+use tracing::{Event, Subscriber};
+use tracing_subscriber::{
+    EnvFilter,
+    fmt::{
+        FmtContext, FormatEvent, FormattedFields, MakeWriter,
+        format::{self, JsonFields, Writer},
+    },
+    registry::LookupSpan,
+};
 
 use super::{limits, settings::Fault, stderr};
 
@@ -72,8 +80,46 @@ where
         // They would be printed to standard error past our queue, and that may block or panic.
         .log_internal_errors(false);
     match form {
-        Form::Json => Box::new(builder.json().flatten_event(true).with_span_list(false).finish()),
+        Form::Json => {
+            let json = format::format().json().flatten_event(true).with_span_list(false).with_current_span(false);
+            Box::new(builder.fmt_fields(JsonFields::new()).event_format(Beside(json)).finish())
+        }
         Form::People => Box::new(builder.compact().finish()),
+    }
+}
+
+/// JSON in which what the span knows stands beside what the event says, unless the event says it, too: whoever looks for
+/// a reference finds each of its lines at the same place.
+struct Beside<F>(F);
+
+impl<S, F> FormatEvent<S, JsonFields> for Beside<F>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    F: FormatEvent<S, JsonFields>,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, JsonFields>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let mut line = String::new();
+        self.0.format_event(context, Writer::new(&mut line), event)?;
+        let object = line.strip_suffix("}\n").ok_or(fmt::Error)?;
+        writer.write_str(object)?;
+        for span in context.event_scope().into_iter().flatten() {
+            let extensions = span.extensions();
+            let fields = extensions.get::<FormattedFields<JsonFields>>().map(|fields| fields.fields.as_str());
+            let known: Map<String, Value> =
+                fields.and_then(|fields| serde_json::from_str(fields).ok()).unwrap_or_default();
+            for (name, value) in known {
+                // Within a text each quotation mark has a backslash before it.
+                if !object.contains(&format!(",\"{name}\":")) {
+                    write!(writer, ",\"{name}\":{value}")?;
+                }
+            }
+        }
+        writer.write_str("}\n")
     }
 }
 
@@ -276,9 +322,25 @@ mod tests {
     #[test]
     fn json_keeps_the_value() {
         let text = logged(Form::Json, || tracing::info!(text = HOSTILE, "event"));
-        let event: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let event: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(event["text"], HOSTILE);
         assert_eq!(event["message"], "event");
+    }
+
+    #[test]
+    fn what_the_span_knows_stands_beside_what_the_event_says_and_once() {
+        let text = logged(Form::Json, || {
+            let span = tracing::error_span!("sign_in", reference = "7K3M-Q2ZD", provider = "\"op\"");
+            span.in_scope(|| {
+                tracing::info!(code = "one", "without");
+                tracing::info!(code = "two", reference = "7K3M-Q2ZD", detail = "\",\"provider\":\"", "with");
+            });
+        });
+        for line in text.lines() {
+            let event: Value = serde_json::from_str(line).unwrap();
+            assert_eq!((&event["reference"], &event["provider"]), (&"7K3M-Q2ZD".into(), &"\"op\"".into()), "{line}");
+            assert_eq!(line.matches("7K3M-Q2ZD").count(), 1, "{line}");
+        }
     }
 
     #[test]

@@ -56,9 +56,8 @@ impl Indexes {
         loop {
             let pause = match make_all(connection).await {
                 Ok(problems) => {
-                    let done = problems.is_empty();
-                    self.tell(problems);
-                    if done {
+                    self.tell(&problems);
+                    if problems.is_empty() {
                         return;
                     }
                     limits::INDEX_RETRY_BLOCKED
@@ -66,7 +65,7 @@ impl Indexes {
                 Err(error @ StoreError::Refused { .. }) => {
                     // The check says why, unless it is only indexes that this user may not make.
                     if health.ready().await.is_ok() {
-                        self.tell(vec![format!("No index can be created ({error}): {}.", error.mend())]);
+                        self.tell(&[format!("No index can be created ({error}): {}.", error.mend())]);
                     }
                     limits::INDEX_RETRY_AWAY
                 }
@@ -83,8 +82,8 @@ impl Indexes {
 
 impl Indexes {
     /// Remembers what is in the way, and says what is new of it.
-    fn tell(&self, problems: Vec<String>) {
-        let known = self.tried.send_replace(Some(problems.clone())).unwrap_or_default();
+    fn tell(&self, problems: &[String]) {
+        let known = self.tried.send_replace(Some(problems.to_owned())).unwrap_or_default();
         for problem in problems.iter().filter(|problem| !known.contains(problem)) {
             tracing::warn!(code = "index_missing", problem, "an index could not be created");
         }

@@ -67,3 +67,43 @@ fn identity(metadata: &Metadata) -> Identity {
 const fn identity(_: &Metadata) -> Identity {
     (0, 0)
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn refusal(checked: &Result<(), StoreError>) -> Option<Refusal> {
+        match checked {
+            Err(StoreError::Refused { refusal, .. }) => Some(refusal),
+            _ => None,
+        }
+    }
+
+    #[tokio::test]
+    async fn an_emptied_file_stays_so_whatever_is_written_to_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("people.db");
+        fs::write(&database, "people").unwrap();
+        let place = Place::of(&database);
+        assert!(place.check().await.is_ok());
+        fs::OpenOptions::new().write(true).open(&database).unwrap().set_len(0).unwrap();
+        assert_eq!(refusal(&place.check().await), Some(Refusal::Emptied));
+        fs::OpenOptions::new().write(true).open(&database).unwrap().set_len(4096).unwrap();
+        assert_eq!(refusal(&place.check().await), Some(Refusal::Emptied), "SQLite writes on");
+    }
+
+    #[tokio::test]
+    async fn the_log_is_beside_the_file_that_a_link_leads_to() {
+        let [folder, elsewhere] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+        let (link, file) = (folder.path().join("link.db"), elsewhere.path().join("people.db"));
+        fs::write(&file, "people").unwrap();
+        fs::write(elsewhere.path().join("people.db-wal"), "log").unwrap();
+        symlink(&file, &link).unwrap();
+        let place = Place::of(&link);
+        assert!(place.check().await.is_ok());
+        fs::remove_file(elsewhere.path().join("people.db-wal")).unwrap();
+        assert_eq!(refusal(&place.check().await), Some(Refusal::Moved));
+    }
+}
