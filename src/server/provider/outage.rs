@@ -1,5 +1,5 @@
 //! An outage of a provider, for the log: that it begins and that it is over is said once each, whatever is asked of the
-//! provider meanwhile, and by whom (docs/decisions/log.md).
+//! provider meanwhile, and by whom (docs/decisions/log.md). It is of no single sign-in, so its lines have no reference.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -40,10 +40,10 @@ impl OutageLog {
         let (provider, code) = (&self.provider, fault.code());
         let again_in_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
         if known {
-            tracing::debug!(%provider, part, code, detail = %fault, failures, again_in_ms, "the provider still fails");
+            tracing::debug!(parent: None, %provider, part, code, detail = %fault, failures, again_in_ms, "the provider still fails");
         } else {
             let to_do = Problem::from_code(code).map(Problem::operator);
-            tracing::warn!(%provider, part, code, detail = %fault, to_do, "the provider fails, and is asked until it works");
+            tracing::warn!(parent: None, %provider, part, code, detail = %fault, to_do, "the provider fails, and is asked until it works");
         }
     }
 
@@ -75,7 +75,7 @@ impl OutageLog {
         });
         if let Some(Outage { since, failures, .. }) = ended {
             tracing::warn!(
-                provider = %self.provider, code = "provider_recovered", after_s = since.elapsed().as_secs(), failures,
+                parent: None, provider = %self.provider, code = "provider_recovered", after_s = since.elapsed().as_secs(), failures,
                 "the provider works again"
             );
         }

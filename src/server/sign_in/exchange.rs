@@ -104,7 +104,7 @@ impl SignIn {
         };
         let since = Instant::now();
         let claim = self.new_claim(job);
-        match self.with_retries(deadline.min(code_dies), None, || self.store.claim(&claim)).await {
+        match self.with_retries(deadline.min(code_dies), progress, || self.store.claim(&claim)).await {
             Ok(Claimed::Ours) => trace.record("claim", since, "ok", None),
             Ok(Claimed::Before(attempt)) => return Outcome::ClaimedBefore(attempt),
             Err(error) => return Outcome::NotClaimed(Reason::of_store(&error, Problem::StoreUnavailable)),
@@ -217,7 +217,7 @@ impl SignIn {
         let since = Instant::now();
         let discovery_url = job.provider.discovery_url();
         let provision = || accounts::provision(&*self.store, &self.users, claims, discovery_url, &self.system);
-        let result: Result<_, Reason> = match self.with_retries(deadline, Some(progress), provision).await {
+        let result: Result<_, Reason> = match self.with_retries(deadline, progress, provision).await {
             Ok(Provisioned::User(user)) => Ok(Delivery { user: user.id, facts: delivery::facts(claims) }),
             Ok(Provisioned::NotAllowed(why)) => Err(Reason::with_detail(Problem::NotAllowed, Some(why))),
             Ok(Provisioned::Unknown) => Err(Problem::UserUnknown.into()),
@@ -253,7 +253,7 @@ impl SignIn {
         // Take some time beyond the deadline: if the verdict is lost, the person has to start again.
         let until = deadline.max(Instant::now() + limits::LEASE);
         let store = || self.store.settle(claim.id, claim.owner, &verdict, trace.steps());
-        match self.with_retries(until, Some(progress), store).await {
+        match self.with_retries(until, progress, store).await {
             Ok(true) => outcome,
             Ok(false) => Outcome::Failed(Problem::Interrupted.into()),
             Err(error) => Outcome::Failed(Reason::of_store(&error, Problem::Interrupted)),
@@ -296,13 +296,13 @@ impl SignIn {
         Reason { retry_at, ..Reason::with_detail(problem, Some(fault.to_string())) }
     }
 
-    /// Retries an operation of the store until `deadline` while the store is unavailable. A refusal is believed when it is
-    /// repeated, and so is that the store is away: then the operation is only tried again if those who wait are told, in
-    /// `progress`. Only for idempotent operations.
+    /// Retries an operation of the store until `deadline` while the store is unavailable; where it is known to be away,
+    /// those who wait are told, in `progress`. A refusal is believed when it is repeated: then nothing is claimed, or they
+    /// are told, too. Only for idempotent operations.
     async fn with_retries<T, F>(
         &self,
         deadline: Instant,
-        progress: Option<&watch::Sender<Progress>>,
+        progress: &watch::Sender<Progress>,
         mut operation: impl FnMut() -> F,
     ) -> Result<T, StoreError>
     where
@@ -310,6 +310,7 @@ impl SignIn {
     {
         let [.., last] = limits::STORE_PAUSES;
         let mut pauses = limits::STORE_PAUSES.into_iter();
+        let claimed = progress.borrow().is_claimed();
         let mut refused = false;
         loop {
             let error = match timeout_at(deadline, operation()).await {
@@ -317,18 +318,17 @@ impl SignIn {
                 Ok(result) => return result,
                 Err(_) => return Err(StoreError::late()),
             };
-            let to_be_told = match &error {
+            let told = match &error {
                 StoreError::Unavailable(_) => self.store.away().is_some(),
                 StoreError::Refused { .. } => std::mem::replace(&mut refused, true),
                 StoreError::Unreadable(_) => return Err(error),
             };
-            match progress.filter(|_| to_be_told) {
-                Some(progress) => {
-                    let reason = Reason::of_store(&error, Problem::StoreUnavailable);
-                    progress.send_replace(Progress::Held(reason));
-                }
-                None if to_be_told => return Err(error),
-                None => {}
+            if told && matches!(error, StoreError::Refused { .. }) && !claimed {
+                return Err(error);
+            }
+            if told {
+                let reason = Reason::of_store(&error, Problem::StoreUnavailable);
+                progress.send_replace(Progress::Held { claimed, reason });
             }
             let again = Instant::now() + pauses.next().unwrap_or(last);
             if again >= deadline {

@@ -42,11 +42,18 @@ pub(super) enum Progress {
     Unclaimed,
     /// Claimed by this process, and running.
     Claimed,
-    /// Claimed, and the store refuses what has to be written now, for this reason. It is tried again until the deadline:
-    /// the code is spent, so giving up would cost the person the sign-in.
-    Held(Reason),
+    /// The store refuses what has to be written now, or is away, for this reason. It is tried again until the deadline:
+    /// once the attempt is claimed the code is spent, and a claim that got no answer may be written yet, so giving up would
+    /// cost the person the sign-in.
+    Held { claimed: bool, reason: Reason },
     /// Over.
     Over(Outcome),
+}
+
+impl Progress {
+    pub(super) const fn is_claimed(&self) -> bool {
+        matches!(self, Self::Claimed | Self::Held { claimed: true, .. })
+    }
 }
 
 /// How an exchange ended.

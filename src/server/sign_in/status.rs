@@ -105,7 +105,7 @@ impl SignIn {
         if callback.brings_other_than(exchange.code) {
             return Status::OtherResponse;
         }
-        let told = exchange.progress.wait_for(|progress| matches!(progress, Progress::Held(_) | Progress::Over(_)));
+        let told = exchange.progress.wait_for(|progress| matches!(progress, Progress::Held { .. } | Progress::Over(_)));
         let gone = matches!(timeout_at(callback.hold, told).await, Ok(Err(_)));
         if gone {
             // The task ended without a result (a panic): what it has stored counts.
@@ -116,7 +116,8 @@ impl SignIn {
             Progress::Unclaimed => Status::Running { claimed: false },
             Progress::Claimed => Status::Running { claimed: true },
             // Its page asks again by itself, and goes on where the store is back in time.
-            Progress::Held(reason) => Status::Failed(reason),
+            Progress::Held { claimed: true, reason } => Status::Failed(reason),
+            Progress::Held { claimed: false, reason } => Status::NotClaimed(reason),
             Progress::Over(Outcome::Verified(delivery)) => Status::Verified(delivery),
             Progress::Over(Outcome::Failed(reason)) => Status::Failed(reason),
             // A code that had to wait here until it was too old to be sent.

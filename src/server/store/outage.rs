@@ -1,5 +1,5 @@
 //! An outage of the store, for the log: that it begins and that it is over is said once each, however many requests fail
-//! meanwhile (docs/decisions/log.md).
+//! meanwhile (docs/decisions/log.md). It is of no single sign-in, so its lines have no reference.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -43,10 +43,10 @@ impl OutageLog {
         outage.last_failure = now;
         outage.failures = outage.failures.saturating_add(1);
         if outage.said.contains(&refusal) {
-            tracing::debug!(code = "store_unavailable", detail = %error, failures = outage.failures, "the database still fails");
+            tracing::debug!(parent: None, code = "store_unavailable", detail = %error, failures = outage.failures, "the database still fails");
         } else {
             outage.said.push(refusal);
-            tracing::warn!(code = "store_unavailable", detail = %error, to_do = error.mend(), "the database fails");
+            tracing::warn!(parent: None, code = "store_unavailable", detail = %error, to_do = error.mend(), "the database fails");
         }
     }
 
@@ -63,7 +63,7 @@ impl OutageLog {
         let over = |outage: &mut Outage| result.is_ok() && outage.last_failure.elapsed() >= limits::STORE_WORKS_AFTER;
         if let Some(Outage { since, failures, .. }) = outage.take_if(over) {
             let after_s = since.elapsed().as_secs();
-            tracing::warn!(code = "store_recovered", after_s, failures, "the database works again");
+            tracing::warn!(parent: None, code = "store_recovered", after_s, failures, "the database works again");
         }
     }
 

@@ -76,7 +76,7 @@ mod tests {
 
     fn refusal(checked: &Result<(), StoreError>) -> Option<Refusal> {
         match checked {
-            Err(StoreError::Refused { refusal, .. }) => Some(refusal),
+            Err(StoreError::Refused { refusal, .. }) => Some(*refusal),
             _ => None,
         }
     }
