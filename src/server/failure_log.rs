@@ -14,7 +14,6 @@ use super::{
     ids::{ProviderId, Reference},
     limits,
     problem::Problem,
-    store::StoreError,
 };
 
 /// How often each was shown.
@@ -36,10 +35,6 @@ pub(super) struct Said {
 impl Said {
     pub(super) const fn by(detail: Option<String>) -> Self {
         Self { detail, mend: None }
-    }
-
-    pub(super) fn by_store(error: &StoreError) -> Self {
-        Self { detail: Some(error.to_string()), mend: Some(error.mend()) }
     }
 }
 
@@ -89,7 +84,6 @@ mod tests {
     use std::net::{IpAddr, Ipv4Addr};
 
     use super::*;
-    use crate::server::store::Refusal;
     use crate::server::telemetry::captured::Log;
 
     #[test]
@@ -127,13 +121,13 @@ mod tests {
     fn every_warning_says_what_to_do() {
         for problem in Problem::ALL.iter().filter(|problem| problem.level() <= Level::WARN) {
             let (log, _guard) = Log::json();
-            let full = StoreError::refused(Refusal::Full, "full");
+            let full = Said { detail: None, mend: Some("free some space") };
             problem.log_with(&Reference::of(format!("a {problem:?}").as_bytes()));
-            problem.log(&Reference::of(format!("another {problem:?}").as_bytes()), &Said::by_store(&full));
+            problem.log(&Reference::of(format!("another {problem:?}").as_bytes()), &full);
             let lines: Vec<serde_json::Value> =
                 log.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
             assert_eq!(lines[0]["to_do"], problem.operator());
-            assert_eq!(lines[1]["to_do"], Refusal::Full.mend());
+            assert_eq!(lines[1]["to_do"], "free some space");
         }
     }
 }

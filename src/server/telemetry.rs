@@ -1,25 +1,27 @@
 //! Logs and metrics. One event is one line, whatever its values hold.
 
+/// JSON lines.
+mod json;
+
 use std::{
     cell::RefCell,
-    fmt::{self, Write as _},
+    fmt::Write as _,
     io::{self, IsTerminal as _},
     panic,
     sync::OnceLock,
 };
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use serde_json::{Map, Value};
-use tracing::{Event, Subscriber};
+use tracing::Subscriber;
 use tracing_subscriber::{
     EnvFilter,
     fmt::{
-        FmtContext, FormatEvent, FormattedFields, MakeWriter,
-        format::{self, JsonFields, Writer},
+        MakeWriter,
+        format::{self, JsonFields},
     },
-    registry::LookupSpan,
 };
 
+use self::json::Beside;
 use super::{limits, settings::Fault, stderr};
 
 /// Variables that hold the filter; the first that is set counts.
@@ -85,41 +87,6 @@ where
             Box::new(builder.fmt_fields(JsonFields::new()).event_format(Beside(json)).finish())
         }
         Form::People => Box::new(builder.compact().finish()),
-    }
-}
-
-/// JSON in which what the span knows stands beside what the event says, unless the event says it, too: whoever looks for
-/// a reference finds each of its lines at the same place.
-struct Beside<F>(F);
-
-impl<S, F> FormatEvent<S, JsonFields> for Beside<F>
-where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-    F: FormatEvent<S, JsonFields>,
-{
-    fn format_event(
-        &self,
-        context: &FmtContext<'_, S, JsonFields>,
-        mut writer: Writer<'_>,
-        event: &Event<'_>,
-    ) -> fmt::Result {
-        let mut line = String::new();
-        self.0.format_event(context, Writer::new(&mut line), event)?;
-        let object = line.strip_suffix("}\n").ok_or(fmt::Error)?;
-        writer.write_str(object)?;
-        for span in context.event_scope().into_iter().flatten() {
-            let extensions = span.extensions();
-            let fields = extensions.get::<FormattedFields<JsonFields>>().map(|fields| fields.fields.as_str());
-            let known: Map<String, Value> =
-                fields.and_then(|fields| serde_json::from_str(fields).ok()).unwrap_or_default();
-            for (name, value) in known {
-                // Within a text each quotation mark has a backslash before it.
-                if !object.contains(&format!(",\"{name}\":")) {
-                    write!(writer, ",\"{name}\":{value}")?;
-                }
-            }
-        }
-        writer.write_str("}\n")
     }
 }
 
@@ -322,7 +289,7 @@ mod tests {
     #[test]
     fn json_keeps_the_value() {
         let text = logged(Form::Json, || tracing::info!(text = HOSTILE, "event"));
-        let event: Value = serde_json::from_str(&text).unwrap();
+        let event: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(event["text"], HOSTILE);
         assert_eq!(event["message"], "event");
     }
@@ -337,7 +304,7 @@ mod tests {
             });
         });
         for line in text.lines() {
-            let event: Value = serde_json::from_str(line).unwrap();
+            let event: serde_json::Value = serde_json::from_str(line).unwrap();
             assert_eq!((&event["reference"], &event["provider"]), (&"7K3M-Q2ZD".into(), &"\"op\"".into()), "{line}");
             assert_eq!(line.matches("7K3M-Q2ZD").count(), 1, "{line}");
         }

@@ -32,7 +32,7 @@ impl Renderer {
     /// The store cannot tell who is signed in, which is never treated as "not signed in". `same` is the path to try
     /// again.
     pub(crate) fn store_unavailable(&self, error: &StoreError, same: &str) -> Response {
-        let failure = self.without_attempt(Problem::StoreUnavailable, &Said::by_store(error));
+        let failure = self.without_attempt(Problem::StoreUnavailable, &Said::from(error));
         self.failure(&failure, Some(same.to_owned()))
     }
 

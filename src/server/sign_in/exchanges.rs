@@ -95,7 +95,7 @@ impl Reason {
     }
 
     pub(super) fn of_store(error: &StoreError, problem: Problem) -> Self {
-        Self { said: Said::by_store(error), ..problem.into() }
+        Self { said: Said::from(error), ..problem.into() }
     }
 }
 

@@ -34,7 +34,7 @@ impl SignIn {
             sleep(limits::LOOK_EVERY).await;
         };
         let reference = callback.attempt().reference();
-        self.undelivered.insert(callback.attempt(), Said::by_store(&error));
+        self.undelivered.insert(callback.attempt(), Said::from(&error));
         let problem = match error {
             StoreError::Unavailable(_) if !is_away => {
                 tracing::debug!(code = "store_unavailable", detail = %error, %reference, "the session could not be written");

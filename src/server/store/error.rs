@@ -2,7 +2,7 @@
 
 use std::{fmt, path::Path};
 
-use crate::server::limits;
+use crate::server::{failure_log::Said, limits};
 
 /// Why the store could not answer. It never means "not found".
 #[derive(Clone, Debug, thiserror::Error)]
@@ -93,7 +93,7 @@ impl StoreError {
         Self::Unavailable(capped(what))
     }
 
-    pub(in crate::server) fn refused(refusal: Refusal, what: impl fmt::Display) -> Self {
+    pub(super) fn refused(refusal: Refusal, what: impl fmt::Display) -> Self {
         Self::Refused { refusal, detail: capped(what) }
     }
 
@@ -130,6 +130,12 @@ impl StoreError {
                  backup"
             }
         }
+    }
+}
+
+impl From<&StoreError> for Said {
+    fn from(error: &StoreError) -> Self {
+        Self { detail: Some(error.to_string()), mend: Some(error.mend()) }
     }
 }
 
