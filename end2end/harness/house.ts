@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 
 import type { Db } from 'mongodb';
 
@@ -13,6 +14,7 @@ import { CertifiedProvider } from '../provider/certified.ts';
 import { Nginx } from '../proxies/nginx.ts';
 import { Recorder } from '../proxies/recorder.ts';
 import { Application } from './application.ts';
+import { ask } from './ask.ts';
 import { makeCertificates } from './certificates.ts';
 import { Mongo } from './mongo.ts';
 import { freePort } from './ports.ts';
@@ -104,10 +106,17 @@ secret_keys = ["${secretKey}"]
 trusted_proxies = ["127.0.0.1/32"]
 ${provider(certified)}${provider(authelia)}`);
   undo.push(() => program.stop());
+  await Promise.all([certified, authelia].map(({ id }) => metadataOf(id, origin)));
   return {
     origin, program, recorder, db: mongo.db, application: beside, certified, authelia,
     secrets: [secretKey, certified.client.secret, authelia.client.secret],
   };
+}
+
+/** Until the program has the provider's metadata, its login page says that the provider is away. */
+async function metadataOf(id: string, origin: string): Promise<void> {
+  const starts = async (): Promise<boolean> => (await ask(origin, `/auth/oidc/login?provider=${id}`)).status === 303;
+  while (!(await starts())) await setTimeout(100);
 }
 
 /** What was built last goes first. */

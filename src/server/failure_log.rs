@@ -11,15 +11,32 @@ use tracing::Level;
 
 use super::{
     client_address::ClientAddress,
-    ids::Reference,
+    ids::{ProviderId, Reference},
     limits,
-    problem::{Problem, Who},
+    problem::Problem,
 };
 
 /// How often each was shown.
 static SHOWN: LazyLock<Cache<(Reference, Problem), Arc<AtomicU32>>> = LazyLock::new(remembered);
-/// Under which reference each client was shown a problem that passes by itself.
-static WAITING: LazyLock<Cache<(ClientAddress, Problem), Reference>> = LazyLock::new(remembered);
+/// Under which reference each client was shown a problem that passes by itself, of which provider where it is of one.
+static WAITING: LazyLock<Cache<Waiting, Reference>> = LazyLock::new(remembered);
+
+type Waiting = (ClientAddress, Problem, Option<ProviderId>);
+
+/// What the log says of a failure beside its code.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Said {
+    /// What the provider or the store said, or what was found.
+    pub(super) detail: Option<String>,
+    /// What mends exactly this, where that is known; else it is what the operator reads about the code.
+    pub(super) mend: Option<&'static str>,
+}
+
+impl Said {
+    pub(super) const fn by(detail: Option<String>) -> Self {
+        Self { detail, mend: None }
+    }
+}
 
 fn remembered<K: std::hash::Hash + Eq + Send + Sync + 'static, V: Clone + Send + Sync + 'static>() -> Cache<K, V> {
     let size = Cache::builder().eviction_policy(EvictionPolicy::lru()).max_capacity(limits::FAILURES_REMEMBERED);
@@ -27,10 +44,11 @@ fn remembered<K: std::hash::Hash + Eq + Send + Sync + 'static, V: Clone + Send +
 }
 
 impl Problem {
-    /// The one line of this failure, at the level of its row, with what the provider or the store said. The next time it
-    /// is a repetition.
-    pub(super) fn log(self, reference: &Reference, detail: Option<&str>) {
-        let code = self.code();
+    /// The one line of this failure, at the level of its row, with what the provider or the store said, and from WARN on
+    /// with what the operator does about it. The next time it is a repetition.
+    pub(super) fn log(self, reference: &Reference, said: &Said) {
+        let (code, detail) = (self.code(), said.detail.as_deref());
+        let to_do = said.mend.unwrap_or_else(|| self.operator());
         if self.level() == Level::DEBUG {
             tracing::debug!(code, %reference, detail, "failed");
             return;
@@ -38,26 +56,26 @@ impl Problem {
         let times = SHOWN.get_with((reference.clone(), self), Arc::default).fetch_add(1, Ordering::Relaxed) + 1;
         match self.level() {
             _ if times > 1 => tracing::debug!(code, %reference, detail, times, "failed, as logged before"),
-            Level::ERROR => tracing::error!(code, %reference, detail, to_do = self.to_do(), "failed"),
-            Level::WARN => tracing::warn!(code, %reference, detail, "failed"),
+            Level::ERROR => tracing::error!(code, %reference, detail, to_do, "failed"),
+            Level::WARN => tracing::warn!(code, %reference, detail, to_do, "failed"),
             _ => tracing::info!(code, %reference, detail, "failed"),
         }
     }
 
     /// The same, where the code says everything.
     pub(super) fn log_with(self, reference: &Reference) {
-        self.log(reference, None);
-    }
-
-    /// What the operator does about it, if it is for the operator to do something.
-    pub(super) fn to_do(self) -> Option<&'static str> {
-        (self.who() == Who::Operator).then(|| self.operator())
+        self.log(reference, &Said::default());
     }
 
     /// The reference of a failure without an attempt: a new one, unless it is a page that reloads by itself and its client
     /// was shown one a moment ago. That is one fault, however long they wait.
-    pub(super) fn reference(self, client: ClientAddress, new: impl FnOnce() -> Reference) -> Reference {
-        if self.passes() { WAITING.get_with((client, self), new) } else { new() }
+    pub(super) fn reference(
+        self,
+        client: ClientAddress,
+        provider: Option<&ProviderId>,
+        new: impl FnOnce() -> Reference,
+    ) -> Reference {
+        if self.passes() { WAITING.get_with((client, self, provider.cloned()), new) } else { new() }
     }
 }
 
@@ -73,7 +91,7 @@ mod tests {
         let (log, _guard) = Log::json();
         let reference = Reference::of(b"a test's");
         for _ in 0..5 {
-            Problem::ProviderDown.log(&reference, Some("refused"));
+            Problem::ProviderDown.log(&reference, &Said::by(Some("refused".into())));
             Problem::AlreadyUsed.log_with(&reference);
         }
         let text = log.text();
@@ -88,11 +106,28 @@ mod tests {
         let number = AtomicU32::new(0);
         let new = || Reference::of(&number.fetch_add(1, Ordering::Relaxed).to_be_bytes());
         let client = |last| ClientAddress::of(IpAddr::V4(Ipv4Addr::new(192, 0, 2, last)));
-        let first = Problem::SignInUnavailable.reference(client(1), new);
-        assert_eq!(Problem::SignInUnavailable.reference(client(1), new), first);
-        assert_ne!(Problem::SignInUnavailable.reference(client(2), new), first);
-        assert_ne!(Problem::StoreUnavailable.reference(client(1), new), first);
-        let once = Problem::StateInvalid.reference(client(1), new);
-        assert_ne!(Problem::StateInvalid.reference(client(1), new), once);
+        let (a, b) = (ProviderId::new("a"), ProviderId::new("b"));
+        let first = Problem::SignInUnavailable.reference(client(1), Some(&a), new);
+        assert_eq!(Problem::SignInUnavailable.reference(client(1), Some(&a), new), first);
+        assert_ne!(Problem::SignInUnavailable.reference(client(1), Some(&b), new), first, "another provider");
+        assert_ne!(Problem::SignInUnavailable.reference(client(2), Some(&a), new), first);
+        assert_ne!(Problem::StoreUnavailable.reference(client(1), Some(&a), new), first);
+        let once = Problem::StateInvalid.reference(client(1), None, new);
+        assert_ne!(Problem::StateInvalid.reference(client(1), None, new), once);
+    }
+
+    /// What the operator can look into says what to do about it: the store's own mend where that is known.
+    #[test]
+    fn every_warning_says_what_to_do() {
+        for problem in Problem::ALL.iter().filter(|problem| problem.level() <= Level::WARN) {
+            let (log, _guard) = Log::json();
+            let full = Said { detail: None, mend: Some("free some space") };
+            problem.log_with(&Reference::of(format!("a {problem:?}").as_bytes()));
+            problem.log(&Reference::of(format!("another {problem:?}").as_bytes()), &full);
+            let lines: Vec<serde_json::Value> =
+                log.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+            assert_eq!(lines[0]["to_do"], problem.operator());
+            assert_eq!(lines[1]["to_do"], "free some space");
+        }
     }
 }

@@ -198,6 +198,8 @@ pub const LEASE: Duration = RENEW_LEASE.saturating_mul(3);
 pub const DELIVERABLE: Duration = Duration::from_secs(2 * MINUTE);
 /// An attempt that was verified longer ago than this delivers no session any more, even by a clock that runs behind.
 pub const DELIVERY_OVER: Duration = DELIVERABLE.saturating_mul(2);
+/// How long it is remembered why the session of an attempt could not be written: whoever comes back is to be told that.
+pub const UNDELIVERED_KEPT: Duration = DELIVERY_OVER.saturating_mul(2);
 /// A little over the patience, lest a sign-in that has just succeeded be asked for again.
 pub const DELIVERY_GRACE: Duration = Duration::from_millis(100);
 /// How long an attempt's record is kept: it is also the trace an administrator reads.
@@ -216,7 +218,7 @@ pub const UNCLAIMED_MOST: usize = 4_096;
 pub const POLL_HOLD: Duration = Duration::from_millis(300);
 /// Attempts whose first response is remembered, so that a reload does not make its code younger. Past that the oldest
 /// are forgotten, and a code that is too old is refused by the provider.
-pub const ARRIVALS: u64 = 10_000;
+pub const ATTEMPTS_REMEMBERED: u64 = 10_000;
 /// How long it is remembered: twice the time after which a code is not sent any more, lest a reload find it forgotten.
 pub const ARRIVAL_KEPT: Duration = CODE_LIFE.saturating_mul(2);
 /// Seconds until a page tries again by itself, where nobody has said when that makes sense, or it may at any moment.
@@ -317,8 +319,11 @@ pub const READINESS_MAX_AGE: Duration = Duration::from_secs(1);
 
 /// Whoever gives up on a store after this long has met an outage; before, a person who closed a page.
 pub const STORE_SLOW: Duration = Duration::from_secs(1);
-/// A store that has failed is said to work again once it has not failed for this long.
+/// A store that has failed is said to work again once a check succeeds and nothing has failed for this long.
 pub const STORE_WORKS_AFTER: Duration = Duration::from_secs(10);
+/// A store whose checks have failed for this long is away, and people are told so at once; before, it may be a lock or an
+/// election, which they need not notice.
+pub const STORE_AWAY_AFTER: Duration = Duration::from_secs(10);
 
 // ---- The store: SQLite
 

@@ -1,13 +1,16 @@
 //! Settings to running program: listeners, background work, shutdown.
 
 use std::{
-    io::ErrorKind,
+    io::{self, ErrorKind, IsTerminal as _},
     net::{SocketAddr, TcpListener},
     sync::{Arc, atomic::AtomicBool},
 };
 
 use axum_server::Handle;
-use tokio::time::{Instant, timeout_at};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    time::{Instant, timeout_at},
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
@@ -149,7 +152,7 @@ impl Bound {
     ///
     /// # Errors
     /// The socket's.
-    pub fn address(&self) -> std::io::Result<SocketAddr> {
+    pub fn address(&self) -> io::Result<SocketAddr> {
         self.public.local_addr()
     }
 
@@ -157,7 +160,7 @@ impl Bound {
     ///
     /// # Errors
     /// The socket's.
-    pub fn admin_address(&self) -> std::io::Result<SocketAddr> {
+    pub fn admin_address(&self) -> io::Result<SocketAddr> {
         self.admin.local_addr()
     }
 
@@ -232,16 +235,34 @@ pub async fn serve(settings: Settings) -> Result<(), StartupError> {
     Ok(bound.serve(shutdown).await?)
 }
 
-/// Ends when the process is asked to stop.
+/// Ends when the process is asked to stop: SIGTERM, Ctrl-C, or a terminal that is closed.
 pub async fn asked_to_stop() {
-    let interrupt = tokio::signal::ctrl_c();
-    let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else {
-        let _ = interrupt.await;
-        return;
-    };
     tokio::select! {
-        _ = interrupt => {}
-        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+        () = sent(SignalKind::terminate()) => {}
+        () = hung_up() => {}
+    }
+}
+
+/// A terminal is closed. Without a terminal it is a program such as logrotate, which thinks that there is a file to open
+/// anew: that is no reason to end.
+async fn hung_up() {
+    if io::stderr().is_terminal() {
+        return sent(SignalKind::hangup()).await;
+    }
+    loop {
+        sent(SignalKind::hangup()).await;
+    }
+}
+
+async fn sent(kind: SignalKind) {
+    let came = match signal(kind) {
+        Ok(mut signal) => signal.recv().await.is_some(),
+        Err(_) => false,
+    };
+    if !came {
+        // Nor will it.
+        std::future::pending::<()>().await;
     }
 }
 

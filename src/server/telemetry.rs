@@ -1,8 +1,12 @@
 //! Logs and metrics. One event is one line, whatever its values hold.
 
+/// What is logged.
+mod filter;
+/// JSON lines.
+mod json;
+
 use std::{
     cell::RefCell,
-    ffi::OsString,
     fmt::Write as _,
     io::{self, IsTerminal as _},
     panic,
@@ -10,16 +14,17 @@ use std::{
 };
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use strsim::osa_distance;
-use tracing::{Subscriber, level_filters::LevelFilter};
-use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
+use tracing::Subscriber;
+use tracing_subscriber::{
+    EnvFilter,
+    fmt::{
+        MakeWriter,
+        format::{self, JsonFields},
+    },
+};
 
+use self::{filter::filter, json::Beside};
 use super::{limits, settings::Fault, stderr};
-
-/// Variables that hold the filter; the first that is set counts.
-const FILTERS: [&str; 2] = [super::settings::LOG, "RUST_LOG"];
-/// What is logged unless they say otherwise.
-const DEFAULT_FILTER: &str = "info";
 
 /// Sends events to stderr: JSON lines, or on a terminal lines for people. Panics become events, too.
 ///
@@ -32,41 +37,6 @@ pub fn init() -> Result<(), Fault> {
         .map_err(|error| Fault::new("log", error.to_string(), "begin logging once"))?;
     panic::set_hook(Box::new(log_panic));
     Ok(())
-}
-
-fn filter(variable: impl Fn(&str) -> Option<OsString>) -> Result<EnvFilter, Fault> {
-    let fault = |name: &str, what: String| {
-        let fix = "write off, error, warn, info, debug or trace, or one for each part, as vestibule=debug,warn";
-        Fault::new(name, what, fix)
-    };
-    for name in FILTERS {
-        let Some(text) = variable(name) else { continue };
-        let Some(text) = text.to_str().map(str::trim) else {
-            return Err(fault(name, "is not UTF-8".into()));
-        };
-        if text.is_empty() {
-            continue;
-        }
-        if let Some(word) = text.split(',').find(|word| is_mistaken(word.trim())) {
-            return Err(fault(
-                name,
-                format!("is {text:?}, in which {:?} is neither a level nor one for a part of the program", word.trim()),
-            ));
-        }
-        return EnvFilter::try_new(text)
-            .map_err(|error| fault(name, format!("is {text:?}, which is not a filter ({error})")));
-    }
-    Ok(EnvFilter::new(DEFAULT_FILTER))
-}
-
-/// Whether a word of a filter is neither a level nor one for a part, or the part is nearly called like us. The library
-/// would take it as the name of a part that does not exist, and keep silent about everything else.
-fn is_mistaken(word: &str) -> bool {
-    let is_level = |text: &str| !text.is_empty() && text.parse::<LevelFilter>().is_ok();
-    let Some((part, level)) = word.rsplit_once('=') else { return !word.is_empty() && !is_level(word) };
-    let name = part.split(['[', ':']).next().unwrap_or(part);
-    let nearly = (1..=limits::SETTINGS_PREFIX_EDITS).contains(&osa_distance(&name.to_lowercase(), "vestibule"));
-    name.is_empty() || nearly || !is_level(level)
 }
 
 /// Who reads the log.
@@ -87,7 +57,10 @@ where
         // They would be printed to standard error past our queue, and that may block or panic.
         .log_internal_errors(false);
     match form {
-        Form::Json => Box::new(builder.json().flatten_event(true).with_span_list(false).finish()),
+        Form::Json => {
+            let json = format::format().json().flatten_event(true).with_span_list(false).with_current_span(false);
+            Box::new(builder.fmt_fields(JsonFields::new()).event_format(Beside(json)).finish())
+        }
         Form::People => Box::new(builder.compact().finish()),
     }
 }
@@ -297,66 +270,19 @@ mod tests {
     }
 
     #[test]
-    fn our_own_variable_goes_before_the_common_one() {
-        let both = |name: &str| Some(if name == "VESTIBULE_LOG" { "warn" } else { "debug" }.into());
-        assert_eq!(filter(both).unwrap().to_string(), "warn");
-        assert_eq!(filter(|name| (name == "RUST_LOG").then(|| "debug".into())).unwrap().to_string(), "debug");
-        assert_eq!(filter(|_| None).unwrap().to_string(), "info");
-        assert_eq!(
-            filter(|name| Some(if name == "RUST_LOG" { "warn" } else { " " }.into())).unwrap().to_string(),
-            "warn"
-        );
-    }
-
-    #[test]
-    fn a_filter_that_would_silence_the_log_by_mistake_is_a_fault() {
-        for text in [
-            "a=b=c",
-            "inf",
-            "verbose",
-            "warning",
-            "vestibule",
-            "vestibule=inf",
-            "vestibule=debug,wran",
-            "info;warn",
-            "yes",
-            "[x]=",
-            "[x]=debug",
-            "[x]",
-            "=",
-            "=debug",
-            "vestibule=",
-            "vestibule[start]",
-            "vestibule[start]=",
-            "info,vestibule",
-            "error,vestibul=info",
-            "error,Vestibules::server=info",
-            "error,vestbule[start]=info",
-        ] {
-            let fault = filter(|_| Some(text.into())).expect_err(text);
-            assert_eq!(fault.key, "VESTIBULE_LOG");
-            assert!(fault.what.contains(&format!("is {text:?}")) && fault.fix.contains("warn, info"), "{fault}");
+    fn what_the_span_knows_stands_beside_what_the_event_says_and_once() {
+        let text = logged(Form::Json, || {
+            let span = tracing::error_span!("sign_in", reference = "7K3M-Q2ZD", provider = "\"op\"");
+            span.in_scope(|| {
+                tracing::info!(code = "one", "without");
+                tracing::info!(code = "two", reference = "7K3M-Q2ZD", detail = "\",\"provider\":\"", "with");
+            });
+        });
+        for line in text.lines() {
+            let event: serde_json::Value = serde_json::from_str(line).unwrap();
+            assert_eq!((&event["reference"], &event["provider"]), (&"7K3M-Q2ZD".into(), &"\"op\"".into()), "{line}");
+            assert_eq!(line.matches("7K3M-Q2ZD").count(), 1, "{line}");
         }
-        for text in [
-            "INFO ",
-            "Warn",
-            "off",
-            "3",
-            "vestibule=debug,warn",
-            "vestibule=debug, warn,",
-            "vestibule[start]=trace",
-            "mongodb::cmap=debug,info",
-        ] {
-            filter(|_| Some(text.into())).unwrap_or_else(|fault| panic!("{fault}"));
-        }
-    }
-
-    #[test]
-    fn a_filter_that_is_no_text_is_a_fault() {
-        use std::os::unix::ffi::OsStringExt as _;
-
-        let fault = filter(|_| Some(OsString::from_vec(vec![b'i', 0xff]))).unwrap_err();
-        assert_eq!((fault.key.as_str(), fault.what.as_str()), ("VESTIBULE_LOG", "is not UTF-8"));
     }
 
     #[test]

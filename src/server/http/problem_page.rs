@@ -9,6 +9,7 @@ use super::render::Renderer;
 use crate::{
     paths,
     server::{
+        failure_log::Said,
         limits,
         problem::{Problem, WayOn},
         sign_in::Failure,
@@ -20,25 +21,25 @@ use crate::{
 impl Renderer {
     /// The page for a problem that has no attempt: only the log has its reference.
     pub(crate) fn problem(&self, error: Problem) -> Response {
-        self.failure(&self.without_attempt(error, None), None)
+        self.failure(&self.without_attempt(error, &Said::default()), None)
     }
 
     /// The same, with more detail for the log.
     pub(crate) fn problem_with_detail(&self, error: Problem, detail: &str) -> Response {
-        self.failure(&self.without_attempt(error, Some(detail)), None)
+        self.failure(&self.without_attempt(error, &Said::by(Some(detail.to_owned()))), None)
     }
 
     /// The store cannot tell who is signed in, which is never treated as "not signed in". `same` is the path to try
     /// again.
     pub(crate) fn store_unavailable(&self, error: &StoreError, same: &str) -> Response {
-        let failure = self.without_attempt(Problem::StoreUnavailable, Some(&error.to_string()));
+        let failure = self.without_attempt(Problem::StoreUnavailable, &Said::from(error));
         self.failure(&failure, Some(same.to_owned()))
     }
 
     /// Logs the problem under its reference.
-    pub(crate) fn without_attempt(&self, error: Problem, detail: Option<&str>) -> Failure {
+    pub(in crate::server) fn without_attempt(&self, error: Problem, said: &Said) -> Failure {
         let reference = self.reference(error);
-        error.log(&reference, detail);
+        error.log(&reference, said);
         Failure::new(error, reference)
     }
 
@@ -77,7 +78,9 @@ fn second_action(failure: &Failure) -> Option<view::Action> {
 fn href(failure: &Failure, same: Option<String>) -> String {
     let begin_again = failure.begin_again.clone();
     let path = match failure.problem.way_on() {
-        WayOn::TryAgain => same.or(begin_again),
+        // What does not pass by itself is the same at the same address.
+        WayOn::TryAgain if failure.problem.passes() => same.or(begin_again),
+        WayOn::TryAgain => begin_again.or(same),
         WayOn::StartAgain | WayOn::UseAnotherAccount => begin_again,
         WayOn::Login => None,
         WayOn::Home => Some("/".to_owned()),

@@ -39,7 +39,7 @@ impl Renderer {
 
     /// A reference for a problem that has no attempt.
     pub(crate) fn reference(&self, problem: Problem) -> Reference {
-        problem.reference(self.client, || Reference::of(&self.app.system.bytes::<16>()))
+        problem.reference(self.client, None, || Reference::of(&self.app.system.bytes::<16>()))
     }
 }
 

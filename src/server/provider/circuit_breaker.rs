@@ -90,7 +90,9 @@ impl CircuitBreaker {
     }
 
     fn succeeded(&self) {
-        let before = std::mem::replace(&mut *self.lock(), Circuit::Closed { failures: 0 });
+        let mut circuit = self.lock();
+        let before = std::mem::replace(&mut *circuit, Circuit::Closed { failures: 0 });
+        // While the lock is held: the log hears of failures and successes in the order in which they come.
         if matches!(before, Circuit::Open { .. }) {
             self.outage.works(TOKEN);
         }
@@ -117,7 +119,6 @@ impl CircuitBreaker {
             _ => pause,
         };
         *circuit = Circuit::Open { since, fault: fault.clone(), until: Instant::now() + wait, pause, trial: None };
-        drop(circuit);
         self.outage.failed(TOKEN, fault, wait);
     }
 

@@ -11,6 +11,9 @@ pub enum ProviderFault {
     /// No connection, or it broke before the response was complete.
     #[error("cannot be reached: {0}")]
     Unreachable(String),
+    /// We could not even try: this process or its machine has too many open files.
+    #[error("this process has too many open files: {0}")]
+    NoDescriptor(String),
     /// The TLS handshake failed.
     #[error("TLS: {0}")]
     Tls(String),
@@ -92,6 +95,7 @@ impl ProviderFault {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Unreachable(_) => "provider_unreachable",
+            Self::NoDescriptor(_) => "internal",
             Self::Tls(_) => "provider_tls",
             Self::Slow(_) => "provider_slow",
             Self::ServerError { .. } => "provider_server_error",

@@ -315,17 +315,33 @@ fn classify(endpoint: Endpoint, error: reqwest::Error) -> CallError {
     if !error.is_connect() {
         return CallError::Sent(ProviderFault::Unreachable(detail));
     }
-    CallError::NotSent(if is_tls(&error) { ProviderFault::Tls(detail) } else { ProviderFault::Unreachable(detail) })
+    CallError::NotSent(if is_tls(&error) {
+        ProviderFault::Tls(detail)
+    } else if lacks_descriptors(&error) {
+        ProviderFault::NoDescriptor(detail)
+    } else {
+        ProviderFault::Unreachable(detail)
+    })
 }
 
 /// Whether a connection failed in the TLS handshake: rustls's own errors travel as `InvalidData`, which connecting a
-/// socket never yields. (`io::Error` hides what it wraps from `source`, hence the second loop.)
+/// socket never yields.
 fn is_tls(error: &reqwest::Error) -> bool {
+    is_caused_by(error, |cause| cause.kind() == io::ErrorKind::InvalidData)
+}
+
+/// Whether there is no descriptor for a socket: `ENFILE`, `EMFILE`.
+fn lacks_descriptors(error: &reqwest::Error) -> bool {
+    is_caused_by(error, |cause| matches!(cause.raw_os_error(), Some(23 | 24)))
+}
+
+/// (`io::Error` hides what it wraps from `source`, hence the second loop.)
+fn is_caused_by(error: &reqwest::Error, is_it: impl Fn(&io::Error) -> bool) -> bool {
     let mut next = error.source();
     while let Some(cause) = next {
         let mut io = cause.downcast_ref::<io::Error>();
         while let Some(inner) = io {
-            if inner.kind() == io::ErrorKind::InvalidData {
+            if is_it(inner) {
                 return true;
             }
             io = inner.get_ref().and_then(|wrapped| wrapped.downcast_ref());

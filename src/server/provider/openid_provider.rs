@@ -142,6 +142,8 @@ impl Provider {
                 drop(permit);
                 self.metadata.probe();
             }
+            // Nor does what failed before anything was sent to it.
+            None if matches!(fault, Some(ProviderFault::NoDescriptor(_))) => drop(permit),
             None => permit.answered(),
             Some(fault) => {
                 permit.failed(fault, self.system.now());

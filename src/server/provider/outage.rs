@@ -1,5 +1,5 @@
 //! An outage of a provider, for the log: that it begins and that it is over is said once each, whatever is asked of the
-//! provider meanwhile, and by whom (docs/decisions/log.md).
+//! provider meanwhile, and by whom (docs/decisions/log.md). It is of no single sign-in, so its lines have no reference.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -8,10 +8,10 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{discovery::Discovery, fault::ProviderFault, source::Source};
+use super::fault::ProviderFault;
 use crate::server::{ids::ProviderId, problem::Problem};
 
-/// What fails where several token requests in a row do; else it is a document, by its [`Source::NAME`].
+/// What fails where several token requests in a row do; else it is a document, by its [`NAME`](super::source::Source::NAME).
 pub(super) const TOKEN: &str = "token";
 
 /// Whether one provider works, as the log knows it.
@@ -40,10 +40,10 @@ impl OutageLog {
         let (provider, code) = (&self.provider, fault.code());
         let again_in_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
         if known {
-            tracing::debug!(%provider, part, code, detail = %fault, failures, again_in_ms, "the provider still fails");
+            tracing::debug!(parent: None, %provider, part, code, detail = %fault, failures, again_in_ms, "the provider still fails");
         } else {
-            let to_do = Problem::from_code(code).and_then(Problem::to_do);
-            tracing::warn!(%provider, part, code, detail = %fault, to_do, "the provider fails, and is asked until it works");
+            let to_do = Problem::from_code(code).map(Problem::operator);
+            tracing::warn!(parent: None, %provider, part, code, detail = %fault, to_do, "the provider fails, and is asked until it works");
         }
     }
 
@@ -67,15 +67,15 @@ impl OutageLog {
         (outage.failures, known)
     }
 
-    /// That part works. A provider that gives its metadata again is back, though nobody has signed in yet.
+    /// That part works; the provider does once nothing of it fails any more.
     pub(super) fn works(&self, part: &'static str) {
         let ended = self.lock().take_if(|outage| {
-            outage.parts.retain(|failing| *failing != part && !(part == Discovery::NAME && *failing == TOKEN));
+            outage.parts.retain(|failing| *failing != part);
             outage.parts.is_empty()
         });
         if let Some(Outage { since, failures, .. }) = ended {
             tracing::warn!(
-                provider = %self.provider, code = "provider_recovered", after_s = since.elapsed().as_secs(), failures,
+                parent: None, provider = %self.provider, code = "provider_recovered", after_s = since.elapsed().as_secs(), failures,
                 "the provider works again"
             );
         }
@@ -90,7 +90,10 @@ impl OutageLog {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::{provider::jwks::Jwks, telemetry::captured::Log};
+    use crate::server::{
+        provider::{discovery::Discovery, jwks::Jwks, source::Source},
+        telemetry::captured::Log,
+    };
 
     const PARTS: [&str; 3] = [Discovery::NAME, Jwks::NAME, TOKEN];
     const PAUSE: Duration = Duration::from_secs(1);
@@ -136,6 +139,16 @@ mod tests {
         });
         let first = ["provider_unreachable", "provider_metadata", "provider_recovered"];
         assert_eq!(codes, [&first[..], &["provider_unreachable", "provider_recovered"]].concat());
+    }
+
+    #[test]
+    fn a_provider_whose_token_requests_fail_does_not_work_because_its_metadata_come() {
+        let codes = logged(|log| {
+            log.failed(TOKEN, &away(), PAUSE);
+            log.works(Discovery::NAME);
+            log.works(Jwks::NAME);
+        });
+        assert_eq!(codes, ["provider_unreachable"]);
     }
 
     #[test]

@@ -19,6 +19,7 @@ use crate::server::{
     problem::Problem,
     provider::{AuthorizationRequest, Provider},
     session::Found,
+    store::StoreError,
 };
 
 /// How a start ended.
@@ -45,9 +46,9 @@ impl SignIn {
         let client = request.address;
         match self.try_start(&start, request).await {
             Ok(outcome) => outcome,
-            Err(Reason { problem, detail, .. }) => {
-                let reference = problem.reference(client, || self.new_reference());
-                problem.log(&reference, detail.as_deref());
+            Err(Reason { problem, said, .. }) => {
+                let reference = problem.reference(client, Some(&start.provider), || self.new_reference());
+                problem.log(&reference, &said);
                 let failure = Failure::new(problem, reference);
                 StartOutcome::Failed(failure.with_start(start).with_retry(None, self.system.now()))
             }
@@ -67,18 +68,21 @@ impl SignIn {
             match timeout_at(until, self.sessions.find(session)).await {
                 Ok(Ok(Found::SignedIn(_))) => {
                     let return_to = start.return_to.clone();
-                    let onward = browser.turns.sent_on(&return_to, now).ok_or(Problem::SignInLoop)?;
+                    let onward = browser
+                        .turns
+                        .sent_on(&return_to, now)
+                        .ok_or_else(|| loops(provider, "one who is signed in was sent here again and again"))?;
                     return Ok(StartOutcome::SignedIn { return_to, browser, onward });
                 }
                 Ok(Ok(Found::Disabled)) => return Err(Problem::UserDisabled.into()),
                 Ok(Ok(Found::Nobody | Found::Ended)) => {}
                 // Never treated as "not signed in": the person would be sent to the provider for nothing.
                 Ok(Err(error)) => return Err(Reason::of_store(&error, Problem::StoreUnavailable)),
-                Err(_) => return Err(Problem::StoreUnavailable.into()),
+                Err(_) => return Err(Reason::of_store(&StoreError::late(), Problem::StoreUnavailable)),
             }
         }
         if browser.turns.is_loop(&start.return_to, now) {
-            return Err(Problem::SignInLoop.into());
+            return Err(loops(provider, "one who has just signed in was sent here to do it again"));
         }
         let state = State {
             attempt: AttemptId::new(self.system.bytes()),
@@ -104,7 +108,7 @@ impl SignIn {
         provider: &Provider,
         browser: &Browser,
         until: Instant,
-    ) -> Option<Started> {
+    ) -> Result<Started, Reason> {
         let state = State {
             attempt: AttemptId::new(self.system.bytes()),
             started: self.system.now(),
@@ -112,13 +116,8 @@ impl SignIn {
             restarts: old.restarts + 1,
             ..old.clone()
         };
-        match self.authorization_url(provider, &state, browser, until).await {
-            Ok(location) => Some(Started { location, browser: None }),
-            Err(Reason { problem, detail, .. }) => {
-                problem.log(&old.attempt.reference(), detail.as_deref());
-                None
-            }
-        }
+        let location = self.authorization_url(provider, &state, browser, until).await?;
+        Ok(Started { location, browser: None })
     }
 
     async fn authorization_url(
@@ -143,6 +142,11 @@ impl SignIn {
                 format!("{} ({code}): its metadata did not come in time", provider.id())
             }
         };
-        Err(Reason { detail: Some(detail), ..Problem::SignInUnavailable.into() })
+        Err(Reason::with_detail(Problem::SignInUnavailable, Some(detail)))
     }
+}
+
+/// The page that was asked for is nobody's business.
+fn loops(provider: &Provider, what: &str) -> Reason {
+    Reason::with_detail(Problem::SignInLoop, Some(format!("{}: {what}", provider.id())))
 }

@@ -81,7 +81,7 @@ impl SignIn {
         };
         // The provider's own login page was left open for too long: a new one, once.
         if is_about_an_expired_login_page(callback, &received.response) && !callback.state.state.login_page_expired {
-            let reason = Reason { detail: received.response.words(), ..Problem::ProviderError.into() };
+            let reason = Reason::with_detail(Problem::ProviderError, received.response.words());
             return self.status_in_store(callback).await.or_begin_again(reason);
         }
         // A client that is slowed down is told to wait without starting a task, so that many such requests cost little.

@@ -93,6 +93,10 @@ impl SignIn {
             Checked::Bad(reason) => return self.refuse(job, reason, progress, trace).await,
             Checked::NotYet(reason) => return Outcome::NotClaimed(reason),
         };
+        // Nothing is consumed, and the page tries again by itself.
+        if let Some(error) = self.store.away() {
+            return Outcome::NotClaimed(Reason::of_store(&error, Problem::StoreUnavailable));
+        }
         let code_dies = self.code_dies(job);
         let permits = match self.permits(job, deadline, code_dies).await {
             Ok(permits) => permits,
@@ -100,7 +104,7 @@ impl SignIn {
         };
         let since = Instant::now();
         let claim = self.new_claim(job);
-        match with_retries(deadline.min(code_dies), None, || self.store.claim(&claim)).await {
+        match self.with_retries(deadline.min(code_dies), progress, || self.store.claim(&claim)).await {
             Ok(Claimed::Ours) => trace.record("claim", since, "ok", None),
             Ok(Claimed::Before(attempt)) => return Outcome::ClaimedBefore(attempt),
             Err(error) => return Outcome::NotClaimed(Reason::of_store(&error, Problem::StoreUnavailable)),
@@ -138,7 +142,7 @@ impl SignIn {
                 problem_of(error)
             }
         };
-        Checked::Bad(Reason { detail: job.received.response.words(), ..problem.into() })
+        Checked::Bad(Reason::with_detail(problem, job.received.response.words()))
     }
 
     /// Records the attempt of an unusable response as failed, up to the limit of recorded failures per client. The
@@ -156,7 +160,7 @@ impl SignIn {
                 return Outcome::NotClaimed(reason);
             }
         }
-        trace.record("authorization_response", trace.began(), reason.problem.code(), reason.detail.clone());
+        trace.record("authorization_response", trace.began(), reason.problem.code(), reason.said.detail.clone());
         let soon = Instant::now() + limits::LEASE;
         self.settle(&claim, Err(reason), soon, progress, &trace).await
     }
@@ -213,16 +217,16 @@ impl SignIn {
         let since = Instant::now();
         let discovery_url = job.provider.discovery_url();
         let provision = || accounts::provision(&*self.store, &self.users, claims, discovery_url, &self.system);
-        let result: Result<_, Reason> = match with_retries(deadline, Some(progress), provision).await {
+        let result: Result<_, Reason> = match self.with_retries(deadline, progress, provision).await {
             Ok(Provisioned::User(user)) => Ok(Delivery { user: user.id, facts: delivery::facts(claims) }),
-            Ok(Provisioned::NotAllowed(why)) => Err(Reason { detail: Some(why), ..Problem::NotAllowed.into() }),
+            Ok(Provisioned::NotAllowed(why)) => Err(Reason::with_detail(Problem::NotAllowed, Some(why))),
             Ok(Provisioned::Unknown) => Err(Problem::UserUnknown.into()),
             Ok(Provisioned::Disabled) => Err(Problem::UserDisabled.into()),
             // The code has been used, so a retry cannot succeed: the person has to start again.
             Err(error) => Err(Reason::of_store(&error, Problem::Interrupted)),
         };
         let code = result.as_ref().map_or_else(|reason| reason.problem.code(), |_| "ok");
-        let detail = result.as_ref().err().and_then(|reason| reason.detail.clone());
+        let detail = result.as_ref().err().and_then(|reason| reason.said.detail.clone());
         trace.record("user", since, code, detail);
         result
     }
@@ -249,7 +253,7 @@ impl SignIn {
         // Take some time beyond the deadline: if the verdict is lost, the person has to start again.
         let until = deadline.max(Instant::now() + limits::LEASE);
         let store = || self.store.settle(claim.id, claim.owner, &verdict, trace.steps());
-        match with_retries(until, Some(progress), store).await {
+        match self.with_retries(until, progress, store).await {
             Ok(true) => outcome,
             Ok(false) => Outcome::Failed(Problem::Interrupted.into()),
             Err(error) => Outcome::Failed(Reason::of_store(&error, Problem::Interrupted)),
@@ -289,43 +293,48 @@ impl SignIn {
             }
             _ => None,
         };
-        Reason { problem, retry_at, detail: Some(fault.to_string()) }
+        Reason { retry_at, ..Reason::with_detail(problem, Some(fault.to_string())) }
     }
-}
 
-/// Retries an operation of the store until `deadline` while the store is unavailable. A refusal is believed when it is
-/// repeated: then the operation is only tried again if those who wait are told, in `progress`. Only for idempotent
-/// operations.
-async fn with_retries<T, F>(
-    deadline: Instant,
-    progress: Option<&watch::Sender<Progress>>,
-    mut operation: impl FnMut() -> F,
-) -> Result<T, StoreError>
-where
-    F: Future<Output = Result<T, StoreError>>,
-{
-    let [.., last] = limits::STORE_PAUSES;
-    let mut pauses = limits::STORE_PAUSES.into_iter();
-    let mut refused = false;
-    loop {
-        let error = match timeout_at(deadline, operation()).await {
-            Ok(Err(error)) => error,
-            Ok(result) => return result,
-            Err(_) => return Err(StoreError::Unavailable("no response in time".into())),
-        };
-        match (&error, progress) {
-            (StoreError::Unavailable(_), _) => {}
-            (StoreError::Refused { .. }, _) if !std::mem::replace(&mut refused, true) => {}
-            (StoreError::Refused { .. }, Some(progress)) => {
-                let reason = Reason::of_store(&error, Problem::StoreUnavailable);
-                progress.send_replace(Progress::Held(reason));
+    /// Retries an operation of the store until `deadline` while the store is unavailable; where it is known to be away,
+    /// those who wait are told, in `progress`. A refusal is believed when it is repeated: then nothing is claimed, or they
+    /// are told, too. Only for idempotent operations.
+    async fn with_retries<T, F>(
+        &self,
+        deadline: Instant,
+        progress: &watch::Sender<Progress>,
+        mut operation: impl FnMut() -> F,
+    ) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        let [.., last] = limits::STORE_PAUSES;
+        let mut pauses = limits::STORE_PAUSES.into_iter();
+        let claimed = progress.borrow().is_claimed();
+        let mut refused = false;
+        loop {
+            let error = match timeout_at(deadline, operation()).await {
+                Ok(Err(error)) => error,
+                Ok(result) => return result,
+                Err(_) => return Err(StoreError::late()),
+            };
+            let told = match &error {
+                StoreError::Unavailable(_) => self.store.away().is_some(),
+                StoreError::Refused { .. } => std::mem::replace(&mut refused, true),
+                StoreError::Unreadable(_) => return Err(error),
+            };
+            if told && matches!(error, StoreError::Refused { .. }) && !claimed {
+                return Err(error);
             }
-            (StoreError::Refused { .. } | StoreError::Unreadable(_), _) => return Err(error),
+            if told {
+                let reason = Reason::of_store(&error, Problem::StoreUnavailable);
+                progress.send_replace(Progress::Held { claimed, reason });
+            }
+            let again = Instant::now() + pauses.next().unwrap_or(last);
+            if again >= deadline {
+                return Err(error);
+            }
+            sleep_until(again).await;
         }
-        let again = Instant::now() + pauses.next().unwrap_or(last);
-        if again >= deadline {
-            return Err(error);
-        }
-        sleep_until(again).await;
     }
 }

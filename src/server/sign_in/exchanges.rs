@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use super::{authorization_response::Received, browser_cookie::BrowserKey, rate_limit::Client, state::OpenedState};
 
 use crate::server::{
+    failure_log::Said,
     ids::{AttemptId, CodeHash, ProviderId, Reference},
     limits,
     problem::Problem,
@@ -41,11 +42,18 @@ pub(super) enum Progress {
     Unclaimed,
     /// Claimed by this process, and running.
     Claimed,
-    /// Claimed, and the store refuses what has to be written now, for this reason. It is tried again until the deadline:
-    /// the code is spent, so giving up would cost the person the sign-in.
-    Held(Reason),
+    /// The store refuses what has to be written now, or is away, for this reason. It is tried again until the deadline:
+    /// once the attempt is claimed the code is spent, and a claim that got no answer may be written yet, so giving up would
+    /// cost the person the sign-in.
+    Held { claimed: bool, reason: Reason },
     /// Over.
     Over(Outcome),
+}
+
+impl Progress {
+    pub(super) const fn is_claimed(&self) -> bool {
+        matches!(self, Self::Claimed | Self::Held { claimed: true, .. })
+    }
 }
 
 /// How an exchange ended.
@@ -67,23 +75,27 @@ pub(super) struct Reason {
     pub(super) problem: Problem,
     /// From when on it makes sense to try again.
     pub(super) retry_at: Option<OffsetDateTime>,
-    /// For the log and the trace: what the provider or the store said.
-    pub(super) detail: Option<String>,
+    /// For the log and the trace.
+    pub(super) said: Said,
 }
 
 impl From<Problem> for Reason {
     fn from(problem: Problem) -> Self {
-        Self { problem, retry_at: None, detail: None }
+        Self { problem, retry_at: None, said: Said::default() }
     }
 }
 
 impl Reason {
-    pub(super) const fn until(problem: Problem, retry_at: OffsetDateTime) -> Self {
-        Self { problem, retry_at: Some(retry_at), detail: None }
+    pub(super) fn with_detail(problem: Problem, detail: Option<String>) -> Self {
+        Self { said: Said::by(detail), ..problem.into() }
+    }
+
+    pub(super) fn until(problem: Problem, retry_at: OffsetDateTime) -> Self {
+        Self { retry_at: Some(retry_at), ..problem.into() }
     }
 
     pub(super) fn of_store(error: &StoreError, problem: Problem) -> Self {
-        Self { problem, retry_at: None, detail: Some(error.to_string()) }
+        Self { said: Said::from(error), ..problem.into() }
     }
 }
 
@@ -91,10 +103,10 @@ impl Outcome {
     /// Logs the outcome of the attempt with that reference.
     pub(super) fn log(&self, reference: &Reference) {
         match self {
-            Self::Verified(_) => tracing::info!(code = "signed_in", "sign-in verified"),
-            Self::Failed(reason) | Self::NotClaimed(reason) => {
-                reason.problem.log(reference, reason.detail.as_deref());
-            }
+            Self::Verified(_) => tracing::info!(code = "signed_in", %reference, "sign-in verified"),
+            // The code had to wait here until it was too old: whoever is told so, or begins anew, has its line.
+            Self::NotClaimed(reason) if reason.problem == Problem::AttemptExpired => {}
+            Self::Failed(reason) | Self::NotClaimed(reason) => reason.problem.log(reference, &reason.said),
             Self::ClaimedBefore(_) => {}
         }
     }

@@ -9,6 +9,7 @@ use tokio_util::task::TaskTracker;
 use super::{browser_cookie::Browser, exchanges::Exchanges, rate_limit::RateLimit, return_to::ReturnTo};
 use crate::server::{
     clock::System,
+    failure_log::Said,
     ids::{AttemptId, ProviderId, Reference},
     limits,
     provider::Providers,
@@ -31,6 +32,8 @@ pub struct SignIn {
     pub(super) exchanges: Exchanges,
     /// When the response to an attempt first arrived, for as long as its code may live.
     pub(super) arrivals: Cache<AttemptId, OffsetDateTime>,
+    /// Why the store did not take the session of a verified attempt.
+    pub(super) undelivered: Cache<AttemptId, Said>,
     pub(super) tasks: TaskTracker,
     pub(super) system: System,
 }
@@ -57,6 +60,12 @@ pub struct Parts {
     pub system: System,
 }
 
+/// Something about each of the last attempts.
+fn remembered<V: Clone + Send + Sync + 'static>(kept: Duration) -> Cache<AttemptId, V> {
+    let size = Cache::builder().eviction_policy(EvictionPolicy::lru()).max_capacity(limits::ATTEMPTS_REMEMBERED);
+    size.time_to_live(kept).build()
+}
+
 impl SignIn {
     /// Ready to sign people in.
     #[must_use]
@@ -74,11 +83,8 @@ impl SignIn {
             sessions: parts.sessions,
             rate_limits,
             exchanges: Exchanges::default(),
-            arrivals: Cache::builder()
-                .eviction_policy(EvictionPolicy::lru())
-                .max_capacity(limits::ARRIVALS)
-                .time_to_live(limits::ARRIVAL_KEPT)
-                .build(),
+            arrivals: remembered(limits::ARRIVAL_KEPT),
+            undelivered: remembered(limits::UNDELIVERED_KEPT),
             tasks: parts.tasks,
             system: parts.system,
         }

@@ -6,11 +6,12 @@ use super::{
     browser_cookie::Browser,
     callback_query::CallbackQuery,
     completion::{Completion, Failure, RequestContext},
+    exchanges::Reason,
     flow::SignIn,
     start::Start,
     state::{OpenedState, State},
 };
-use crate::server::{limits, problem::Problem, provider::Provider, session::Found};
+use crate::server::{limits, problem::Problem, provider::Provider, session::Found, store::StoreError};
 
 impl SignIn {
     /// A request whose state is not one of ours: only the log has it.
@@ -39,7 +40,7 @@ impl SignIn {
         }
         match self.restart_or_continue(&opened.state, provider, browser, request).await {
             Ok(completion) => completion,
-            Err(problem) => self.explained(problem, opened, query),
+            Err(reason) => self.explained(reason, opened, query),
         }
     }
 
@@ -57,14 +58,20 @@ impl SignIn {
         Completion::Look { query, browser: Some(Browser::new(&self.system)) }
     }
 
-    /// The explained page of `problem`, with a way to start again; at an address without the answer, which is left alone.
-    pub(super) fn explained(&self, problem: Problem, opened: &OpenedState, query: &CallbackQuery) -> Completion {
+    /// The page that explains `reason`, with a way to start again; at an address without the answer, which is left alone.
+    pub(super) fn explained(
+        &self,
+        reason: impl Into<Reason>,
+        opened: &OpenedState,
+        query: &CallbackQuery,
+    ) -> Completion {
         let question = CallbackQuery::question(opened.text());
         if query.is_plain() {
             return Completion::Look { query: question, browser: None };
         }
+        let Reason { problem, said, .. } = reason.into();
         let reference = opened.state.attempt.reference();
-        problem.log_with(&reference);
+        problem.log(&reference, &said);
         let failure = Failure::new(problem, reference)
             .with_query(question)
             .with_start(Start::again(&opened.state))
@@ -78,24 +85,24 @@ impl SignIn {
         provider: &Provider,
         browser: &Browser,
         request: &RequestContext,
-    ) -> Result<Completion, Problem> {
+    ) -> Result<Completion, Reason> {
         let until = request.arrived + self.rules.patience;
         if let Some(session) = request.session.filter(|_| !state.other_account) {
             // Another tab has signed the person in meanwhile: continue.
             match timeout_at(until, self.sessions.find(session)).await {
                 Ok(Ok(Found::SignedIn(_))) => return Ok(Completion::GoOn(state.return_to.clone())),
-                Ok(Ok(Found::Disabled)) => return Err(Problem::UserDisabled),
+                Ok(Ok(Found::Disabled)) => return Err(Problem::UserDisabled.into()),
                 Ok(Ok(Found::Nobody | Found::Ended)) => {}
-                Ok(Err(_)) | Err(_) => return Err(Problem::StoreUnavailable),
+                Ok(Err(error)) => return Err(Reason::of_store(&error, Problem::StoreUnavailable)),
+                Err(_) => return Err(Reason::of_store(&StoreError::late(), Problem::StoreUnavailable)),
             }
         }
         if state.restarts >= limits::RESTARTS {
-            return Err(Problem::OtherBrowser);
+            return Err(Problem::OtherBrowser.into());
         }
         // Other tabs may still be receiving their keys, so each restart waits longer.
         let pause = limits::RESTART_PAUSE * u32::from(state.restarts);
         sleep_until((Instant::now() + pause).min(until)).await;
-        let restarted = self.restart(state, provider, browser, until).await;
-        restarted.map(Completion::Restart).ok_or(Problem::SignInUnavailable)
+        self.restart(state, provider, browser, until).await.map(Completion::Restart)
     }
 }

@@ -2,11 +2,9 @@
 
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::{
-    browser_cookie::Device, callback_query::CallbackQuery, completion::Completion, exchanges::Reason, flow::SignIn,
-    status::Callback,
-};
+use super::{browser_cookie::Device, completion::Completion, exchanges::Reason, flow::SignIn, status::Callback};
 use crate::server::{
+    failure_log::Said,
     limits,
     problem::Problem,
     session::{Delivery, Found, NewSession},
@@ -17,25 +15,38 @@ impl SignIn {
     /// Creates the session of a verified attempt. The request is held while the session cannot be written.
     pub(super) async fn deliver(&self, callback: &Callback, delivery: Delivery) -> Completion {
         let mut refused = false;
-        loop {
-            let delivered = self.deliver_once(callback, delivery.clone()).await;
-            let again = match &delivered {
+        let (error, is_away) = loop {
+            let error = match self.deliver_once(callback, delivery.clone()).await {
+                Ok(completion) => return completion,
+                Err(error) => error,
+            };
+            let is_away = self.store.away().is_some();
+            let again = match &error {
                 // Without JavaScript the page reloads at once; hold the response to slow it down.
-                Completion::Pending { .. } => Instant::now() + limits::LOOK_EVERY < callback.hold,
+                StoreError::Unavailable(_) => !is_away && Instant::now() + limits::LOOK_EVERY < callback.hold,
                 // A refusal is believed when it is repeated.
-                Completion::Failed(failure) if failure.problem == Problem::StoreUnavailable => {
-                    !std::mem::replace(&mut refused, true)
-                }
-                _ => false,
+                StoreError::Refused { .. } => !std::mem::replace(&mut refused, true),
+                StoreError::Unreadable(_) => false,
             };
             if !again {
-                return delivered;
+                break (error, is_away);
             }
             sleep(limits::LOOK_EVERY).await;
-        }
+        };
+        let reference = callback.attempt().reference();
+        self.undelivered.insert(callback.attempt(), Said::from(&error));
+        let problem = match error {
+            StoreError::Unavailable(_) if !is_away => {
+                tracing::debug!(code = "store_unavailable", detail = %error, %reference, "the session could not be written");
+                return self.pending(callback, callback.question());
+            }
+            StoreError::Unavailable(_) | StoreError::Refused { .. } => Problem::StoreUnavailable,
+            StoreError::Unreadable(_) => Problem::Interrupted,
+        };
+        self.failed(callback, &Reason::of_store(&error, problem), callback.question())
     }
 
-    async fn deliver_once(&self, callback: &Callback, delivery: Delivery) -> Completion {
+    async fn deliver_once(&self, callback: &Callback, delivery: Delivery) -> Result<Completion, StoreError> {
         let state = &callback.state.state;
         let session = callback.state.secrets(&self.keys, &callback.browser.key).session_id();
         let device = Device::of(&delivery.user, &self.keys);
@@ -47,44 +58,35 @@ impl SignIn {
             provider: state.provider.clone(),
             attempt: state.attempt,
         };
-        let question = CallbackQuery::question(callback.state.text());
         let until = Instant::now().max(callback.request.arrived + self.rules.patience) + limits::DELIVERY_GRACE;
         let reference = state.attempt.reference();
-        match timeout_at(until, self.sessions.begin(new, callback.request.session)).await {
-            Ok(Ok(true)) => {
-                let mut browser = callback.browser.clone();
-                browser.signed_in(&state.return_to, state.started, device, &self.system);
-                tracing::info!(code = "delivered", %reference, "signed in");
-                Completion::Done { return_to: state.return_to.clone(), session, browser }
-            }
-            Ok(Ok(false)) => self.failed(callback, &Problem::AlreadyUsed.into(), question),
-            Ok(Err(error @ StoreError::Unreadable(_))) => {
-                self.failed(callback, &Reason::of_store(&error, Problem::Interrupted), question)
-            }
-            Ok(Err(error @ StoreError::Refused { .. })) => {
-                self.failed(callback, &Reason::of_store(&error, Problem::StoreUnavailable), question)
-            }
-            Ok(Err(error @ StoreError::Unavailable(_))) => {
-                tracing::debug!(code = "store_unavailable", detail = %error, %reference, "the session could not be written");
-                self.pending(callback, question)
-            }
-            Err(_) => self.pending(callback, question),
+        let begun = timeout_at(until, self.sessions.begin(new, callback.request.session)).await;
+        if !begun.unwrap_or_else(|_| Err(StoreError::late()))? {
+            return Ok(self.failed(callback, &Problem::AlreadyUsed.into(), callback.question()));
         }
+        self.undelivered.invalidate(&state.attempt);
+        let mut browser = callback.browser.clone();
+        browser.signed_in(&state.return_to, state.started, device, &self.system);
+        tracing::info!(code = "delivered", %reference, "signed in");
+        Ok(Completion::Done { return_to: state.return_to.clone(), session, browser })
     }
 
     /// An attempt that can no longer create a session: a signed-in person is redirected, anyone else is told how to
     /// start again.
     pub(super) async fn over(&self, callback: &Callback, problem: Problem) -> Completion {
-        let problem = match callback.request.session {
-            None => problem,
+        // What was never delivered has not been used: the store failed for as long as it could be.
+        let undelivered = self.undelivered.get(&callback.attempt()).filter(|_| problem == Problem::AlreadyUsed);
+        let over = undelivered.map_or_else(|| problem.into(), |said| Reason { said, ..Problem::Interrupted.into() });
+        let reason = match callback.request.session {
+            None => over,
             Some(session) => match timeout_at(self.look_until(callback), self.sessions.find(session)).await {
                 Ok(Ok(Found::SignedIn(_))) => return Completion::GoOn(callback.state.state.return_to.clone()),
-                Ok(Ok(Found::Disabled)) => Problem::UserDisabled,
-                Ok(Ok(Found::Nobody | Found::Ended)) => problem,
-                Ok(Err(_)) | Err(_) => Problem::StoreUnavailable,
+                Ok(Ok(Found::Disabled)) => Problem::UserDisabled.into(),
+                Ok(Ok(Found::Nobody | Found::Ended)) => over,
+                Ok(Err(error)) => Reason::of_store(&error, Problem::StoreUnavailable),
+                Err(_) => Reason::of_store(&StoreError::late(), Problem::StoreUnavailable),
             },
         };
-        let reason = Reason::from(problem);
-        self.failed(callback, &reason, CallbackQuery::question(callback.state.text()))
+        self.failed(callback, &reason, callback.question())
     }
 }

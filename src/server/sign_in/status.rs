@@ -33,7 +33,7 @@ pub(super) enum Status {
     /// An exchange is running. Until it has claimed the attempt, the response is still needed.
     Running { claimed: bool },
     /// The store is unavailable, for this reason.
-    Unknown(String),
+    Unknown(StoreError),
     /// The person is verified and has an account.
     Verified(Delivery),
     /// It failed for good.
@@ -89,7 +89,7 @@ impl Callback {
         self.received.as_ref().is_some_and(|received| received.response.code_hash() != claimed)
     }
 
-    fn question(&self) -> CallbackQuery {
+    pub(super) fn question(&self) -> CallbackQuery {
         CallbackQuery::question(self.state.text())
     }
 
@@ -105,7 +105,7 @@ impl SignIn {
         if callback.brings_other_than(exchange.code) {
             return Status::OtherResponse;
         }
-        let told = exchange.progress.wait_for(|progress| matches!(progress, Progress::Held(_) | Progress::Over(_)));
+        let told = exchange.progress.wait_for(|progress| matches!(progress, Progress::Held { .. } | Progress::Over(_)));
         let gone = matches!(timeout_at(callback.hold, told).await, Ok(Err(_)));
         if gone {
             // The task ended without a result (a panic): what it has stored counts.
@@ -116,7 +116,8 @@ impl SignIn {
             Progress::Unclaimed => Status::Running { claimed: false },
             Progress::Claimed => Status::Running { claimed: true },
             // Its page asks again by itself, and goes on where the store is back in time.
-            Progress::Held(reason) => Status::Failed(reason),
+            Progress::Held { claimed: true, reason } => Status::Failed(reason),
+            Progress::Held { claimed: false, reason } => Status::NotClaimed(reason),
             Progress::Over(Outcome::Verified(delivery)) => Status::Verified(delivery),
             Progress::Over(Outcome::Failed(reason)) => Status::Failed(reason),
             // A code that had to wait here until it was too old to be sent.
@@ -143,11 +144,15 @@ impl SignIn {
                 Ok(Err(error @ StoreError::Refused { .. })) => {
                     Status::NotClaimed(Reason::of_store(&error, Problem::StoreUnavailable))
                 }
-                Ok(Err(error @ StoreError::Unavailable(_))) => Status::Unknown(error.to_string()),
-                Err(_) => Status::Unknown("no response in time".to_owned()),
+                Ok(Err(error @ StoreError::Unavailable(_))) => Status::Unknown(error),
+                Err(_) => Status::Unknown(StoreError::late()),
             };
             // Without JavaScript the page reloads at once, so the request is held even if the store fails.
-            let may_change = matches!(status, Status::Running { .. } | Status::Unknown(_));
+            let may_change = match status {
+                Status::Running { .. } => true,
+                Status::Unknown(_) => self.store.away().is_none(),
+                _ => false,
+            };
             if !may_change || Instant::now() + limits::LOOK_EVERY >= callback.hold {
                 return status;
             }
@@ -182,7 +187,7 @@ impl SignIn {
                 Ok(Ok(false)) => Status::Running { claimed: true },
                 // The store can only be read: the owner is dead, but that cannot be written yet.
                 Ok(Err(error)) => Status::NotClaimed(Reason::of_store(&error, Problem::StoreUnavailable)),
-                Err(_) => Status::NotClaimed(Reason::from(Problem::StoreUnavailable)),
+                Err(_) => Status::NotClaimed(Reason::of_store(&StoreError::late(), Problem::StoreUnavailable)),
             },
             Next::ExplainInterrupted => Status::Recorded(Problem::Interrupted.into()),
             Next::Explain { code, retry_at } => {
@@ -209,7 +214,7 @@ impl SignIn {
             Status::Unclaimed => self.failed(callback, &Problem::AnswerMalformed.into(), question),
             Status::Running { claimed: true } => self.pending(callback, question),
             Status::Running { claimed: false } => self.pending(callback, self.unspent(callback)),
-            Status::Unknown(detail) => self.unknown(callback, detail),
+            Status::Unknown(error) => self.unknown(callback, &error),
             Status::Verified(delivery) => self.deliver(callback, delivery).await,
             Status::Failed(reason) => self.failed(callback, &reason, question),
             Status::BeginAgain(reason) => self.begin_again(callback, &reason).await,
@@ -231,23 +236,29 @@ impl SignIn {
             && let Ok(completion) = self.restart_or_continue(&state, provider, browser, request).await
         {
             let (reference, why) = (callback.attempt().reference(), reason.problem.code());
-            tracing::info!(code = "begun_again", %reference, why, detail = reason.detail, "a new sign-in is all that is needed");
+            let detail = reason.said.detail.as_deref();
+            // What the code had to wait for has its line already.
+            if reason.problem == Problem::AttemptExpired {
+                tracing::debug!(code = "begun_again", %reference, why, detail, "a new sign-in is all that is needed");
+            } else {
+                tracing::info!(code = "begun_again", %reference, why, detail, "a new sign-in is all that is needed");
+            }
             return completion;
         }
         self.failed(callback, reason, self.unspent(callback))
     }
 
-    /// As long as an exchange may take, this one may be under way; after that nobody is told to wait without a reason.
+    /// As long as an exchange may take, this one may be under way; after that, and where the store is known to be away,
+    /// nobody is told to wait without a reason.
     /// It began when the response came, or at the earliest with the attempt.
-    fn unknown(&self, callback: &Callback, detail: String) -> Completion {
-        let reason = Reason { detail: Some(detail), ..Problem::StoreUnavailable.into() };
+    fn unknown(&self, callback: &Callback, error: &StoreError) -> Completion {
         let query = self.unspent(callback);
         let began = callback.received.as_ref().map(|received| received.came);
         let began = began.or_else(|| self.arrivals.get(&callback.attempt())).unwrap_or(callback.state.state.started);
-        if self.system.now() < began + self.rules.deadline {
+        if self.system.now() < began + self.rules.deadline && self.store.away().is_none() {
             self.pending(callback, query)
         } else {
-            self.failed(callback, &reason, query)
+            self.failed(callback, &Reason::of_store(error, Problem::StoreUnavailable), query)
         }
     }
 
@@ -279,7 +290,7 @@ impl SignIn {
 
     /// A failure that this process has found.
     pub(super) fn failed(&self, callback: &Callback, reason: &Reason, query: CallbackQuery) -> Completion {
-        reason.problem.log(&callback.attempt().reference(), reason.detail.as_deref());
+        reason.problem.log(&callback.attempt().reference(), &reason.said);
         self.explained_again(callback, reason, query)
     }
 

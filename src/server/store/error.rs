@@ -2,7 +2,7 @@
 
 use std::{fmt, path::Path};
 
-use crate::server::limits;
+use crate::server::{failure_log::Said, limits};
 
 /// Why the store could not answer. It never means "not found".
 #[derive(Clone, Debug, thiserror::Error)]
@@ -40,6 +40,8 @@ pub enum Refusal {
     Foreign,
     /// The file that is open is no longer the one at its path.
     Moved,
+    /// The file that is open has lost what it held.
+    Emptied,
     /// The connection string cannot be read.
     Address,
     /// The server takes the credentials for nobody's, or gives them too few rights.
@@ -70,6 +72,7 @@ impl Refusal {
             Self::Moved => {
                 "put the file and the one beside it (-wal) back, or restart Vestibule to use what is at that path now"
             }
+            Self::Emptied => "stop Vestibule, restore a backup of the file, and start it again",
             Self::Address => {
                 "write it as mongodb://user:password@host/name, with % before what is not a letter or a digit"
             }
@@ -94,6 +97,11 @@ impl StoreError {
         Self::Refused { refusal, detail: capped(what) }
     }
 
+    /// Whoever asked had no patience left.
+    pub(in crate::server) fn late() -> Self {
+        Self::Unavailable("no response in time".into())
+    }
+
     /// Other processes changed the same record again and again.
     pub(super) fn contended() -> Self {
         Self::Unavailable("lost every race for the same record".into())
@@ -108,13 +116,26 @@ impl StoreError {
         }
     }
 
-    /// How an operator mends it, where that is known.
+    /// How an operator mends it.
     #[must_use]
-    pub const fn mend(&self) -> Option<&'static str> {
+    pub const fn mend(&self) -> &'static str {
         match self {
-            Self::Refused { refusal, .. } => Some(refusal.mend()),
-            Self::Unavailable(_) | Self::Unreadable(_) => None,
+            Self::Refused { refusal, .. } => refusal.mend(),
+            Self::Unavailable(_) => {
+                "look whether the database runs, can be reached and is not too busy (MongoDB: whether there is a primary; \
+                 SQLite: whether another program holds a lock on the file); Vestibule goes on by itself"
+            }
+            Self::Unreadable(_) => {
+                "run the version that wrote the record or a newer one; if there is none, remove the record or restore a \
+                 backup"
+            }
         }
+    }
+}
+
+impl From<&StoreError> for Said {
+    fn from(error: &StoreError) -> Self {
+        Self { detail: Some(error.to_string()), mend: Some(error.mend()) }
     }
 }
 

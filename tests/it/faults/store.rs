@@ -49,8 +49,13 @@ impl Trouble {
             Self::Locked => "locked by another process",
             Self::Refused => "writes fail",
             Self::Full => "the disk is full",
-            Self::Gone => "reads and writes fail",
+            Self::Gone => "a table is gone",
         }
+    }
+
+    /// Whether waiting is of no use.
+    const fn is_a_refusal(self) -> bool {
+        matches!(self, Self::Full | Self::Gone)
     }
 }
 
@@ -129,7 +134,7 @@ impl Caused {
 
 pub fn rows() -> Vec<Row> {
     let mut rows = Vec::new();
-    for trouble in [Trouble::Locked, Trouble::Refused, Trouble::Gone] {
+    for trouble in [Trouble::Locked, Trouble::Refused] {
         for step in [Step::Claim, Step::User, Step::Verdict, Step::Delivery] {
             // The lock is taken while userinfo is held, and so is in the way of the user and of the verdict.
             if (trouble, step) == (Trouble::Locked, Step::Verdict) {
@@ -143,7 +148,7 @@ pub fn rows() -> Vec<Row> {
                 let ends: &[&str] = match (step, trouble) {
                     (Step::Claim, _) => &["store_unavailable"],
                     // The verdict on the attempt can still be written.
-                    (Step::User, Trouble::Refused | Trouble::Gone) => &["interrupted"],
+                    (Step::User, Trouble::Refused) => &["interrupted"],
                     // A request after the process has given up learns it from the lease.
                     _ => &["store_unavailable", "interrupted"],
                 };
@@ -154,15 +159,17 @@ pub fn rows() -> Vec<Row> {
             }
         }
     }
-    for step in [Step::Claim, Step::User, Step::Verdict, Step::Delivery] {
-        let name = format!("{}, for a while", Trouble::Full.name());
-        let ends = Ends::Explained(&["store_unavailable"]);
-        rows.push(Row::new(&name, step.name(), ends, move |script| play(Trouble::Full, step, Lasts::AWhile, script)));
+    for trouble in [Trouble::Full, Trouble::Gone] {
+        for step in [Step::Claim, Step::User, Step::Verdict, Step::Delivery] {
+            let name = format!("{}, for a while", trouble.name());
+            let ends = Ends::Explained(&["store_unavailable"]);
+            rows.push(Row::new(&name, step.name(), ends, move |script| play(trouble, step, Lasts::AWhile, script)));
+        }
+        let name = format!("{}, beyond the deadline", trouble.name());
+        rows.push(Row::new(&name, Step::User.name(), Ends::Explained(&["interrupted"]), move |script| {
+            play(trouble, Step::User, Lasts::Long, script)
+        }));
     }
-    let name = format!("{}, beyond the deadline", Trouble::Full.name());
-    rows.push(Row::new(&name, Step::User.name(), Ends::Explained(&["interrupted"]), move |script| {
-        play(Trouble::Full, Step::User, Lasts::Long, script)
-    }));
     for (step, killed) in
         [("a verdict is missed, and asked for", false), ("killed before the verdict, and asked for", true)]
     {
@@ -222,8 +229,8 @@ async fn play(trouble: Trouble, step: Step, lasts: Lasts, script: bool) -> Playe
     let (caused, next) = up_to(&scene, &browser, (trouble, step)).await;
     let person = Person { scene: &scene, browser: &browser, script };
     let stop = match lasts {
-        Lasts::AWhile if trouble == Trouble::Full => steps::told(person, &next, caused.over(&scene)).await,
-        Lasts::Long if trouble == Trouble::Full => steps::told_and_given_up(person, &next, caused.over(&scene)).await,
+        Lasts::AWhile if trouble.is_a_refusal() => steps::told(person, &next, caused.over(&scene)).await,
+        Lasts::Long if trouble.is_a_refusal() => steps::told_and_given_up(person, &next, caused.over(&scene)).await,
         Lasts::AWhile => steps::a_while(person, &next, caused.over(&scene)).await,
         Lasts::Long => steps::beyond(person, &next, step != Step::Claim, caused.over(&scene)).await,
     };

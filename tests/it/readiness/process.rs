@@ -4,12 +4,15 @@ use std::{
     fs,
     io::{BufRead as _, BufReader},
     process::{Child, Command, Stdio},
+    sync::{Arc, Mutex},
+    thread,
 };
 
 use reqwest::StatusCode;
+use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::{browser::Browser, port::Port, process::THIS, wait::eventually};
+use crate::support::{browser::Browser, mongo::Server, port::Port, process::THIS, wait::eventually};
 
 /// With a provider that cannot be reached: nobody signs in here.
 pub const SETTINGS: &str = r#"
@@ -84,33 +87,92 @@ async fn a_file_that_cannot_grow_is_told_within_seconds_and_comes_back() {
     becomes(StatusCode::OK).await;
 }
 
+/// The program on that database, and what it logs.
+struct Logging {
+    process: Running,
+    lines: Arc<Mutex<Vec<Value>>>,
+    _folder: TempDir,
+}
+
+impl Logging {
+    fn start(database: &str) -> Self {
+        let folder = TempDir::new().unwrap();
+        let settings = folder.path().join("vestibule.toml");
+        fs::write(&settings, SETTINGS).unwrap();
+        let mut process = unprivileged(&[THIS])
+            .arg("--config")
+            .arg(&settings)
+            .env("VESTIBULE_DATABASE", database.replace("FOLDER", folder.path().to_str().unwrap()))
+            .env("VESTIBULE_LOG", "vestibule=debug")
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let read = BufReader::new(process.stderr.take().unwrap()).lines().map_while(Result::ok);
+        let lines = Arc::<Mutex<Vec<Value>>>::default();
+        let heard = Arc::clone(&lines);
+        // It ends with the process.
+        thread::spawn(move || read.for_each(|line| heard.lock().unwrap().push(serde_json::from_str(&line).unwrap())));
+        Self { process: Running(process), lines, _folder: folder }
+    }
+
+    /// How many lines have that code and that level.
+    fn count(&self, code: &str, level: &str) -> usize {
+        self.lines.lock().unwrap().iter().filter(|line| line["code"] == code && line["level"] == level).count()
+    }
+
+    async fn fails_again_and_again(&self) {
+        eventually("the database still fails", || async {
+            (self.count("store_unavailable", "DEBUG") >= 4).then_some(())
+        })
+        .await;
+    }
+
+    fn send(&self, signal: &str) {
+        let sent = Command::new("kill").args([signal, &self.process.0.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+}
+
 /// It starts, and says once that nobody can sign in yet.
 #[tokio::test]
 async fn a_mongodb_that_is_away_at_the_start_is_said_once() {
-    let folder = TempDir::new().unwrap();
-    let settings = folder.path().join("vestibule.toml");
-    fs::write(&settings, SETTINGS).unwrap();
-    let mut process = unprivileged(&[THIS])
-        .arg("--config")
-        .arg(&settings)
-        .env("VESTIBULE_DATABASE", "mongodb://127.0.0.1:1/people")
-        .env("VESTIBULE_LOG", "vestibule=debug")
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let lines = BufReader::new(process.stderr.take().unwrap()).lines().map_while(Result::ok);
-    let _process = Running(process);
-    let mut warned = Vec::new();
-    let mut repeated = 0;
-    for line in lines {
-        if line.contains("store_unavailable") && line.contains("\"WARN\"") {
-            warned.push(line);
-        } else if line.contains("the database still fails") {
-            repeated += 1;
-        }
-        if repeated == 2 {
-            break;
-        }
+    let program = Logging::start("mongodb://127.0.0.1:1/people");
+    program.fails_again_and_again().await;
+    assert_eq!(program.count("store_unavailable", "WARN"), 1);
+}
+
+/// That no index can be made is the same fault, and not nine more.
+#[tokio::test]
+async fn a_mongodb_that_gives_no_rights_is_said_once_with_what_to_do() {
+    let server = Server::start_replica_set().await;
+    let commands = ["createIndexes", "insert", "update", "delete", "findAndModify"];
+    server.fail(bson::doc! { "errorCode": 13, "failCommands": commands.as_slice() }, None).await;
+    let program = Logging::start(&format!("{}people", server.uri()));
+    program.fails_again_and_again().await;
+    assert_eq!(program.count("store_unavailable", "WARN"), 1);
+    assert_eq!((program.count("index_missing", "WARN"), program.count("store_recovered", "WARN")), (0, 0));
+    let lines = program.lines.lock().unwrap().clone();
+    let said = lines.iter().find(|line| line["code"] == "store_unavailable").unwrap();
+    assert!(said["to_do"].as_str().unwrap().contains("readWrite"), "{said}");
+}
+
+/// As logrotate sends it after it has moved a file away.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_hang_up_without_a_terminal_ends_nothing() {
+    let mut program = Logging::start("sqlite://FOLDER/people.db");
+    let status = format!("/proc/{}/status", program.process.0.id());
+    eventually("it catches SIGHUP", || async {
+        let status = fs::read_to_string(&status).unwrap();
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+        (u64::from_str_radix(caught.trim(), 16).unwrap() & 1 == 1).then_some(())
+    })
+    .await;
+    for _ in 0..3 {
+        program.send("-HUP");
     }
-    assert_eq!(warned.len(), 1, "{warned:?}");
+    program.send("-TERM");
+    let ended = eventually("it ends", || std::future::ready(program.process.0.try_wait().unwrap())).await;
+    assert_eq!(ended.code(), Some(0));
+    eventually("it says so", || async { (program.count("stopping", "INFO") == 1).then_some(()) }).await;
 }

@@ -4,6 +4,7 @@ use std::{fs, path::PathBuf};
 
 use reqwest::StatusCode;
 use serde_json::Value;
+use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
 use test_provider::Endpoint;
 
 use crate::support::{browser::Browser, mongo::Server, page::Page, scene::Scene, wait::eventually};
@@ -144,6 +145,76 @@ async fn a_store_that_refuses_after_the_code_was_sent_is_told_at_once_and_costs_
         goes_on(&scene, &browser, &page).await;
         assert_eq!((scene.redeemed(), scene.count("users").await), (1, 1), "{when}");
     }
+}
+
+/// So it is with a table that is gone, whichever statement meets that first.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_that_is_gone_is_told_at_once_and_costs_no_sign_in() {
+    for table in ["login_sessions", "users", "login_attempts"] {
+        let scene = Scene::patient().await;
+        let browser = scene.browser();
+        let callback = browser.callback_url(&scene, "/reports").await;
+        scene.execute(&format!("ALTER TABLE {table} RENAME TO away")).await;
+        let page = browser.follow(&scene, &callback).await.unwrap();
+        unavailable(&page);
+        scene.execute(&format!("ALTER TABLE away RENAME TO {table}")).await;
+        goes_on(&scene, &browser, &page).await;
+        assert_eq!((scene.redeemed(), scene.count("users").await), (1, 1), "{table}");
+    }
+}
+
+/// Nobody has used what could not be delivered.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_that_could_not_be_written_in_time_was_interrupted_and_not_used() {
+    let scene = Scene::patient().await;
+    let browser = scene.browser();
+    let callback = browser.callback_url(&scene, "/reports").await;
+    scene.fill("BEFORE INSERT ON login_sessions").await;
+    let page = browser.follow(&scene, &callback).await.unwrap();
+    unavailable(&page);
+    scene.later(130);
+    for _ in 0..2 {
+        browser.follow(&scene, &scene.url(&page.button())).await.unwrap().explains("interrupted");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_is_emptied_is_told_until_the_program_is_started_anew() {
+    let scene = Scene::patient().await;
+    let browser = scene.browser();
+    let callback = browser.callback_url(&scene, "/reports").await;
+    readyz(&scene, StatusCode::OK).await;
+    fs::OpenOptions::new().write(true).open(&scene.database).unwrap().set_len(0).unwrap();
+    readyz(&scene, StatusCode::SERVICE_UNAVAILABLE).await;
+    let store = told(&scene).await;
+    assert!(store["error"].as_str().unwrap().contains("emptied"), "{store}");
+    assert!(store["to_do"].as_str().unwrap().contains("restore a backup"), "{store}");
+    unavailable(&browser.follow(&scene, &callback).await.unwrap());
+    assert_eq!(scene.redeemed(), 0);
+}
+
+/// Whoever comes first may wait for a lock to pass. Once it is known to last, nobody waits to find that out, and everybody
+/// goes on by themselves.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_stays_locked_is_told_at_once_and_costs_no_sign_in() {
+    let scene = Scene::hasty().await;
+    scene.provider.wait_for(Endpoint::Jwks, 1).await;
+    let (first, second) = (scene.browser(), scene.browser());
+    let one = first.callback_url(&scene, "/reports").await;
+    let two = second.callback_url(&scene, "/reports").await;
+    let mut lock =
+        SqliteConnection::connect_with(&SqliteConnectOptions::new().filename(&scene.database)).await.unwrap();
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut lock).await.unwrap();
+    eventually("the first is told", || async {
+        let page = first.follow(&scene, &one).await.unwrap();
+        (page.data("code") == Some("store_unavailable")).then_some(())
+    })
+    .await;
+    let page = second.follow(&scene, &two).await.unwrap();
+    unavailable(&page);
+    assert_eq!(scene.redeemed(), 0, "no code was sent");
+    sqlx::query("ROLLBACK").execute(&mut lock).await.unwrap();
+    goes_on(&scene, &second, &page).await;
 }
 
 /// A server that refuses writes, with these codes: Unauthorized, UserWritesBlocked, AtlasError (over the quota),

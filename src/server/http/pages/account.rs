@@ -8,6 +8,7 @@ use time::format_description::well_known::Rfc3339;
 use crate::{
     paths,
     server::{
+        failure_log::Said,
         http::{current_session, redirect::see_other, render::Renderer, request::Parameters},
         problem::Problem,
         session::{Found, SignedIn},
@@ -63,7 +64,7 @@ fn disabled(app: &App, renderer: &Renderer) -> Response {
         let provider = provider.id().clone();
         Start { provider, return_to: ReturnTo::default(), other_account: true, clicked: true }.path()
     });
-    let failure = renderer.without_attempt(Problem::UserDisabled, None);
+    let failure = renderer.without_attempt(Problem::UserDisabled, &Said::default());
     renderer.failure(&Failure { begin_again, ..failure }, None)
 }
 

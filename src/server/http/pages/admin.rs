@@ -35,8 +35,7 @@ async fn readiness(State(app): State<Arc<App>>) -> Json<Value> {
     let store = match app.store.ready().await {
         Ok(notices) => json!({ "ready": true, "notices": notices }),
         Err(error) => {
-            let to_do = error.mend().unwrap_or_else(|| Problem::StoreUnavailable.operator());
-            json!({ "ready": false, "error": error.to_string(), "to_do": to_do })
+            json!({ "ready": false, "error": error.to_string(), "to_do": error.mend() })
         }
     };
     let providers: Vec<_> = app

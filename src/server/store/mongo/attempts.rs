@@ -17,7 +17,6 @@ use crate::server::{
     limits,
     store::{
         attempts::{Attempt, AttemptStore, Claimed, NewClaim, StoredState},
-        bounds::bounded,
         encoding::array,
         error::StoreError,
     },
@@ -149,41 +148,43 @@ impl AttemptStore for MongoStore {
     /// An update with upsert because only an update can write the server's time; the second of two claims is refused by
     /// the unique `_id`.
     async fn claim(&self, claim: &NewClaim) -> Result<Claimed, StoreError> {
-        bounded(async {
-            let database = self.database().await?;
-            for _ in 0..limits::RACE_ROUNDS {
-                let ours = owned(claim.id, claim.owner, Phase::CLAIMED);
-                match attempts(database).update_one(ours, inserted(claim)).upsert(true).await {
-                    Ok(_) => return Ok(Claimed::Ours),
-                    Err(error) if is_duplicate(&error) => {}
-                    Err(error) => return Err(error.into()),
+        self.health
+            .bounded(async {
+                let database = self.database().await?;
+                for _ in 0..limits::RACE_ROUNDS {
+                    let ours = owned(claim.id, claim.owner, Phase::CLAIMED);
+                    match attempts(database).update_one(ours, inserted(claim)).upsert(true).await {
+                        Ok(_) => return Ok(Claimed::Ours),
+                        Err(error) if is_duplicate(&error) => {}
+                        Err(error) => return Err(error.into()),
+                    }
+                    if let Some(before) = find(database, doc! { "_id": key(claim.id) }).await? {
+                        return Ok(Claimed::Before(Box::new(before.try_into()?)));
+                    }
+                    // It expired between the two: the claim is free again.
                 }
-                if let Some(before) = find(database, doc! { "_id": key(claim.id) }).await? {
-                    return Ok(Claimed::Before(Box::new(before.try_into()?)));
-                }
-                // It expired between the two: the claim is free again.
-            }
-            Err(StoreError::contended())
-        })
-        .await
+                Err(StoreError::contended())
+            })
+            .await
     }
 
     async fn attempt(&self, id: AttemptId) -> Result<Option<Attempt>, StoreError> {
-        bounded(async { unexpired(find(self.database().await?, doc! { "_id": key(id) }).await?) }).await
+        self.health.bounded(async { unexpired(find(self.database().await?, doc! { "_id": key(id) }).await?) }).await
     }
 
     async fn attempt_by_reference(&self, reference: &Reference) -> Result<Option<Attempt>, StoreError> {
         let named = doc! { "reference": reference.as_str() };
-        bounded(async { unexpired(find(self.database().await?, named).await?) }).await
+        self.health.bounded(async { unexpired(find(self.database().await?, named).await?) }).await
     }
 
     async fn renew(&self, id: AttemptId, owner: OwnerToken) -> Result<bool, StoreError> {
-        bounded(async {
-            let running = owned(id, owner, Transition::Renew.from());
-            let lease = doc! { "$currentDate": { "lease": true } };
-            Ok(attempts(self.database().await?).update_one(running, lease).await?.matched_count == 1)
-        })
-        .await
+        self.health
+            .bounded(async {
+                let running = owned(id, owner, Transition::Renew.from());
+                let lease = doc! { "$currentDate": { "lease": true } };
+                Ok(attempts(self.database().await?).update_one(running, lease).await?.matched_count == 1)
+            })
+            .await
     }
 
     async fn settle(
@@ -193,36 +194,38 @@ impl AttemptStore for MongoStore {
         verdict: &Verdict,
         steps: &[Step],
     ) -> Result<bool, StoreError> {
-        bounded(async {
-            let attempts = attempts(self.database().await?);
-            let transition = verdict.transition();
-            let running = owned(id, owner, transition.from());
-            if attempts.update_one(running, settled(verdict, steps)?).await?.matched_count == 1 {
-                return Ok(true);
-            }
-            let ours = owned(id, owner, transition.to());
-            Ok(attempts.find_one(ours).projection(doc! { "_id": 1 }).await?.is_some())
-        })
-        .await
+        self.health
+            .bounded(async {
+                let attempts = attempts(self.database().await?);
+                let transition = verdict.transition();
+                let running = owned(id, owner, transition.from());
+                if attempts.update_one(running, settled(verdict, steps)?).await?.matched_count == 1 {
+                    return Ok(true);
+                }
+                let ours = owned(id, owner, transition.to());
+                Ok(attempts.find_one(ours).projection(doc! { "_id": 1 }).await?.is_some())
+            })
+            .await
     }
 
     async fn interrupt(&self, id: AttemptId) -> Result<bool, StoreError> {
-        bounded(async {
-            let interrupted = Transition::Interrupt.to().as_str();
-            let update = vec![doc! { "$set": { "state": { "$cond": [stale(), interrupted, "$state"] } } }];
-            let running = doc! { "_id": key(id), "state": Transition::Interrupt.from().as_str() };
-            let after = attempts(self.database().await?)
-                .find_one_and_update(running, update)
-                .return_document(ReturnDocument::After)
-                .projection(doc! { "state": 1 })
-                .await?;
-            Ok(after.is_some_and(|attempt| matches!(attempt.get_str("state"), Ok(state) if state == interrupted)))
-        })
-        .await
+        self.health
+            .bounded(async {
+                let interrupted = Transition::Interrupt.to().as_str();
+                let update = vec![doc! { "$set": { "state": { "$cond": [stale(), interrupted, "$state"] } } }];
+                let running = doc! { "_id": key(id), "state": Transition::Interrupt.from().as_str() };
+                let after = attempts(self.database().await?)
+                    .find_one_and_update(running, update)
+                    .return_document(ReturnDocument::After)
+                    .projection(doc! { "state": 1 })
+                    .await?;
+                Ok(after.is_some_and(|attempt| matches!(attempt.get_str("state"), Ok(state) if state == interrupted)))
+            })
+            .await
     }
 
     async fn close_delivery(&self, id: AttemptId) -> Result<(), StoreError> {
-        bounded(async { close_deliveries(self.database().await?, doc! { "_id": key(id) }).await }).await
+        self.health.bounded(async { close_deliveries(self.database().await?, doc! { "_id": key(id) }).await }).await
     }
 }
 

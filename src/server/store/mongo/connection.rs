@@ -75,7 +75,7 @@ impl From<Error> for StoreError {
 
 /// Whether the server is changing its role or shutting down: "not primary" and "is recovering", as drivers know them
 /// (Server Discovery and Monitoring specification).
-pub(super) fn is_changing(code: i32) -> bool {
+fn is_changing(code: i32) -> bool {
     const CHANGING: [i32; 8] = [10_058, 10_107, 13_435, 13_436, 11_600, 11_602, 91, 189];
     CHANGING.contains(&code)
 }
@@ -85,8 +85,8 @@ pub(super) fn is_changing(code: i32) -> bool {
 fn answered(code: i32, what: fmt::Arguments<'_>) -> StoreError {
     /// HostUnreachable, HostNotFound, LockTimeout, LockBusy, MaxTimeMSExpired, NetworkTimeout, WriteConflict,
     /// FailedToSatisfyReadPreference, ReadConcernMajorityNotAvailableYet, NetworkInterfaceExceededTimeLimit,
-    /// ExceededTimeLimit, SocketException, Interrupted.
-    const PASSING: [i32; 13] = [6, 7, 24, 46, 50, 89, 112, 133, 134, 202, 262, 9_001, 11_601];
+    /// ExceededTimeLimit, SocketException, Interrupted, NotYetInitialized, TemporarilyUnavailable.
+    const PASSING: [i32; 15] = [6, 7, 24, 46, 50, 89, 94, 112, 133, 134, 202, 262, 365, 9_001, 11_601];
     /// UserNotFound, Unauthorized, AuthenticationFailed.
     const CREDENTIALS: [i32; 3] = [11, 13, 18];
     /// OutOfDiskSpace.

@@ -6,18 +6,20 @@ use std::time::Duration;
 use bson::{Bson, Document, doc};
 use mongodb::{
     Database, IndexModel,
-    error::{Error, ErrorKind},
     options::{Collation, IndexOptions},
 };
 use tokio::sync::{Notify, watch};
 
 use super::{
     collections::{ATTEMPTS, SESSIONS, USERS, caseless, exact},
-    connection::{Connection, DUPLICATE_KEY, code, is_changing},
+    connection::{Connection, DUPLICATE_KEY, code},
 };
 use crate::server::{
     limits,
-    store::{error::StoreError, outage},
+    store::{
+        error::{Refusal, StoreError},
+        readiness::Health,
+    },
 };
 
 /// There is an index of that name with other options: `IndexOptionsConflict`, `IndexKeySpecsConflict`.
@@ -50,28 +52,40 @@ impl Indexes {
     }
 
     /// Makes the indexes; ends when all are there.
-    pub(super) async fn keep_making(&self, connection: &Connection) {
+    pub(super) async fn keep_making(&self, connection: &Connection, health: &Health) {
         loop {
             let pause = match make_all(connection).await {
                 Ok(problems) => {
-                    outage::note(&Ok(()));
-                    let done = problems.is_empty();
-                    let known = self.tried.send_replace(Some(problems.clone())).unwrap_or_default();
-                    for problem in problems.iter().filter(|problem| !known.contains(problem)) {
-                        tracing::warn!(code = "index_missing", problem, "an index could not be created");
-                    }
-                    if done {
+                    self.tell(&problems);
+                    if problems.is_empty() {
                         return;
                     }
                     limits::INDEX_RETRY_BLOCKED
                 }
+                Err(error @ StoreError::Refused { .. }) => {
+                    // The check says why, unless it is only indexes that this user may not make.
+                    if health.ready().await.is_ok() {
+                        self.tell(&[format!("No index can be created ({error}): {}.", error.mend())]);
+                    }
+                    limits::INDEX_RETRY_AWAY
+                }
                 Err(error) => {
-                    outage::note::<()>(&Err(error));
+                    health.outage.failed(&error);
                     limits::INDEX_RETRY_AWAY
                 }
             };
             // Woken or not, the next step is the same.
             let _ = tokio::time::timeout(pause, self.wanted.notified()).await;
+        }
+    }
+}
+
+impl Indexes {
+    /// Remembers what is in the way, and says what is new of it.
+    fn tell(&self, problems: &[String]) {
+        let known = self.tried.send_replace(Some(problems.to_owned())).unwrap_or_default();
+        for problem in problems.iter().filter(|problem| !known.contains(problem)) {
+            tracing::warn!(code = "index_missing", problem, "an index could not be created");
         }
     }
 }
@@ -159,13 +173,12 @@ impl Index {
     /// `Some`: what is in the way, for an operator.
     ///
     /// # Errors
-    /// The server is away: to be tried again soon.
+    /// The server is away, or refuses whatever the index: to be tried again soon.
     async fn make(&self, database: &Database) -> Result<Option<String>, StoreError> {
         let (collection, name) = (self.collection, self.name);
         let error = match tokio::time::timeout(limits::INDEX_TIMEOUT, self.create(database)).await {
             Ok(Ok(())) => return Ok(None),
-            Ok(Err(error)) if refused(&error) => error,
-            Ok(Err(error)) => return Err(error.into()),
+            Ok(Err(error)) => error,
             Err(_) => return Ok(Some(format!("The index {name} on {collection} is still being built."))),
         };
         if let (Kind::Unique { among, remedy }, Some(DUPLICATE_KEY)) = (&self.kind, code(&error)) {
@@ -175,10 +188,13 @@ impl Index {
                  then created within a minute."
             )));
         }
+        let error = StoreError::from(error);
+        if !matches!(error, StoreError::Refused { refusal: Refusal::Server, .. }) {
+            return Err(error);
+        }
         Ok(Some(format!(
-            "The index {name} on {collection} cannot be created ({}): create it by hand, or fix what the message names; it \
-             is tried again every {} seconds.",
-            StoreError::from(error),
+            "The index {name} on {collection} cannot be created ({error}): create it by hand, or fix what the message \
+             names; it is tried again every {} seconds.",
             limits::INDEX_RETRY_BLOCKED.as_secs()
         )))
     }
@@ -204,14 +220,6 @@ impl Index {
 
 fn plain(id: &Bson) -> String {
     id.as_object_id().map_or_else(|| id.to_string(), |id| id.to_hex())
-}
-
-/// The server refused. One that is changing its role or shutting down counts as unavailable instead.
-fn refused(error: &Error) -> bool {
-    match error.kind.as_ref() {
-        ErrorKind::Command(error) => !is_changing(error.code),
-        _ => false,
-    }
 }
 
 async fn make_all(connection: &Connection) -> Result<Vec<String>, StoreError> {

@@ -16,7 +16,6 @@ use crate::server::{
     ids::{AttemptId, BrowserHash, Issuer, ProviderId, SessionHash, UserId},
     limits,
     store::{
-        bounds::bounded,
         encoding::array,
         error::StoreError,
         sessions::{SessionFacts, SessionRecord, SessionStore},
@@ -96,15 +95,16 @@ async fn insert(database: &Database, session: &SessionRecord) -> Result<bool, St
 #[async_trait]
 impl SessionStore for MongoStore {
     async fn create_session(&self, session: &SessionRecord) -> Result<bool, StoreError> {
-        bounded(async { insert(self.database().await?, session).await }).await
+        self.health.bounded(async { insert(self.database().await?, session).await }).await
     }
 
     async fn session(&self, id: SessionHash) -> Result<Option<SessionRecord>, StoreError> {
-        bounded(async {
-            let found = sessions(self.database().await?).find_one(doc! { "_id": key(id) }).await?;
-            found.map(SessionRecord::try_from).transpose()
-        })
-        .await
+        self.health
+            .bounded(async {
+                let found = sessions(self.database().await?).find_one(doc! { "_id": key(id) }).await?;
+                found.map(SessionRecord::try_from).transpose()
+            })
+            .await
     }
 
     /// Each field moves one way only, so that of two saves at once neither undoes the other.
@@ -116,37 +116,42 @@ impl SessionStore for MongoStore {
         if session.delivered_by.is_none() {
             update.insert("$unset", doc! { "delivered_by": "" });
         }
-        bounded(async {
-            let saved = sessions(self.database().await?).update_one(doc! { "_id": key(session.id) }, update).await?;
-            Ok(saved.matched_count == 1)
-        })
-        .await
+        self.health
+            .bounded(async {
+                let saved =
+                    sessions(self.database().await?).update_one(doc! { "_id": key(session.id) }, update).await?;
+                Ok(saved.matched_count == 1)
+            })
+            .await
     }
 
     async fn delete_session(&self, id: SessionHash) -> Result<(), StoreError> {
-        bounded(async {
-            sessions(self.database().await?).delete_one(doc! { "_id": key(id) }).await?;
-            Ok(())
-        })
-        .await
+        self.health
+            .bounded(async {
+                sessions(self.database().await?).delete_one(doc! { "_id": key(id) }).await?;
+                Ok(())
+            })
+            .await
     }
 
     async fn end_browser(&self, browser: BrowserHash, now: OffsetDateTime) -> Result<(), StoreError> {
-        bounded(async {
-            let database = self.database().await?;
-            let theirs = doc! { "browser": binary(browser.as_bytes()) };
-            attempts::withdraw(database, theirs.clone()).await?;
-            attempts::close_deliveries(database, theirs.clone()).await?;
-            // A process that read a delivery before it was closed is about to insert its session, or has just done so.
-            // Taking the ids first leaves no gap: what is not refused here is ended below.
-            let delivered = attempts::sessions_delivered(database, theirs.clone(), now - limits::DELIVERY_OVER).await?;
-            for (id, provider) in delivered {
-                insert(database, &SessionRecord::ended(id, browser, provider, now)).await?;
-            }
-            let end = doc! { "$min": { "expires_at": date(now) }, "$unset": { "delivered_by": "" } };
-            sessions(database).update_many(theirs, end).await?;
-            Ok(())
-        })
-        .await
+        self.health
+            .bounded(async {
+                let database = self.database().await?;
+                let theirs = doc! { "browser": binary(browser.as_bytes()) };
+                attempts::withdraw(database, theirs.clone()).await?;
+                attempts::close_deliveries(database, theirs.clone()).await?;
+                // A process that read a delivery before it was closed is about to insert its session, or has just done so.
+                // Taking the ids first leaves no gap: what is not refused here is ended below.
+                let delivered =
+                    attempts::sessions_delivered(database, theirs.clone(), now - limits::DELIVERY_OVER).await?;
+                for (id, provider) in delivered {
+                    insert(database, &SessionRecord::ended(id, browser, provider, now)).await?;
+                }
+                let end = doc! { "$min": { "expires_at": date(now) }, "$unset": { "delivered_by": "" } };
+                sessions(database).update_many(theirs, end).await?;
+                Ok(())
+            })
+            .await
     }
 }

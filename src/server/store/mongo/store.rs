@@ -9,17 +9,16 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::{connection::Connection, indexes::Indexes, probe};
 use crate::server::store::{
-    bounds::bounded,
     error::StoreError,
-    readiness::{Readiness, ReadinessCache},
+    readiness::{Health, Readiness},
 };
 
 /// A store in MongoDB.
 pub(in crate::server::store) struct MongoStore {
     connection: Arc<Connection>,
     pub(super) indexes: Arc<Indexes>,
-    readiness: ReadinessCache,
-    _index_making: AbortOnDropHandle<()>,
+    pub(super) health: Arc<Health>,
+    _tasks: AbortOnDropHandle<()>,
 }
 
 impl MongoStore {
@@ -31,16 +30,15 @@ impl MongoStore {
     pub(in crate::server::store) async fn open(uri: &SecretString, name: &str) -> Result<Self, StoreError> {
         let connection = Arc::new(Connection::new(uri, name)?);
         let indexes = Arc::new(Indexes::default());
-        let making = {
-            let (connection, indexes) = (Arc::clone(&connection), Arc::clone(&indexes));
-            async move { indexes.keep_making(&connection).await }
+        let health = Arc::<Health>::default();
+        let tasks = {
+            let (connection, indexes, health) = (Arc::clone(&connection), Arc::clone(&indexes), Arc::clone(&health));
+            async move {
+                let check = || check(&connection, &indexes);
+                tokio::join!(health.keep_checking(check), indexes.keep_making(&connection, &health));
+            }
         };
-        Ok(Self {
-            connection,
-            indexes,
-            readiness: ReadinessCache::default(),
-            _index_making: AbortOnDropHandle::new(tokio::spawn(making)),
-        })
+        Ok(Self { connection, indexes, health, _tasks: AbortOnDropHandle::new(tokio::spawn(tasks)) })
     }
 
     pub(super) async fn database(&self) -> Result<&Database, StoreError> {
@@ -48,14 +46,18 @@ impl MongoStore {
     }
 }
 
+async fn check(connection: &Connection, indexes: &Indexes) -> Result<Vec<String>, StoreError> {
+    probe::write(connection.database().await?).await?;
+    Ok(indexes.problems())
+}
+
 #[async_trait]
 impl Readiness for MongoStore {
     async fn ready(&self) -> Result<Vec<String>, StoreError> {
-        let check = async {
-            probe::write(self.database().await?).await?;
-            Ok(self.indexes.problems())
-        };
-        // A time-out is an answer, too, and serves everybody.
-        self.readiness.get_or_check(bounded(check)).await
+        self.health.ready().await
+    }
+
+    fn away(&self) -> Option<StoreError> {
+        self.health.outage.away()
     }
 }

@@ -13,7 +13,6 @@ use crate::server::{
     ids::UserId,
     limits,
     store::{
-        bounds::bounded,
         error::StoreError,
         users::{Created, NewUser, Person, Role, User, UserStore, username_key},
     },
@@ -153,60 +152,64 @@ async fn adopt(database: &Database, person: &Person, older: &Document) -> Result
 #[async_trait]
 impl UserStore for MongoStore {
     async fn sign_in_user(&self, person: &Person) -> Result<Option<User>, StoreError> {
-        bounded(async {
-            let database = self.database().await?;
-            for _ in 0..limits::RACE_ROUNDS {
-                if let Some(known) = touch(database, identity(person), refreshed(person)).await? {
-                    return read(&known).map(Some);
+        self.health
+            .bounded(async {
+                let database = self.database().await?;
+                for _ in 0..limits::RACE_ROUNDS {
+                    if let Some(known) = touch(database, identity(person), refreshed(person)).await? {
+                        return read(&known).map(Some);
+                    }
+                    // Two processes look for the same document, so that both adopt the same one of duplicates; the one
+                    // that comes second finds our fields on it and begins again.
+                    let Some(older) = older(database, person).await? else { return Ok(None) };
+                    if older.contains_key("issuer") {
+                        continue;
+                    }
+                    let user = read(&older)?;
+                    if !user.active {
+                        return Ok(Some(user));
+                    }
+                    if let Some(adopted) = adopt(database, person, &older).await? {
+                        return Ok(Some(adopted));
+                    }
                 }
-                // Two processes look for the same document, so that both adopt the same one of duplicates; the one
-                // that comes second finds our fields on it and begins again.
-                let Some(older) = older(database, person).await? else { return Ok(None) };
-                if older.contains_key("issuer") {
-                    continue;
-                }
-                let user = read(&older)?;
-                if !user.active {
-                    return Ok(Some(user));
-                }
-                if let Some(adopted) = adopt(database, person, &older).await? {
-                    return Ok(Some(adopted));
-                }
-            }
-            Err(StoreError::contended())
-        })
-        .await
+                Err(StoreError::contended())
+            })
+            .await
     }
 
     async fn create_user(&self, user: &NewUser) -> Result<Created, StoreError> {
-        bounded(async {
-            // Only the unique indexes make two first sign-ins at once one user.
-            self.indexes.tried().await;
-            let database = self.database().await?;
-            if is_known(database, &user.person).await? {
-                return Ok(Created::Exists);
-            }
-            let Some(username) = free(database, &user.usernames).await? else { return Ok(Created::UsernameTaken) };
-            let document = document(user, username);
-            match users(database).insert_one(&document).await {
-                Ok(_) => read(&document).map(Created::New),
-                // Which of the two unique indexes it was is looked up, since the error message may change.
-                Err(error) if is_duplicate(&error) => {
-                    let known = is_known(database, &user.person).await?;
-                    Ok(if known { Created::Exists } else { Created::UsernameTaken })
+        self.health
+            .bounded(async {
+                // Only the unique indexes make two first sign-ins at once one user.
+                self.indexes.tried().await;
+                let database = self.database().await?;
+                if is_known(database, &user.person).await? {
+                    return Ok(Created::Exists);
                 }
-                Err(error) => Err(error.into()),
-            }
-        })
-        .await
+                let Some(username) = free(database, &user.usernames).await? else { return Ok(Created::UsernameTaken) };
+                let document = document(user, username);
+                match users(database).insert_one(&document).await {
+                    Ok(_) => read(&document).map(Created::New),
+                    // Which of the two unique indexes it was is looked up, since the error message may change.
+                    Err(error) if is_duplicate(&error) => {
+                        let known = is_known(database, &user.person).await?;
+                        Ok(if known { Created::Exists } else { Created::UsernameTaken })
+                    }
+                    Err(error) => Err(error.into()),
+                }
+            })
+            .await
     }
 
     async fn user(&self, id: &UserId) -> Result<Option<User>, StoreError> {
         let Ok(id) = ObjectId::parse_str(id.as_str()) else { return Ok(None) };
-        bounded(async {
-            let found = users(self.database().await?).find_one(doc! { "_id": id }).projection(known_fields()).await?;
-            found.as_ref().map(read).transpose()
-        })
-        .await
+        self.health
+            .bounded(async {
+                let found =
+                    users(self.database().await?).find_one(doc! { "_id": id }).projection(known_fields()).await?;
+                found.as_ref().map(read).transpose()
+            })
+            .await
     }
 }

@@ -12,7 +12,6 @@ use crate::server::{
     limits,
     store::{
         attempts::{Attempt, AttemptStore, Claimed, NewClaim, StoredState},
-        bounds::bounded,
         encoding::{array, from_millis},
         error::StoreError,
     },
@@ -159,52 +158,55 @@ async fn write_verdict(
 #[async_trait]
 impl AttemptStore for SqliteStore {
     async fn claim(&self, claim: &NewClaim) -> Result<Claimed, StoreError> {
-        bounded(async {
-            // Where a sign-in begins to write: it is not to end in a file that nobody finds again.
-            self.place.check().await?;
-            for _ in 0..limits::RACE_ROUNDS {
-                if insert(&self.connections, claim).await? {
-                    return Ok(Claimed::Ours);
+        self.health
+            .bounded(async {
+                // Where a sign-in begins to write: it is not to end in a file that nobody finds again.
+                self.place.check().await?;
+                for _ in 0..limits::RACE_ROUNDS {
+                    if insert(&self.connections, claim).await? {
+                        return Ok(Claimed::Ours);
+                    }
+                    if let Some(before) = find(&self.connections, claim.id).await? {
+                        return Ok(Claimed::Before(Box::new(before.try_into()?)));
+                    }
+                    // It expired between the two: the claim is free again.
                 }
-                if let Some(before) = find(&self.connections, claim.id).await? {
-                    return Ok(Claimed::Before(Box::new(before.try_into()?)));
-                }
-                // It expired between the two: the claim is free again.
-            }
-            Err(StoreError::contended())
-        })
-        .await
+                Err(StoreError::contended())
+            })
+            .await
     }
 
     async fn attempt(&self, id: AttemptId) -> Result<Option<Attempt>, StoreError> {
-        bounded(async { unexpired(find(&self.connections, id).await?) }).await
+        self.health.bounded(async { unexpired(find(&self.connections, id).await?) }).await
     }
 
     async fn attempt_by_reference(&self, reference: &Reference) -> Result<Option<Attempt>, StoreError> {
-        bounded(async {
-            // References are short: of two attempts that share one, the later is meant.
-            let found = sqlx::query_as(select!("reference = ?2 ORDER BY claimed_at DESC LIMIT 1"))
-                .bind(lease())
-                .bind(reference.as_str())
-                .fetch_optional(&self.connections.readers)
-                .await?;
-            unexpired(found)
-        })
-        .await
+        self.health
+            .bounded(async {
+                // References are short: of two attempts that share one, the later is meant.
+                let found = sqlx::query_as(select!("reference = ?2 ORDER BY claimed_at DESC LIMIT 1"))
+                    .bind(lease())
+                    .bind(reference.as_str())
+                    .fetch_optional(&self.connections.readers)
+                    .await?;
+                unexpired(found)
+            })
+            .await
     }
 
     async fn renew(&self, id: AttemptId, owner: OwnerToken) -> Result<bool, StoreError> {
         let renew = concat!("UPDATE login_attempts SET lease = ", now!(), " WHERE id = ? AND owner = ? AND state = ?");
-        bounded(async {
-            let renewed = sqlx::query(renew)
-                .bind(key(id))
-                .bind(token(owner))
-                .bind(Transition::Renew.from().as_str())
-                .execute(&self.connections.writer)
-                .await?;
-            Ok(renewed.rows_affected() == 1)
-        })
-        .await
+        self.health
+            .bounded(async {
+                let renewed = sqlx::query(renew)
+                    .bind(key(id))
+                    .bind(token(owner))
+                    .bind(Transition::Renew.from().as_str())
+                    .execute(&self.connections.writer)
+                    .await?;
+                Ok(renewed.rows_affected() == 1)
+            })
+            .await
     }
 
     async fn settle(
@@ -214,47 +216,50 @@ impl AttemptStore for SqliteStore {
         verdict: &Verdict,
         steps: &[Step],
     ) -> Result<bool, StoreError> {
-        bounded(async {
-            if write_verdict(&self.connections, id, owner, verdict, steps).await? {
-                return Ok(true);
-            }
-            let ours = sqlx::query("SELECT 1 FROM login_attempts WHERE id = ? AND owner = ? AND state = ?")
-                .bind(key(id))
-                .bind(token(owner))
-                .bind(verdict.transition().to().as_str())
-                .fetch_optional(&self.connections.readers)
-                .await?;
-            Ok(ours.is_some())
-        })
-        .await
+        self.health
+            .bounded(async {
+                if write_verdict(&self.connections, id, owner, verdict, steps).await? {
+                    return Ok(true);
+                }
+                let ours = sqlx::query("SELECT 1 FROM login_attempts WHERE id = ? AND owner = ? AND state = ?")
+                    .bind(key(id))
+                    .bind(token(owner))
+                    .bind(verdict.transition().to().as_str())
+                    .fetch_optional(&self.connections.readers)
+                    .await?;
+                Ok(ours.is_some())
+            })
+            .await
     }
 
     async fn interrupt(&self, id: AttemptId) -> Result<bool, StoreError> {
         let interrupt =
             concat!("UPDATE login_attempts SET state = ?4 WHERE id = ?2 AND state = ?3 AND lease < ", now!(), " - ?1");
-        bounded(async {
-            let interrupted = sqlx::query(interrupt)
-                .bind(lease())
-                .bind(key(id))
-                .bind(Transition::Interrupt.from().as_str())
-                .bind(Transition::Interrupt.to().as_str())
-                .execute(&self.connections.writer)
-                .await?;
-            Ok(interrupted.rows_affected() == 1)
-        })
-        .await
+        self.health
+            .bounded(async {
+                let interrupted = sqlx::query(interrupt)
+                    .bind(lease())
+                    .bind(key(id))
+                    .bind(Transition::Interrupt.from().as_str())
+                    .bind(Transition::Interrupt.to().as_str())
+                    .execute(&self.connections.writer)
+                    .await?;
+                Ok(interrupted.rows_affected() == 1)
+            })
+            .await
     }
 
     async fn close_delivery(&self, id: AttemptId) -> Result<(), StoreError> {
-        bounded(async {
-            sqlx::query("UPDATE login_attempts SET delivery = NULL WHERE id = ? AND state = ?")
-                .bind(key(id))
-                .bind(Transition::Close.from().as_str())
-                .execute(&self.connections.writer)
-                .await?;
-            Ok(())
-        })
-        .await
+        self.health
+            .bounded(async {
+                sqlx::query("UPDATE login_attempts SET delivery = NULL WHERE id = ? AND state = ?")
+                    .bind(key(id))
+                    .bind(Transition::Close.from().as_str())
+                    .execute(&self.connections.writer)
+                    .await?;
+                Ok(())
+            })
+            .await
     }
 }
 

@@ -108,17 +108,14 @@ pub(super) fn is_busy(error: &sqlx::Error) -> bool {
     matches!(result_code(error).map(primary), Some(BUSY | LOCKED))
 }
 
-pub(super) fn is_not_understood(error: &sqlx::Error) -> bool {
-    const ERROR: u32 = 1;
-    result_code(error) == Some(ERROR)
-}
-
 const fn primary(code: u32) -> u32 {
     code & 0xff
 }
 
 /// `None`: it may pass by itself.
 fn refusal(code: u32) -> Option<Refusal> {
+    /// A statement of ours is not understood: a table or a column is missing.
+    const ERROR: u32 = 1;
     const PERMISSION: u32 = 3;
     const READ_ONLY: u32 = 8;
     const DISK: u32 = 10;
@@ -135,7 +132,7 @@ fn refusal(code: u32) -> Option<Refusal> {
         (NO_SPACE_TO_SHARE, _) | (_, FULL) => Some(Refusal::Full),
         (_, PERMISSION | READ_ONLY | CANNOT_OPEN) => Some(Refusal::NotWritable),
         (_, DISK) => Some(Refusal::Disk),
-        (_, DAMAGED | NO_DATABASE) => Some(Refusal::Damaged),
+        (ERROR, _) | (_, DAMAGED | NO_DATABASE) => Some(Refusal::Damaged),
         _ => None,
     }
 }

@@ -1,7 +1,7 @@
 //! Whether a sign-in could be written now: the same tables are written, and nothing is left of it.
 
-use super::connection::{Connections, is_not_understood};
-use crate::server::store::error::{Refusal, StoreError};
+use super::connection::Connections;
+use crate::server::store::error::StoreError;
 
 /// Rows that no sign-in can have, put in and taken out again. Both are committed: what is rolled back never reaches the
 /// disk, which may be full.
@@ -19,14 +19,9 @@ const WRITES: [&str; 6] = [
 pub(super) async fn write(connections: &Connections) -> Result<(), StoreError> {
     let mut transaction = connections.write().await?;
     for write in WRITES {
-        sqlx::query(write).execute(&mut *transaction).await.map_err(explained)?;
+        sqlx::query(write).execute(&mut *transaction).await?;
     }
     Ok(transaction.commit().await?)
-}
-
-/// Where SQLite does not even understand a statement of ours, a table or a column is missing.
-fn explained(error: sqlx::Error) -> StoreError {
-    if is_not_understood(&error) { StoreError::refused(Refusal::Damaged, error) } else { error.into() }
 }
 
 /// Reads. From then on a reader has the file and its log open, so that the log stays where a writer has to be closed.

@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
-use sqlx::SqlitePool;
-
-use super::clock::now;
+use super::{clock::now, connection::Connections};
 use crate::server::{
     limits,
-    store::{error::StoreError, outage},
+    store::{error::StoreError, readiness::Health},
 };
 
 /// For each table: how long after its expiry a record is removed.
@@ -16,12 +14,13 @@ const PURGES: [(&str, Duration); 2] = [
     (concat!("DELETE FROM login_sessions WHERE expires_at <= ", now!(), " - ?"), limits::SESSION_REMOVED_AFTER),
 ];
 
-pub(super) async fn keep_purging(writer: SqlitePool) {
+pub(super) async fn keep_purging(connections: &Connections, health: &Health) {
     loop {
         for (purge, after) in PURGES {
             let after = i64::try_from(after.as_millis()).unwrap_or(i64::MAX);
-            let purged = sqlx::query(purge).bind(after).execute(&writer).await.map_err(StoreError::from);
-            outage::note(&purged);
+            if let Err(error) = sqlx::query(purge).bind(after).execute(&connections.writer).await {
+                health.outage.failed(&StoreError::from(error));
+            }
         }
         tokio::time::sleep(limits::SQLITE_PURGE_EVERY).await;
     }

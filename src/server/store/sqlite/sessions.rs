@@ -10,7 +10,6 @@ use crate::server::{
     ids::{AttemptId, BrowserHash, Issuer, ProviderId, SessionHash, Subject, UserId},
     limits,
     store::{
-        bounds::bounded,
         encoding::{array, from_millis},
         error::StoreError,
         sessions::{SessionFacts, SessionRecord, SessionStore},
@@ -90,66 +89,70 @@ fn key(id: SessionHash) -> Vec<u8> {
 #[async_trait]
 impl SessionStore for SqliteStore {
     async fn create_session(&self, session: &SessionRecord) -> Result<bool, StoreError> {
-        bounded(insert(&self.connections.writer, session)).await
+        self.health.bounded(insert(&self.connections.writer, session)).await
     }
 
     async fn session(&self, id: SessionHash) -> Result<Option<SessionRecord>, StoreError> {
-        bounded(async {
-            let found = sqlx::query(concat!("SELECT ", columns!(), " FROM login_sessions WHERE id = ?"))
-                .bind(key(id))
-                .fetch_optional(&self.connections.readers)
-                .await?;
-            found.as_ref().map(read).transpose()
-        })
-        .await
+        self.health
+            .bounded(async {
+                let found = sqlx::query(concat!("SELECT ", columns!(), " FROM login_sessions WHERE id = ?"))
+                    .bind(key(id))
+                    .fetch_optional(&self.connections.readers)
+                    .await?;
+                found.as_ref().map(read).transpose()
+            })
+            .await
     }
 
     /// Each column moves one way only, so that of two saves at once neither undoes the other.
     async fn save_session(&self, session: &SessionRecord) -> Result<bool, StoreError> {
-        bounded(async {
-            let saved = sqlx::query(
-                "UPDATE login_sessions SET last_seen_at = max(last_seen_at, ?1), expires_at = min(expires_at, ?2), \
+        self.health
+            .bounded(async {
+                let saved = sqlx::query(
+                    "UPDATE login_sessions SET last_seen_at = max(last_seen_at, ?1), expires_at = min(expires_at, ?2), \
                  delivered_by = iif(?3, NULL, delivered_by) WHERE id = ?4",
-            )
-            .bind(to_millis(session.last_seen))
-            .bind(to_millis(session.expires))
-            .bind(session.delivered_by.is_none())
-            .bind(key(session.id))
-            .execute(&self.connections.writer)
-            .await?;
-            Ok(saved.rows_affected() == 1)
-        })
-        .await
+                )
+                .bind(to_millis(session.last_seen))
+                .bind(to_millis(session.expires))
+                .bind(session.delivered_by.is_none())
+                .bind(key(session.id))
+                .execute(&self.connections.writer)
+                .await?;
+                Ok(saved.rows_affected() == 1)
+            })
+            .await
     }
 
     async fn delete_session(&self, id: SessionHash) -> Result<(), StoreError> {
-        bounded(async {
-            let delete = sqlx::query("DELETE FROM login_sessions WHERE id = ?").bind(key(id));
-            delete.execute(&self.connections.writer).await?;
-            Ok(())
-        })
-        .await
+        self.health
+            .bounded(async {
+                let delete = sqlx::query("DELETE FROM login_sessions WHERE id = ?").bind(key(id));
+                delete.execute(&self.connections.writer).await?;
+                Ok(())
+            })
+            .await
     }
 
     async fn end_browser(&self, browser: BrowserHash, now: OffsetDateTime) -> Result<(), StoreError> {
-        bounded(async {
-            let mut transaction = self.connections.write().await?;
-            attempts::end_of_browser(&mut transaction, browser).await?;
-            // Whoever has read a delivery before it was closed finds the id of its session taken.
-            for (id, provider) in
-                attempts::sessions_delivered(&mut transaction, browser, now - limits::DELIVERY_OVER).await?
-            {
-                insert(&mut *transaction, &SessionRecord::ended(id, browser, provider, now)).await?;
-            }
-            sqlx::query(
-                "UPDATE login_sessions SET expires_at = min(expires_at, ?), delivered_by = NULL WHERE browser = ?",
-            )
-            .bind(to_millis(now))
-            .bind(browser.as_bytes().to_vec())
-            .execute(&mut *transaction)
-            .await?;
-            Ok(transaction.commit().await?)
-        })
-        .await
+        self.health
+            .bounded(async {
+                let mut transaction = self.connections.write().await?;
+                attempts::end_of_browser(&mut transaction, browser).await?;
+                // Whoever has read a delivery before it was closed finds the id of its session taken.
+                for (id, provider) in
+                    attempts::sessions_delivered(&mut transaction, browser, now - limits::DELIVERY_OVER).await?
+                {
+                    insert(&mut *transaction, &SessionRecord::ended(id, browser, provider, now)).await?;
+                }
+                sqlx::query(
+                    "UPDATE login_sessions SET expires_at = min(expires_at, ?), delivered_by = NULL WHERE browser = ?",
+                )
+                .bind(to_millis(now))
+                .bind(browser.as_bytes().to_vec())
+                .execute(&mut *transaction)
+                .await?;
+                Ok(transaction.commit().await?)
+            })
+            .await
     }
 }

@@ -1,23 +1,22 @@
 //! The store: its connections, and the task that removes what has expired.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{connection::Connections, migrations, place::Place, probe, purge};
 use crate::server::store::{
-    bounds::bounded,
     error::StoreError,
-    readiness::{Readiness, ReadinessCache},
+    readiness::{Health, Readiness},
 };
 
 /// A store in an SQLite file.
 pub(in crate::server::store) struct SqliteStore {
-    pub(super) connections: Connections,
-    pub(super) place: Place,
-    readiness: ReadinessCache,
-    _purging: AbortOnDropHandle<()>,
+    pub(super) connections: Arc<Connections>,
+    pub(super) place: Arc<Place>,
+    pub(super) health: Arc<Health>,
+    _tasks: AbortOnDropHandle<()>,
 }
 
 impl SqliteStore {
@@ -30,22 +29,32 @@ impl SqliteStore {
         migrations::run(&connections.writer).await.map_err(|error| error.about(path))?;
         probe::write(&connections).await.map_err(|error| error.about(path))?;
         probe::read(&connections).await.map_err(|error| error.about(path))?;
-        let place = Place::of(path);
-        let purging = tokio::spawn(purge::keep_purging(connections.writer.clone()));
-        let readiness = ReadinessCache::default();
-        Ok(Self { connections, place, readiness, _purging: AbortOnDropHandle::new(purging) })
+        let (connections, place) = (Arc::new(connections), Arc::new(Place::of(path)));
+        let health = Arc::<Health>::default();
+        let tasks = {
+            let (connections, place, health) = (Arc::clone(&connections), Arc::clone(&place), Arc::clone(&health));
+            async move {
+                let check = || check(&connections, &place);
+                tokio::join!(health.keep_checking(check), purge::keep_purging(&connections, &health));
+            }
+        };
+        Ok(Self { connections, place, health, _tasks: AbortOnDropHandle::new(tokio::spawn(tasks)) })
     }
+}
+
+async fn check(connections: &Connections, place: &Place) -> Result<Vec<String>, StoreError> {
+    place.check().await?;
+    probe::write(connections).await?;
+    Ok(Vec::new())
 }
 
 #[async_trait]
 impl Readiness for SqliteStore {
     async fn ready(&self) -> Result<Vec<String>, StoreError> {
-        let check = async {
-            self.place.check().await?;
-            probe::write(&self.connections).await?;
-            Ok(Vec::new())
-        };
-        // A time-out is an answer, too, and serves everybody.
-        self.readiness.get_or_check(bounded(check)).await
+        self.health.ready().await
+    }
+
+    fn away(&self) -> Option<StoreError> {
+        self.health.outage.away()
     }
 }

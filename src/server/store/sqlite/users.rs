@@ -9,7 +9,6 @@ use crate::server::{
     clock::to_millis,
     ids::UserId,
     store::{
-        bounds::bounded,
         error::StoreError,
         users::{Created, NewUser, Person, Role, User, UserStore, username_key},
     },
@@ -116,60 +115,63 @@ async fn free<'n>(
 #[async_trait]
 impl UserStore for SqliteStore {
     async fn sign_in_user(&self, person: &Person) -> Result<Option<User>, StoreError> {
-        bounded(async {
-            let known = refreshed(sqlx::query_as(refresh!("", "issuer = ?6 AND subject = ?7")), person)
-                .fetch_all(&self.connections.writer)
-                .await?;
-            match known.into_iter().next() {
-                Some(user) => Ok(Some(user.into())),
-                None => adopt(&self.connections, person).await,
-            }
-        })
-        .await
+        self.health
+            .bounded(async {
+                let known = refreshed(sqlx::query_as(refresh!("", "issuer = ?6 AND subject = ?7")), person)
+                    .fetch_all(&self.connections.writer)
+                    .await?;
+                match known.into_iter().next() {
+                    Some(user) => Ok(Some(user.into())),
+                    None => adopt(&self.connections, person).await,
+                }
+            })
+            .await
     }
 
     async fn create_user(&self, user: &NewUser) -> Result<Created, StoreError> {
         let person = &user.person;
-        bounded(async {
-            let mut transaction = self.connections.write().await?;
-            let known = sqlx::query("SELECT 1 FROM users WHERE issuer = ? AND subject = ?")
-                .bind(person.issuer.as_str())
-                .bind(person.subject.as_str());
-            if known.fetch_optional(&mut *transaction).await?.is_some() {
-                return Ok(Created::Exists);
-            }
-            let Some(username) = free(&mut transaction, &user.usernames).await? else {
-                return Ok(Created::UsernameTaken);
-            };
-            let insert = sqlx::query_as(concat!(
-                "INSERT INTO users (email, email_verified, full_name, role, last_login, updated_at, created_at, ",
-                "issuer, subject, oidc_sub, oidc_provider, id, username, username_key, is_active, auth_method) ",
-                "VALUES (?1, ?2, ?3, coalesce(?12, ?4), ?5, ?5, ?5, ?6, ?7, ?7, ?8, ?9, ?10, ?11, 1, 'oidc') ",
-                "RETURNING ",
-                columns!()
-            ));
-            let created: Vec<UserRow> = refreshed(insert, person)
-                .bind(&person.discovery_url)
-                .bind(ObjectId::new().to_hex())
-                .bind(username)
-                .bind(username_key(username))
-                .bind(user.role.as_str())
-                .fetch_all(&mut *transaction)
-                .await?;
-            transaction.commit().await?;
-            created.into_iter().next().map(|row| Created::New(row.into())).ok_or_else(StoreError::contended)
-        })
-        .await
+        self.health
+            .bounded(async {
+                let mut transaction = self.connections.write().await?;
+                let known = sqlx::query("SELECT 1 FROM users WHERE issuer = ? AND subject = ?")
+                    .bind(person.issuer.as_str())
+                    .bind(person.subject.as_str());
+                if known.fetch_optional(&mut *transaction).await?.is_some() {
+                    return Ok(Created::Exists);
+                }
+                let Some(username) = free(&mut transaction, &user.usernames).await? else {
+                    return Ok(Created::UsernameTaken);
+                };
+                let insert = sqlx::query_as(concat!(
+                    "INSERT INTO users (email, email_verified, full_name, role, last_login, updated_at, created_at, ",
+                    "issuer, subject, oidc_sub, oidc_provider, id, username, username_key, is_active, auth_method) ",
+                    "VALUES (?1, ?2, ?3, coalesce(?12, ?4), ?5, ?5, ?5, ?6, ?7, ?7, ?8, ?9, ?10, ?11, 1, 'oidc') ",
+                    "RETURNING ",
+                    columns!()
+                ));
+                let created: Vec<UserRow> = refreshed(insert, person)
+                    .bind(&person.discovery_url)
+                    .bind(ObjectId::new().to_hex())
+                    .bind(username)
+                    .bind(username_key(username))
+                    .bind(user.role.as_str())
+                    .fetch_all(&mut *transaction)
+                    .await?;
+                transaction.commit().await?;
+                created.into_iter().next().map(|row| Created::New(row.into())).ok_or_else(StoreError::contended)
+            })
+            .await
     }
 
     async fn user(&self, id: &UserId) -> Result<Option<User>, StoreError> {
-        bounded(async {
-            let row: Option<UserRow> = sqlx::query_as(concat!("SELECT ", columns!(), " FROM users WHERE id = ?"))
-                .bind(id.as_str())
-                .fetch_optional(&self.connections.readers)
-                .await?;
-            Ok(row.map(User::from))
-        })
-        .await
+        self.health
+            .bounded(async {
+                let row: Option<UserRow> = sqlx::query_as(concat!("SELECT ", columns!(), " FROM users WHERE id = ?"))
+                    .bind(id.as_str())
+                    .fetch_optional(&self.connections.readers)
+                    .await?;
+                Ok(row.map(User::from))
+            })
+            .await
     }
 }
