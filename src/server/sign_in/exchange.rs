@@ -2,13 +2,13 @@
 //! It runs in a task of its own with a total deadline. Requests only wait for it, so nothing is lost when a tab,
 //! browser or proxy goes away.
 
-use std::{convert::Infallible, sync::Arc};
+use std::{convert::Infallible, pin::pin, sync::Arc};
 
 use futures_util::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
 use secrecy::SecretString;
 use tokio::{
     sync::watch,
-    time::{Instant, interval_at, sleep, sleep_until, timeout_at},
+    time::{Instant, interval_at, sleep, sleep_until, timeout, timeout_at},
 };
 use tracing::Instrument as _;
 
@@ -93,14 +93,15 @@ impl SignIn {
             Checked::Bad(reason) => return self.refuse(job, reason, progress, trace).await,
             Checked::NotYet(reason) => return Outcome::NotClaimed(reason),
         };
-        // Nothing is consumed, and the page tries again by itself.
-        if let Some(error) = self.store.away() {
-            return Outcome::NotClaimed(Reason::of_store(&error, Problem::StoreUnavailable));
-        }
         let code_dies = self.code_dies(job);
         let permits = match self.permits(job, deadline, code_dies).await {
             Ok(permits) => permits,
-            Err(reason) => return Outcome::NotClaimed(reason),
+            Err(reason) => {
+                // A code that is too old begins anew by itself, but not at a store that could not take the next one either.
+                let away = self.store.away().filter(|_| reason.problem == Problem::AttemptExpired);
+                let away = away.map(|error| Reason::of_store(&error, Problem::StoreUnavailable));
+                return Outcome::NotClaimed(away.unwrap_or(reason));
+            }
         };
         let since = Instant::now();
         let claim = self.new_claim(job);
@@ -311,9 +312,25 @@ impl SignIn {
         let [.., last] = limits::STORE_PAUSES;
         let mut pauses = limits::STORE_PAUSES.into_iter();
         let claimed = progress.borrow().is_claimed();
+        let tell = |error: &StoreError| {
+            let reason = Reason::of_store(error, Problem::StoreUnavailable);
+            progress.send_replace(Progress::Held { claimed, reason });
+        };
         let mut refused = false;
         loop {
-            let error = match timeout_at(deadline, operation()).await {
+            let mut tried = pin!(timeout_at(deadline, operation()));
+            let answer = match self.store.away() {
+                None => tried.await,
+                // It may be back since it was last checked.
+                Some(error) => match timeout(limits::STORE_SLOW, &mut tried).await {
+                    Ok(answer) => answer,
+                    Err(_) => {
+                        tell(&error);
+                        tried.await
+                    }
+                },
+            };
+            let error = match answer {
                 Ok(Err(error)) => error,
                 Ok(result) => return result,
                 Err(_) => return Err(StoreError::late()),
@@ -327,8 +344,7 @@ impl SignIn {
                 return Err(error);
             }
             if told {
-                let reason = Reason::of_store(&error, Problem::StoreUnavailable);
-                progress.send_replace(Progress::Held { claimed, reason });
+                tell(&error);
             }
             let again = Instant::now() + pauses.next().unwrap_or(last);
             if again >= deadline {

@@ -197,7 +197,7 @@ async fn a_file_that_is_emptied_is_told_until_the_program_is_started_anew() {
 /// goes on by themselves.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_that_stays_locked_is_told_at_once_and_costs_no_sign_in() {
-    let scene = Scene::hasty().await;
+    let scene = Scene::patient().await;
     scene.provider.wait_for(Endpoint::Jwks, 1).await;
     let (first, second) = (scene.browser(), scene.browser());
     let one = first.callback_url(&scene, "/reports").await;
