@@ -38,7 +38,11 @@ impl Domain {
             idna.to_ascii(text.as_bytes(), AsciiDenyList::STD3, Hyphens::CheckFirstLast, DnsLength::Verify).ok()?;
         // Only what says it without detours: IDNA would read `example。com` as `example.com`, too, and drop what is not seen.
         let (unicode, _) = idna.to_unicode(ascii.as_bytes(), AsciiDenyList::STD3, Hyphens::CheckFirstLast);
-        (text == ascii || text == unicode).then(|| Self(ascii.into_owned()))
+        let written = |label: &str, (ascii, unicode): (&str, &str)| label == ascii || label == unicode;
+        let labels = ascii.split('.').zip(unicode.split('.'));
+        let is_written = text.split('.').count() == ascii.split('.').count()
+            && text.split('.').zip(labels).all(|(label, forms)| written(label, forms));
+        is_written.then(|| Self(ascii.clone().into_owned()))
     }
 }
 
@@ -56,7 +60,12 @@ fn is_of_local_part(c: char) -> bool {
 fn caseless(text: &str) -> Option<String> {
     let small = |c: char| {
         let turns = !c.is_ascii() && c.to_lowercase().any(|small| small.is_ascii());
-        let letters: Vec<_> = if turns { vec![c] } else { c.to_lowercase().collect() };
+        let letters: Vec<_> = match c {
+            c if turns => vec![c],
+            // The form that a sigma has at the end of a word.
+            'ς' => vec!['σ'],
+            c => c.to_lowercase().collect(),
+        };
         letters
     };
     Some(composed(text)?.chars().flat_map(small).nfc().collect())
@@ -82,6 +91,8 @@ mod tests {
             ("I\u{307}@example.com", "İ@example.com"),
             ("ΑΔΑ@example.com", "αδα@example.com"),
             ("АДА@example.com", "ада@example.com"),
+            ("ΝΙΚΟΣ@example.com", "νικος@example.com"),
+            ("a@bücher.xn--p1ai", "a@bücher.рф"),
             ("a@bücher.example", "a@xn--bcher-kva.example"),
             ("a@BÜCHER.example", "a@XN--BCHER-KVA.EXAMPLE"),
             ("a@bu\u{308}cher.example", "a@bücher.example"),

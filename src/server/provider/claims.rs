@@ -9,6 +9,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use super::{jwt::numeric_date, jwt::present, strict_json::Object};
 use crate::{
     server::{
+        email_address::EmailAddress,
         ids::{Issuer, Subject},
         limits,
     },
@@ -153,7 +154,10 @@ impl<'d> Reader<'d> {
     /// Whether this very address is verified: what one document says of its address says nothing about another. (Authelia
     /// says it of people who have no address.)
     fn email_verified(&mut self, email: &str) -> Option<bool> {
-        let of_this = |document: &&&Object| present(&document.members, "email").is_some_and(|its| its == email);
+        let this = EmailAddress::parse(email);
+        let is_this = |its: &str| its == email || this.is_some() && EmailAddress::parse(its) == this;
+        let of_this =
+            |document: &&&Object| present(&document.members, "email").and_then(Value::as_str).is_some_and(is_this);
         let documents: Vec<_> = self.documents.iter().filter(of_this).copied().collect();
         let mut reader = Reader::of(&documents);
         let verified = reader.get("email_verified", boolean);

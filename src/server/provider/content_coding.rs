@@ -25,13 +25,16 @@ pub(super) enum Packed {
 }
 
 /// `body` without its codings, at most `most` bytes of it.
-pub(super) fn unpack(headers: &HeaderMap, body: Vec<u8>, most: usize) -> Result<Vec<u8>, Packed> {
+pub(super) fn unpack(headers: &HeaderMap, body: &[u8], most: usize) -> Result<Vec<u8>, Packed> {
+    if body.is_empty() {
+        return Ok(Vec::new());
+    }
     let codings = headers.get_all(header::CONTENT_ENCODING).into_iter();
     let codings = codings.map(|codings| String::from_utf8_lossy(codings.as_bytes()).to_ascii_lowercase());
     let codings = codings.collect::<Vec<_>>().join(",");
     let codings = codings.split(',').map(str::trim).filter(|coding| !matches!(*coding, "" | "identity"));
     // The last one was put on last.
-    codings.rev().try_fold(body, |body, coding| match coding {
+    codings.rev().try_fold(body.to_vec(), |body, coding| match coding {
         "gzip" | "x-gzip" => read(MultiGzDecoder::new(body.as_slice()), most, "gzip"),
         "br" => read(brotli_decompressor::Decompressor::new(body.as_slice(), STEP), most, "br"),
         other => Err(Packed::Unknown(other.to_owned())),

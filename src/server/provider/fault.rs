@@ -121,6 +121,33 @@ impl ProviderFault {
         clip(&self.to_string())
     }
 
+    /// The same, with everything that the provider said as `hide` leaves it.
+    pub(super) fn hiding(mut self, hide: impl Fn(String) -> String) -> Self {
+        let said = match &mut self {
+            Self::Unreachable(said)
+            | Self::NoDescriptor(said)
+            | Self::Tls(said)
+            | Self::Slow(said)
+            | Self::BadAnswer { detail: said, .. }
+            | Self::Refused { detail: said }
+            | Self::Metadata(said)
+            | Self::Keys(said)
+            | Self::CodeRefused(said)
+            | Self::ClientRefused { detail: said, .. }
+            | Self::TokenRefused(said)
+            | Self::TokenResponse(said)
+            | Self::IdToken(said)
+            | Self::UserinfoUnavailable(said)
+            | Self::UserinfoInvalid(said) => Some(said),
+            Self::ServerError { said, .. } | Self::Busy { said, .. } => said.as_mut(),
+            Self::IssuerMismatch => None,
+        };
+        if let Some(said) = said {
+            *said = hide(std::mem::take(said));
+        }
+        self
+    }
+
     /// Whether it may be the code that was refused: then whoever has brought it answers for it. An attacker chooses the
     /// code, and a firewall in front of the provider may answer some with a page of its own.
     #[must_use]

@@ -271,19 +271,26 @@ async fn exchange(client: &Client, endpoint: Endpoint, mut request: Request) -> 
     });
     let media_type = media_type.filter(|media_type| !media_type.is_empty());
     let headers = std::mem::take(response.headers_mut());
-    let body = content_coding::unpack(&headers, body, endpoint.max_bytes()).map_err(|packed| {
-        let status = response.status().as_u16();
-        CallError::Sent(match packed {
-            Packed::Unknown(coding) => {
-                endpoint.bad_answer(&format!("status {status}, in content coding `{coding}`, which we did not ask for"))
-            }
-            Packed::Broken(coding) => {
-                endpoint.bad_answer(&format!("status {status}, not what its content coding `{coding}` says"))
-            }
-            Packed::TooLarge => too_large(endpoint, status),
-        })
-    })?;
-    Ok(ProviderResponse { status: response.status(), media_type, headers, body, endpoint })
+    let status = response.status();
+    let body = match content_coding::unpack(&headers, &body, endpoint.max_bytes()) {
+        Ok(unpacked) => unpacked,
+        Err(packed) if status == StatusCode::OK => return Err(CallError::Sent(wrongly_packed(endpoint, &packed))),
+        // Of a refusal the status decides, and it costs the words at most.
+        Err(_) => body,
+    };
+    Ok(ProviderResponse { status, media_type, headers, body, endpoint })
+}
+
+fn wrongly_packed(endpoint: Endpoint, packed: &Packed) -> ProviderFault {
+    match packed {
+        Packed::Unknown(coding) => {
+            endpoint.bad_answer(&format!("status 200, in content coding `{coding}`, which we did not ask for"))
+        }
+        Packed::Broken(coding) => {
+            endpoint.bad_answer(&format!("status 200, not what its content coding `{coding}` says"))
+        }
+        Packed::TooLarge => too_large(endpoint, StatusCode::OK.as_u16()),
+    }
 }
 
 async fn read(response: &mut Response, endpoint: Endpoint) -> Result<Vec<u8>, ProviderFault> {

@@ -8,6 +8,7 @@ use tokio::time::{Instant, timeout_at};
 use super::{
     cache::Cache,
     claims::VerifiedClaims,
+    client_auth::redact,
     discovery::Metadata,
     fault::ProviderFault,
     id_token::{self, Attempt, IdTokenClaims},
@@ -45,6 +46,7 @@ impl Provider {
             }
             let answer =
                 userinfo::request(&self.http, url, &tokens.access_token, &person.subject, &expected, deadline).await;
+            let answer = answer.map_err(|fault| fault.hiding(|words| redact(words, tokens.access_token.secret())));
             record(trace, "userinfo", since, &answer);
             userinfo = Some(answer?);
         }

@@ -41,6 +41,10 @@ impl TokenRequest<'_> {
     /// 4.1.2), and Authelia then revokes the tokens of the first request. In two cases it is certain enough that it may
     /// be sent again: there was no connection, or the answer was 429, which comes before the code is looked at.
     pub(super) async fn send(&self) -> Result<Tokens, ProviderFault> {
+        self.send_in_time().await.map_err(|fault| fault.hiding(|words| self.redact(words)))
+    }
+
+    async fn send_in_time(&self) -> Result<Tokens, ProviderFault> {
         let until = self.redemption.deadline.min(self.redemption.send_until);
         let mut pauses = limits::TOKEN_CONNECT_PAUSES.into_iter();
         let mut waited = false;
@@ -89,7 +93,7 @@ impl TokenRequest<'_> {
             let members = response.object()?.members;
             // TK-16: an error is one with any status.
             if members.contains_key("access_token") {
-                return self.usable(&members);
+                return usable(&members);
             }
             return Err(match said {
                 Some(said) if members.contains_key("error") => self.refused(response, Some(&members), &said),
@@ -110,34 +114,6 @@ impl TokenRequest<'_> {
             (Ok(_), None) => ProviderFault::Refused { detail: response.refusal(None, self.system.now()).detail() },
             (Err(unreadable), None) => ProviderFault::Refused { detail: unreadable.detail() },
         })
-    }
-
-    /// The members we use, each checked; nothing else goes on. (`expires_in` and `scope` are not used, so that neither a
-    /// missing nor an ill-typed one matters; TK-14, TK-25.)
-    fn usable(&self, members: &Map<String, Value>) -> Result<Tokens, ProviderFault> {
-        let invalid = |what: &str| ProviderFault::TokenResponse(what.into());
-        let text = |name: &str| members.get(name).and_then(Value::as_str);
-
-        let token_type = text("token_type").ok_or_else(|| invalid("token_type is missing"))?;
-        if !token_type.eq_ignore_ascii_case("bearer") {
-            return Err(ProviderFault::TokenResponse(format!(
-                "token_type is `{}`, not Bearer",
-                clip(&self.redact(token_type.to_owned()))
-            )));
-        }
-        let access_token = text("access_token").ok_or_else(|| invalid("access_token is not a string"))?;
-        if access_token.is_empty() || !access_token.bytes().all(|byte| (0x20..=0x7e).contains(&byte)) {
-            return Err(invalid("access_token is empty or has characters that no token has (RFC 6749 A.12)"));
-        }
-        if access_token.len() > limits::ACCESS_TOKEN_BYTES {
-            return Err(invalid(&format!("access_token is longer than {} kB", limits::ACCESS_TOKEN_BYTES / 1024)));
-        }
-        let id_token = text("id_token")
-            .ok_or_else(|| invalid("id_token is missing; is `openid` among the scopes allowed to us?"))?;
-        if id_token.len() > limits::ID_TOKEN_BYTES {
-            return Err(ProviderFault::IdToken(format!("longer than {} kB", limits::ID_TOKEN_BYTES / 1024)));
-        }
-        Ok(Tokens { access_token: AccessToken::new(access_token.to_owned()), id_token: id_token.to_owned() })
     }
 
     /// An error response (RFC 6749 5.2). Status 401 is about the client, whatever the word: for a wrong secret Keycloak
@@ -185,4 +161,29 @@ impl<'c> AsyncHttpClient<'c> for Sending<'_> {
             Ok(HttpResponse::new(for_the_crate.to_string().into_bytes()))
         })
     }
+}
+
+/// The members we use, each checked; nothing else goes on. (`expires_in` and `scope` are not used, so that neither a
+/// missing nor an ill-typed one matters; TK-14, TK-25.)
+fn usable(members: &Map<String, Value>) -> Result<Tokens, ProviderFault> {
+    let invalid = |what: &str| ProviderFault::TokenResponse(what.into());
+    let text = |name: &str| members.get(name).and_then(Value::as_str);
+
+    let token_type = text("token_type").ok_or_else(|| invalid("token_type is missing"))?;
+    if !token_type.eq_ignore_ascii_case("bearer") {
+        return Err(ProviderFault::TokenResponse(format!("token_type is `{}`, not Bearer", clip(token_type))));
+    }
+    let access_token = text("access_token").ok_or_else(|| invalid("access_token is not a string"))?;
+    if access_token.is_empty() || !access_token.bytes().all(|byte| (0x20..=0x7e).contains(&byte)) {
+        return Err(invalid("access_token is empty or has characters that no token has (RFC 6749 A.12)"));
+    }
+    if access_token.len() > limits::ACCESS_TOKEN_BYTES {
+        return Err(invalid(&format!("access_token is longer than {} kB", limits::ACCESS_TOKEN_BYTES / 1024)));
+    }
+    let id_token =
+        text("id_token").ok_or_else(|| invalid("id_token is missing; is `openid` among the scopes allowed to us?"))?;
+    if id_token.len() > limits::ID_TOKEN_BYTES {
+        return Err(ProviderFault::IdToken(format!("longer than {} kB", limits::ID_TOKEN_BYTES / 1024)));
+    }
+    Ok(Tokens { access_token: AccessToken::new(access_token.to_owned()), id_token: id_token.to_owned() })
 }

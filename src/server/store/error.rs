@@ -72,7 +72,9 @@ impl Refusal {
             Self::Moved => {
                 "put the file and the one beside it (-wal) back, or restart Vestibule to use what is at that path now"
             }
-            Self::Emptied => "stop Vestibule, restore a backup of the file, and start it again",
+            Self::Emptied => {
+                "stop Vestibule, restore a backup of the file without the files beside it (-wal, -shm), and start it again"
+            }
             Self::Address => {
                 "write it as mongodb://user:password@host/name, with % before what is not a letter or a digit"
             }

@@ -92,6 +92,26 @@ async fn a_fault_names_the_coding_the_type_and_what_is_invisible() {
     }
 }
 
+/// Of a refusal the status decides, whatever its body is labelled.
+#[tokio::test]
+async fn a_refusal_is_understood_whatever_its_coding_says() {
+    let rig = Rig::new().await;
+    let labelled = |status: &str, body: &[u8]| {
+        let head = format!("HTTP/1.1 {status} x\r\n{JSON}content-encoding: gzip\r\ncontent-length: {}\r\n", body.len());
+        Fault::wire(&[head.as_bytes(), b"retry-after: 600\r\nconnection: close\r\n\r\n", body].concat())
+    };
+    for (status, body, expected) in [
+        ("503", b"".as_slice(), "provider_server_error"),
+        ("429", b"x", "provider_busy"),
+        ("401", br#"{"error":"invalid_client"}"#, "client_refused"),
+        ("400", br#"{"error":"invalid_grant"}"#, "code_refused"),
+        ("400", &gzip(br#"{"error":"invalid_grant"}"#), "code_refused"),
+    ] {
+        rig.says([fault(Endpoint::Token, labelled(status, body))]);
+        assert_eq!(rig.code_of().await, expected, "{status}");
+    }
+}
+
 #[tokio::test]
 async fn the_limit_on_bytes_holds_for_what_is_unpacked() {
     let rig = Rig::new().await;

@@ -165,6 +165,13 @@ fn wrong_responses() -> Vec<(&'static str, Behaviour, &'static str)> {
         ("twice", change(Edit::duplicate("access_token", "x")), "provider_bad_answer"),
         ("two BOMs", change(Edit::replace("{", "\u{feff}\u{feff}{")), "provider_bad_answer"),
         ("not UTF-8", whole(Fault::wire(not_utf8)), "token_response_invalid"),
+        ("code as type", head(Endpoint::Token, HeadEdit::content_type(CODE)), "provider_bad_answer"),
+        (
+            "verifier twice",
+            change(Edit::replace("{", &format!("{{\"{VERIFIER}\":1,\"{VERIFIER}\":2,"))),
+            "provider_bad_answer",
+        ),
+        ("code as token_type", set("token_type", json!(CODE)), "token_response_invalid"),
         ("large", change(Edit::replace("{", &format!("{}{{", " ".repeat(600_000)))), "provider_bad_answer"),
         ("endless", whole(Fault::EndlessBody), "provider_bad_answer"),
         ("429", error(429, "temporarily_unavailable"), "provider_busy"),

@@ -112,6 +112,7 @@ fn a_verified_address_is_one_of_which_it_is_said() {
     let here = json!({"email": "a@example.com"});
     let there = json!({"email": "a@example.com", "email_verified": true});
     assert_eq!(verified(there.clone(), here.clone()), Some(true));
+    assert_eq!(verified(there.clone(), json!({"email": "A@Example.COM"})), Some(true), "the same address");
     assert_eq!(verified(there.clone(), json!({"email": "b@example.com"})), None, "it is said of another address");
     assert_eq!(verified(json!({"email_verified": true}), here), None, "it is not said of which");
     assert_eq!(verified(there.clone(), json!({"email_verified": false})), Some(true), "that is of none");

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
+    net::IpAddr,
 };
 
 use toml::Value;
@@ -46,7 +47,7 @@ pub(super) fn gather(env: impl IntoIterator<Item = (OsString, OsString)>, given:
         if let Some((at, form)) = named(&name) {
             let key = (at.key.table, at.index, at.key.name);
             keys.entry(key).or_insert_with(|| (at, Vec::new())).1.push(Set { name, form, value });
-        } else if !is_of_others(&name)
+        } else if !is_of_others(&name, &value)
             && let Some(unknown) = nearest::variable(&name)
         {
             given.misname(unknown.meant);
@@ -64,7 +65,7 @@ pub(super) fn gather(env: impl IntoIterator<Item = (OsString, OsString)>, given:
 
 /// Variables that begin like ours and are for someone else: the log's filter, which is read before settings are, what
 /// builds and tries this program, and what Kubernetes sets for a service that is called `vestibule` or `vestibule-…`.
-fn is_of_others(name: &str) -> bool {
+fn is_of_others(name: &str, value: &OsStr) -> bool {
     const TOOLS: [&str; 6] = [
         nearest::LOG,
         "VESTIBULE_TOOLS",
@@ -73,9 +74,12 @@ fn is_of_others(name: &str) -> bool {
         "VESTIBULE_JUNK_SECONDS",
         "VESTIBULE_SOAK_SECONDS",
     ];
+    let said = value.to_str().unwrap_or_default();
     let words: Vec<_> = name.split('_').collect();
     let of_kubernetes = |end: &[&str]| match end {
-        ["PORT"] | ["SERVICE", "HOST"] | ["SERVICE", "PORT", ..] => true,
+        ["SERVICE", "HOST"] => said.parse::<IpAddr>().is_ok(),
+        ["SERVICE", "PORT", ..] => said.parse::<u16>().is_ok(),
+        ["PORT"] => ["tcp://", "udp://", "sctp://"].iter().any(|scheme| said.starts_with(scheme)),
         ["PORT", number, "TCP" | "UDP" | "SCTP", what @ ..] => {
             number.bytes().all(|byte| byte.is_ascii_digit()) && matches!(what, [] | ["PROTO" | "PORT" | "ADDR"])
         }

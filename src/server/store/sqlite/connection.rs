@@ -1,6 +1,10 @@
 //! The connections, and what their errors mean.
 
-use std::{fs, io, path::Path};
+use std::{
+    ffi::OsString,
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use sqlx::{
     ConnectOptions as _, Connection as _, Sqlite, SqlitePool, Transaction,
@@ -76,6 +80,11 @@ fn create_private(path: &Path) -> io::Result<()> {
 /// Only a file can be a database: what else there is SQLite opens, too, and then says nothing that helps.
 fn regular(path: &Path) -> Result<(), StoreError> {
     match fs::metadata(path) {
+        Ok(found)
+            if found.is_file() && found.len() == 0 && fs::metadata(log_of(path)).is_ok_and(|log| log.len() > 0) =>
+        {
+            Err(StoreError::refused(Refusal::Emptied, "is empty, and the file beside it (-wal) is not"))
+        }
         Ok(found) if found.is_file() => Ok(()),
         Ok(found) if found.is_dir() => Err(StoreError::refused(Refusal::NoFile, "is a directory")),
         Ok(_) => Err(StoreError::refused(Refusal::NoFile, "is not a file")),
@@ -84,6 +93,13 @@ fn regular(path: &Path) -> Result<(), StoreError> {
         }
         Err(error) => Err(file_refused(&error)),
     }
+}
+
+/// The log beside the file, wherever a link to that may be.
+pub(super) fn log_of(database: &Path) -> PathBuf {
+    let mut log = OsString::from(fs::canonicalize(database).unwrap_or_else(|_| database.to_owned()));
+    log.push("-wal");
+    log.into()
 }
 
 /// What it means that the file cannot be made, or not even looked at.

@@ -2,12 +2,12 @@
 //! replaced or emptied while it is open can be written as before, and all of it is gone with the process.
 
 use std::{
-    ffi::OsString,
     fs::{self, Metadata},
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
 };
 
+use super::connection::log_of;
 use crate::server::store::error::{Refusal, StoreError};
 
 /// The database's file, and the log beside it.
@@ -22,12 +22,9 @@ pub(super) struct Place {
 type Identity = (u64, u64);
 
 impl Place {
-    /// As it is now that they are open. Not every file system allows a log. It is beside the file itself, wherever a link
-    /// to that may be.
+    /// As it is now that they are open. Not every file system allows a log.
     pub(super) fn of(database: &Path) -> Self {
-        let mut log = OsString::from(fs::canonicalize(database).unwrap_or_else(|_| database.to_owned()));
-        log.push("-wal");
-        let files = [database.to_owned(), PathBuf::from(log)];
+        let files = [database.to_owned(), log_of(database)];
         let known = |file: PathBuf| Some((file.clone(), identity(&fs::metadata(file).ok()?)));
         Self {
             files: files.into_iter().filter_map(known).collect(),
@@ -43,14 +40,15 @@ impl Place {
                 let what = format_args!("{path:?} was removed or replaced while it is open");
                 return Err(StoreError::refused(Refusal::Moved, what));
             }
-            // Its length alone: to open and close it would drop SQLite's locks.
+            // Its length alone: to open and close it would drop SQLite's locks. Before the log beside it, which SQLite
+            // then removes.
             if *path == self.database && found.is_ok_and(|found| found.len() == 0) {
                 self.emptied.store(true, Ordering::Relaxed);
             }
-        }
-        if self.emptied.load(Ordering::Relaxed) {
-            let what = format_args!("{:?} was emptied while it is open", self.database);
-            return Err(StoreError::refused(Refusal::Emptied, what));
+            if self.emptied.load(Ordering::Relaxed) {
+                let what = format_args!("{:?} was emptied while it is open", self.database);
+                return Err(StoreError::refused(Refusal::Emptied, what));
+            }
         }
         Ok(())
     }
