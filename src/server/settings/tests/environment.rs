@@ -103,9 +103,25 @@ fn variables_of_others_stop_nothing_and_are_not_spoken_of() {
         "VESTIBULES_LISTEN_SERVICE_PORT",
         "VESTIBULE2_PORT_3000_TCP_ADDR",
     ] {
-        good(&[(name, "tcp://10.0.0.1:3000")]);
+        let value = match name {
+            name if name.ends_with("_SERVICE_HOST") => "10.0.0.1",
+            name if name.contains("_SERVICE_PORT") => "3000",
+            _ => "tcp://10.0.0.1:3000",
+        };
+        good(&[(name, value)]);
     }
     assert_eq!(log.text(), "");
+    // Named like Kubernetes' by somebody who means a setting.
+    for (name, value) in [
+        ("VESTIBULE_PORT", "8080"),
+        ("VESTIBULE_LISTEN_PORT", "3000"),
+        ("VESTIBULE_USERS_ALLOWED_GROUPS_PORT", "staff"),
+        ("VESTIBULE_ALLOWED_GROUPS_SERVICE_HOST", "staff"),
+        ("VESTIBULE_SERVICE_PORT", "all"),
+    ] {
+        let line = fault_with(&[(name, value)]);
+        assert!(line.starts_with(&format!("{name}: is not a key")), "{line}");
+    }
 }
 
 #[test]
