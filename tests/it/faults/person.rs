@@ -112,6 +112,22 @@ impl Person<'_> {
         }
     }
 
+    /// Goes on without a click: from the waiting page, and from one that says that the store is away.
+    pub async fn go_on_by_itself(&self, mut stop: Stop) -> Stop {
+        for _ in 0..2 * PATIENCE {
+            stop = match stop {
+                Stop::Waiting(query) => self.go_from(&query).await,
+                Stop::Explained(page) if page.data("code") == Some("store_unavailable") => {
+                    later(&page);
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                    self.go(&self.scene.url(&page.button())).await
+                }
+                stop => return stop,
+            };
+        }
+        stop
+    }
+
     /// Follows redirects to a page.
     pub async fn once(&self, url: &str) -> Stop {
         let mut url = reqwest::Url::parse(url).unwrap();

@@ -44,12 +44,15 @@ pub async fn verified(scene: &Scene) {
     .await;
 }
 
-/// The trouble lasts until the person has waited for a while.
+/// The trouble lasts until the person has waited for a while. On a slow machine that may be long enough for a page that
+/// says so, which goes on by itself as the waiting page does.
 pub async fn a_while(person: Person<'_>, next: &str, over: impl Future<Output = ()>) -> Stop {
-    let waiting = person.once(next).await.waiting();
-    let waiting = person.wait(&waiting).await.waiting();
+    let mut stop = person.once(next).await;
+    if let Stop::Waiting(query) = &stop {
+        stop = person.wait(query).await;
+    }
     over.await;
-    person.go_from(&waiting).await
+    person.go_on_by_itself(stop).await
 }
 
 /// Waiting does not help: the person is told, and the page of that goes on when the trouble is over.
