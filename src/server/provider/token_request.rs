@@ -88,6 +88,7 @@ impl TokenRequest<'_> {
     }
 
     fn check(&self, response: &ProviderResponse) -> Result<Tokens, ProviderFault> {
+        // Before anything is clipped, which could leave half of a secret.
         let said = response.words().map(|words| self.redact(words));
         if response.status == StatusCode::OK {
             let members = response.object()?.members;

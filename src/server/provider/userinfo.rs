@@ -64,6 +64,7 @@ async fn fetch(
     match http.userinfo(url, access_token.secret(), deadline).await {
         Ok(response) if response.status == StatusCode::OK => Ok(response),
         Ok(response) => {
+            // Before it is clipped, which could leave half of a token.
             let said = response.words().map(|words| redact(words, access_token.secret()));
             let fault = unavailable(&response.refusal(said, expected.now));
             let passes = response.status.is_server_error();

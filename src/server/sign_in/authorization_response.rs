@@ -119,7 +119,7 @@ fn is_refusal_of_the_person(error: &str) -> bool {
         words.push(c);
     }
     let words = words.to_ascii_lowercase();
-    let mut words = words.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).peekable();
+    let mut words = words.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
     let refused = |word: &str| {
         word.starts_with("cancel")
             || word.starts_with("abort")

@@ -18,7 +18,7 @@ use test_provider::{Profile, ProviderConfig};
 use super::prepared;
 use crate::support::{
     browser::Browser,
-    people::Person,
+    people::{Person, Site},
     process::{Program, Stderr, THIS},
     wait::eventually,
 };
@@ -42,6 +42,18 @@ async fn lost_at_least(program: &Program, lines: u64) {
     eventually("lines are lost", || async { (lost(program).await >= lines).then_some(()) }).await;
 }
 
+/// Returns once lines are lost: each request is one.
+async fn lose_lines(program: &Program, site: &Site) {
+    let browser = Browser::default();
+    eventually("lines are lost", || async {
+        for _ in 0..50 {
+            browser.get(&format!("{}/auth/oidc/callback", site.origin)).await;
+        }
+        (lost(program).await > 0).then_some(())
+    })
+    .await;
+}
+
 /// People sign in at the program, it answers, loses at least so many lines, and ends when it is asked to. `fill`: it is
 /// made to lose some before.
 async fn goes_on(stderr: Stderr, fill: bool, lines: u64) {
@@ -50,15 +62,7 @@ async fn goes_on(stderr: Stderr, fill: bool, lines: u64) {
     program.start_logging_to(stderr).await;
     let mut person = Person::behind(&site, 0, ADDRESS);
     if fill {
-        // Each request is a line.
-        let browser = Browser::default();
-        eventually("lines are lost", || async {
-            for _ in 0..50 {
-                browser.get(&format!("{}/auth/oidc/callback", site.origin)).await;
-            }
-            (lost(&program).await > 0).then_some(())
-        })
-        .await;
+        lose_lines(&program, &site).await;
     }
     for _ in 0..2 {
         person.sign_in().await;
@@ -127,14 +131,7 @@ async fn what_was_lost_is_said_once_the_log_works_again() {
     let (mut program, site, _provider) = prepared(folder.path(), ProviderConfig::new(Profile::Standard)).await;
     let (reader, writer) = full_pipe();
     program.start_logging_to(Stderr::Given(writer.into())).await;
-    let browser = Browser::default();
-    eventually("lines are lost", || async {
-        for _ in 0..50 {
-            browser.get(&format!("{}/auth/oidc/callback", site.origin)).await;
-        }
-        (lost(&program).await > 0).then_some(())
-    })
-    .await;
+    lose_lines(&program, &site).await;
     let lost = lost(&program).await;
     // Read from now on, first up to the line that says so.
     let mut lines = BufReader::new(reader).lines().map(Result::unwrap);
