@@ -3,6 +3,8 @@
 
 /// People: provisioning rules, claims mapping, roles.
 pub mod accounts;
+/// The applications behind the proxy.
+pub mod application;
 /// Static files.
 pub mod assets;
 /// The attempt as a state machine.
@@ -20,6 +22,8 @@ pub mod demo;
 pub mod email_address;
 /// What the log says of failures: one line for each reference.
 mod failure_log;
+/// Who may pass to the applications behind the proxy, and what these are told.
+pub mod gate;
 /// Everything about HTTP: requests, guards, headers, cookies, pages.
 pub mod http;
 /// Small types that carry meaning.

@@ -42,6 +42,10 @@ pub struct SignedIn {
     pub user: User,
     /// The provider they came through.
     pub provider: ProviderId,
+    /// Its issuer.
+    pub issuer: Issuer,
+    /// What it said at the sign-in.
+    pub facts: SessionFacts,
     /// When they signed in.
     pub since: OffsetDateTime,
     /// When the session ends unless it is used before.
@@ -133,8 +137,8 @@ impl Sessions {
             }
         }
         let until = self.ends(&session);
-        let SessionRecord { provider, created: since, .. } = session;
-        Ok(Found::SignedIn(Box::new(SignedIn { user, provider, since, until })))
+        let SessionRecord { provider, issuer, facts, created: since, .. } = session;
+        Ok(Found::SignedIn(Box::new(SignedIn { user, provider, issuer, facts, since, until })))
     }
 
     /// Begins the session that an attempt delivers; delivering it again changes nothing. The browser's former session,
