@@ -296,6 +296,25 @@ pub const SESSION_TOUCH_EVERY: Duration = Duration::from_secs(60);
 pub const SESSION_TOUCHES_WITHIN_IDLE: u32 = 10;
 /// A request waits no longer than this for it to be written.
 pub const SESSION_TOUCH_WAIT: Duration = Duration::from_millis(500);
+/// What the store has said about a session holds this long in a check of the gate: the bound within which a sign-out, a
+/// disabled account or a changed role takes effect in every process.
+pub const SESSION_KNOWN_FRESH: Duration = Duration::from_secs(5);
+/// Of a session in use the store is asked again from this age on, so that nobody has to wait for it.
+pub const SESSION_ASKED_AHEAD: Duration = Duration::from_secs(3);
+/// While the store cannot tell, a check goes on with what it knows for this long …
+pub const SESSION_KNOWN_UNANSWERED: Duration = Duration::from_secs(60);
+/// … which makes this the oldest that is ever believed.
+pub const SESSION_KNOWN_AT_MOST: Duration = SESSION_KNOWN_FRESH.saturating_add(SESSION_KNOWN_UNANSWERED);
+/// A check of a session that nothing is known about waits this long for the store.
+pub const SESSION_ASK_WAIT: Duration = Duration::from_secs(2);
+/// One of a session that is known, but no longer fresh, waits this long before it goes on with what it knows.
+pub const SESSION_ASK_AGAIN_WAIT: Duration = Duration::from_millis(500);
+/// Sessions that the store is asked for at once.
+pub const SESSIONS_ASKED_AT_ONCE: usize = 500;
+/// What is known of sessions takes no more memory than this: over 100,000 of them, with a kilobyte for each.
+pub const KNOWN_SESSIONS_BYTES: u64 = 128 << 20;
+/// What an entry of a cache takes beside its value, by measurement.
+pub const CACHE_ENTRY_BYTES: usize = 256;
 /// The longest `sid`, `acr` or method of `amr` that a session keeps.
 pub const SESSION_CLAIM_BYTES: usize = 255;
 /// How long after its end a session's record stays, so that its id stays taken: a delivery that is under way while the

@@ -2,6 +2,10 @@
 
 /// The id in the session cookie.
 mod id;
+/// Who is signed in, at the cost of a look into memory.
+mod known;
+/// What the store has confirmed lately.
+mod lately;
 /// Sessions: found, begun and ended.
 mod sessions;
 /// Our sessions as a `tower-sessions` store.
@@ -9,6 +13,7 @@ mod tower;
 
 pub use self::{
     id::SessionId,
+    known::{Known, KnownSessions},
     sessions::{Delivery, Found, NewSession, Sessions, SignedIn},
     tower::TowerSessionStore,
 };

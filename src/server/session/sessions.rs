@@ -1,6 +1,7 @@
 //! Sessions: found, begun and ended.
 
 use std::{
+    collections::HashMap,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -12,10 +13,10 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use tokio::time::timeout;
 
-use super::id::SessionId;
+use super::{id::SessionId, known::FoundAll, lately::Lately};
 use crate::server::{
     clock::System,
-    ids::{AttemptId, BrowserHash, Issuer, ProviderId, UserId},
+    ids::{AttemptId, BrowserHash, Issuer, ProviderId, SessionHash, UserId},
     limits,
     settings::SessionRules,
     store::{SessionFacts, SessionRecord, Store, StoreError, User},
@@ -52,6 +53,15 @@ pub struct SignedIn {
     pub until: OffsetDateTime,
 }
 
+impl SignedIn {
+    /// Whether nothing about the person is different, however long the session goes on.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let Self { user, provider, issuer, facts, since, until: _ } = self;
+        let same_person = *user == other.user && *facts == other.facts && *since == other.since;
+        same_person && *provider == other.provider && *issuer == other.issuer
+    }
+}
+
 /// What a verified attempt delivers: an account, and what its session is to remember.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivery {
@@ -83,6 +93,8 @@ pub struct Sessions {
     store: Arc<dyn Store>,
     rules: SessionRules,
     system: System,
+    /// Those that the store has confirmed lately.
+    pub(super) lately: Lately,
     /// The last visit could not be noted, and that was logged.
     unnoted: AtomicBool,
 }
@@ -91,7 +103,7 @@ impl Sessions {
     /// Sessions in `store`.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, rules: SessionRules, system: System) -> Self {
-        Self { store, rules, system, unnoted: AtomicBool::new(false) }
+        Self { store, rules, system, lately: Lately::new(), unnoted: AtomicBool::new(false) }
     }
 
     /// How long the cookie may live.
@@ -106,6 +118,10 @@ impl Sessions {
     /// # Errors
     /// The store cannot tell, which never means "nobody".
     pub async fn find(&self, id: SessionId) -> Result<Found, StoreError> {
+        self.find_by_hash(id.hash()).await
+    }
+
+    async fn find_by_hash(&self, id: SessionHash) -> Result<Found, StoreError> {
         let mut session = match self.open(id).await {
             Ok(Some(session)) => session,
             Ok(None) => return Ok(Found::Ended),
@@ -125,8 +141,7 @@ impl Sessions {
             return Ok(Found::Disabled);
         }
         let now = self.system.now();
-        let touch_every = limits::SESSION_TOUCH_EVERY.min(self.rules.idle / limits::SESSION_TOUCHES_WITHIN_IDLE);
-        if first_use.is_some() || now >= session.last_seen + touch_every {
+        if first_use.is_some() || self.is_touch_due(&session, now) {
             session.last_seen = now;
             // A store that can only be read still tells who is signed in; that their visit cannot be noted is no reason
             // to turn them away.
@@ -136,9 +151,73 @@ impl Sessions {
                 Err(_) => self.log_unnoted("no response in time"),
             }
         }
+        Ok(Found::SignedIn(Box::new(self.signed_in(session, user))))
+    }
+
+    fn signed_in(&self, session: SessionRecord, user: User) -> SignedIn {
         let until = self.ends(&session);
         let SessionRecord { provider, issuer, facts, created: since, .. } = session;
-        Ok(Found::SignedIn(Box::new(SignedIn { user, provider, issuer, facts, since, until })))
+        SignedIn { user, provider, issuer, facts, since, until }
+    }
+
+    fn is_touch_due(&self, session: &SessionRecord, now: OffsetDateTime) -> bool {
+        let every = limits::SESSION_TOUCH_EVERY.min(self.rules.idle / limits::SESSION_TOUCHES_WITHIN_IDLE);
+        now >= session.last_seen + every
+    }
+
+    /// Who is signed in by each of these sessions, at the cost of two questions to the store for all of them together.
+    pub(super) async fn find_all(&self, ids: &[SessionHash]) -> Result<FoundAll, StoreError> {
+        let asked = self.lately.generation();
+        let mut records = self.store.sessions(ids).await?;
+        let now = self.system.now();
+        records.retain(|session| now < self.ends(session));
+        let mut wanted: Vec<_> = records.iter().map(|session| session.user.clone()).collect();
+        wanted.sort_unstable_by(|one, other| one.as_str().cmp(other.as_str()));
+        wanted.dedup();
+        let users = if wanted.is_empty() { Vec::new() } else { self.store.users(&wanted).await? };
+        let users: HashMap<_, _> = users.into_iter().map(|user| (user.id.as_str().to_owned(), user)).collect();
+        let mut found = FoundAll::default();
+        for session in records {
+            let (id, browser) = (session.id, session.browser);
+            let user = users.get(session.user.as_str()).filter(|user| user.active);
+            let person = match user {
+                // Its first use, or the end of a disabled account's session, is to be written.
+                _ if session.delivered_by.is_some() => self.find_by_hash(id).await?.person(),
+                None => self.find_by_hash(id).await?.person(),
+                Some(user) => {
+                    if self.is_touch_due(&session, now) {
+                        found.due.push(id);
+                    }
+                    Some(self.signed_in(session, user.clone()))
+                }
+            };
+            if let Some(person) = person {
+                found.signed_in.insert(id, self.lately.confirm(asked, id, browser, person));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Notes that all of these were used.
+    pub(super) async fn touch_all(&self, ids: &[SessionHash]) {
+        match self.store.touch_sessions(ids, self.system.now()).await {
+            Ok(()) => self.unnoted.store(false, Ordering::Relaxed),
+            Err(error) => self.log_unnoted(&error.to_string()),
+        }
+    }
+
+    /// Why the store is away, if it is known to be.
+    pub(super) fn store_away(&self) -> Option<StoreError> {
+        self.store.away()
+    }
+
+    pub(super) fn now(&self) -> OffsetDateTime {
+        self.system.now()
+    }
+
+    /// Something about the user may have changed: role, name, whether the account is active.
+    pub fn user_changed(&self, user: &UserId) {
+        self.lately.forget_user(user.clone());
     }
 
     /// Begins the session that an attempt delivers; delivering it again changes nothing. The browser's former session,
@@ -195,12 +274,13 @@ impl Sessions {
         };
         if let Some(browser) = browser {
             self.store.end_browser(browser, self.system.now()).await?;
+            self.lately.forget_browser(browser);
         }
         Ok(provider)
     }
 
     pub(super) async fn end(&self, id: SessionId) -> Result<Option<ProviderId>, StoreError> {
-        let session = match self.open(id).await {
+        let session = match self.open(id.hash()).await {
             Ok(Some(session)) => session,
             // One that has ended stays as it is: its record keeps the id taken.
             Ok(None) => return Ok(None),
@@ -224,7 +304,9 @@ impl Sessions {
     async fn expire(&self, mut session: SessionRecord) -> Result<(), StoreError> {
         session.expires = session.expires.min(self.system.now());
         session.delivered_by = None;
-        self.store.save_session(&session).await.map(drop)
+        self.store.save_session(&session).await?;
+        self.lately.forget(session.id);
+        Ok(())
     }
 
     async fn retire(&self, former: SessionId, next: &UserId) -> Result<(), StoreError> {
@@ -242,7 +324,7 @@ impl Sessions {
     /// A session that lives. One that cannot be read (a newer version wrote it) counts as none: the person signs in
     /// again instead of getting an error until they delete a cookie.
     async fn readable(&self, id: SessionId) -> Result<Option<SessionRecord>, StoreError> {
-        match self.open(id).await {
+        match self.open(id.hash()).await {
             Err(StoreError::Unreadable(detail)) => {
                 log_unreadable(&detail);
                 Ok(None)
@@ -252,8 +334,8 @@ impl Sessions {
     }
 
     /// A session that lives: expiry is checked here, since the store removes expired records later.
-    async fn open(&self, id: SessionId) -> Result<Option<SessionRecord>, StoreError> {
-        let session = self.store.session(id.hash()).await?;
+    async fn open(&self, id: SessionHash) -> Result<Option<SessionRecord>, StoreError> {
+        let session = self.store.session(id).await?;
         Ok(session.filter(|session| self.system.now() < self.ends(session)))
     }
 

@@ -16,6 +16,13 @@ pub trait SessionStore: Send + Sync {
     /// The session, expired or not: the caller compares the time.
     async fn session(&self, id: SessionHash) -> Result<Option<SessionRecord>, StoreError>;
 
+    /// Those of these sessions that exist and can be read, expired or not, in any order: one question for many, however
+    /// many are in use.
+    async fn sessions(&self, ids: &[SessionHash]) -> Result<Vec<SessionRecord>, StoreError>;
+
+    /// Notes that these sessions were used `now`; as [`save_session`](Self::save_session), but nothing else changes.
+    async fn touch_sessions(&self, ids: &[SessionHash], now: OffsetDateTime) -> Result<(), StoreError>;
+
     /// Saves a session that exists: its last-seen time, its first use, an earlier expiry. Never inserts, so that a
     /// signed-out session cannot be revived, and never moves `expires` later. `false`: there is none.
     async fn save_session(&self, session: &SessionRecord) -> Result<bool, StoreError>;

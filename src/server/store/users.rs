@@ -21,6 +21,9 @@ pub trait UserStore: Send + Sync {
 
     /// The user with that id.
     async fn user(&self, id: &UserId) -> Result<Option<User>, StoreError>;
+
+    /// Those of these users that exist, in any order.
+    async fn users(&self, ids: &[UserId]) -> Result<Vec<User>, StoreError>;
 }
 
 /// A verified person, as `accounts` maps the claims.

@@ -1,7 +1,8 @@
 //! Collection `login_sessions`: `_id` is the SHA-256 of the session id.
 
 use async_trait::async_trait;
-use bson::{Binary, DateTime, doc};
+use bson::{Binary, DateTime, Document, doc};
+use futures_util::TryStreamExt as _;
 use mongodb::{Collection, Database};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -80,6 +81,16 @@ fn sessions(database: &Database) -> Collection<SessionDocument> {
     database.collection(SESSIONS)
 }
 
+/// As they are, for where one that cannot be read is not to hide the others.
+fn raw_sessions(database: &Database) -> Collection<Document> {
+    database.collection(SESSIONS)
+}
+
+fn among(ids: &[SessionHash]) -> Document {
+    let ids: Vec<_> = ids.iter().map(|id| key(*id)).collect();
+    doc! { "_id": { "$in": ids } }
+}
+
 fn key(id: SessionHash) -> Binary {
     binary(id.as_bytes())
 }
@@ -103,6 +114,29 @@ impl SessionStore for MongoStore {
             .bounded(async {
                 let found = sessions(self.database().await?).find_one(doc! { "_id": key(id) }).await?;
                 found.map(SessionRecord::try_from).transpose()
+            })
+            .await
+    }
+
+    async fn sessions(&self, ids: &[SessionHash]) -> Result<Vec<SessionRecord>, StoreError> {
+        self.health
+            .bounded(async {
+                let found = raw_sessions(self.database().await?).find(among(ids)).await?;
+                let documents: Vec<Document> = found.try_collect().await?;
+                let read = |document| {
+                    SessionRecord::try_from(bson::deserialize_from_document::<SessionDocument>(document).ok()?).ok()
+                };
+                Ok(documents.into_iter().filter_map(read).collect())
+            })
+            .await
+    }
+
+    async fn touch_sessions(&self, ids: &[SessionHash], now: OffsetDateTime) -> Result<(), StoreError> {
+        self.health
+            .bounded(async {
+                let used = doc! { "$max": { "last_seen_at": date(now) } };
+                sessions(self.database().await?).update_many(among(ids), used).await?;
+                Ok(())
             })
             .await
     }

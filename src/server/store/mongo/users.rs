@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use bson::{Document, doc, oid::ObjectId};
+use futures_util::TryStreamExt as _;
 use mongodb::{Collection, Database, options::ReturnDocument};
 
 use super::{
@@ -209,6 +210,18 @@ impl UserStore for MongoStore {
                 let found =
                     users(self.database().await?).find_one(doc! { "_id": id }).projection(known_fields()).await?;
                 found.as_ref().map(read).transpose()
+            })
+            .await
+    }
+
+    async fn users(&self, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
+        let ids: Vec<_> = ids.iter().filter_map(|id| ObjectId::parse_str(id.as_str()).ok()).collect();
+        self.health
+            .bounded(async {
+                let theirs = doc! { "_id": { "$in": ids } };
+                let found = users(self.database().await?).find(theirs).projection(known_fields()).await?;
+                let documents: Vec<Document> = found.try_collect().await?;
+                documents.iter().map(read).collect()
             })
             .await
     }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use sqlx::{
-    ConnectOptions as _, Connection as _, Sqlite, SqlitePool, Transaction,
+    ConnectOptions as _, Connection as _, Encode, QueryBuilder, Sqlite, SqlitePool, Transaction, Type,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
@@ -15,6 +15,18 @@ use crate::server::{
     limits,
     store::error::{Refusal, StoreError},
 };
+
+/// `(?, ?, …)`, with these values bound.
+pub(super) fn in_list<'a, T>(query: &mut QueryBuilder<Sqlite>, values: impl Iterator<Item = T>)
+where
+    T: Encode<'a, Sqlite> + Type<Sqlite> + 'a,
+{
+    let mut list = query.push("(").separated(", ");
+    for value in values {
+        list.push_bind(value);
+    }
+    query.push(")");
+}
 
 /// The two ways to the file. Writes queue here rather than in SQLite, which does not queue but polls.
 pub(super) struct Connections {

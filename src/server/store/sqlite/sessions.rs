@@ -1,10 +1,10 @@
 //! Table `login_sessions`.
 
 use async_trait::async_trait;
-use sqlx::{Executor, Row as _, Sqlite, sqlite::SqliteRow};
+use sqlx::{Executor, QueryBuilder, Row as _, Sqlite, sqlite::SqliteRow};
 use time::OffsetDateTime;
 
-use super::{attempts, store::SqliteStore};
+use super::{attempts, connection::in_list, store::SqliteStore};
 use crate::server::{
     clock::to_millis,
     ids::{AttemptId, BrowserHash, Issuer, ProviderId, SessionHash, Subject, UserId},
@@ -100,6 +100,29 @@ impl SessionStore for SqliteStore {
                     .fetch_optional(&self.connections.readers)
                     .await?;
                 found.as_ref().map(read).transpose()
+            })
+            .await
+    }
+
+    async fn sessions(&self, ids: &[SessionHash]) -> Result<Vec<SessionRecord>, StoreError> {
+        self.health
+            .bounded(async {
+                let mut query = QueryBuilder::new(concat!("SELECT ", columns!(), " FROM login_sessions WHERE id IN "));
+                in_list(&mut query, ids.iter().map(|id| key(*id)));
+                let rows = query.build().fetch_all(&self.connections.readers).await?;
+                Ok(rows.iter().filter_map(|row| read(row).ok()).collect())
+            })
+            .await
+    }
+
+    async fn touch_sessions(&self, ids: &[SessionHash], now: OffsetDateTime) -> Result<(), StoreError> {
+        self.health
+            .bounded(async {
+                let mut query = QueryBuilder::new("UPDATE login_sessions SET last_seen_at = max(last_seen_at, ");
+                query.push_bind(to_millis(now)).push(") WHERE id IN ");
+                in_list(&mut query, ids.iter().map(|id| key(*id)));
+                query.build().execute(&self.connections.writer).await?;
+                Ok(())
             })
             .await
     }

@@ -2,9 +2,12 @@
 
 use async_trait::async_trait;
 use bson::oid::ObjectId;
-use sqlx::{FromRow, Sqlite, Transaction};
+use sqlx::{FromRow, QueryBuilder, Sqlite, Transaction};
 
-use super::{connection::Connections, store::SqliteStore};
+use super::{
+    connection::{Connections, in_list},
+    store::SqliteStore,
+};
 use crate::server::{
     clock::to_millis,
     ids::UserId,
@@ -171,6 +174,17 @@ impl UserStore for SqliteStore {
                     .fetch_optional(&self.connections.readers)
                     .await?;
                 Ok(row.map(User::from))
+            })
+            .await
+    }
+
+    async fn users(&self, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
+        self.health
+            .bounded(async {
+                let mut query = QueryBuilder::new(concat!("SELECT ", columns!(), " FROM users WHERE id IN "));
+                in_list(&mut query, ids.iter().map(UserId::as_str));
+                let rows: Vec<UserRow> = query.build_query_as().fetch_all(&self.connections.readers).await?;
+                Ok(rows.into_iter().map(User::from).collect())
             })
             .await
     }
