@@ -15,6 +15,24 @@ pub const SIGNED_OUT: &str = "/auth/signed-out";
 pub const OIDC_LOGIN: &str = "/auth/oidc/login";
 /// The redirect URI registered at every provider.
 pub const OIDC_CALLBACK: &str = "/auth/oidc/callback";
+/// On the login host: hands a signed-in person over to an application's host.
+pub const HANDOVER: &str = "/auth/handover";
+/// On an application's host: takes them over.
+pub const ENTER: &str = "/auth/enter";
+/// On an application's host: who is signed in, for its scripts.
+pub const USERINFO: &str = "/auth/userinfo";
+/// On an application's host, by POST: a token for its scripts.
+pub const TOKEN: &str = "/auth/token";
+/// The keys that assertions are signed with.
+pub const JWKS: &str = "/auth/jwks.json";
+/// On `gate_listen`: for proxies that take only yes or no.
+pub const VERIFY: &str = "/auth/verify";
+/// On `gate_listen`: where such a proxy sends the browser afterwards.
+pub const DENIED: &str = "/auth/denied";
+/// On `gate_listen`: for proxies that hand the answer to the browser.
+pub const FORWARD: &str = "/auth/forward";
+/// On `gate_listen`: the same for Envoy, before the path that is asked about.
+pub const EXT_AUTHZ: &str = "/auth/ext-authz";
 /// Prefix of the server functions.
 pub const API: &str = "/auth/api";
 /// The server function that completes a sign-in.

@@ -4,3 +4,6 @@
 //! ```text
 //! asked (peer, headers) ──> path (its readings) ──> rules ──> known session ──> identity
 //! ```
+
+/// One sign-in, a cookie for each host.
+pub mod handover;

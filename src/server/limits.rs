@@ -311,6 +311,13 @@ pub const SESSION_ASK_WAIT: Duration = Duration::from_secs(2);
 pub const SESSION_ASK_AGAIN_WAIT: Duration = Duration::from_millis(500);
 /// Sessions that the store is asked for at once.
 pub const SESSIONS_ASKED_AT_ONCE: usize = 500;
+/// A question of an application's host for the person is answered this long; a later one, of a page restored from last
+/// week, is asked anew.
+pub const HANDOVER_FRESH: Duration = Duration::from_secs(10 * MINUTE);
+/// The answer is a redirect that the browser follows at once.
+pub const TICKET_FRESH: Duration = Duration::from_secs(30);
+/// A browser that has been handed over this often in a row and still brings no cookie does not keep them.
+pub const HANDOVERS_WITHOUT_COOKIE: u8 = 3;
 /// What is known of sessions takes no more memory than this: over 100,000 of them, with a kilobyte for each.
 pub const KNOWN_SESSIONS_BYTES: u64 = 128 << 20;
 /// What an entry of a cache takes beside its value, by measurement.

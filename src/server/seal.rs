@@ -32,6 +32,12 @@ pub enum Purpose {
     Answer,
     /// What delivery needs, inside an attempt's record.
     Delivery,
+    /// An application's question for the person at its host.
+    Handover,
+    /// The answer to it.
+    Ticket,
+    /// The session cookie of an application's host.
+    HostSession,
 }
 
 impl Purpose {
@@ -41,6 +47,9 @@ impl Purpose {
             Self::Flow => "flow",
             Self::Answer => "answer",
             Self::Delivery => "delivery",
+            Self::Handover => "handover",
+            Self::Ticket => "ticket",
+            Self::HostSession => "host session",
         }
     }
 }

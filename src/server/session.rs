@@ -1,5 +1,7 @@
 //! Who is signed in with which browser.
 
+/// What sessions stand for.
+mod found;
 /// The id in the session cookie.
 mod id;
 /// Who is signed in, at the cost of a look into memory.
@@ -12,8 +14,9 @@ mod sessions;
 mod tower;
 
 pub use self::{
+    found::{Found, SignedIn},
     id::SessionId,
     known::{Known, KnownSessions},
-    sessions::{Delivery, Found, NewSession, Sessions, SignedIn},
+    sessions::{Delivery, NewSession, Sessions},
     tower::TowerSessionStore,
 };

@@ -14,6 +14,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
+    application::Applications,
     assets::Assets,
     clock::{Entropy, System},
     cookie_headers::Cookies,
@@ -81,8 +82,11 @@ pub async fn bind(settings: Settings, system: System) -> Result<Bound, StartupEr
     let providers = Arc::new(Providers::new(settings.providers, &settings.public_url, &system)?);
     let sessions = Arc::new(Sessions::new(store.clone(), settings.session, system.clone()));
     let tasks = TaskTracker::new();
+    let applications = Arc::new(Applications::default());
+    let keys = Arc::new(keys);
     let sign_in = Arc::new(SignIn::new(Parts {
         public_url: settings.public_url.clone(),
+        applications,
         rules: settings.sign_in,
         users: settings.users,
         keys,

@@ -48,6 +48,7 @@ mod tests {
     use proptest::prelude::*;
 
     use crate::server::{
+        application::Applications,
         http::request::Parameters,
         ids::ProviderId,
         settings::PublicUrl,
@@ -127,7 +128,7 @@ mod tests {
     proptest! {
         #[test]
         fn our_own_links_mean_what_they_meant(asked in "/[ -~ü\u{85}\t]{0,60}", other_account: bool, clicked: bool) {
-            let (page, _) = ReturnTo::sanitize(Some(&asked), &PublicUrl::parse("https://rp.example").unwrap());
+            let (page, _) = ReturnTo::sanitize(Some(&asked), &PublicUrl::parse("https://rp.example").unwrap(), &Applications::default());
             let start = Start { provider: ProviderId::new("op"), return_to: page.clone(), other_account, clicked };
             let path = start.path();
             for path in [path.clone(), as_before(&path)] {
@@ -142,13 +143,13 @@ mod tests {
         fn it_leads_to_our_own_origin_whatever_it_is(raw in ".{0,80}", begins in "(/|//|/%09/|%2F|https://rp.example|)") {
             let own = url::Url::parse("https://rp.example").unwrap();
             let public_url = PublicUrl::parse("https://rp.example").unwrap();
-            let (page, _) = ReturnTo::sanitize(Some(&return_to(&format!("return_to={begins}{raw}"))), &public_url);
+            let (page, _) = ReturnTo::sanitize(Some(&return_to(&format!("return_to={begins}{raw}"))), &public_url, &Applications::default());
             let url = own.join(page.as_str()).unwrap();
             prop_assert_eq!(url.origin(), own.origin());
             prop_assert!(page.as_str().starts_with('/') && !page.as_str().starts_with("//"));
             prop_assert!(page.as_str().bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\'), "{}", page.as_str());
             // It stays what it is.
-            prop_assert_eq!(ReturnTo::sanitize(Some(page.as_str()), &public_url), (page, None));
+            prop_assert_eq!(ReturnTo::sanitize(Some(page.as_str()), &public_url, &Applications::default()), (page, None));
         }
 
         #[test]

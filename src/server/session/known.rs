@@ -15,10 +15,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{
-    lately::Seen,
-    sessions::{Found, Sessions, SignedIn},
-};
+use super::{found::SignedIn, lately::Seen, sessions::Sessions};
 use crate::server::{ids::SessionHash, limits, store::StoreError};
 
 /// What is known about a session.
@@ -183,24 +180,5 @@ impl KnownSessions {
             sessions.touch_all(&due).await;
             drop(touching);
         });
-    }
-}
-
-/// What the store says of many sessions.
-#[derive(Default)]
-pub(super) struct FoundAll {
-    /// Whoever is signed in.
-    pub(super) signed_in: HashMap<SessionHash, Arc<SignedIn>>,
-    /// Whose visit is to be noted.
-    pub(super) due: Vec<SessionHash>,
-}
-
-impl Found {
-    /// The person, if one is signed in.
-    pub(super) fn person(self) -> Option<SignedIn> {
-        match self {
-            Self::SignedIn(person) => Some(*person),
-            Self::Disabled | Self::Ended | Self::Nobody => None,
-        }
     }
 }

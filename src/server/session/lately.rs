@@ -12,7 +12,7 @@ use moka::sync::Cache;
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
-use super::sessions::SignedIn;
+use super::found::SignedIn;
 use crate::server::{
     ids::{BrowserHash, SessionHash, UserId},
     limits,

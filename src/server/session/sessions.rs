@@ -13,7 +13,11 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use tokio::time::timeout;
 
-use super::{id::SessionId, known::FoundAll, lately::Lately};
+use super::{
+    found::{Found, FoundAll, SignedIn},
+    id::SessionId,
+    lately::Lately,
+};
 use crate::server::{
     clock::System,
     ids::{AttemptId, BrowserHash, Issuer, ProviderId, SessionHash, UserId},
@@ -21,46 +25,6 @@ use crate::server::{
     settings::SessionRules,
     store::{SessionFacts, SessionRecord, Store, StoreError, User},
 };
-
-/// What the cookie of a request stands for.
-#[derive(Clone, Debug)]
-pub enum Found {
-    /// A person with an active account.
-    SignedIn(Box<SignedIn>),
-    /// A person whose account has been disabled; the session has ended.
-    Disabled,
-    /// No session: unknown, expired or signed out. The cookie can be removed.
-    Ended,
-    /// No session that can be used: no cookie, or a session that only a newer version can read, which will still need
-    /// its cookie.
-    Nobody,
-}
-
-/// A signed-in person.
-#[derive(Clone, Debug)]
-pub struct SignedIn {
-    /// Their account.
-    pub user: User,
-    /// The provider they came through.
-    pub provider: ProviderId,
-    /// Its issuer.
-    pub issuer: Issuer,
-    /// What it said at the sign-in.
-    pub facts: SessionFacts,
-    /// When they signed in.
-    pub since: OffsetDateTime,
-    /// When the session ends unless it is used before.
-    pub until: OffsetDateTime,
-}
-
-impl SignedIn {
-    /// Whether nothing about the person is different, however long the session goes on.
-    pub(super) fn is_same(&self, other: &Self) -> bool {
-        let Self { user, provider, issuer, facts, since, until: _ } = self;
-        let same_person = *user == other.user && *facts == other.facts && *since == other.since;
-        same_person && *provider == other.provider && *issuer == other.issuer
-    }
-}
 
 /// What a verified attempt delivers: an account, and what its session is to remember.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -12,7 +12,7 @@ use tower_sessions::{
     session_store::{Error, Result},
 };
 
-use super::sessions::{Found, Sessions};
+use super::{found::Found, sessions::Sessions};
 use crate::server::store::StoreError;
 
 /// Reads sessions and ends them. A session begins with a sign-in and holds what that gave it, so nothing else is stored.

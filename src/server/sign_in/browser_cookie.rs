@@ -144,7 +144,10 @@ impl Sealed for Browser {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::settings::{PublicUrl, SecretKey};
+    use crate::server::{
+        application::Applications,
+        settings::{PublicUrl, SecretKey},
+    };
 
     fn keys() -> Keyring {
         let secret = SecretKey::new(Box::new(vec![1; 32]));
@@ -152,7 +155,7 @@ mod tests {
     }
 
     fn page() -> ReturnTo {
-        ReturnTo::sanitize(Some("/a"), &PublicUrl::parse("https://rp.test").unwrap()).0
+        ReturnTo::sanitize(Some("/a"), &PublicUrl::parse("https://rp.test").unwrap(), &Applications::default()).0
     }
 
     #[test]

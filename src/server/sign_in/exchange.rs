@@ -219,7 +219,11 @@ impl SignIn {
         let discovery_url = job.provider.discovery_url();
         let provision = || accounts::provision(&*self.store, &self.users, claims, discovery_url, &self.system);
         let result: Result<_, Reason> = match self.with_retries(deadline, progress, provision).await {
-            Ok(Provisioned::User(user)) => Ok(Delivery { user: user.id, facts: delivery::facts(claims) }),
+            Ok(Provisioned::User(user)) => {
+                // Its role, or its name, may be another from now on.
+                self.sessions.user_changed(&user.id);
+                Ok(Delivery { user: user.id, facts: delivery::facts(claims) })
+            }
             Ok(Provisioned::NotAllowed(why)) => Err(Reason::with_detail(Problem::NotAllowed, Some(why))),
             Ok(Provisioned::Unknown) => Err(Problem::UserUnknown.into()),
             Ok(Provisioned::Disabled) => Err(Problem::UserDisabled.into()),

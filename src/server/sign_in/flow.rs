@@ -8,6 +8,7 @@ use tokio_util::task::TaskTracker;
 
 use super::{browser_cookie::Browser, exchanges::Exchanges, rate_limit::RateLimit, return_to::ReturnTo};
 use crate::server::{
+    application::Applications,
     clock::System,
     failure_log::Said,
     ids::{AttemptId, ProviderId, Reference},
@@ -22,9 +23,10 @@ use crate::server::{
 /// The sign-in flow with everything it needs.
 pub struct SignIn {
     pub(super) public_url: PublicUrl,
+    pub(super) applications: Arc<Applications>,
     pub(super) rules: SignInRules,
     pub(super) users: UserRules,
-    pub(super) keys: Keyring,
+    pub(super) keys: Arc<Keyring>,
     pub(super) providers: Arc<Providers>,
     pub(super) store: Arc<dyn Store>,
     pub(super) sessions: Arc<Sessions>,
@@ -42,12 +44,14 @@ pub struct SignIn {
 pub struct Parts {
     /// The only source of absolute links.
     pub public_url: PublicUrl,
+    /// Where else people may land.
+    pub applications: Arc<Applications>,
     /// How long sign-ins may take.
     pub rules: SignInRules,
     /// Who may sign in.
     pub users: UserRules,
     /// Keys to seal with.
-    pub keys: Keyring,
+    pub keys: Arc<Keyring>,
     /// The providers.
     pub providers: Arc<Providers>,
     /// The store.
@@ -75,6 +79,7 @@ impl SignIn {
         let rate_limits = ids.map(|id| (id.clone(), Arc::new(RateLimit::new(id, now)))).collect();
         Self {
             public_url: parts.public_url,
+            applications: parts.applications,
             rules: parts.rules,
             users: parts.users,
             keys: parts.keys,
@@ -117,7 +122,7 @@ impl SignIn {
     /// The page to return to, from a parameter. Neither path nor query is logged: both may hold what is nobody's business.
     #[must_use]
     pub fn return_to(&self, asked: Option<&str>) -> ReturnTo {
-        let (return_to, dropped) = ReturnTo::sanitize(asked, &self.public_url);
+        let (return_to, dropped) = ReturnTo::sanitize(asked, &self.public_url, &self.applications);
         if let Some(reason) = dropped {
             let bytes = asked.map_or(0, str::len);
             tracing::info!(code = "return_to_dropped", %reason, bytes, "return_to is not followed as it was asked for");

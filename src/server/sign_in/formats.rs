@@ -11,6 +11,7 @@ use super::{
     state::State,
 };
 use crate::server::{
+    application::Applications,
     clock::{System, to_millis},
     ids::{AttemptId, BrowserHash, ProviderId, UserId},
     seal::Sealed,
@@ -64,7 +65,12 @@ fn states_go_both_ways() {
         attempt: AttemptId::new([1; 16]),
         provider: ProviderId::new("op"),
         fingerprint: [2; 16],
-        return_to: ReturnTo::sanitize(Some("/a?b=c"), &PublicUrl::parse("https://rp.test").unwrap()).0,
+        return_to: ReturnTo::sanitize(
+            Some("/a?b=c"),
+            &PublicUrl::parse("https://rp.test").unwrap(),
+            &Applications::default(),
+        )
+        .0,
         started,
         browser: BrowserHash::from_bytes([3; 32]),
         other_account: false,

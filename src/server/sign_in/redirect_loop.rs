@@ -57,6 +57,12 @@ impl Turns {
         (turns <= limits::TURNS_IN_A_ROW).then_some(onward)
     }
 
+    /// How many turns there have been in a row.
+    #[must_use]
+    pub fn in_a_row(&self) -> u8 {
+        self.0.map_or(0, |last| last.turns)
+    }
+
     /// Whether going to the provider for `page` would be one turn too many.
     #[must_use]
     pub fn is_loop(&self, page: &ReturnTo, now: OffsetDateTime) -> bool {
@@ -96,12 +102,12 @@ mod tests {
     use time::macros::datetime;
 
     use super::*;
-    use crate::server::settings::PublicUrl;
+    use crate::server::{application::Applications, settings::PublicUrl};
 
     const NOON: OffsetDateTime = datetime!(2026-11-23 12:00 UTC);
 
     fn page(path: &str) -> ReturnTo {
-        ReturnTo::sanitize(Some(path), &PublicUrl::parse("https://rp.test").unwrap()).0
+        ReturnTo::sanitize(Some(path), &PublicUrl::parse("https://rp.test").unwrap(), &Applications::default()).0
     }
 
     fn seconds(n: u64) -> Duration {

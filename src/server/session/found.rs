@@ -1,0 +1,69 @@
+//! What sessions stand for.
+
+use std::{collections::HashMap, sync::Arc};
+
+use time::OffsetDateTime;
+
+use crate::server::{
+    ids::{Issuer, ProviderId, SessionHash},
+    store::{SessionFacts, User},
+};
+
+/// What the cookie of a request stands for.
+#[derive(Clone, Debug)]
+pub enum Found {
+    /// A person with an active account.
+    SignedIn(Box<SignedIn>),
+    /// A person whose account has been disabled; the session has ended.
+    Disabled,
+    /// No session: unknown, expired or signed out. The cookie can be removed.
+    Ended,
+    /// No session that can be used: no cookie, or a session that only a newer version can read, which will still need
+    /// its cookie.
+    Nobody,
+}
+
+/// A signed-in person.
+#[derive(Clone, Debug)]
+pub struct SignedIn {
+    /// Their account.
+    pub user: User,
+    /// The provider they came through.
+    pub provider: ProviderId,
+    /// Its issuer.
+    pub issuer: Issuer,
+    /// What it said at the sign-in.
+    pub facts: SessionFacts,
+    /// When they signed in.
+    pub since: OffsetDateTime,
+    /// When the session ends unless it is used before.
+    pub until: OffsetDateTime,
+}
+
+impl SignedIn {
+    /// Whether nothing about the person is different, however long the session goes on.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let Self { user, provider, issuer, facts, since, until: _ } = self;
+        let same_person = *user == other.user && *facts == other.facts && *since == other.since;
+        same_person && *provider == other.provider && *issuer == other.issuer
+    }
+}
+
+/// What the store says of many sessions.
+#[derive(Default)]
+pub(super) struct FoundAll {
+    /// Whoever is signed in.
+    pub(super) signed_in: HashMap<SessionHash, Arc<SignedIn>>,
+    /// Whose visit is to be noted.
+    pub(super) due: Vec<SessionHash>,
+}
+
+impl Found {
+    /// The person, if one is signed in.
+    pub(super) fn person(self) -> Option<SignedIn> {
+        match self {
+            Self::SignedIn(person) => Some(*person),
+            Self::Disabled | Self::Ended | Self::Nobody => None,
+        }
+    }
+}
