@@ -7,3 +7,11 @@
 
 /// One sign-in, a cookie for each host.
 pub mod handover;
+/// What a proxy asks about.
+pub mod asked;
+/// All the ways in which a path can be read.
+pub mod path;
+/// A signed-in person as the rules see them.
+mod person;
+/// Who gets in.
+pub mod rules;
