@@ -18,10 +18,29 @@ impl EmailAddress {
     /// Reads an address as in RFC 5321 and 6531, without quotation marks, a display name or `*`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
+        if is_stand_in(text) {
+            return None;
+        }
         let (local, domain) = text.split_once('@')?;
         let fits = !local.is_empty() && local.chars().all(is_of_local_part);
         Some(Self { local: caseless(local).filter(|_| fits)?, domain: Domain::parse(domain)? })
     }
+}
+
+/// The domain of addresses that are none: ClaudeLens needs an address of everybody, and had this one written for those whose
+/// provider gives none.
+const STAND_IN: &str = "oidc.local";
+
+/// What ClaudeLens reads where there is no address. We neither show, send nor compare it.
+#[must_use]
+pub fn stand_in(username: &str) -> String {
+    format!("{username}@{STAND_IN}")
+}
+
+/// Whether that only stands in for an address, whoever wrote it.
+#[must_use]
+pub fn is_stand_in(text: &str) -> bool {
+    text.rsplit_once('@').is_some_and(|(_, domain)| domain.eq_ignore_ascii_case(STAND_IN))
 }
 
 /// A domain, in ASCII and small letters.

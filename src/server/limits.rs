@@ -302,6 +302,20 @@ pub const SESSION_CLAIM_BYTES: usize = 255;
 /// person signs out must not begin the session anew.
 pub const SESSION_REMOVED_AFTER: Duration = Duration::from_secs(60);
 
+// ---- What applications are told
+
+/// The most header bytes of an answer with an identity, whatever the person (`Cookie` aside). nginx gives up at 4,096, and
+/// what it adds to its own answer comes on top.
+pub const IDENTITY_ANSWER_BYTES: usize = 3_500;
+/// What of it is not the identity: the status line, `content-length`, `date`, `cache-control`, `vary`, `connection` and the
+/// empty line are about 140 bytes.
+pub const IDENTITY_OTHER_BYTES: usize = 256;
+/// A longer name, address, username, issuer or subject is not told: an address has at most 254 bytes, a subject 255, and a
+/// username that we make 64 characters.
+pub const IDENTITY_VALUE_BYTES: usize = 256;
+/// How long an assertion or a token for an application lives. It is made anew after half of it.
+pub const ASSERTION_LIFE: Duration = Duration::from_secs(5 * MINUTE);
+
 // ---- The store
 
 /// No method of a store takes longer than this.

@@ -56,6 +56,8 @@ pub enum Derived {
     SessionId,
     /// What a browser is called in which an account has signed in.
     Device,
+    /// The private key that signs assertions.
+    SigningKey,
 }
 
 impl Derived {
@@ -65,6 +67,7 @@ impl Derived {
             Self::Nonce => "nonce",
             Self::SessionId => "session id",
             Self::Device => "device",
+            Self::SigningKey => "assertion signing key",
         }
     }
 }
@@ -179,6 +182,11 @@ impl Keyring {
     #[must_use]
     pub const fn current(&self) -> KeyIndex {
         KeyIndex(0)
+    }
+
+    /// All keys, the one that encrypts today first.
+    pub fn all(&self) -> impl Iterator<Item = KeyIndex> {
+        (0..=self.older.len()).map(KeyIndex)
     }
 
     /// Seals `value` as URL-safe text. `context` binds it further; it must be given again to open.

@@ -1,5 +1,7 @@
 //! What groups decide.
 
+use std::borrow::Cow;
+
 use crate::server::{email_address::composed, provider::Claims, settings::UserRules, store::Role};
 
 /// The role that groups decide, at each sign-in; `None` where the operator names no group for it.
@@ -15,9 +17,14 @@ pub(super) fn is_member(claims: &Claims, groups: &[String]) -> bool {
         .is_some_and(|member_of| groups.iter().any(|group| member_of.iter().any(|one| is_same(one, group))))
 }
 
-/// Exactly the same, however its letters are composed: a provider may write `é` in one character or in two.
+/// Groups with the same key are the same: exactly, however their letters are composed, since a provider may write `é` in one
+/// character or in two. What cannot be composed is no other's key, which is.
+pub(crate) fn group_key(group: &str) -> Cow<'_, str> {
+    if group.is_ascii() { group.into() } else { composed(group).map_or(group.into(), Cow::from) }
+}
+
 fn is_same(one: &str, other: &str) -> bool {
-    one == other || composed(one).is_some_and(|one| composed(other) == Some(one))
+    group_key(one) == group_key(other)
 }
 
 #[cfg(test)]

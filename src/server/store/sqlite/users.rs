@@ -10,13 +10,16 @@ use crate::server::{
     ids::UserId,
     store::{
         error::StoreError,
-        users::{Created, NewUser, Person, Role, User, UserStore, username_key},
+        users::{Created, NewUser, Person, Role, User, UserStore, known_email, username_key},
     },
 };
 
 macro_rules! columns {
     () => {
-        "id, username, email, full_name, role, is_active IS NULL OR is_active <> 0 AS active"
+        concat!(
+            "id, username, email, coalesce(email_verified, 0) <> 0 AS email_verified, full_name, role, ",
+            "is_active IS NULL OR is_active <> 0 AS active"
+        )
     };
 }
 
@@ -40,6 +43,7 @@ struct UserRow {
     id: String,
     username: String,
     email: Option<String>,
+    email_verified: bool,
     full_name: Option<String>,
     role: Option<String>,
     active: bool,
@@ -47,10 +51,12 @@ struct UserRow {
 
 impl From<UserRow> for User {
     fn from(row: UserRow) -> Self {
+        let (email, email_verified) = known_email(row.email, row.email_verified);
         Self {
             id: UserId::new(row.id),
             username: row.username,
-            email: row.email,
+            email,
+            email_verified,
             full_name: row.full_name,
             role: Role::of_stored(row.role.as_deref()),
             active: row.active,
@@ -171,6 +177,19 @@ impl UserStore for SqliteStore {
                     .fetch_optional(&self.connections.readers)
                     .await?;
                 Ok(row.map(User::from))
+            })
+            .await
+    }
+
+    async fn username_is_shared(&self, user: &User) -> Result<bool, StoreError> {
+        self.health
+            .bounded(async {
+                let other = sqlx::query(
+                    "SELECT 1 FROM users WHERE username_key = ? AND id <> ? AND (is_active IS NULL OR is_active <> 0)",
+                )
+                .bind(username_key(&user.username))
+                .bind(user.id.as_str());
+                Ok(other.fetch_optional(&self.connections.readers).await?.is_some())
             })
             .await
     }
