@@ -188,3 +188,6 @@ impl Identities {
         names.contents().iter().map(move |(name, content)| (name.clone(), value(content)))
     }
 }
+
+#[cfg(test)]
+mod tests;

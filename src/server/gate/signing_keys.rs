@@ -103,3 +103,53 @@ fn first_valid(mut candidates: impl Iterator<Item = [u8; 32]>) -> Option<Signing
 fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("a key can be written")
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::server::{public_url::PublicUrl, seal::SecretKey};
+
+    fn keys(seeds: &[u8], public_url: &str) -> SigningKeys {
+        let secrets: Vec<_> = seeds.iter().map(|seed| SecretKey::new(Box::new(vec![*seed; 32]))).collect();
+        let public_url = PublicUrl::parse(public_url).unwrap();
+        SigningKeys::new(&Keyring::new(&secrets[0], &secrets[1..], &public_url))
+    }
+
+    fn published(keys: &SigningKeys) -> Vec<Value> {
+        let jwks: Value = serde_json::from_str(keys.jwks()).unwrap();
+        jwks["keys"].as_array().unwrap().clone()
+    }
+
+    /// Calculated with Python's `cryptography`. Another derivation would make assertions invalid during a rolling update.
+    #[test]
+    fn a_secret_gives_the_same_key_for_ever() {
+        let first = json!({
+            "crv": "P-256", "kty": "EC", "alg": "ES256", "use": "sig",
+            "x": "OfF_kiEKXgLF_M6El2auq81wg3RSRR0JGnCGZqdT_Pk",
+            "y": "GUxKVBFfLsffSGpsYAme4ZGi-o64wFc8OuTeYUU05S8",
+            "kid": "aCZ5dMUFsZurALSSeadffLgcYf594nfRqjJ3fsI2Wkw",
+        });
+        let second = json!({
+            "crv": "P-256", "kty": "EC", "alg": "ES256", "use": "sig",
+            "x": "JJmqPLzhpZFKEN4eaxMOeAzZOFwIE4JOAIRasyoIAr8",
+            "y": "emt9Q7xdymnyh9tw9nTNTI2TznMUFZ56qd5igoZLkX0",
+            "kid": "1tedOcTqiO6klA_dwrvrmcxv1dbZ4oZKaApt1lGAdE0",
+        });
+        assert_eq!(published(&keys(&[1, 2], "https://login.example.com")), [first.clone(), second.clone()]);
+        let elsewhere = keys(&[2, 1], "https://other.example.com");
+        assert_eq!(elsewhere.header().kid, second["kid"].as_str().unwrap());
+        assert_eq!(published(&elsewhere), [second, first]);
+    }
+
+    #[test]
+    fn what_is_no_private_key_is_passed_over() {
+        let order = hex::decode("ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551").unwrap();
+        let order: [u8; 32] = order.try_into().unwrap();
+        let none = [[0; 32], order, [0xff; 32]];
+        assert!(first_valid(none.into_iter()).is_none());
+        let key = first_valid(none.into_iter().chain([[7; 32]])).unwrap();
+        assert_eq!(key.to_bytes()[..], [7; 32]);
+    }
+}
