@@ -1,6 +1,8 @@
 //! Addresses and domains in the form in which they are compared. What is written in two ways is the same, and what only
 //! looks the same is not: whatever is doubtful is no address at all.
 
+use std::borrow::Cow;
+
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 use unicode_normalization::UnicodeNormalization as _;
 
@@ -18,10 +20,29 @@ impl EmailAddress {
     /// Reads an address as in RFC 5321 and 6531, without quotation marks, a display name or `*`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
+        if is_stand_in(text) {
+            return None;
+        }
         let (local, domain) = text.split_once('@')?;
         let fits = !local.is_empty() && local.chars().all(is_of_local_part);
         Some(Self { local: caseless(local).filter(|_| fits)?, domain: Domain::parse(domain)? })
     }
+}
+
+/// The domain of addresses that are none: ClaudeLens needs an address of everybody, and had this one written for those whose
+/// provider gives none.
+const STAND_IN: &str = "oidc.local";
+
+/// What ClaudeLens reads where there is no address. We neither show, send nor compare it.
+#[must_use]
+pub fn stand_in(username: &str) -> String {
+    format!("{username}@{STAND_IN}")
+}
+
+/// Whether that only stands in for an address, whoever wrote it.
+#[must_use]
+pub fn is_stand_in(text: &str) -> bool {
+    text.rsplit_once('@').is_some_and(|(_, domain)| domain.eq_ignore_ascii_case(STAND_IN))
 }
 
 /// A domain, in ASCII and small letters.
@@ -77,11 +98,15 @@ pub(crate) fn composed(text: &str) -> Option<String> {
     (!text.chars().any(turns)).then(|| text.nfc().collect())
 }
 
-/// Exactly the same, however its letters are composed: a provider may write `é` in one character or in two.
+/// Texts with the same key are the same: exactly, however their letters are composed, since a provider may write `é` in one
+/// character or in two. What cannot be composed is no other's key, which is.
+pub(crate) fn composed_key(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() { text.into() } else { composed(text).map_or(text.into(), Cow::from) }
+}
+
+/// Whether two texts are the same by [`composed_key`].
 pub(crate) fn is_same_composed(one: &str, other: &str) -> bool {
-    // What is ASCII is composed, and nothing else becomes it.
-    let may_differ = !one.is_ascii() && !other.is_ascii();
-    one == other || may_differ && composed(one).is_some_and(|one| composed(other) == Some(one))
+    one == other || composed_key(one) == composed_key(other)
 }
 
 #[cfg(test)]

@@ -5,13 +5,25 @@
 //! asked (peer, headers) ──> path (its readings) ──> rules ──> known session ──> identity
 //! ```
 
-/// One sign-in, a cookie for each host.
-pub mod handover;
 /// What a proxy asks about.
 pub mod asked;
+/// The signed account of a person (`X-Vestibule-Assertion`).
+mod assertion;
+/// ClaudeLens's own token.
+mod claudelens;
+/// What may be said of a person.
+mod facts;
+/// One sign-in, a cookie for each host.
+pub mod handover;
+/// What an application is told about a person.
+pub mod identity;
+/// JSON Web Tokens, written.
+mod jwt;
 /// All the ways in which a path can be read.
 pub mod path;
 /// A signed-in person as the rules see them.
 mod person;
 /// Who gets in.
 pub mod rules;
+/// The keys that sign assertions.
+mod signing_keys;

@@ -7,6 +7,11 @@
 
 use std::time::Duration;
 
+pub use self::gate::*;
+
+/// The gate's.
+mod gate;
+
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
@@ -185,11 +190,6 @@ pub const REDIRECT_QUERY: usize = 1_150;
 /// a slow line, too short to take the address to another browser, which would then be told what was never tested there.
 pub const COOKIE_COMES_BACK: Duration = Duration::from_secs(10);
 
-// ---- The gate
-
-/// The most bytes of all readings of a path together: a dozen readings of a path of 2 kB, and hundreds of a short one.
-pub const READINGS_BYTES: usize = 32 * KIB;
-
 // ---- One sign-in
 
 /// How far another process's clock may be ahead of ours.
@@ -301,37 +301,13 @@ pub const SESSION_TOUCH_EVERY: Duration = Duration::from_secs(60);
 pub const SESSION_TOUCHES_WITHIN_IDLE: u32 = 10;
 /// A request waits no longer than this for it to be written.
 pub const SESSION_TOUCH_WAIT: Duration = Duration::from_millis(500);
-/// What the store has said about a session holds this long in a check of the gate: the bound within which a sign-out, a
-/// disabled account or a changed role takes effect in every process.
-pub const SESSION_KNOWN_FRESH: Duration = Duration::from_secs(5);
-/// Of a session in use the store is asked again from this age on, so that nobody has to wait for it.
-pub const SESSION_ASKED_AHEAD: Duration = Duration::from_secs(3);
-/// While the store cannot tell, a check goes on with what it knows for this long …
-pub const SESSION_KNOWN_UNANSWERED: Duration = Duration::from_secs(60);
-/// … which makes this the oldest that is ever believed.
-pub const SESSION_KNOWN_AT_MOST: Duration = SESSION_KNOWN_FRESH.saturating_add(SESSION_KNOWN_UNANSWERED);
-/// A check of a session that nothing is known about waits this long for the store.
-pub const SESSION_ASK_WAIT: Duration = Duration::from_secs(2);
-/// One of a session that is known, but no longer fresh, waits this long before it goes on with what it knows.
-pub const SESSION_ASK_AGAIN_WAIT: Duration = Duration::from_millis(500);
-/// Sessions that the store is asked for at once.
-pub const SESSIONS_ASKED_AT_ONCE: usize = 500;
-/// A question of an application's host for the person is answered this long; a later one, of a page restored from last
-/// week, is asked anew.
-pub const HANDOVER_FRESH: Duration = Duration::from_secs(10 * MINUTE);
-/// The answer is a redirect that the browser follows at once.
-pub const TICKET_FRESH: Duration = Duration::from_secs(30);
-/// A browser that has been handed over this often in a row and still brings no cookie does not keep them.
-pub const HANDOVERS_WITHOUT_COOKIE: u8 = 3;
-/// What is known of sessions takes no more memory than this: over 100,000 of them, with a kilobyte for each.
-pub const KNOWN_SESSIONS_BYTES: u64 = 128 << 20;
-/// What an entry of a cache takes beside its value, by measurement.
-pub const CACHE_ENTRY_BYTES: usize = 256;
 /// The longest `sid`, `acr` or method of `amr` that a session keeps.
 pub const SESSION_CLAIM_BYTES: usize = 255;
 /// How long after its end a session's record stays, so that its id stays taken: a delivery that is under way while the
 /// person signs out must not begin the session anew.
 pub const SESSION_REMOVED_AFTER: Duration = Duration::from_secs(60);
+
+// ---- What applications are told
 
 // ---- The store
 

@@ -6,6 +6,7 @@ use super::{allow_lists, roles::role_by_group, usernames};
 use crate::{
     server::{
         clock::System,
+        email_address::is_stand_in,
         limits,
         provider::VerifiedClaims,
         settings::UserRules,
@@ -49,17 +50,20 @@ pub async fn provision(
         return Ok(Provisioned::NotAllowed(why));
     }
     let role = role_by_group(rules, claims);
+    // A claim that only looks like what we write for ClaudeLens must not become somebody's address.
+    let email = claims.email.clone().filter(|email| !is_stand_in(email));
     let person = Person {
         issuer: verified.issuer().clone(),
         subject: verified.subject().clone(),
         discovery_url: discovery_url.to_owned(),
         profile: Profile {
-            email: claims.email.clone(),
             // With a new address the old one's verification must not stay.
-            email_verified: claims.email.as_ref().map(|_| claims.email_verified.unwrap_or(false)),
+            email_verified: email.as_ref().map(|_| claims.email_verified.unwrap_or(false)),
+            email,
             full_name: claims.name.as_deref().and_then(full_name),
         },
         role,
+        for_claudelens: rules.for_claudelens,
         now: system.now(),
     };
     for _ in 0..limits::RACE_ROUNDS {

@@ -21,6 +21,8 @@ pub struct UserRules {
     pub allowed_emails: Vec<EmailAddress>,
     /// The part after the one `@` of a verified address.
     pub allowed_domains: Vec<Domain>,
+    /// Whether an application is told about people as ClaudeLens is: then it has to be able to read their documents.
+    pub for_claudelens: bool,
 }
 
 impl UserRules {
@@ -35,6 +37,7 @@ impl UserRules {
             allowed_groups: reader.texts(&schema::USERS_ALLOWED_GROUPS),
             allowed_emails: reader.each(&schema::USERS_ALLOWED_EMAILS, email, EMAIL),
             allowed_domains: reader.each(&schema::USERS_ALLOWED_DOMAINS, domain, "write it as example.com"),
+            for_claudelens: false,
         }
     }
 }

@@ -5,7 +5,10 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::error::StoreError;
-use crate::server::ids::{Issuer, Subject, UserId};
+use crate::server::{
+    email_address,
+    ids::{Issuer, Subject, UserId},
+};
 
 /// What a store does for users.
 #[async_trait]
@@ -24,6 +27,10 @@ pub trait UserStore: Send + Sync {
 
     /// Those of these users that exist, in any order.
     async fn users(&self, ids: &[UserId]) -> Result<Vec<User>, StoreError>;
+
+    /// Whether another active user has the same username, without regard to case. Documents that others wrote may: an
+    /// application that knows people by their usernames would take one for the other.
+    async fn username_is_shared(&self, user: &User) -> Result<bool, StoreError>;
 }
 
 /// A verified person, as `accounts` maps the claims.
@@ -39,6 +46,9 @@ pub struct Person {
     pub profile: Profile,
     /// Role to store at this sign-in, where the operator's rules decide it by group; `None` leaves the stored one.
     pub role: Option<Role>,
+    /// Whether ClaudeLens has to be able to read the user's document: then what it cannot do without is written, where it
+    /// is missing. On SQLite it means nothing, since ClaudeLens reads MongoDB alone.
+    pub for_claudelens: bool,
     /// Now, by our clock.
     pub now: OffsetDateTime,
 }
@@ -65,8 +75,9 @@ pub enum Role {
 }
 
 impl Role {
-    /// As stored.
-    pub(super) const fn as_str(self) -> &'static str {
+    /// As stored, and as applications are told.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Admin => "admin",
             Self::User => "user",
@@ -110,12 +121,21 @@ pub struct User {
     pub username: String,
     /// E-mail address.
     pub email: Option<String>,
+    /// Whether the provider has verified it; never without one.
+    pub email_verified: bool,
     /// Name to show.
     pub full_name: Option<String>,
     /// What they may do.
     pub role: Role,
     /// `false`: refused at sign-in and at the next request (missing = true).
     pub active: bool,
+}
+
+/// The address as stored, and whether the provider has verified it. One that only stands in for an address is none.
+pub(super) fn known_email(stored: Option<String>, verified: bool) -> (Option<String>, bool) {
+    let email = stored.filter(|email| !email_address::is_stand_in(email));
+    let verified = verified && email.is_some();
+    (email, verified)
 }
 
 /// Usernames that have the same key are the same name.

@@ -103,6 +103,7 @@ pub(super) fn person(subject: &str) -> Person {
         discovery_url: DISCOVERY.to_owned(),
         profile: Profile::default(),
         role: None,
+        for_claudelens: false,
         now: NOW,
     }
 }

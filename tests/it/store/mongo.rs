@@ -169,7 +169,15 @@ async fn ill_typed_fields_keep_nobody_out() {
     };
     let id = bench.raw.insert_user(odd).await;
     let user = signed_in(&*bench.store, &person("s-1")).await;
-    let expected = User { id, username: String::new(), email: None, full_name: None, role: Role::User, active: true };
+    let expected = User {
+        id,
+        username: String::new(),
+        email: None,
+        email_verified: false,
+        full_name: None,
+        role: Role::User,
+        active: true,
+    };
     assert_eq!(user, expected);
     bench.raw.database().drop().await.unwrap();
 }

@@ -45,6 +45,7 @@ async fn new_user_has_what_claudelens_reads(bench: &Bench) {
         id: user.id.clone(),
         username: "Ada".into(),
         email: Some("ada@example.com".into()),
+        email_verified: true,
         full_name: Some("Ada Example".into()),
         role: Role::Admin,
         active: true,

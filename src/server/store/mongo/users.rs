@@ -11,11 +11,12 @@ use super::{
     store::MongoStore,
 };
 use crate::server::{
+    email_address::stand_in,
     ids::UserId,
     limits,
     store::{
         error::StoreError,
-        users::{Created, NewUser, Person, Role, User, UserStore, username_key},
+        users::{Created, NewUser, Person, Role, User, UserStore, known_email, username_key},
     },
 };
 
@@ -25,7 +26,7 @@ fn users(database: &Database) -> Collection<Document> {
 
 /// What [`read`] needs; a user of ClaudeLens may carry much more.
 fn known_fields() -> Document {
-    doc! { "username": 1, "email": 1, "full_name": 1, "role": 1, "is_active": 1 }
+    doc! { "username": 1, "email": 1, "email_verified": 1, "full_name": 1, "role": 1, "is_active": 1 }
 }
 
 /// Missing and ill-typed fields are ordinary in documents that others write; only the id must be there.
@@ -34,10 +35,12 @@ fn read(document: &Document) -> Result<User, StoreError> {
     let id = document
         .get_object_id("_id")
         .map_err(|_| StoreError::Unreadable("a user document whose _id is no ObjectId".into()))?;
+    let (email, email_verified) = known_email(text("email"), matches!(document.get_bool("email_verified"), Ok(true)));
     Ok(User {
         id: UserId::new(id.to_hex()),
         username: text("username").unwrap_or_default(),
-        email: text("email"),
+        email,
+        email_verified,
         full_name: text("full_name"),
         role: Role::of_stored(document.get_str("role").ok()),
         active: !matches!(document.get_bool("is_active"), Ok(false)),
@@ -67,12 +70,29 @@ fn refreshed(person: &Person) -> Document {
     fields
 }
 
+/// What ClaudeLens cannot do without, where a document lacks it; `updated_at` is written at each sign-in anyway.
+fn completed(person: &Person) -> Document {
+    let has_name = doc! { "$eq": [{ "$type": "$username" }, "string"] };
+    let local_part = doc! { "$cond": [has_name, "$username", { "$toString": "$_id" }] };
+    let stand_in = doc! { "$concat": [local_part, stand_in("")] };
+    doc! {
+        "email": { "$ifNull": ["$email", stand_in] },
+        "created_at": { "$ifNull": ["$created_at", date(person.now)] },
+    }
+}
+
 /// Sets `fields` on the first document that matches, if it is active, and returns it in any case. Decided by the server
 /// in one operation: of duplicates it is always the oldest, whether or not it is active.
-async fn touch(database: &Database, filter: Document, fields: Document) -> mongodb::error::Result<Option<Document>> {
+async fn touch(
+    database: &Database,
+    filter: Document,
+    person: &Person,
+    fields: Document,
+) -> mongodb::error::Result<Option<Document>> {
     let inactive = doc! { "$eq": ["$is_active", false] };
+    let completed = if person.for_claudelens { completed(person) } else { Document::new() };
     // `$literal`: a claim that begins with "$" is a text, not an expression.
-    let merged = doc! { "$mergeObjects": ["$$ROOT", { "$literal": fields }] };
+    let merged = doc! { "$mergeObjects": ["$$ROOT", completed, { "$literal": fields }] };
     users(database)
         .find_one_and_update(filter, vec![doc! { "$replaceWith": { "$cond": [inactive, "$$ROOT", merged] } }])
         .collation(exact())
@@ -133,6 +153,9 @@ fn document(user: &NewUser, username: &str) -> Document {
         "oidc_sub": person.subject.as_str(),
         "oidc_provider": &person.discovery_url,
     };
+    if person.for_claudelens {
+        document.insert("email", stand_in(username));
+    }
     document.extend(refreshed(person));
     document.insert("role", user.role.as_str());
     document
@@ -143,7 +166,7 @@ async fn adopt(database: &Database, person: &Person, older: &Document) -> Result
     let mut fields = refreshed(person);
     fields.extend(doc! { "issuer": person.issuer.as_str(), "subject": person.subject.as_str() });
     let untaken = doc! { "_id": older.get_object_id("_id").ok(), "issuer": { "$exists": false } };
-    match touch(database, untaken, fields).await {
+    match touch(database, untaken, person, fields).await {
         Ok(adopted) => adopted.as_ref().map(read).transpose(),
         Err(error) if is_duplicate(&error) => Ok(None),
         Err(error) => Err(error.into()),
@@ -157,7 +180,7 @@ impl UserStore for MongoStore {
             .bounded(async {
                 let database = self.database().await?;
                 for _ in 0..limits::RACE_ROUNDS {
-                    if let Some(known) = touch(database, identity(person), refreshed(person)).await? {
+                    if let Some(known) = touch(database, identity(person), person, refreshed(person)).await? {
                         return read(&known).map(Some);
                     }
                     // Two processes look for the same document, so that both adopt the same one of duplicates; the one
@@ -222,6 +245,19 @@ impl UserStore for MongoStore {
                 let found = users(self.database().await?).find(theirs).projection(known_fields()).await?;
                 let documents: Vec<Document> = found.try_collect().await?;
                 documents.iter().map(read).collect()
+            })
+            .await
+    }
+
+    async fn username_is_shared(&self, user: &User) -> Result<bool, StoreError> {
+        let Ok(id) = ObjectId::parse_str(user.id.as_str()) else { return Ok(false) };
+        let others =
+            doc! { "username": { "$eq": &user.username }, "_id": { "$ne": id }, "is_active": { "$ne": false } };
+        self.health
+            .bounded(async {
+                let users = users(self.database().await?);
+                let other = users.find_one(others).collation(caseless()).projection(doc! { "_id": 1 }).await?;
+                Ok(other.is_some())
             })
             .await
     }

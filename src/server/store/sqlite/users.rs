@@ -13,13 +13,16 @@ use crate::server::{
     ids::UserId,
     store::{
         error::StoreError,
-        users::{Created, NewUser, Person, Role, User, UserStore, username_key},
+        users::{Created, NewUser, Person, Role, User, UserStore, known_email, username_key},
     },
 };
 
 macro_rules! columns {
     () => {
-        "id, username, email, full_name, role, is_active IS NULL OR is_active <> 0 AS active"
+        concat!(
+            "id, username, email, coalesce(email_verified, 0) <> 0 AS email_verified, full_name, role, ",
+            "is_active IS NULL OR is_active <> 0 AS active"
+        )
     };
 }
 
@@ -43,6 +46,7 @@ struct UserRow {
     id: String,
     username: String,
     email: Option<String>,
+    email_verified: bool,
     full_name: Option<String>,
     role: Option<String>,
     active: bool,
@@ -50,10 +54,12 @@ struct UserRow {
 
 impl From<UserRow> for User {
     fn from(row: UserRow) -> Self {
+        let (email, email_verified) = known_email(row.email, row.email_verified);
         Self {
             id: UserId::new(row.id),
             username: row.username,
-            email: row.email,
+            email,
+            email_verified,
             full_name: row.full_name,
             role: Role::of_stored(row.role.as_deref()),
             active: row.active,
@@ -185,6 +191,19 @@ impl UserStore for SqliteStore {
                 in_list(&mut query, ids.iter().map(UserId::as_str));
                 let rows: Vec<UserRow> = query.build_query_as().fetch_all(&self.connections.readers).await?;
                 Ok(rows.into_iter().map(User::from).collect())
+            })
+            .await
+    }
+
+    async fn username_is_shared(&self, user: &User) -> Result<bool, StoreError> {
+        self.health
+            .bounded(async {
+                let other = sqlx::query(
+                    "SELECT 1 FROM users WHERE username_key = ? AND id <> ? AND (is_active IS NULL OR is_active <> 0)",
+                )
+                .bind(username_key(&user.username))
+                .bind(user.id.as_str());
+                Ok(other.fetch_optional(&self.connections.readers).await?.is_some())
             })
             .await
     }

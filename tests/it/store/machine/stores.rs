@@ -238,6 +238,7 @@ impl Attempts for Real<'_> {
             discovery_url: "https://op.example.com/.well-known/openid-configuration".into(),
             profile: Profile::default(),
             role: None,
+            for_claudelens: false,
             now: self.rules_now(),
         };
         if self.store().sign_in_user(&person).await.unwrap().is_none() {

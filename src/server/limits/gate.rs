@@ -1,0 +1,57 @@
+//! The gate's numbers.
+
+use std::time::Duration;
+
+const MINUTE: u64 = 60;
+const KIB: usize = 1024;
+
+// ---- What is asked
+
+/// The most bytes of all readings of a path together: a dozen readings of a path of 2 kB, and hundreds of a short one.
+pub const READINGS_BYTES: usize = 32 * KIB;
+
+// ---- Who is signed in
+
+/// What the store has said about a session holds this long in a check of the gate: the bound within which a sign-out, a
+/// disabled account or a changed role takes effect in every process.
+pub const SESSION_KNOWN_FRESH: Duration = Duration::from_secs(5);
+/// Of a session in use the store is asked again from this age on, so that nobody has to wait for it.
+pub const SESSION_ASKED_AHEAD: Duration = Duration::from_secs(3);
+/// While the store cannot tell, a check goes on with what it knows for this long …
+pub const SESSION_KNOWN_UNANSWERED: Duration = Duration::from_secs(60);
+/// … which makes this the oldest that is ever believed.
+pub const SESSION_KNOWN_AT_MOST: Duration = SESSION_KNOWN_FRESH.saturating_add(SESSION_KNOWN_UNANSWERED);
+/// A check of a session that nothing is known about waits this long for the store.
+pub const SESSION_ASK_WAIT: Duration = Duration::from_secs(2);
+/// One of a session that is known, but no longer fresh, waits this long before it goes on with what it knows.
+pub const SESSION_ASK_AGAIN_WAIT: Duration = Duration::from_millis(500);
+/// Sessions that the store is asked for at once.
+pub const SESSIONS_ASKED_AT_ONCE: usize = 500;
+/// What is known of sessions takes no more memory than this: over 100,000 of them, with a kilobyte for each.
+pub const KNOWN_SESSIONS_BYTES: u64 = 128 << 20;
+/// What an entry of a cache takes beside its value, by measurement.
+pub const CACHE_ENTRY_BYTES: usize = 256;
+
+// ---- From host to host
+
+/// A question of an application's host for the person is answered this long; a later one, of a page restored from last
+/// week, is asked anew.
+pub const HANDOVER_FRESH: Duration = Duration::from_secs(10 * MINUTE);
+/// The answer is a redirect that the browser follows at once.
+pub const TICKET_FRESH: Duration = Duration::from_secs(30);
+/// A browser that has been handed over this often in a row and still brings no cookie does not keep them.
+pub const HANDOVERS_WITHOUT_COOKIE: u8 = 3;
+
+// ---- What applications are told
+
+/// The most header bytes of an answer with an identity, whatever the person (`Cookie` aside). nginx gives up at 4,096, and
+/// what it adds to its own answer comes on top.
+pub const IDENTITY_ANSWER_BYTES: usize = 3_500;
+/// What of it is not the identity: the status line, `content-length`, `date`, `cache-control`, `vary`, `connection` and the
+/// empty line are about 140 bytes.
+pub const IDENTITY_OTHER_BYTES: usize = 256;
+/// A longer name, address, username, issuer or subject is not told: an address has at most 254 bytes, a subject 255, and a
+/// username that we make 64 characters.
+pub const IDENTITY_VALUE_BYTES: usize = 256;
+/// How long an assertion or a token for an application lives. It is made anew after half of it.
+pub const ASSERTION_LIFE: Duration = Duration::from_secs(5 * MINUTE);
