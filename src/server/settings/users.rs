@@ -21,6 +21,8 @@ pub struct UserRules {
     pub allowed_emails: Vec<EmailAddress>,
     /// The part after the one `@` of a verified address.
     pub allowed_domains: Vec<Domain>,
+    /// Whether applications are told an address that is not verified.
+    pub unverified_email: bool,
 }
 
 impl UserRules {
@@ -35,6 +37,7 @@ impl UserRules {
             allowed_groups: reader.texts(&schema::USERS_ALLOWED_GROUPS),
             allowed_emails: reader.each(&schema::USERS_ALLOWED_EMAILS, email, EMAIL),
             allowed_domains: reader.each(&schema::USERS_ALLOWED_DOMAINS, domain, "write it as example.com"),
+            unverified_email: reader.boolean(&schema::USERS_UNVERIFIED_EMAIL).unwrap_or_default(),
         }
     }
 }
@@ -49,10 +52,10 @@ impl Default for UserRules {
 const EMAIL: &str =
     "write it as ada@example.com (for everybody in a domain, users.allowed_domains = [\"example.com\"])";
 
-fn email(text: &str) -> Result<EmailAddress, String> {
+pub(super) fn email(text: &str) -> Result<EmailAddress, String> {
     EmailAddress::parse(text).ok_or_else(|| format!("is {text:?}, which is not one address"))
 }
 
-fn domain(text: &str) -> Result<Domain, String> {
+pub(super) fn domain(text: &str) -> Result<Domain, String> {
     Domain::parse(text).ok_or_else(|| format!("is {text:?}, which is not a domain"))
 }
