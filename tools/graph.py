@@ -41,6 +41,7 @@ LAYERS = [
     "server/accounts server/session",
     "server/provider",
     "server/settings",
+    "server/gate/asked server/gate/path server/gate/rules",
     "server/application",
     "server/store",
     "server/seal server/problem server/failure_log server/operator_texts server/attempt server/trace server/client_address server/public_url",

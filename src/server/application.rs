@@ -51,8 +51,8 @@ pub enum HostPattern {
     Below(String),
 }
 
-/// Who gets in where no rule decides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Who gets in where no rule decides; the strictest last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Access {
     /// Everybody, without an identity.
     Anyone,

@@ -22,23 +22,41 @@ impl ClientAddress {
         })
     }
 
-    /// The client that the chain of proxies names: the last address in `X-Forwarded-For` that is not a trusted proxy,
-    /// if every hop after it is one.
+    /// The client that the chain of proxies names, or the proxy that names none.
     #[must_use]
     pub fn behind(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Self {
-        let is_trusted = |address: IpAddr| trusted.iter().any(|net| net.contains(&address.to_canonical()));
-        let mut client = peer;
-        let hops = headers.get_all("x-forwarded-for").iter().rev();
-        let hops = hops.flat_map(|value| value.to_str().unwrap_or("?").rsplit(',').map(str::trim));
-        for hop in hops {
-            if !is_trusted(client) {
-                break;
-            }
-            let Some(address) = address(hop) else { break };
-            client = address;
-        }
-        Self::of(client)
+        Self::of(walk(peer, headers, trusted).0)
     }
+}
+
+/// The whole address of the client; `None` where the request comes from a trusted proxy that does not name any, whose own
+/// address must not be taken for the client's.
+#[must_use]
+pub fn named_client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Option<IpAddr> {
+    let (client, is_named) = walk(peer, headers, trusted);
+    is_named.then(|| client.to_canonical())
+}
+
+/// Whether that is the address of a proxy of ours.
+#[must_use]
+pub fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
+    trusted.iter().any(|net| net.contains(&address.to_canonical()))
+}
+
+/// The last address in `X-Forwarded-For` that is not a trusted proxy, if every hop after it is one; and whether that is the
+/// client's: not if a trusted proxy names none that can be read.
+fn walk(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> (IpAddr, bool) {
+    let (mut client, mut is_named) = (peer, !is_trusted(peer, trusted));
+    let hops = headers.get_all("x-forwarded-for").iter().rev();
+    let hops = hops.flat_map(|value| value.to_str().unwrap_or("?").rsplit(',').map(str::trim));
+    for hop in hops {
+        if !is_trusted(client, trusted) {
+            break;
+        }
+        let Some(address) = address(hop) else { return (client, false) };
+        (client, is_named) = (address, true);
+    }
+    (client, is_named)
 }
 
 /// An address as proxies write it: alone, with a port, or in brackets.

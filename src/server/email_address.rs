@@ -83,6 +83,13 @@ pub(crate) fn composed(text: &str) -> Option<String> {
     (!text.chars().any(turns)).then(|| text.nfc().collect())
 }
 
+/// Exactly the same, however its letters are composed: a provider may write `é` in one character or in two.
+pub(crate) fn is_same_composed(one: &str, other: &str) -> bool {
+    // What is ASCII is composed, and nothing else becomes it.
+    let may_differ = !one.is_ascii() && !other.is_ascii();
+    one == other || may_differ && composed(one).is_some_and(|one| composed(other) == Some(one))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

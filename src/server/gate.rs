@@ -4,3 +4,12 @@
 //! ```text
 //! asked (peer, headers) ──> path (its readings) ──> rules ──> known session ──> identity
 //! ```
+
+/// What a proxy asks about.
+pub mod asked;
+/// All the ways in which a path can be read.
+pub mod path;
+/// A signed-in person as the rules see them.
+mod person;
+/// Who gets in.
+pub mod rules;

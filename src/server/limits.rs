@@ -190,6 +190,11 @@ pub const REDIRECT_QUERY: usize = 1_150;
 /// a slow line, too short to take the address to another browser, which would then be told what was never tested there.
 pub const COOKIE_COMES_BACK: Duration = Duration::from_secs(10);
 
+// ---- The gate
+
+/// The most bytes of all readings of a path together: a dozen readings of a path of 2 kB, and hundreds of a short one.
+pub const READINGS_BYTES: usize = 32 * KIB;
+
 // ---- One sign-in
 
 /// How far another process's clock may be ahead of ours.

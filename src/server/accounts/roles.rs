@@ -1,6 +1,6 @@
 //! What groups decide.
 
-use crate::server::{email_address::composed, provider::Claims, settings::UserRules, store::Role};
+use crate::server::{email_address::is_same_composed, provider::Claims, settings::UserRules, store::Role};
 
 /// The role that groups decide, at each sign-in; `None` where the operator names no group for it.
 pub(super) fn role_by_group(rules: &UserRules, claims: &Claims) -> Option<Role> {
@@ -12,12 +12,7 @@ pub(super) fn is_member(claims: &Claims, groups: &[String]) -> bool {
     claims
         .groups
         .as_ref()
-        .is_some_and(|member_of| groups.iter().any(|group| member_of.iter().any(|one| is_same(one, group))))
-}
-
-/// Exactly the same, however its letters are composed: a provider may write `é` in one character or in two.
-fn is_same(one: &str, other: &str) -> bool {
-    one == other || composed(one).is_some_and(|one| composed(other) == Some(one))
+        .is_some_and(|member_of| groups.iter().any(|group| member_of.iter().any(|one| is_same_composed(one, group))))
 }
 
 #[cfg(test)]

@@ -1,0 +1,269 @@
+//! What a proxy asks about, read from who asks and from four headers. Whatever is missing, doubled or doubtful is denied.
+
+use std::{borrow::Cow, fmt, net::IpAddr};
+
+use http::{HeaderMap, Method, request::Parts};
+use ipnet::IpNet;
+
+use super::path::{Readings, Unreadable};
+use crate::server::{
+    application::{Applications, Site},
+    client_address::{is_trusted, named_client},
+};
+
+/// A request that a proxy holds back until we say whether it may pass.
+#[derive(Debug)]
+pub struct Asked<'a> {
+    /// The application, and which of its hosts.
+    pub site: Site,
+    /// In capitals.
+    pub method: &'a str,
+    /// Path and query as they were sent: the page to come back to.
+    pub uri: &'a str,
+    /// The path in each way in which it can be read.
+    pub path: Result<Readings<'a>, Unreadable>,
+    /// Whose request it is; `None` where the proxies do not say.
+    pub client: Option<IpAddr>,
+    /// Whether a header tells the application to take another method for the request's.
+    pub overridden: bool,
+    /// Whether a browser asks the application if it may send a request of another origin (CORS).
+    pub preflight: bool,
+}
+
+/// Why a question is no question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Denied {
+    /// The one who asks is no proxy of ours.
+    UntrustedProxy(IpAddr),
+    /// Something that the proxy has to say was not said.
+    Missing(Said),
+    /// It was said more than once.
+    Doubled(Said),
+    /// It is not what it has to be.
+    Malformed(Said),
+    /// No application has this host.
+    UnknownApplication(String),
+}
+
+/// What a proxy says about the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// `X-Forwarded-Method`.
+    Method,
+    /// `X-Forwarded-Proto`.
+    Proto,
+    /// `X-Forwarded-Host`.
+    Host,
+    /// `X-Forwarded-Uri`.
+    Uri,
+    /// `Host`, where it is the request itself that is asked about.
+    OwnHost,
+    /// Its method, likewise.
+    OwnMethod,
+    /// Its path, likewise.
+    OwnUri,
+}
+
+impl Said {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Method => "X-Forwarded-Method",
+            Self::Proto => "X-Forwarded-Proto",
+            Self::Host => "X-Forwarded-Host",
+            Self::Uri => "X-Forwarded-Uri",
+            Self::OwnHost => "Host",
+            Self::OwnMethod => "the method",
+            Self::OwnUri => "the path",
+        }
+    }
+
+    const fn has_to_be(self) -> &'static str {
+        match self {
+            Self::Method | Self::OwnMethod => "the method of the request, in capitals",
+            Self::Proto => "`http`, `https`, `ws` or `wss`",
+            Self::Host | Self::OwnHost => "the host that was asked for: letters, digits, `-` and `.`, and maybe a port",
+            Self::Uri | Self::OwnUri => "path and query of the request, from the first slash on",
+        }
+    }
+}
+
+impl Denied {
+    /// Stable.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::UntrustedProxy(_) => "untrusted_proxy",
+            Self::Missing(_) => "question_incomplete",
+            Self::Doubled(_) => "question_doubled",
+            Self::Malformed(_) => "question_malformed",
+            Self::UnknownApplication(_) => "unknown_application",
+        }
+    }
+}
+
+/// For the operator.
+impl fmt::Display for Denied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UntrustedProxy(peer) => write!(
+                f,
+                "{peer} asks, which is not in `trusted_proxies`: if it is a proxy of yours, add it there; if not, keep it away \
+                 from `gate_listen`"
+            ),
+            Self::Missing(said) => {
+                write!(f, "`{}` is missing: the proxy has to set it to {}", said.name(), said.has_to_be())
+            }
+            Self::Doubled(said) => write!(
+                f,
+                "`{}` is there more than once: the proxy has to replace it, not to add to it, with {}",
+                said.name(),
+                said.has_to_be()
+            ),
+            Self::Malformed(said) => {
+                write!(f, "`{}` is wrong: the proxy has to set it to {}", said.name(), said.has_to_be())
+            }
+            Self::UnknownApplication(host) => {
+                write!(f, "no `[[app]]` has the host `{host}`: add it there, or keep it away from the proxy's check")
+            }
+        }
+    }
+}
+
+/// What `X-Forwarded-Method`, `-Proto`, `-Host` and `-Uri` say. Nothing else is read.
+///
+/// # Errors
+/// One of them is missing, there twice or malformed; the peer is no proxy of ours; no application is there.
+pub fn forwarded<'a>(
+    peer: IpAddr,
+    headers: &'a HeaderMap,
+    trusted: &[IpNet],
+    applications: &Applications,
+) -> Result<Asked<'a>, Denied> {
+    trust(peer, trusted)?;
+    let method = said(headers, "x-forwarded-method", Said::Method)?;
+    let proto = said(headers, "x-forwarded-proto", Said::Proto)?;
+    let host = said(headers, "x-forwarded-host", Said::Host)?;
+    let uri = said(headers, "x-forwarded-uri", Said::Uri)?;
+    check_proto(proto)?;
+    let site = site(host, Said::Host, applications)?;
+    let asked = Asked::about(site, method, uri, named_client(peer, headers, trusted));
+    Ok(asked
+        .map_err(|wrong| if wrong == Said::OwnMethod { Said::Method } else { Said::Uri })
+        .map_err(Denied::Malformed)?
+        .with(headers))
+}
+
+/// What the request itself says: its method, its host, and its path after `prefix`, as Envoy asks.
+///
+/// # Errors
+/// As [`forwarded`]; only the scheme may be missing.
+pub fn itself<'a>(
+    peer: IpAddr,
+    request: &'a Parts,
+    prefix: &str,
+    trusted: &[IpNet],
+    applications: &Applications,
+) -> Result<Asked<'a>, Denied> {
+    trust(peer, trusted)?;
+    let headers = &request.headers;
+    match said(headers, "x-forwarded-proto", Said::Proto) {
+        Err(Denied::Missing(_)) => {}
+        proto => check_proto(proto?)?,
+    }
+    let authority = request.uri.authority().map(http::uri::Authority::as_str);
+    let host = match said(headers, "host", Said::OwnHost) {
+        Err(Denied::Missing(_)) => authority.ok_or(Denied::Missing(Said::OwnHost))?,
+        host => host?,
+    };
+    if authority.is_some_and(|authority| authority != host) {
+        return Err(Denied::Doubled(Said::OwnHost));
+    }
+    let uri = request.uri.path_and_query().and_then(|uri| uri.as_str().strip_prefix(prefix));
+    let uri = uri.filter(|uri| !uri.is_empty()).ok_or(Denied::Missing(Said::OwnUri))?;
+    let site = site(host, Said::OwnHost, applications)?;
+    let asked = Asked::about(site, request.method.as_str(), uri, named_client(peer, headers, trusted));
+    Ok(asked.map_err(Denied::Malformed)?.with(headers))
+}
+
+impl<'a> Asked<'a> {
+    /// A request of no proxy: of the command line, or one that has come to us.
+    ///
+    /// # Errors
+    /// What of it is malformed: [`Said::OwnMethod`] or [`Said::OwnUri`].
+    pub fn about(site: Site, method: &'a str, uri: &'a str, client: Option<IpAddr>) -> Result<Self, Said> {
+        if !is_method(method) {
+            return Err(Said::OwnMethod);
+        }
+        if !uri.starts_with('/') || uri.chars().any(|c| c.is_control() || c.is_whitespace()) {
+            return Err(Said::OwnUri);
+        }
+        let path = Readings::of(uri);
+        Ok(Self { site, method, uri, path, client, overridden: false, preflight: false })
+    }
+
+    /// With what else the headers say to the application.
+    fn with(mut self, headers: &HeaderMap) -> Self {
+        self.overridden = headers.keys().any(|name| is_override(name.as_str()));
+        self.preflight = self.method == Method::OPTIONS
+            && !self.overridden
+            && headers.contains_key("origin")
+            && headers.contains_key("access-control-request-method");
+        self
+    }
+}
+
+fn trust(peer: IpAddr, trusted: &[IpNet]) -> Result<(), Denied> {
+    if is_trusted(peer, trusted) { Ok(()) } else { Err(Denied::UntrustedProxy(peer)) }
+}
+
+/// The one value of that header.
+fn said<'a>(headers: &'a HeaderMap, name: &str, what: Said) -> Result<&'a str, Denied> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next().filter(|value| !value.is_empty()).ok_or(Denied::Missing(what))?;
+    if values.next().is_some() {
+        return Err(Denied::Doubled(what));
+    }
+    std::str::from_utf8(value.as_bytes()).map_err(|_| Denied::Malformed(what))
+}
+
+fn check_proto(proto: &str) -> Result<(), Denied> {
+    let is_known = matches!(proto, "http" | "https" | "ws" | "wss");
+    if is_known { Ok(()) } else { Err(Denied::Malformed(Said::Proto)) }
+}
+
+fn site(host: &str, what: Said, applications: &Applications) -> Result<Site, Denied> {
+    let name = host_name(host).ok_or(Denied::Malformed(what))?;
+    applications.at(&name).ok_or_else(|| Denied::UnknownApplication(name.into_owned()))
+}
+
+/// The name of a host in small letters, without its port and the dot at its end. No URL is parsed: what is not
+/// `name[:digits]` of letters, digits, `-` and `.` names no host.
+#[must_use]
+pub fn host_name(host: &str) -> Option<Cow<'_, str>> {
+    let name = match host.split_once(':') {
+        Some((name, port)) if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        Some(_) => return None,
+        None => host,
+    };
+    let name = name.strip_suffix('.').unwrap_or(name);
+    if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.')) {
+        return None;
+    }
+    let is_small = !name.bytes().any(|byte| byte.is_ascii_uppercase());
+    Some(if is_small { Cow::Borrowed(name) } else { Cow::Owned(name.to_ascii_lowercase()) })
+}
+
+/// Methods are compared by their letters, and applications take `get` for `GET`: so only capitals are methods.
+#[must_use]
+pub fn is_method(text: &str) -> bool {
+    !text.is_empty()
+        && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_'))
+}
+
+/// Whether applications may take the method from a header of this name; some take `_` for `-`.
+fn is_override(name: &str) -> bool {
+    ["x-http-method-override", "x-http-method", "x-method-override"].iter().any(|known| {
+        name.len() == known.len()
+            && name.bytes().zip(known.bytes()).all(|(one, other)| one == other || (one, other) == (b'_', b'-'))
+    })
+}
