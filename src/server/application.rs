@@ -142,6 +142,24 @@ pub enum Preset {
     ClaudeLens(SecretString),
 }
 
+impl Preset {
+    /// The names of its headers.
+    #[must_use]
+    pub const fn headers(&self) -> &'static [&'static str] {
+        match self {
+            Self::Remote => &["remote-user", "remote-name", "remote-email", "remote-groups"],
+            Self::XAuthRequest => &[
+                "x-auth-request-user",
+                "x-auth-request-preferred-username",
+                "x-auth-request-email",
+                "x-auth-request-groups",
+            ],
+            Self::Assertion => &["x-vestibule-assertion"],
+            Self::ClaudeLens(_) => &["authorization"],
+        }
+    }
+}
+
 /// Something that is known about a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Field {

@@ -50,6 +50,12 @@ pub fn is_stand_in(text: &str) -> bool {
 pub struct Domain(String);
 
 impl Domain {
+    /// In ASCII and small letters.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// Reads a domain in Unicode or in its ASCII form (`bücher.example`, `xn--bcher-kva.example`).
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

@@ -57,6 +57,11 @@ pub const SETTINGS_PREFIX_EDITS: usize = 2;
 pub const PROVIDER_ID_BYTES: usize = 64;
 /// The longest name of a provider: no button holds more.
 pub const PROVIDER_NAME_CHARACTERS: usize = 100;
+/// How many headers an application may be sent besides those of its presets: with their longest names, empty, they take
+/// about a third of what a response of the gate has for headers.
+pub const IDENTITY_HEADERS: usize = 16;
+/// The longest name of such a header.
+pub const IDENTITY_HEADER_NAME: usize = 64;
 
 // ---- Requests
 

@@ -21,13 +21,17 @@ pub use super::{
 
 pub(crate) use self::nearest::LOG;
 
+mod application;
 mod database;
 mod fault;
 mod given;
 mod nearest;
+mod network;
+mod origin;
 mod provider;
 mod reader;
 mod root;
+mod rule;
 mod schema;
 pub(crate) mod secrets;
 mod session;

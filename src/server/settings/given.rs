@@ -9,7 +9,7 @@ use toml::Value;
 
 use super::{
     nearest::Meant,
-    schema::{At, Table, prefix},
+    schema::{At, Index, Table, prefix},
 };
 
 /// What one key was given. It may be a secret, so it cannot be printed.
@@ -25,8 +25,9 @@ pub(super) enum Raw {
 /// Everything that was given.
 #[derive(Default)]
 pub(super) struct Given {
-    values: BTreeMap<(Table, usize, &'static str), (Raw, String)>,
-    pub(super) providers: BTreeSet<usize>,
+    values: BTreeMap<(Table, Index, &'static str), (Raw, String)>,
+    /// The tables that repeat, whether there is a key in them or not.
+    tables: BTreeSet<(Table, Index)>,
     /// Of a key that was not given: where it is not.
     pub(super) nowhere: String,
     /// What was given under another name, so that it is not said to be missing as well.
@@ -39,9 +40,11 @@ impl Given {
         self.values.get(&(at.key.table, at.index, at.key.name)).map(|(raw, _)| raw)
     }
 
-    /// The numbers of the `[[provider]]` tables, ascending.
-    pub(super) fn providers(&self) -> impl Iterator<Item = usize> {
-        self.providers.iter().copied()
+    /// The numbers of the tables that repeat, within the table with the numbers `parent`, ascending.
+    pub(super) fn tables(&self, table: Table, parent: Index) -> impl Iterator<Item = usize> {
+        let within = move |index: Index| table.numbered(parent, table.number(index)) == index;
+        let all = self.tables.iter().filter(move |(one, index)| *one == table && within(*index));
+        all.map(move |(_, index)| table.number(*index))
     }
 
     /// Where the value was found that a fault with `key` is about, or that there is none.
@@ -51,10 +54,12 @@ impl Given {
             let rest = key.strip_prefix(&table).and_then(|rest| rest.strip_prefix(name));
             match (rest, raw) {
                 // What is wrong with the value is to be mended in its own file, and a wrong path where it is written.
-                (Some(rest), Raw::InFile(path)) if rest.is_empty() || rest.starts_with('[') => {
+                (Some(rest), Raw::InFile(path)) if rest.is_empty() || rest.starts_with(['[', '.']) => {
                     Some(format!("in {path:?}, named {place}"))
                 }
-                (Some(rest), _) if rest.is_empty() || rest == "_file" || rest.starts_with('[') => Some(place.clone()),
+                (Some(rest), _) if rest.is_empty() || rest == "_file" || rest.starts_with(['[', '.']) => {
+                    Some(place.clone())
+                }
                 _ => (table.strip_suffix('.') == Some(key)).then(|| place.clone()),
             }
         });
@@ -70,16 +75,24 @@ impl Given {
     pub(super) fn misname(&mut self, meant: Option<Meant>) {
         match meant {
             Some(Meant::Key(at)) if self.get(at).is_none() => self.misnamed.insert(at.to_string()),
-            Some(Meant::Table(table)) => self.misnamed.insert(table.name().to_owned()),
+            Some(Meant::Table(table, _)) => self.misnamed.insert(table.name().to_owned()),
             Some(Meant::Key(_) | Meant::Log) | None => false,
         };
     }
 
     pub(super) fn put(&mut self, at: At, raw: Raw, place: String) {
         self.misnamed.remove(&at.to_string());
-        if at.key.table == Table::Provider {
-            self.providers.insert(at.index);
-        }
+        self.note(at.key.table, at.index);
         self.values.insert((at.key.table, at.index, at.key.name), (raw, place));
+    }
+
+    /// Notes that there is this table, and those that it is in.
+    pub(super) fn note(&mut self, table: Table, index: Index) {
+        if let Some(parent) = table.parent() {
+            self.note(parent, parent.own(index));
+        }
+        if table.repeats() {
+            self.tables.insert((table, index));
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use strsim::{normalized_damerau_levenshtein, osa_distance};
 
-use super::schema::{At, KEYS, Table};
+use super::schema::{At, Index, KEYS, Key, Table, prefix};
 use crate::server::limits;
 
 /// The variable that filters the log. It is no key, since the log begins before settings are read.
@@ -16,15 +16,18 @@ const PROGRAM: &str = "vestibule";
 #[derive(Clone, Copy)]
 pub(super) enum Meant {
     Key(At),
-    Table(Table),
+    /// A table, in the one with these numbers.
+    Table(Table, Index),
     Log,
 }
 
 impl Meant {
-    fn table(self) -> &'static str {
+    /// The words before its name.
+    fn table(self) -> String {
         match self {
-            Self::Key(at) => at.key.table.name(),
-            Self::Table(_) | Self::Log => "",
+            Self::Key(at) => at.key.table.names().join("_"),
+            Self::Table(table, _) => table.parent().map(|parent| parent.names().join("_")).unwrap_or_default(),
+            Self::Log => String::new(),
         }
     }
 }
@@ -35,17 +38,17 @@ pub(super) struct Unknown {
     pub(super) meant: Option<Meant>,
 }
 
-/// An unknown `path` of the file, whose tables are numbered `index`.
-pub(super) fn key(path: &str, index: usize) -> Unknown {
-    let tables =
-        Table::NAMED.into_iter().filter(|_| !path.contains('.')).map(|table| (table.name(), Meant::Table(table)));
-    let meant = most_like(tables.chain(keys(index)), path, &words(path));
+/// An unknown `name` in a table of the file.
+pub(super) fn key(name: &str, table: Table, index: Index) -> Unknown {
+    let path = format!("{}{name}", prefix(table, index));
+    let tables = table.tables().map(|inner| (inner.name(), Meant::Table(inner, index)));
+    let meant = most_like(tables.chain(keys(&words(&path), index)), &path, &words(&path));
     let written = |meant, file| match meant {
         Meant::Key(at) => format!("{at}{}", if file { "_file" } else { "" }),
-        Meant::Table(table) => table.name().to_owned(),
+        Meant::Table(inner, index) => format!("{}{}", prefix(table, index), inner.name()),
         Meant::Log => LOG.to_owned(),
     };
-    Unknown { fix: mend(meant, path, written), meant }
+    Unknown { fix: mend(meant, &path, written), meant }
 }
 
 /// An unknown variable; nothing if it is none of ours. Ours are all that begin with `VESTIBULE_`, in whatever letters, with
@@ -58,19 +61,27 @@ pub(super) fn variable(name: &str) -> Option<Unknown> {
     if rest.is_empty() && !name.starts_with(PREFIX) {
         return None;
     }
-    let index = name.split('_').find_map(|part| part.parse().ok()).unwrap_or_default();
+    let mut numbers = name.split('_').filter_map(|part| part.parse().ok());
+    let index = Index::default().map(|zero| numbers.next().unwrap_or(zero));
     let log = ["log", "log_level"].map(|name| (name, Meant::Log));
-    let meant = most_like(keys(index).chain(log), &name.to_uppercase().replace("__", "."), rest);
+    let meant = most_like(keys(rest, index).chain(log), &name.to_uppercase().replace("__", "."), rest);
     let written = |meant, file| match meant {
         Meant::Key(at) => variable_of(at, file),
-        Meant::Table(_) | Meant::Log => LOG.to_owned(),
+        Meant::Table(..) | Meant::Log => LOG.to_owned(),
     };
     Some(Unknown { fix: mend(meant, rest, written), meant })
 }
 
-fn keys(index: usize) -> impl Iterator<Item = (&'static str, Meant)> {
-    KEYS.iter().copied().map(move |key| {
-        let index = if key.table.repeats() { index } else { 0 };
+/// The keys that an unknown name of these words may have been meant to be.
+fn keys(words: &str, index: Index) -> impl Iterator<Item = (&'static str, Meant)> {
+    // Most keys of an application are common words, such as `groups`, and meant where an application is spoken of.
+    let of_application = words.starts_with(Table::App.name());
+    let is_spoken_of = move |key: &&Key| match key.table {
+        Table::App | Table::Rule => of_application || key.name.contains('_'),
+        _ => true,
+    };
+    KEYS.iter().copied().filter(is_spoken_of).map(move |key| {
+        let index = key.table.own(index);
         (key.name, Meant::Key(At { key, index }))
     })
 }
@@ -79,9 +90,9 @@ fn keys(index: usize) -> impl Iterator<Item = (&'static str, Meant)> {
 /// name of a table, or as many of the last words as the name has. Among equals it is the one in the table that was meant.
 fn most_like(known: impl Iterator<Item = (&'static str, Meant)>, path: &str, whole: &str) -> Option<Meant> {
     let levels: Vec<_> = path.split('.').map(words).collect();
-    let likeness = |name: &str, table: &str| {
+    let likeness = |name: &str, table: String| {
         let count = name.split('_').count();
-        let in_table = whole.strip_prefix(table).map(|rest| without_file(rest.trim_start_matches('_')));
+        let in_table = whole.strip_prefix(&table).map(|rest| without_file(rest.trim_start_matches('_')));
         let forms = levels.iter().map(String::as_str).chain([whole]).flat_map(|form| [form, without_file(form)]);
         let ends = [whole, without_file(whole)].into_iter().filter(|_| count > 1).map(|form| last_words(form, count));
         forms.chain(ends).chain(in_table).map(|form| normalized_damerau_levenshtein(form, name)).max_by(f64::total_cmp)
@@ -103,7 +114,7 @@ fn mend(meant: Option<Meant>, written: &str, name: impl Fn(Meant, bool) -> Strin
     let Some(meant) = meant else { return "remove it, or write a key of docs/configuration.md".to_owned() };
     let (file, secret) = match meant {
         Meant::Key(at) => (is_file(written) && !at.key.name.ends_with("_file"), at.key.kind.is_secret()),
-        Meant::Table(_) | Meant::Log => (false, true),
+        Meant::Table(..) | Meant::Log => (false, true),
     };
     let only_secrets = if file && !secret { " (only a secret can stand in a file of its own)" } else { "" };
     format!("did you mean {}?{only_secrets}", name(meant, file && secret))
@@ -119,11 +130,8 @@ fn without_file(words: &str) -> &str {
 
 /// The variable of a key, or of its `_file` form.
 pub(super) fn variable_of(at: At, file: bool) -> String {
-    let table = match at.key.table {
-        Table::Root => String::new(),
-        table if table.repeats() => format!("{}__{}__", table.name(), at.index),
-        table => format!("{}__", table.name()),
-    };
+    // As in the file, `app[0].rule[1].path`.
+    let table = prefix(at.key.table, at.index).replace(['[', '.'], "__").replace(']', "");
     format!("{PREFIX}{table}{}{}", at.key.name, if file { "_file" } else { "" }).to_uppercase()
 }
 
@@ -150,6 +158,16 @@ mod tests {
         variable(name).map(|unknown| unknown.fix)
     }
 
+    /// What is said about a path in the file.
+    fn fix_in_file(path: &str) -> String {
+        let (before, name) = path.rsplit_once('.').unwrap_or(("", path));
+        let names: Vec<_> = before.split('.').map(|level| level.split('[').next().unwrap()).collect();
+        let mut numbers = before.split(['[', ']']).filter_map(|part| part.parse().ok());
+        let index = Index::default().map(|_| numbers.next().unwrap_or_default());
+        let table = Table::ALL.into_iter().find(|table| table.names() == names).unwrap_or(Table::Root);
+        key(name, table, index).fix
+    }
+
     #[test]
     fn the_nearest_key_is_the_one_meant() {
         for (written, meant) in [
@@ -168,16 +186,26 @@ mod tests {
             ("users.admin_group", "users.admin_groups"),
             ("session.allowed_groups", "users.allowed_groups"),
             ("database_url", "database"),
+            ("apps", "app"),
+            ("app[1].rules", "app[1].rule"),
+            ("app[1].ulr", "app[1].url"),
+            ("app[1].groups", "app[1].rule[0].groups"),
+            ("app[1].claudelens_key_file", "app[1].claudelens_secret_key_file"),
+            ("app[1].rule[2].group", "app[1].rule[2].groups"),
+            ("app[1].rule[2].header", "app[1].headers"),
+            ("claudelens_secret_key", "app[0].claudelens_secret_key"),
+            ("gate_lisen", "gate_listen"),
         ] {
-            assert_eq!(key(written, 0).fix, format!("did you mean {meant}?"), "{written}");
+            assert_eq!(fix_in_file(written), format!("did you mean {meant}?"), "{written}");
         }
     }
 
     #[test]
     fn a_key_that_is_like_none_has_no_nearest() {
         for written in [
-            "gate_listen",
-            "app",
+            "groups",
+            "path",
+            "users.groups",
             "response_mode",
             "session.recheck",
             "provider[0].prompt",
@@ -185,7 +213,7 @@ mod tests {
             "port",
             "cookie_secret",
         ] {
-            assert_eq!(key(written, 0).fix, NO_IDEA, "{written}");
+            assert_eq!(fix_in_file(written), NO_IDEA, "{written}");
         }
     }
 
@@ -237,6 +265,15 @@ mod tests {
         ("VESIBLE_USERS_ALLOWED_GROUP", "VESTIBULE_USERS__ALLOWED_GROUPS"),
         ("VESTIBULEALLOWED_GROUPS", "VESTIBULE_USERS__ALLOWED_GROUPS"),
         ("V\u{415}STIBULE_LISTEN", "VESTIBULE_LISTEN"),
+        ("VESTIBULE_APP_1_URL", "VESTIBULE_APP__1__URL"),
+        ("VESTIBULE_APPS__1__URL", "VESTIBULE_APP__1__URL"),
+        ("VESTIBULE_APP__URL", "VESTIBULE_APP__0__URL"),
+        ("VESTIBULE_APP__1__HEADERS__X_WEBAUTH_USER", "VESTIBULE_APP__1__HEADERS"),
+        ("VESTIBULE_APP__1__RULE__2__GROUP", "VESTIBULE_APP__1__RULE__2__GROUPS"),
+        ("VESTIBULE_APP_1_RULE_2_PATH", "VESTIBULE_APP__1__RULE__2__PATH"),
+        ("VESTIBULE_APP__1__RULES__2__METHODS", "VESTIBULE_APP__1__RULE__2__METHODS"),
+        ("VESTIBULE_APP__1__GROUPS", "VESTIBULE_APP__1__RULE__0__GROUPS"),
+        ("VESTIBULE_CLAUDELENS_SECRET_KEY_FILE", "VESTIBULE_APP__0__CLAUDELENS_SECRET_KEY_FILE"),
         ("VESTIBULE_PROVIDER__1__CLIENTSECRETFILE", "VESTIBULE_PROVIDER__1__CLIENT_SECRET"),
     ];
 
@@ -292,7 +329,7 @@ mod tests {
             let expected = format!("did you mean VESTIBULE_{meant}? (only a secret can stand in a file of its own)");
             assert_eq!(fix(&format!("VESTIBULE_{written}")), Some(expected), "{written}");
         }
-        assert!(key("provider[0].client_id_file", 0).fix.starts_with("did you mean provider[0].client_id? (only"));
+        assert!(fix_in_file("provider[0].client_id_file").starts_with("did you mean provider[0].client_id? (only"));
         assert_eq!(
             fix("VESTIBULE_PROVIDER__0__CA__FILE").as_deref(),
             Some("did you mean VESTIBULE_PROVIDER__0__CA_FILE?")
@@ -302,7 +339,7 @@ mod tests {
     #[test]
     fn a_variable_with_a_letter_missing_twice_or_in_the_wrong_place_is_a_mistake() {
         for key in KEYS.iter().copied() {
-            let written = variable_of(At { key, index: 0 }, false);
+            let written = variable_of(At::from(key), false);
             for at in 0..written.len() {
                 let (before, after) = written.split_at(at);
                 let (letter, rest) = after.split_at(1);

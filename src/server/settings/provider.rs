@@ -7,7 +7,7 @@ use url::Url;
 
 use super::{
     reader::{Reader, given_url},
-    schema::{self, At, Key},
+    schema::{self, At, Index, Key, Table},
     small_file::read,
 };
 use crate::server::{
@@ -50,17 +50,13 @@ pub enum ClientAuth {
 
 /// Reads every `[[provider]]`. There is at least one, and their ids differ, or a fault says so.
 pub(super) fn read_all(reader: &mut Reader<'_>, public_url: Option<&PublicUrl>) -> Vec<ProviderSettings> {
-    let indices: Vec<_> = reader.providers().collect();
-    if indices.is_empty() {
+    let before = reader.count();
+    let indices = reader.tables(Table::Provider, Index::default());
+    if indices.is_empty() && reader.count() == before {
         reader.fault(&"provider", "is missing", "add a [[provider]] with id, issuer, client_id and client_secret");
     }
     let mut providers: Vec<ProviderSettings> = Vec::new();
-    for (position, index) in indices.into_iter().enumerate() {
-        if position != index {
-            let what = format!("is given, but provider[{position}] is not");
-            reader.fault(&format!("provider[{index}]"), what, "number the tables from 0 without a gap");
-            break;
-        }
+    for index in indices {
         let Some(provider) = ProviderSettings::read(reader, index, public_url) else { continue };
         if providers.iter().any(|other| other.id == provider.id) {
             let what = format!("is {:?} a second time", provider.id.as_str());
@@ -72,7 +68,7 @@ pub(super) fn read_all(reader: &mut Reader<'_>, public_url: Option<&PublicUrl>) 
 }
 
 impl ProviderSettings {
-    fn read(reader: &mut Reader<'_>, index: usize, public_url: Option<&PublicUrl>) -> Option<Self> {
+    fn read(reader: &mut Reader<'_>, index: Index, public_url: Option<&PublicUrl>) -> Option<Self> {
         let at = |key: &'static Key| At { key, index };
         let id = id(reader, at(&schema::PROVIDER_ID));
         let name = name(reader, at(&schema::PROVIDER_NAME));

@@ -10,7 +10,7 @@ use toml::Value;
 use super::{
     fault::Fault,
     given::{Given, Raw},
-    schema::{At, Kind, Unset, written},
+    schema::{At, Index, Kind, Table, Unset, prefix, written},
     secrets,
     small_file::read,
     text::{in_quotes, unseen},
@@ -67,9 +67,19 @@ impl<'a> Reader<'a> {
         self.given.get(at.into()).is_some()
     }
 
-    /// The numbers of the `[[provider]]` tables, ascending.
-    pub(super) fn providers(&self) -> impl Iterator<Item = usize> + use<'a> {
-        self.given.providers()
+    /// The numbers of those tables that are in the one with the numbers `parent`, up to a gap, which is a fault.
+    pub(super) fn tables(&mut self, table: Table, parent: Index) -> Vec<Index> {
+        let path = |number| prefix(table, table.numbered(parent, number)).trim_end_matches('.').to_owned();
+        let mut all = Vec::new();
+        for (position, number) in self.given.tables(table, parent).enumerate() {
+            if position != number {
+                let what = format!("is given, but {} is not", path(position));
+                self.fault(&path(number), what, "number the tables from 0 without a gap");
+                break;
+            }
+            all.push(table.numbered(parent, number));
+        }
+        all
     }
 
     /// The value, or the key's default; `None` if there is neither, or (with a fault) it cannot be read.
@@ -125,7 +135,7 @@ impl<'a> Reader<'a> {
     /// `text`, unless it is empty, or something that nobody meant is about it or in it.
     fn plain(&mut self, at: &dyn fmt::Display, text: String, kind: Kind) -> Option<String> {
         let value = match kind {
-            Kind::Url => given_url(&text),
+            Kind::Url | Kind::Urls => given_url(&text),
             kind if kind.is_secret() => String::new(),
             _ => format!(": {text:?}"),
         };
@@ -148,34 +158,59 @@ impl<'a> Reader<'a> {
         None
     }
 
-    /// A list of such texts, each with its place; empty if not given.
-    fn list(&mut self, at: At) -> Option<Vec<(String, String)>> {
-        let values = self.typed(at, "a list of texts", |value| value.as_array().cloned())?;
-        let mut list = Vec::new();
-        for (index, value) in values.into_iter().enumerate() {
-            let place = format!("{at}[{index}]");
+    /// A list of such texts, each with its place; empty if not given. Where a text alone may stand for it, that is one.
+    pub(super) fn list(&mut self, at: impl Into<At>) -> Vec<(String, String)> {
+        let at = at.into();
+        let is_alone = |value: &Value| at.key.kind == Kind::Urls && value.is_str();
+        let Some(values) = self.typed(at, "a list of texts", |value| match value {
+            Value::Array(all) => {
+                Some(all.iter().cloned().enumerate().map(|(n, one)| (format!("{at}[{n}]"), one)).collect())
+            }
+            value => is_alone(value).then(|| vec![(at.to_string(), value.clone())]),
+        }) else {
+            return Vec::new();
+        };
+        self.plain_texts(at, values)
+    }
+
+    /// A table of texts: each with its place and its name.
+    pub(super) fn map(&mut self, at: impl Into<At>) -> Vec<(String, String, String)> {
+        let at = at.into();
+        let Some(table) = self.typed(at, "a table of texts", |value| value.as_table().cloned()) else {
+            return Vec::new();
+        };
+        let mut all = Vec::new();
+        for (name, value) in table {
+            let texts = self.plain_texts(at, vec![(format!("{at}.{name}"), value)]);
+            all.extend(texts.into_iter().map(|(place, text)| (place, name.clone(), text)));
+        }
+        all
+    }
+
+    /// Those of the values, each with its place, that are plain texts.
+    fn plain_texts(&mut self, at: At, values: Vec<(String, Value)>) -> Vec<(String, String)> {
+        let mut all = Vec::new();
+        for (place, value) in values {
             match value {
-                Value::String(text) => {
-                    list.extend(self.plain(&place, text, at.key.kind).map(|text| (place, text)));
-                }
+                Value::String(text) => all.extend(self.plain(&place, text, at.key.kind).map(|text| (place, text))),
                 other => {
                     let what = format!("is {}, text is wanted", shown(&other, at.key.kind));
-                    self.fault(&place, what, format!("write the list as {}", at.key.example));
+                    self.fault(&place, what, format!("write it as {}", at.key.example));
                 }
             }
         }
-        Some(list)
+        all
     }
 
     /// A list of texts.
     pub(super) fn texts(&mut self, at: impl Into<At>) -> Vec<String> {
-        self.list(at.into()).unwrap_or_default().into_iter().map(|(_, text)| text).collect()
+        self.list(at).into_iter().map(|(_, text)| text).collect()
     }
 
     /// A list, each of it read by `read`.
     pub(super) fn each<T>(&mut self, at: impl Into<At>, read: impl Fn(&str) -> Result<T, String>, fix: &str) -> Vec<T> {
         let mut all = Vec::new();
-        for (place, text) in self.list(at.into()).unwrap_or_default() {
+        for (place, text) in self.list(at) {
             match read(&text) {
                 Ok(one) => all.push(one),
                 Err(what) => self.fault(&place, what, fix),
@@ -192,14 +227,18 @@ impl<'a> Reader<'a> {
     pub(super) fn choice(&mut self, at: impl Into<At>) -> Option<String> {
         let at = at.into();
         let text = self.text(at)?;
-        match at.key.kind {
-            Kind::Choice(all) if !all.contains(&text.as_str()) => {
-                let fix = format!("write one of: {}", all.join(", "));
-                self.fault(&at, format!("is {text:?}, which is not known"), fix);
-                None
-            }
-            _ => Some(text),
+        known(at.key.kind, &text).map_err(|what| self.fault(&at, what, known_ones(at.key.kind))).ok()
+    }
+
+    /// Some of the texts that the key's kind lists, each once.
+    pub(super) fn choices(&mut self, at: impl Into<At>) -> Vec<String> {
+        let at = at.into();
+        let all = self.each(at, |text| known(at.key.kind, text), &known_ones(at.key.kind));
+        let twice = all.iter().enumerate().find(|(i, one)| all.iter().take(*i).any(|other| other == *one));
+        if let Some((_, one)) = twice {
+            self.fault(&at, format!("has {one:?} twice"), "keep one of them");
         }
+        all
     }
 
     /// A duration within the bounds of the key's kind.
@@ -226,6 +265,16 @@ impl<'a> Reader<'a> {
             _ => Some(duration),
         }
     }
+}
+
+/// `text`, if it is one of those that `kind` lists.
+fn known(kind: Kind, text: &str) -> Result<String, String> {
+    let is_known = kind.choices().contains(&text);
+    is_known.then(|| text.to_owned()).ok_or_else(|| format!("is {text:?}, which is not known"))
+}
+
+fn known_ones(kind: Kind) -> String {
+    format!("write one of: {}", kind.choices().join(", "))
 }
 
 /// A value of the wrong type, in words; nothing of it if it may be secret.

@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsString,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -10,18 +10,21 @@ use std::{
 use ipnet::IpNet;
 
 use super::{
+    application::{self, Around},
     database,
     fault::Fault,
+    network,
     provider::{self, ProviderSettings},
     reader::{Reader, given_url},
-    schema::{self, At, Key, written},
+    rule,
+    schema::{self, At, Index, Key, Table, written},
     secrets,
     session::SessionRules,
     sign_in::SignInRules,
     source,
     users::UserRules,
 };
-use crate::server::{public_url::PublicUrl, seal::SecretKey, store::Database};
+use crate::server::{application::Application, public_url::PublicUrl, seal::SecretKey, store::Database};
 
 /// Everything an operator decides.
 #[derive(Debug)]
@@ -32,16 +35,20 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Where metrics and readiness detail are served.
     pub admin_listen: SocketAddr,
+    /// Where proxies ask whether a request may pass.
+    pub gate_listen: SocketAddr,
     /// The store.
     pub database: Database,
     /// The sealing keys.
     pub secret_keys: SecretKeys,
-    /// Peers whose `X-Forwarded-For` is believed.
+    /// Peers whose `X-Forwarded-…` are believed.
     pub trusted_proxies: Vec<IpNet>,
     /// For how long browsers use nothing but https for the whole host; not said to them if it is not given.
     pub hsts: Option<Duration>,
     /// At least one, ids unique.
     pub providers: Vec<ProviderSettings>,
+    /// The applications behind the proxy: at least one, no host twice.
+    pub applications: Vec<Application>,
     /// Who may sign in, and as what.
     pub users: UserRules,
     /// How long sessions live.
@@ -73,36 +80,37 @@ impl Settings {
         let mut reader = Reader::new(&given, faults);
 
         let public_url = public_url(&mut reader);
-        let (listen, admin_listen) = listeners(&mut reader);
+        let listeners = Listeners::read(&mut reader);
         let database = database(&mut reader);
         let secret_keys = secret_keys(&mut reader, database.as_ref());
-        let trusted_proxies = reader.each(&schema::TRUSTED_PROXIES, network, "write it as 10.0.0.7 or 10.0.0.0/8");
+        let trusted_proxies = trusted_proxies(&mut reader);
         let hsts = hsts(&mut reader);
+        let before = reader.count();
         let providers = provider::read_all(&mut reader, public_url.as_ref());
+        let good_providers = Some(&providers[..]).filter(|_| reader.count() == before);
+        let around = Around { public_url: public_url.as_ref(), providers: good_providers };
+        let applications = application::read_all(&mut reader, around);
         let users = UserRules::read(&mut reader);
         let session = SessionRules::read(&mut reader);
         let sign_in = SignInRules::read(&mut reader);
 
         let quoted = reader.quoted().to_vec();
         let faults = reader.into_faults();
-        // It may be no fault, and may well be a mistake.
-        for key in quoted.iter().filter(|_| faults.is_empty()) {
-            let what = "the secret stands in quotes, and they are taken as part of it";
-            tracing::warn!(code = "secret_in_quotes", key, "{what}");
-        }
-        match (public_url, listen, admin_listen, database, secret_keys) {
-            (Some(public_url), Some(listen), Some(admin_listen), Some(database), Some(secret_keys))
-                if faults.is_empty() =>
-            {
+        match (public_url, listeners, database, secret_keys) {
+            (Some(public_url), Some(listeners), Some(database), Some(secret_keys)) if faults.is_empty() => {
+                warn(&quoted, &applications, &providers);
+                let Listeners { listen, admin_listen, gate_listen } = listeners;
                 Ok(Self {
                     public_url,
                     listen,
                     admin_listen,
+                    gate_listen,
                     database,
                     secret_keys,
                     trusted_proxies,
                     hsts,
                     providers,
+                    applications,
                     users,
                     session,
                     sign_in,
@@ -117,12 +125,15 @@ impl Settings {
     pub fn demo(provider: ProviderSettings, database: Database, secret_keys: Vec<SecretKey>) -> Self {
         // The written defaults are addresses (a test sees to it).
         let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let (listen, admin_listen) = Reader::defaults(listeners);
-        let (listen, admin_listen) = (listen.unwrap_or(any_port), admin_listen.unwrap_or(any_port));
+        let any = Listeners { listen: any_port, admin_listen: any_port, gate_listen: any_port };
+        let Listeners { listen, admin_listen, gate_listen } = Reader::defaults(Listeners::read).unwrap_or(any);
+        let public_url = PublicUrl::on_loopback(listen);
         Self {
-            public_url: PublicUrl::on_loopback(listen),
+            applications: vec![application::at_public_url(&public_url)],
+            public_url,
             listen,
             admin_listen,
+            gate_listen,
             database,
             secret_keys: SecretKeys::Given(secret_keys),
             trusted_proxies: Vec::new(),
@@ -133,6 +144,31 @@ impl Settings {
             sign_in: SignInRules::default(),
         }
     }
+}
+
+/// What may be no fault, and may well be a mistake.
+fn warn(quoted: &[String], applications: &[Application], providers: &[ProviderSettings]) {
+    for key in quoted {
+        let what = "the secret stands in quotes, and they are taken as part of it";
+        tracing::warn!(code = "secret_in_quotes", key, "{what}");
+    }
+    for key in rule::without_groups(applications, providers) {
+        let what = "the rule goes by groups, and no provider whose word counts is asked for them: \
+            if people are not let in, add \"groups\" to the provider's scopes";
+        tracing::warn!(code = "groups_not_asked_for", key, "{what}");
+    }
+}
+
+/// Who is believed. Without any nobody could ask for an application.
+fn trusted_proxies(reader: &mut Reader<'_>) -> Vec<IpNet> {
+    let at = At::from(&schema::TRUSTED_PROXIES);
+    let before = reader.count();
+    let networks = reader.each(at, network::parse, network::FORM);
+    if networks.is_empty() && reader.count() == before && !reader.tables(Table::App, Index::default()).is_empty() {
+        let what = "is empty, so that no proxy may ask whether a request may pass to an [[app]]";
+        reader.fault(&at, what, "add the proxies' addresses, as [\"127.0.0.1\"]");
+    }
+    networks
 }
 
 /// `max-age` counts in seconds, and what is less than one would be 0: forget it.
@@ -153,16 +189,34 @@ fn public_url(reader: &mut Reader<'_>) -> Option<PublicUrl> {
     parsed.map_err(|what| reader.fault(&at, format!("{what}{}", given_url(&text)), fix)).ok()
 }
 
-fn listeners(reader: &mut Reader<'_>) -> (Option<SocketAddr>, Option<SocketAddr>) {
-    let (listen, admin) = (address(reader, &schema::LISTEN), address(reader, &schema::ADMIN_LISTEN));
-    if let (Some(listen), Some(admin)) = (listen, admin) {
-        let same_host = listen.ip() == admin.ip() || listen.ip().is_unspecified() || admin.ip().is_unspecified();
-        if same_host && listen.port() == admin.port() && listen.port() != 0 {
-            let at = At::from(&schema::ADMIN_LISTEN);
-            reader.fault(&at, "is the same address as listen", "give it a port of its own");
+/// The three addresses, each of its own.
+struct Listeners {
+    listen: SocketAddr,
+    admin_listen: SocketAddr,
+    gate_listen: SocketAddr,
+}
+
+impl Listeners {
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let keys = [&schema::LISTEN, &schema::ADMIN_LISTEN, &schema::GATE_LISTEN];
+        let addresses = keys.map(|key| address(reader, key));
+        for (index, (key, own)) in keys.into_iter().zip(addresses).enumerate() {
+            let taken =
+                keys.into_iter().zip(addresses).take(index).find(|(_, other)| own.zip(*other).is_some_and(meet));
+            if let Some((other, _)) = taken {
+                let what = format!("is the same address as {}", other.name);
+                reader.fault(&At::from(key), what, "give it a port of its own");
+            }
         }
+        let [listen, admin_listen, gate_listen] = addresses;
+        Some(Self { listen: listen?, admin_listen: admin_listen?, gate_listen: gate_listen? })
     }
-    (listen, admin)
+}
+
+/// Whether only one of the two could be listened on.
+fn meet((one, other): (SocketAddr, SocketAddr)) -> bool {
+    let same_host = one.ip() == other.ip() || one.ip().is_unspecified() || other.ip().is_unspecified();
+    same_host && one.port() == other.port() && one.port() != 0
 }
 
 fn address(reader: &mut Reader<'_>, key: &'static Key) -> Option<SocketAddr> {
@@ -203,21 +257,3 @@ fn secret_keys(reader: &mut Reader<'_>, database: Option<&Database>) -> Option<S
         }
     }
 }
-
-/// A network, or an address as a network of its own. What is mapped from IPv4 is IPv4, as with the peers.
-fn network(text: &str) -> Result<IpNet, String> {
-    let network = text
-        .parse::<IpNet>()
-        .map(|net| net.trunc())
-        .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
-        .map_err(|_| format!("is {text:?}, neither an address nor a network"))?;
-    let mapped = match network.addr() {
-        IpAddr::V6(address) => address.to_ipv4_mapped().zip(network.prefix_len().checked_sub(MAPPED)),
-        IpAddr::V4(_) => None,
-    };
-    let unmapped = mapped.and_then(|(address, length)| IpNet::new(address.into(), length).ok());
-    Ok(unmapped.unwrap_or(network))
-}
-
-/// The length of the network `::ffff:0:0`, in which IPv6 has the addresses of IPv4.
-const MAPPED: u8 = 96;

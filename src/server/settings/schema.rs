@@ -27,8 +27,12 @@ pub(super) struct Key {
 pub(super) enum Table {
     /// The keys above the first table.
     Root,
-    /// `[[provider]]`, the one table that repeats.
+    /// `[[provider]]`
     Provider,
+    /// `[[app]]`
+    App,
+    /// `[[app.rule]]`
+    Rule,
     /// `[users]`
     Users,
     /// `[session]`
@@ -37,34 +41,90 @@ pub(super) enum Table {
     SignIn,
 }
 
-impl Table {
-    /// Those with a heading of their own.
-    pub(super) const NAMED: [Self; 4] = [Self::Provider, Self::Users, Self::Session, Self::SignIn];
+/// The numbers of a table, from 0: those of the tables that it is in, then its own. 0 where there is nothing to number.
+pub(super) type Index = [usize; 2];
 
-    /// As in its heading; nothing for the root.
-    pub(super) const fn name(self) -> &'static str {
+impl Table {
+    /// All, in the order of the documentation.
+    pub(super) const ALL: [Self; 7] =
+        [Self::Root, Self::Provider, Self::App, Self::Rule, Self::Users, Self::Session, Self::SignIn];
+
+    /// The names in its heading, from the outermost.
+    pub(super) const fn names(self) -> &'static [&'static str] {
         match self {
-            Self::Root => "",
-            Self::Provider => "provider",
-            Self::Users => "users",
-            Self::Session => "session",
-            Self::SignIn => "sign_in",
+            Self::Root => &[],
+            Self::Provider => &["provider"],
+            Self::App => &["app"],
+            Self::Rule => &["app", "rule"],
+            Self::Users => &["users"],
+            Self::Session => &["session"],
+            Self::SignIn => &["sign_in"],
         }
+    }
+
+    /// The last of its names; nothing for the root.
+    pub(super) fn name(self) -> &'static str {
+        self.names().last().copied().unwrap_or_default()
     }
 
     /// How its heading is written.
     pub(super) fn heading(self) -> String {
-        if self.repeats() { format!("[[{}]]", self.name()) } else { format!("[{}]", self.name()) }
+        let path = self.names().join(".");
+        if self.repeats() { format!("[[{path}]]") } else { format!("[{path}]") }
     }
 
     /// Whether it is a list of tables.
     pub(super) const fn repeats(self) -> bool {
-        matches!(self, Self::Provider)
+        matches!(self, Self::Provider | Self::App | Self::Rule)
+    }
+
+    /// The table that it is in.
+    pub(super) const fn parent(self) -> Option<Self> {
+        match self {
+            Self::Root => None,
+            Self::Rule => Some(Self::App),
+            Self::Provider | Self::App | Self::Users | Self::Session | Self::SignIn => Some(Self::Root),
+        }
+    }
+
+    /// Whether `inner` is in it, or in a table that is.
+    pub(super) fn is_around(self, inner: Self) -> bool {
+        inner.parent().is_some_and(|parent| parent == self || self.is_around(parent))
+    }
+
+    /// The tables in it.
+    pub(super) fn tables(self) -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(move |table| table.parent() == Some(self))
     }
 
     /// Its keys.
     pub(super) fn keys(self) -> impl Iterator<Item = &'static Key> {
         KEYS.iter().copied().filter(move |key| key.table == self)
+    }
+
+    /// How many numbers it has.
+    fn levels(self) -> usize {
+        if self.repeats() { self.names().len() } else { 0 }
+    }
+
+    /// Of `index`, what are its own numbers and those of the tables that it is in.
+    pub(super) fn own(self, index: Index) -> Index {
+        let mut own = index;
+        own.iter_mut().skip(self.levels()).for_each(|number| *number = 0);
+        own
+    }
+
+    /// The numbers of the `number`th of it, in the table with the numbers `parent`.
+    pub(super) fn numbered(self, mut parent: Index, number: usize) -> Index {
+        if let Some(own) = parent.iter_mut().take(self.levels()).next_back() {
+            *own = number;
+        }
+        parent
+    }
+
+    /// The last of its numbers.
+    pub(super) fn number(self, index: Index) -> usize {
+        index.into_iter().take(self.levels()).next_back().unwrap_or_default()
     }
 }
 
@@ -90,8 +150,14 @@ pub(super) enum Kind {
     },
     /// One of these.
     Choice(&'static [&'static str]),
+    /// A list of some of these.
+    Choices(&'static [&'static str]),
     /// A list of texts.
     List,
+    /// A URL, or a list of them.
+    Urls,
+    /// A table of texts, with names that the operator chooses.
+    Map,
     /// A URL that may have a password in it, and is never shown; also as `<key>_file`.
     Connection,
     /// Text that someone else has made up and that is never shown, also as `<key>_file`.
@@ -106,9 +172,17 @@ impl Kind {
         matches!(self, Self::Connection | Self::Secret | Self::Secrets)
     }
 
+    /// The texts that it takes, if they are known.
+    pub(super) const fn choices(self) -> &'static [&'static str] {
+        match self {
+            Self::Choice(all) | Self::Choices(all) => all,
+            _ => &[],
+        }
+    }
+
     /// Whether it takes several values.
     pub(super) const fn is_list(self) -> bool {
-        matches!(self, Self::List | Self::Secrets)
+        matches!(self, Self::Choices(_) | Self::List | Self::Urls | Self::Secrets)
     }
 }
 
@@ -131,8 +205,8 @@ pub(super) enum Unset {
 pub(super) struct At {
     /// The key.
     pub(super) key: &'static Key,
-    /// The table's number, from 0; 0 where tables do not repeat.
-    pub(super) index: usize,
+    /// The table's numbers.
+    pub(super) index: Index,
 }
 
 impl fmt::Display for At {
@@ -144,17 +218,16 @@ impl fmt::Display for At {
 /// In a table that does not repeat.
 impl From<&'static Key> for At {
     fn from(key: &'static Key) -> Self {
-        Self { key, index: 0 }
+        Self { key, index: Index::default() }
     }
 }
 
 /// What stands before a key's name in its full path.
-pub(super) fn prefix(table: Table, index: usize) -> String {
-    match table {
-        Table::Root => String::new(),
-        table if table.repeats() => format!("{}[{index}].", table.name()),
-        table => format!("{}.", table.name()),
-    }
+pub(super) fn prefix(table: Table, index: Index) -> String {
+    let level = |(name, number): (&&str, usize)| {
+        if table.repeats() { format!("{name}[{number}].") } else { format!("{name}.") }
+    };
+    table.names().iter().zip(index).map(level).collect()
 }
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -179,12 +252,14 @@ keys! {
         "The address on which the pages are served.";
     ADMIN_LISTEN: Root "admin_listen", Kind::Address, Unset::Default("\"127.0.0.1:3002\""), "\"127.0.0.1:9000\"",
         "The address on which `/metrics`, `/readyz` and `/attempts/REFERENCE` are served. It must not be reachable from the internet.";
+    GATE_LISTEN: Root "gate_listen", Kind::Address, Unset::Default("\"127.0.0.1:3004\""), "\"127.0.0.1:9004\"",
+        "The address on which proxies ask whether a request may pass. It must not be reachable for browsers.";
     DATABASE: Root "database", Kind::Connection, Unset::Default("\"sqlite://vestibule.db\""), "\"mongodb://db.example.com/vestibule?replicaSet=rs0\"",
         "`sqlite://PATH` (relative to the working directory) for one process, or `mongodb://…/NAME` or `mongodb+srv://…/NAME` for one or several.";
     SECRET_KEYS: Root "secret_keys", Kind::Secrets, Unset::Otherwise("with SQLite: created at the first start in `PATH.key` beside the database, mode 0600; required with MongoDB"), "[\"<43 characters>\"]",
         "Keys of at least 32 bytes, base64url; the first encrypts, all can decrypt. To rotate: append the new key in every process, then move it to the front, and remove the old one a day later. In a file: one key per line. Create one with `openssl rand -base64 32 \\| tr '+/' '-_'`.";
     TRUSTED_PROXIES: Root "trusted_proxies", Kind::List, Unset::Default("[]"), "[\"127.0.0.1\", \"172.20.0.0/24\"]",
-        "Addresses or networks of the proxies whose `X-Forwarded-For` header is used. The client address that it gives decides whose sign-ins and failures are counted together. Keep it narrow: anyone in such a network can pretend to have any address.";
+        "Addresses or networks of the proxies whose `X-Forwarded-…` headers are used, and who may ask on `gate_listen`. The client address that they give decides whose sign-ins and failures are counted together. Keep it narrow: anyone in such a network can pretend to have any address. Required with `[[app]]`.";
     HSTS: Root "hsts", Kind::Duration { least: Duration::ZERO, most: DAY.saturating_mul(730) }, Unset::Otherwise("no header"), "\"365d\"",
         "For how long browsers that have been here use nothing but https: `Strict-Transport-Security: max-age=…`, sent if `public_url` is https. It binds the whole host, every application and port on it included, so set it only where Vestibule owns the host; there it is recommended. `\"0s\"` makes browsers forget it at their next visit. `includeSubDomains` and `preload` are never sent: where you want them, let the proxy send the header.";
 
@@ -207,6 +282,46 @@ keys! {
     PROVIDER_CA_FILE: Provider "ca_file", Kind::File, Unset::Otherwise("only the system's roots"), "\"/etc/ssl/example-ca.pem\"",
         "PEM file with a root certificate that is trusted for this provider in addition to the system's roots (`SSL_CERT_FILE` is respected).";
 
+    APP_URL: App "url", Kind::Urls, Unset::Fault, "\"https://wiki.example.com\"",
+        "The application's origin, without a path, or a list of them: `https://`, or `http://` where it and `public_url` are on loopback. `https://*.apps.example.com` stands for all hosts one label below that name. A host belongs to one application, whatever the port, and is not that of `public_url`, unless there is no other origin than `public_url`.";
+    APP_ACCESS: App "access", Kind::Choice(&["signed_in", "anyone", "nobody"]), Unset::Default("\"signed_in\""), "\"nobody\"",
+        "Who gets in where no rule decides.";
+    APP_IDENTITY: App "identity", Kind::Choices(&["remote", "x-auth-request", "assertion", "claudelens"]), Unset::Default("[\"remote\", \"assertion\"]"), "[\"x-auth-request\"]",
+        "What the application is told about a person. `remote`: `Remote-User` and its like, as Authelia has them. `x-auth-request`: `X-Auth-Request-User` and its like, as oauth2-proxy has them. `assertion`: `X-Vestibule-Assertion`, a signed JWT. `claudelens`: `Authorization: Bearer` for ClaudeLens. `[]`: nothing.";
+    APP_HEADERS: App "headers", Kind::Map, Unset::Default("{}"), "{ X-WEBAUTH-USER = \"username\" }",
+        "More headers, and what is in each: `username`, `name`, `email`, `groups`, `role`, `subject` or `issuer`.";
+    APP_GROUPS_SENT: App "groups_sent", Kind::List, Unset::Otherwise("all"), "[\"admins\", \"editors\"]",
+        "The application is told only these of a person's groups. Rules decide on all of them.";
+    APP_PREFLIGHT: App "preflight", Kind::Boolean, Unset::Default("false"), "true",
+        "Whether CORS preflights pass, without identity. Where nobody gets in they never do.";
+    APP_PREFIX: App "prefix", Kind::Text, Unset::Default("\"/auth\""), "\"/.vestibule\"",
+        "The path below which Vestibule's own paths are on the application's hosts. Choose another where the application has an `/auth` of its own.";
+    APP_CLAUDELENS_SECRET_KEY: App "claudelens_secret_key", Kind::Secret, Unset::Otherwise("required with `claudelens` in `identity`"), "\"<secret>\"",
+        "ClaudeLens' own `SECRET_KEY`.";
+    APP_TOKEN: App "token", Kind::Boolean, Unset::Default("false"), "true",
+        "Whether scripts of the application may get a token of their own (`POST /auth/token`): the one that `claudelens` or `assertion` in `identity` says.";
+
+    RULE_PATH: Rule "path", Kind::Text, Unset::Fault, "\"/admin/\"",
+        "`/x/`: this path and everything below. `=/x`: exactly this path, only with `access = \"anyone\"`. It is written as it is read, without `%`.";
+    RULE_METHODS: Rule "methods", Kind::List, Unset::Otherwise("all"), "[\"GET\", \"HEAD\"]",
+        "The rule holds for these methods alone, in capitals.";
+    RULE_ACCESS: Rule "access", Kind::Choice(&["signed_in", "anyone", "nobody"]), Unset::Otherwise("as the next five keys say"), "\"anyone\"",
+        "Who gets in. A rule has either this or some of the next five keys.";
+    RULE_GROUPS: Rule "groups", Kind::List, Unset::Default("[]"), "[\"admins\"]",
+        "Members of any of these groups get in. Names are compared exactly, but it does not matter how their letters are composed. One match in any of these five keys is enough; everyone else is told that they may not.";
+    RULE_ROLES: Rule "roles", Kind::Choices(&["user", "admin"]), Unset::Default("[]"), "[\"admin\"]",
+        "Users with any of these roles get in.";
+    RULE_EMAILS: Rule "emails", Kind::List, Unset::Default("[]"), "[\"ada@example.com\"]",
+        "People with one of these verified email addresses get in, as with `users.allowed_emails`.";
+    RULE_DOMAINS: Rule "domains", Kind::List, Unset::Default("[]"), "[\"example.com\"]",
+        "People with a verified email address in one of these domains get in, as with `users.allowed_domains`.";
+    RULE_USERS: Rule "users", Kind::List, Unset::Default("[]"), "[\"ada\"]",
+        "Users with one of these usernames get in.";
+    RULE_PROVIDERS: Rule "providers", Kind::List, Unset::Otherwise("required with `groups`, `emails` or `domains`, if there are two providers"), "[\"authelia\"]",
+        "The ids of the providers whose word counts for `groups`, `emails` and `domains`.";
+    RULE_ADDRESSES: Rule "addresses", Kind::List, Unset::Otherwise("from everywhere"), "[\"192.0.2.0/24\"]",
+        "Addresses or networks: who gets in does so from there alone. The client's address is found by `trusted_proxies`.";
+
     USERS_AUTO_CREATE: Users "auto_create", Kind::Boolean, Unset::Default("true"), "false",
         "Whether an account is created for people who have none. If not, they cannot sign in.";
     USERS_DEFAULT_ROLE: Users "default_role", Kind::Choice(&["user", "admin"]), Unset::Default("\"user\""), "\"user\"",
@@ -219,6 +334,8 @@ keys! {
         "People with one of these verified email addresses may sign in; case does not matter, also in `JÜRGEN@example.com`. Letters that only look the same are different.";
     USERS_ALLOWED_DOMAINS: Users "allowed_domains", Kind::List, Unset::Default("[]"), "[\"example.com\"]",
         "People with a verified email address in one of these domains may sign in. Subdomains do not count. `bücher.example` and `xn--bcher-kva.example` are the same.";
+    USERS_UNVERIFIED_EMAIL: Users "unverified_email", Kind::Boolean, Unset::Default("false"), "true",
+        "Whether applications are told an email address that the provider does not call verified. Rules never go by one.";
 
     SESSION_IDLE: Session "idle", Kind::Duration { least: MINUTE, most: limits::COOKIE_LIFE_MAX }, Unset::Default("\"7d\""), "\"12h\"",
         "Idle timeout: a session ends after this long without use.";
@@ -247,74 +364,4 @@ pub(super) fn written(duration: Duration) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fmt::Write as _;
-
-    use super::*;
-
-    #[test]
-    fn durations_are_written_as_they_are_read() {
-        for text in ["1.5s", "1.8s", "1ms", "60s", "7d", "400d", "10m", "12h"] {
-            let duration = humantime::parse_duration(text).unwrap();
-            assert_eq!(humantime::parse_duration(&written(duration)).unwrap(), duration, "{text}");
-        }
-        assert_eq!(written(Duration::from_millis(1800)), "1.8s");
-    }
-
-    fn takes(key: &Key) -> String {
-        match key.kind {
-            Kind::Text => "text".into(),
-            Kind::Url => "URL".into(),
-            Kind::Address => "address and port".into(),
-            Kind::File => "path of a file".into(),
-            Kind::Boolean => "`true` or `false`".into(),
-            Kind::Duration { least, most } => format!("duration, {} to {}", written(least), written(most)),
-            Kind::Choice(all) => all.iter().map(|one| format!("`\"{one}\"`")).collect::<Vec<_>>().join(", "),
-            Kind::List => "list of texts".into(),
-            Kind::Connection => "URL (secret)".into(),
-            Kind::Secret => "secret".into(),
-            Kind::Secrets => "list of secrets".into(),
-        }
-    }
-
-    /// The tables of keys in docs/configuration.md.
-    fn documentation() -> String {
-        let mut page = String::new();
-        for table in [Table::Root].into_iter().chain(Table::NAMED) {
-            let heading = match table {
-                Table::Root => "### Above the first table".to_owned(),
-                table if table.repeats() => format!("### `{}`, one or more", table.heading()),
-                table => format!("### `{}`", table.heading()),
-            };
-            writeln!(page, "{heading}\n\n| key | takes | default | example | meaning |\n|---|---|---|---|---|")
-                .unwrap();
-            for key in table.keys() {
-                let default = match key.unset {
-                    Unset::Fault => "– (required)".to_owned(),
-                    Unset::Otherwise(words) => words.to_owned(),
-                    Unset::Default(value) => format!("`{value}`"),
-                };
-                writeln!(page, "| `{}` | {} | {default} | `{}` | {} |", key.name, takes(key), key.example, key.help)
-                    .unwrap();
-            }
-            page.push('\n');
-        }
-        page
-    }
-
-    #[test]
-    fn the_documentation_lists_these_keys() {
-        const BEGIN: &str =
-            "<!-- keys: written by `UPDATE_DOCS=1 cargo test` from src/server/settings/schema.rs -->\n\n";
-        const END: &str = "<!-- end of keys -->";
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/configuration.md");
-        let page = std::fs::read_to_string(path).unwrap();
-        let (head, rest) = page.split_once(BEGIN).unwrap();
-        let (keys, tail) = rest.split_once(END).unwrap();
-        if std::env::var_os("UPDATE_DOCS").is_some() {
-            std::fs::write(path, format!("{head}{BEGIN}{}{END}{tail}", documentation())).unwrap();
-        } else {
-            assert!(keys == documentation(), "docs/configuration.md is out of date: run with UPDATE_DOCS=1");
-        }
-    }
-}
+mod tests;

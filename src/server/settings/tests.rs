@@ -10,7 +10,9 @@ use super::{
 };
 use crate::server::store::Role;
 
+mod applications;
 mod environment;
+mod rules;
 mod unseen;
 
 const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
@@ -43,6 +45,7 @@ fn defaults() {
     let settings = load(&file("", ""), &[]).unwrap();
     let on_loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
     assert_eq!((settings.listen, settings.admin_listen), (on_loopback(3000), on_loopback(3002)));
+    assert_eq!(settings.gate_listen, on_loopback(3004));
     assert!(
         matches!(&settings.database, Database::Sqlite { path } if *path == std::env::current_dir().unwrap().join("vestibule.db"))
     );
@@ -53,6 +56,7 @@ fn defaults() {
 
     let users = UserRules::default();
     assert!(users.auto_create && users.default_role == Role::User);
+    assert!(!users.unverified_email);
     assert!(users.admin_groups.is_empty() && users.allowed_groups.is_empty());
     assert!(users.allowed_emails.is_empty() && users.allowed_domains.is_empty());
     let (session, sign_in) = (SessionRules::default(), SignInRules::default());
@@ -70,7 +74,7 @@ fn the_demo_listens_where_the_defaults_say() {
     let provider = load(&file("", ""), &[]).unwrap().providers.remove(0);
     let demo = Settings::demo(provider, Database::Sqlite { path: "demo.db".into() }, Vec::new());
     assert_eq!(demo.public_url.origin(), "http://127.0.0.1:3000");
-    assert_eq!((demo.listen.port(), demo.admin_listen.port()), (3000, 3002));
+    assert_eq!((demo.listen.port(), demo.admin_listen.port(), demo.gate_listen.port()), (3000, 3002, 3004));
 }
 
 #[test]
@@ -208,6 +212,8 @@ fn scopes_lists_and_networks() {
         ("trusted_proxies = [\"10.0.0.0/33\"]", "", "trusted_proxies[0]: is \"10.0.0.0/33\", neither"),
         ("listen = \"localhost:3000\"", "", "listen: is \"localhost:3000\", which is not an address"),
         ("listen = \"127.0.0.1:3002\"", "", "admin_listen: is the same address as listen"),
+        ("listen = \"0.0.0.0:3004\"", "", "gate_listen: is the same address as listen"),
+        ("gate_listen = \"127.0.0.1:3002\"", "", "gate_listen: is the same address as admin_listen"),
         ("listen = 3000", "", "listen: is the number 3000, text is wanted"),
     ] {
         let line = fault(&file(extra, provider));
@@ -358,11 +364,8 @@ proptest! {
     #[test]
     fn no_value_is_too_strange(index in 0..schema::KEYS.len(), value in "\\PC{0,60}") {
         let key = schema::KEYS[index];
-        let table = match key.table {
-            schema::Table::Root => String::new(),
-            table if table.repeats() => format!("{}__0__", table.name().to_uppercase()),
-            table => format!("{}__", table.name().to_uppercase()),
-        };
+        let number = if key.table.repeats() { "__0__" } else { "__" };
+        let table: String = key.table.names().iter().map(|name| format!("{}{number}", name.to_uppercase())).collect();
         let name = format!("VESTIBULE_{table}{}", key.name.to_uppercase());
         if let Err(faults) = load(&file("", ""), &[(&name, &value)]) {
             prop_assert!(!faults.is_empty());

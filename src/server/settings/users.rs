@@ -23,6 +23,8 @@ pub struct UserRules {
     pub allowed_domains: Vec<Domain>,
     /// Whether an application is told about people as ClaudeLens is: then it has to be able to read their documents.
     pub for_claudelens: bool,
+    /// Whether applications are told an address that is not verified.
+    pub unverified_email: bool,
 }
 
 impl UserRules {
@@ -38,6 +40,7 @@ impl UserRules {
             allowed_emails: reader.each(&schema::USERS_ALLOWED_EMAILS, email, EMAIL),
             allowed_domains: reader.each(&schema::USERS_ALLOWED_DOMAINS, domain, "write it as example.com"),
             for_claudelens: false,
+            unverified_email: reader.boolean(&schema::USERS_UNVERIFIED_EMAIL).unwrap_or_default(),
         }
     }
 }
@@ -52,10 +55,10 @@ impl Default for UserRules {
 const EMAIL: &str =
     "write it as ada@example.com (for everybody in a domain, users.allowed_domains = [\"example.com\"])";
 
-fn email(text: &str) -> Result<EmailAddress, String> {
+pub(super) fn email(text: &str) -> Result<EmailAddress, String> {
     EmailAddress::parse(text).ok_or_else(|| format!("is {text:?}, which is not one address"))
 }
 
-fn domain(text: &str) -> Result<Domain, String> {
+pub(super) fn domain(text: &str) -> Result<Domain, String> {
     Domain::parse(text).ok_or_else(|| format!("is {text:?}, which is not a domain"))
 }

@@ -12,7 +12,7 @@ use crate::server::settings::{
     fault::Fault,
     given::{Given, Raw},
     nearest::{self, PREFIX, variable_of},
-    schema::{At, KEYS, Kind, Table},
+    schema::{At, Index, KEYS, Kind},
     text,
 };
 
@@ -94,16 +94,14 @@ fn is_of_others(name: &str, value: &OsStr) -> bool {
 fn named(name: &str) -> Option<(At, Form)> {
     let path = name.strip_prefix(PREFIX)?;
     KEYS.iter().copied().find_map(|key| {
-        let rest = match key.table {
-            Table::Root => path,
-            table => path.strip_prefix(&table.name().to_uppercase())?.strip_prefix("__")?,
-        };
-        let (index, rest) = if key.table.repeats() {
-            let (index, rest) = rest.split_once("__")?;
-            (number(index)?, rest)
-        } else {
-            (0, rest)
-        };
+        let (mut rest, mut index) = (path, Index::default());
+        for (name, own) in key.table.names().iter().zip(&mut index) {
+            rest = rest.strip_prefix(&name.to_uppercase())?.strip_prefix("__")?;
+            if key.table.repeats() {
+                let (digits, behind) = rest.split_once("__")?;
+                (*own, rest) = (number(digits)?, behind);
+            }
+        }
         let form = match rest.strip_prefix(&key.name.to_uppercase())? {
             "" => Form::Whole,
             "_FILE" if key.kind.is_secret() => Form::File,
@@ -155,6 +153,7 @@ fn typed(at: At, text: &str) -> Result<Value, Wrong> {
     match (at.key.kind, text) {
         (Kind::Boolean, "true") => Ok(Value::Boolean(true)),
         (Kind::Boolean, "false") => Ok(Value::Boolean(false)),
+        (Kind::Map, text) => map(text),
         (kind, text) if kind.is_list() => list(at, text),
         (_, text) => Ok(Value::from(text)),
     }
@@ -181,6 +180,15 @@ fn list(at: At, text: &str) -> Result<Value, Wrong> {
         }
         None => Ok(Value::Array(entries.into_iter().map(Value::from).collect())),
     }
+}
+
+/// A table as in JSON or TOML.
+fn map(text: &str) -> Result<Value, Wrong> {
+    let parsed: Option<Value> = serde_json::from_str(text).ok().or_else(|| text.parse().ok());
+    parsed.filter(Value::is_table).ok_or_else(|| {
+        let fix = "write it as { NAME = \"…\", NAME = \"…\" }, or as {\"NAME\": \"…\"}";
+        (format!("is {text:?}, which is not a table as in JSON or TOML"), fix.to_owned())
+    })
 }
 
 /// Whether what stands between two commas looks as if they were meant as part of an entry: an LDAP name

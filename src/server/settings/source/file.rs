@@ -8,7 +8,7 @@ use crate::server::settings::{
     fault::Fault,
     given::{Given, Raw},
     nearest::{self, Meant, Unknown},
-    schema::{At, Key, Table, prefix},
+    schema::{At, Index, Key, Table, prefix},
     small_file::read,
 };
 
@@ -34,7 +34,7 @@ pub(super) fn gather(config: Option<&Path>, given: &mut Given, faults: &mut Vec<
     let place = format!("in {}", path.display());
     given.nowhere = format!("not {place}, and not in the environment");
     let from = faults.len();
-    tables(toml(path)?, &place, given, faults);
+    keys_of(toml(path)?, (Table::Root, Index::default()), &place, given, faults);
     for fault in faults.iter_mut().skip(from) {
         *fault = fault.clone().at(&place);
     }
@@ -56,77 +56,59 @@ fn toml(path: &Path) -> Result<toml::Table, Fault> {
     })
 }
 
-fn tables(file: toml::Table, place: &str, given: &mut Given, faults: &mut Vec<Fault>) {
-    let mut root = toml::Table::new();
-    for (name, value) in file {
-        let table = match Table::NAMED.into_iter().find(|table| table.name() == name) {
-            Some(table) => table,
-            // Its keys are judged in the table that was meant.
-            None => match nearest::key(&name, 0) {
-                Unknown { meant: Some(Meant::Table(table)), fix } if is_table(&value) => {
-                    faults.push(Fault::new(&name, "is not a key", fix));
-                    table
-                }
-                _ => {
-                    root.insert(name, value);
-                    continue;
-                }
-            },
-        };
-        table_of(&name, table, value, place, given, faults);
-    }
-    keys_of(root, (Table::Root, 0), place, given, faults);
-}
+/// One of the tables.
+type Spot = (Table, Index);
 
 fn is_table(value: &Value) -> bool {
     value.is_table() || value.as_array().is_some_and(|all| all.iter().any(Value::is_table))
 }
 
-fn table_of(name: &str, table: Table, value: Value, place: &str, given: &mut Given, faults: &mut Vec<Fault>) {
+/// The table or tables that `value`, at `path`, is meant to be.
+fn table_of(path: &str, (table, parent): Spot, value: Value, place: &str, given: &mut Given, faults: &mut Vec<Fault>) {
+    let index = |number| table.numbered(parent, number);
     match value {
         Value::Table(keys) => {
             if table.repeats() {
-                faults.push(Fault::new(name, "is not a list of tables", format!("write {}", table.heading())));
-                given.providers.insert(0);
+                faults.push(Fault::new(path, "is not a list of tables", format!("write {}", table.heading())));
             }
-            keys_of(keys, (table, 0), place, given, faults);
+            keys_of(keys, (table, index(0)), place, given, faults);
         }
         Value::Array(tables) if table.repeats() => {
-            for (index, entry) in tables.into_iter().enumerate() {
-                given.providers.insert(index);
+            for (number, entry) in tables.into_iter().enumerate() {
                 match entry {
-                    Value::Table(keys) => keys_of(keys, (table, index), place, given, faults),
+                    Value::Table(keys) => keys_of(keys, (table, index(number)), place, given, faults),
                     _ => {
                         // None of its keys can be said to be missing.
+                        let index = index(number);
+                        given.note(table, index);
                         table.keys().for_each(|key| given.misname(Some(Meant::Key(At { key, index }))));
                         let fix = format!("write {}", table.heading());
-                        faults.push(Fault::new(format!("{name}[{index}]"), "is not a table", fix));
+                        faults.push(Fault::new(format!("{path}[{number}]"), "is not a table", fix));
                     }
                 }
             }
         }
         _ => {
-            given.misname(Some(Meant::Table(table)));
+            given.misname(Some(Meant::Table(table, parent)));
             let what = if table.repeats() { "a list of tables" } else { "a table" };
-            faults.push(Fault::new(name, format!("is not {what}"), format!("write {}", table.heading())));
+            faults.push(Fault::new(path, format!("is not {what}"), format!("write {}", table.heading())));
         }
     }
 }
 
-fn keys_of(keys: toml::Table, (table, index): (Table, usize), place: &str, given: &mut Given, faults: &mut Vec<Fault>) {
+/// What stands in a table: keys, and the tables in it.
+fn keys_of(keys: toml::Table, (table, index): Spot, place: &str, given: &mut Given, faults: &mut Vec<Fault>) {
+    given.note(table, index);
     let mut seen = BTreeSet::new();
     for (name, value) in keys {
+        let path = format!("{}{name}", prefix(table, index));
+        if let Some(inner) = table.tables().find(|inner| inner.name() == name) {
+            table_of(&path, (inner, index), value, place, given, faults);
+            continue;
+        }
         let Some((key, in_file)) = table.keys().find_map(|key| spelling(key, &name).map(|in_file| (key, in_file)))
         else {
-            let path = format!("{}{name}", prefix(table, index));
-            let Unknown { mut fix, meant } = nearest::key(&path, index);
-            if let Some(Meant::Key(At { key, .. })) = meant
-                && (key.table, spelling(key, &name).is_some()) == (Table::Root, true)
-            {
-                fix = format!("it stands below {}, move it above the first table", table.heading());
-            }
-            given.misname(meant);
-            faults.push(Fault::new(path, "is not a key", fix));
+            unknown(&name, (table, index), value, place, given, faults);
             continue;
         };
         let at = At { key, index };
@@ -143,6 +125,32 @@ fn keys_of(keys: toml::Table, (table, index): (Table, usize), place: &str, given
         } else {
             faults.push(Fault::new(at, format!("is given together with {at}_file"), "keep one of the two"));
         }
+    }
+}
+
+/// What is neither a key nor a table.
+fn unknown(name: &str, (table, index): Spot, value: Value, place: &str, given: &mut Given, faults: &mut Vec<Fault>) {
+    let path = format!("{}{name}", prefix(table, index));
+    let Unknown { mut fix, meant } = nearest::key(name, table, index);
+    if let Some(Meant::Key(At { key, .. })) = meant
+        && spelling(key, name).is_some()
+        && key.table.is_around(table)
+    {
+        let heading = table.heading();
+        fix = match key.table {
+            Table::Root => format!("it stands below {heading}, move it above the first table"),
+            around => {
+                format!("it stands below {heading}, move it above the first {heading} of its {}", around.heading())
+            }
+        };
+    }
+    faults.push(Fault::new(&path, "is not a key", fix));
+    match meant {
+        // Its keys are judged in the table that was meant.
+        Some(Meant::Table(inner, _)) if is_table(&value) => {
+            table_of(&path, (inner, index), value, place, given, faults);
+        }
+        meant => given.misname(meant),
     }
 }
 
