@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use test_provider::{Behaviour, Document, Edit, Endpoint, Profile, Rule};
+use test_provider::{Behaviour, Document, Edit, Endpoint, JwtEdit, Profile, Rule};
 use vestibule::server::email_address::{Domain, EmailAddress};
 
-use crate::support::{browser::Browser, scene::Scene};
+use crate::support::{browser::Browser, mongo, scene::Scene};
 
 #[tokio::test]
 async fn two_first_sign_ins_at_once_make_one_user() {
@@ -110,4 +110,47 @@ async fn rules_of_admission_know_another_form_from_another_name() {
             Err(path) => assert!(comes_in && path == "/reports", "{claim:?} came in"),
         }
     }
+}
+
+/// What is written for ClaudeLens where there is no address: claimed or stored, nobody has it.
+#[tokio::test]
+async fn an_address_that_only_stands_in_for_one_lets_nobody_in_and_is_not_shown() {
+    let scene = Scene::with(Profile::Standard, |settings| {
+        settings.sign_in.patience = Duration::from_secs(20);
+        settings.users.allowed_emails = vec![EmailAddress::parse("alice@example.com").unwrap()];
+        settings.users.allowed_domains = vec![Domain::parse("oidc.local").unwrap()];
+    });
+    let scene = scene.await;
+    let browser = scene.browser();
+    browser.sign_in(&scene).await;
+    scene.execute("UPDATE users SET email = 'alice@oidc.local'").await;
+    let page = browser.get(&scene.url("/auth/account")).await;
+    assert!(page.status == StatusCode::OK && !page.body.contains("oidc.local"), "{}", page.body);
+    let edit = Edit::set("email", json!("alice@oidc.local"));
+    scene.provider.behave(Rule::standing(Behaviour::Edit { of: Document::Userinfo, edit }));
+    let other = scene.browser();
+    let callback = other.callback_url(&scene, "/").await;
+    other.follow(&scene, &callback).await.unwrap().explains("not_allowed");
+}
+
+#[tokio::test]
+async fn a_person_without_an_address_is_written_as_claudelens_needs_them() {
+    let server = mongo::server().await;
+    let scene = Scene::on_mongo(server.uri(), "", |settings| {
+        settings.sign_in.patience = Duration::from_secs(20);
+        settings.users.for_claudelens = true;
+    });
+    let scene = scene.await;
+    for email in [Edit::remove("email"), Edit::set("email", json!("somebody@oidc.local"))] {
+        scene.provider.behave_well();
+        scene.provider.behave(Rule::standing(Behaviour::Edit { of: Document::Userinfo, edit: email.clone() }));
+        scene.provider.behave(Rule::standing(Behaviour::IdToken(JwtEdit::claims(email))));
+        let browser = scene.browser();
+        browser.sign_in(&scene).await;
+        let user = scene.collection("users").find_one(bson::doc! {}).await.unwrap().unwrap();
+        assert_eq!(user.get_str("email").unwrap(), "alice@oidc.local");
+        let page = browser.get(&scene.url("/auth/account")).await;
+        assert!(page.status == StatusCode::OK && !page.body.contains("oidc.local"), "{}", page.body);
+    }
+    assert_eq!(scene.count("users").await, 1);
 }

@@ -28,6 +28,9 @@ on_both! {
     inactive_user_is_left_alone,
     inactive_older_user_is_left_alone,
     unknown_role_gives_no_power,
+    an_address_is_verified_only_where_that_is_stored,
+    an_address_that_only_stands_in_for_one_is_none,
+    a_username_is_shared_by_active_users_alone,
 }
 
 async fn new_user_has_what_claudelens_reads(bench: &Bench) {
@@ -282,4 +285,83 @@ async fn unknown_role_gives_no_power(bench: &Bench) {
     let id = bench.raw.insert_user(doc! { "username": "none" }).await;
     let user = bench.store.user(&id).await.unwrap().unwrap();
     assert_eq!((user.role, user.active), (Role::User, true));
+}
+
+async fn an_address_is_verified_only_where_that_is_stored(bench: &Bench) {
+    let store = &*bench.store;
+    let id = bench.raw.insert_user(doc! { "username": "older", "email": "older@example.com" }).await;
+    assert!(!store.user(&id).await.unwrap().unwrap().email_verified);
+    let mut user = new_user("s-1", "ada");
+    let claims =
+        |email: &str, verified| Profile { email: Some(email.into()), email_verified: Some(verified), full_name: None };
+    user.person.profile = claims("ada@example.com", true);
+    let id = created(store, &user).await.id;
+    for (email, verified) in [("ada@example.com", true), ("new@example.com", false), ("new@example.com", true)] {
+        let user = signed_in(store, &Person { profile: claims(email, verified), ..person("s-1") }).await;
+        assert_eq!((user.email.as_deref(), user.email_verified), (Some(email), verified));
+        assert_eq!(store.user(&id).await.unwrap(), Some(user));
+    }
+}
+
+async fn an_address_that_only_stands_in_for_one_is_none(bench: &Bench) {
+    let store = &*bench.store;
+    let mut user = new_user("s-1", "ada");
+    user.person.profile.email = Some("ada@oidc.local".into());
+    user.person.profile.email_verified = Some(true);
+    let ada = created(store, &user).await;
+    assert_eq!((ada.email.as_deref(), ada.email_verified), (None, false));
+    let older = bench.raw.insert_user(doc! { "username": "a@b", "email": "a@b@OIDC.Local" }).await;
+    for id in [&ada.id, &older] {
+        let user = store.user(id).await.unwrap().unwrap();
+        assert_eq!((user.email.as_deref(), user.email_verified), (None, false));
+        assert!(bench.raw.fields(id).await["email"].as_str().is_some(), "it is kept");
+    }
+    assert_eq!(signed_in(store, &person("s-1")).await.email, None);
+}
+
+async fn a_username_is_shared_by_active_users_alone(bench: &Bench) {
+    let store = &*bench.store;
+    let ada = created(store, &new_user("s-1", "ada")).await;
+    let grace = created(store, &new_user("s-2", "grace")).await;
+    assert!(!store.username_is_shared(&ada).await.unwrap(), "with nobody but themselves");
+    rename(bench, &grace.id, "ADA").await;
+    let grace = store.user(&grace.id).await.unwrap().unwrap();
+    assert!(store.username_is_shared(&grace).await.unwrap());
+    for hostile in ["a.*", "$username", "", "ad"] {
+        let other = User { username: hostile.into(), ..grace.clone() };
+        assert!(!store.username_is_shared(&other).await.unwrap(), "{hostile}");
+    }
+    match &bench.raw {
+        Raw::Mongo { .. } => {
+            assert!(store.username_is_shared(&ada).await.unwrap());
+            bench
+                .raw
+                .users()
+                .update_one(doc! { "username": "ada" }, doc! { "$set": { "is_active": false } })
+                .await
+                .unwrap();
+        }
+        Raw::Sqlite { pool, .. } => {
+            sqlx::query("UPDATE users SET is_active = 0 WHERE username = 'ada'").execute(pool).await.unwrap();
+        }
+    }
+    assert!(!store.username_is_shared(&grace).await.unwrap(), "the other is not active");
+}
+
+/// As an operator does it who looks at `username` alone.
+async fn rename(bench: &Bench, id: &UserId, username: &str) {
+    match &bench.raw {
+        Raw::Mongo { .. } => {
+            let filter = doc! { "_id": ObjectId::parse_str(id.as_str()).unwrap() };
+            bench.raw.users().update_one(filter, doc! { "$set": { "username": username } }).await.unwrap();
+        }
+        Raw::Sqlite { pool, .. } => {
+            sqlx::query("UPDATE users SET username = ? WHERE id = ?")
+                .bind(username)
+                .bind(id.as_str())
+                .execute(pool)
+                .await
+                .unwrap();
+        }
+    }
 }

@@ -45,6 +45,11 @@ impl Scene {
         count
     }
 
+    /// A collection of a scene on MongoDB.
+    pub fn collection(&self, name: &str) -> mongodb::Collection<Document> {
+        self.mongo.as_ref().unwrap().collection(name)
+    }
+
     /// Changes the database behind the program's back.
     pub async fn execute(&self, sql: &str) {
         let options = SqliteConnectOptions::new().filename(&self.database);
