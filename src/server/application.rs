@@ -6,6 +6,8 @@ use std::{collections::HashMap, fmt, sync::Arc};
 use ipnet::IpNet;
 use secrecy::SecretString;
 
+use crate::paths;
+
 use super::{
     email_address::{Domain, EmailAddress},
     ids::ProviderId,
@@ -118,6 +120,14 @@ impl RuleAccess {
     }
 }
 
+impl Application {
+    /// Whether it reads the users' documents as ClaudeLens does.
+    #[must_use]
+    pub fn is_claudelens(&self) -> bool {
+        self.identity.presets.iter().any(|preset| matches!(preset, Preset::ClaudeLens(_)))
+    }
+}
+
 /// What an application is told about a person.
 #[derive(Debug, Default)]
 pub struct IdentityRules {
@@ -197,6 +207,15 @@ impl Site {
     #[must_use]
     pub fn join(&self, path: &str) -> String {
         format!("{}{path}", self.origin)
+    }
+}
+
+impl Site {
+    /// One of our own paths below `/auth`, as it is on this host.
+    #[must_use]
+    pub fn own(&self, path: &str) -> String {
+        let rest = path.strip_prefix(paths::ROOT).unwrap_or(path);
+        format!("{}{rest}", self.application.prefix)
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderValue, header::COOKIE};
 
-use crate::server::{limits, settings::PublicUrl};
+use crate::server::{limits, public_url::PublicUrl};
 
 /// One of our two cookies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +53,25 @@ impl Cookies {
             return None;
         }
         std::str::from_utf8(value).ok()
+    }
+
+    /// All cookies but our two, as one header; `None` if there are none.
+    #[must_use]
+    pub fn others(self, headers: &HeaderMap) -> Option<HeaderValue> {
+        let ours = [Cookie::Session, Cookie::Flow].map(|cookie| self.name(cookie).as_bytes());
+        let pairs = headers.get_all(COOKIE).iter().flat_map(|header| header.as_bytes().split(|byte| *byte == b';'));
+        let mut others = Vec::new();
+        for pair in pairs.map(<[u8]>::trim_ascii) {
+            let name = pair.split(|byte| *byte == b'=').next().unwrap_or_default().trim_ascii();
+            if pair.is_empty() || ours.contains(&name) {
+                continue;
+            }
+            if !others.is_empty() {
+                others.extend_from_slice(b"; ");
+            }
+            others.extend_from_slice(pair);
+        }
+        HeaderValue::from_bytes(&others).ok().filter(|others| !others.is_empty())
     }
 
     /// The `Set-Cookie` that sets `cookie`. Values of ours are base64url.

@@ -18,7 +18,7 @@ use super::{
 
 /// How often each was shown.
 static SHOWN: LazyLock<Cache<(Reference, Problem), Arc<AtomicU32>>> = LazyLock::new(remembered);
-/// Under which reference each client was shown a problem that passes by itself, of which provider where it is of one.
+/// Under which reference each client was shown a problem that is met again and again, of which provider where it is of one.
 static WAITING: LazyLock<Cache<Waiting, Reference>> = LazyLock::new(remembered);
 
 type Waiting = (ClientAddress, Problem, Option<ProviderId>);
@@ -67,15 +67,24 @@ impl Problem {
         self.log(reference, &Said::default());
     }
 
-    /// The reference of a failure without an attempt: a new one, unless it is a page that reloads by itself and its client
-    /// was shown one a moment ago. That is one fault, however long they wait.
+    /// The same, with what was found.
+    pub(super) fn log_because(self, reference: &Reference, detail: &str) {
+        self.log(reference, &Said::by(Some(detail.to_owned())));
+    }
+
+    /// The reference of a failure without an attempt: a new one, unless it is met again and again, by a page that
+    /// reloads by itself or by all requests behind the gate, and its client was shown one a moment ago. That is one fault.
     pub(super) fn reference(
         self,
         client: ClientAddress,
         provider: Option<&ProviderId>,
         new: impl FnOnce() -> Reference,
     ) -> Reference {
-        if self.passes() { WAITING.get_with((client, self, provider.cloned()), new) } else { new() }
+        if self.passes() || self.is_met_by_every_request() {
+            WAITING.get_with((client, self, provider.cloned()), new)
+        } else {
+            new()
+        }
     }
 }
 

@@ -9,6 +9,8 @@
 pub mod asked;
 /// The signed account of a person (`X-Vestibule-Assertion`).
 mod assertion;
+/// The check.
+pub mod check;
 /// ClaudeLens's own token.
 mod claudelens;
 /// What may be said of a person.

@@ -10,6 +10,8 @@ pub(crate) mod csrf;
 mod current_session;
 /// Only a person's navigation begins a sign-in.
 pub(crate) mod fetch_metadata;
+/// What proxies ask, and the answers.
+pub(crate) mod gate;
 /// What every response carries.
 pub mod headers;
 /// A file a page, each with its `router()`.

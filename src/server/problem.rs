@@ -89,6 +89,13 @@ table! {
     SignInLoop = "sign_in_loop", 409, WARN, Failed, Operator, StartAgain;
     UnknownProvider = "unknown_provider", 404, INFO, Request, You, Login;
     SignInUnavailable = "sign_in_unavailable", 503, ERROR, Pause, Provider, TryAgain;
+    HandoverInvalid = "handover_invalid", 400, INFO, Failed, You, Login;
+    NotAdmitted = "not_admitted", 403, INFO, Request, Operator, UseAnotherAccount;
+    FormNotSent = "form_not_sent", 401, INFO, Request, You, SignInBeside;
+    IdentityForged = "identity_forged", 400, INFO, Request, You, Home;
+    ProxyRefused = "proxy_refused", 403, WARN, Request, Operator, Home;
+    ProxyMisconfigured = "proxy_misconfigured", 403, ERROR, Request, Operator, Home;
+    UnknownApplication = "unknown_application", 403, WARN, Request, Operator, Home;
     NotFound = "not_found", 404, DEBUG, Request, You, Home;
     MethodNotAllowed = "method_not_allowed", 405, DEBUG, Request, You, Home;
     BadRequest = "bad_request", 400, DEBUG, Request, You, Home;
@@ -141,6 +148,20 @@ impl Problem {
         matches!(
             self,
             Self::StoreUnavailable | Self::SignInUnavailable | Self::ProviderDown | Self::Busy | Self::TooManyFailures
+        )
+    }
+
+    /// Whether it is met by every request of a page behind the gate, so that one line of the log has to do for all of
+    /// them.
+    #[must_use]
+    pub const fn is_met_by_every_request(self) -> bool {
+        matches!(
+            self,
+            Self::NotAdmitted
+                | Self::IdentityForged
+                | Self::ProxyRefused
+                | Self::ProxyMisconfigured
+                | Self::UnknownApplication
         )
     }
 

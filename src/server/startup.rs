@@ -14,18 +14,19 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    application::Applications,
+    application::{Application, Applications},
     assets::Assets,
     clock::{Entropy, System},
     cookie_headers::Cookies,
-    http::{connections, pages::admin},
+    gate::{self, check::Gate},
+    http::{self, connections, pages::admin},
     key_file, limits,
     provider::Providers,
     public_url::PublicUrl,
     router,
     seal::Keyring,
-    session::Sessions,
-    settings::{Fault, SecretKeys, Settings},
+    session::{KnownSessions, Sessions},
+    settings::{Fault, SecretKeys, Settings, UserRules},
     sign_in::{Parts, SignIn},
     state::App,
     store::{self, StoreError},
@@ -66,8 +67,10 @@ impl From<StartupError> for String {
 pub struct Bound {
     app: Arc<App>,
     metrics: Metrics,
+    known_sessions: Arc<KnownSessions>,
     public: TcpListener,
     admin: TcpListener,
+    gate: TcpListener,
     tasks: TaskTracker,
 }
 
@@ -82,13 +85,24 @@ pub async fn bind(settings: Settings, system: System) -> Result<Bound, StartupEr
     let providers = Arc::new(Providers::new(settings.providers, &settings.public_url, &system)?);
     let sessions = Arc::new(Sessions::new(store.clone(), settings.session, system.clone()));
     let tasks = TaskTracker::new();
-    let applications = Arc::new(Applications::default());
+    let for_claudelens = settings.applications.iter().any(Application::is_claudelens);
+    let applications = Arc::new(Applications::new(settings.applications));
     let keys = Arc::new(keys);
+    let known_sessions = Arc::new(KnownSessions::new(Arc::clone(&sessions)));
+    let gate = Gate::new(gate::check::Parts {
+        public_url: settings.public_url.clone(),
+        applications: Arc::clone(&applications),
+        unverified_email: settings.users.unverified_email,
+        keys: Arc::clone(&keys),
+        sessions: Arc::clone(&known_sessions),
+        store: Arc::clone(&store),
+        system: system.clone(),
+    });
     let sign_in = Arc::new(SignIn::new(Parts {
         public_url: settings.public_url.clone(),
         applications,
         rules: settings.sign_in,
-        users: settings.users,
+        users: UserRules { for_claudelens, ..settings.users },
         keys,
         providers: providers.clone(),
         store: store.clone(),
@@ -106,12 +120,14 @@ pub async fn bind(settings: Settings, system: System) -> Result<Bound, StartupEr
         store,
         sessions,
         sign_in,
+        gate,
         system,
         proxy_noticed: AtomicBool::new(false),
     });
     let public = listener("listen", settings.listen)?;
     let admin = listener("admin_listen", settings.admin_listen)?;
-    Ok(Bound { app, metrics: Metrics::install(), public, admin, tasks })
+    let gate = listener("gate_listen", settings.gate_listen)?;
+    Ok(Bound { app, metrics: Metrics::install(), known_sessions, public, admin, gate, tasks })
 }
 
 /// What a person has to put right is a fault of the setting; what may pass by itself is worth another start.
@@ -168,12 +184,20 @@ impl Bound {
         self.admin.local_addr()
     }
 
+    /// Where proxies ask.
+    ///
+    /// # Errors
+    /// The socket's.
+    pub fn gate_address(&self) -> io::Result<SocketAddr> {
+        self.gate.local_addr()
+    }
+
     /// Serves until `shutdown`; then takes no new requests, and lets running exchanges finish within the grace.
     ///
     /// # Errors
     /// A sentence for the operator.
     pub async fn serve(self, shutdown: CancellationToken) -> Result<(), String> {
-        let Self { app, metrics, public, admin, tasks } = self;
+        let Self { app, metrics, known_sessions, public, admin, gate, tasks } = self;
         tracing::info!(
             code = "started",
             listen = public.local_addr().map(tracing::field::display).ok(),
@@ -184,6 +208,7 @@ impl Bound {
         let admin_router = admin::router(app.clone(), metrics.clone());
         let serving = connections::serve(public, router::public(&app), &handle, limits::REQUEST_HEAD_TIMEOUT)?;
         let administering = connections::serve(admin, admin_router, &handle, limits::REQUEST_HEAD_TIMEOUT)?;
+        let checking = connections::serve(gate, http::gate::router(app.clone()), &handle, limits::GATE_IDLE_TIMEOUT)?;
         let background = async {
             let upkeep = async {
                 loop {
@@ -191,7 +216,7 @@ impl Bound {
                     metrics.upkeep();
                 }
             };
-            tokio::join!(app.providers.keep_fresh(), upkeep)
+            tokio::join!(app.providers.keep_fresh(), known_sessions.run(), upkeep)
         };
         let stop = async {
             shutdown.cancelled().await;
@@ -200,7 +225,7 @@ impl Bound {
             Instant::now() + limits::SHUTDOWN_GRACE
         };
         let served = async {
-            let served = tokio::try_join!(serving, administering);
+            let served = tokio::try_join!(serving, administering, checking);
             // Also if a listener failed: running exchanges finish, and the process ends instead of running without a
             // listener.
             shutdown.cancel();

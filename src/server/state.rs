@@ -13,8 +13,8 @@ use axum::http::HeaderMap;
 use ipnet::IpNet;
 
 use super::{
-    assets::Assets, clock::System, cookie_headers::Cookies, provider::Providers, session::Sessions,
-    settings::PublicUrl, sign_in::SignIn, store::Store,
+    assets::Assets, clock::System, cookie_headers::Cookies, gate::check::Gate, ids::Reference, provider::Providers,
+    session::Sessions, settings::PublicUrl, sign_in::SignIn, store::Store,
 };
 
 const PROXY_NOT_TRUSTED: &str = "proxy_not_trusted: X-Forwarded-For came from a peer that is not in trusted_proxies, \
@@ -41,6 +41,8 @@ pub struct App {
     pub sessions: Arc<Sessions>,
     /// The flow.
     pub sign_in: Arc<SignIn>,
+    /// Who may pass to the applications.
+    pub gate: Gate,
     /// Time and randomness.
     pub system: System,
     pub(super) proxy_noticed: AtomicBool,
@@ -54,6 +56,11 @@ impl App {
         if !trusted && headers.contains_key("x-forwarded-for") && !self.proxy_noticed.swap(true, Ordering::Relaxed) {
             tracing::warn!(code = "proxy_not_trusted", %peer, "{PROXY_NOT_TRUSTED}");
         }
+    }
+
+    /// A reference for a failure without an attempt: only the log has it.
+    pub(crate) fn new_reference(&self) -> Reference {
+        Reference::of(&self.system.bytes::<16>())
     }
 
     /// What the operator should know about how this program is reached.

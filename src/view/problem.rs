@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use super::{
-    display::{display_name, own_path},
+    display::{display_name, naming, own_path},
     lang::Lang,
     panel::ProblemPanel,
     shell::{Refresh, Script, Shell},
@@ -29,6 +29,8 @@ pub struct ProblemPage {
     pub action: Action,
     /// Another button.
     pub second: Option<Action>,
+    /// The name of the person who is signed in, where the problem is who that is.
+    pub person: Option<String>,
     /// Seconds until a new try makes sense.
     pub retry_in: Option<u32>,
     /// The path that the page goes to automatically, after `retry_in` if it is given, else a few seconds.
@@ -64,6 +66,7 @@ pub fn problem(shell: &Shell<'_>, page: &ProblemPage) -> String {
             {kicker}
             <h1>{words.title}</h1>
             <p>{words.happened}</p>
+            {page.person.as_deref().map(|name| view! { <p>{naming(texts::pages(lang).signed_in_as, name)}</p> })}
             <p>{texts::fill(words.to_do, &texts::time(lang, wait))}</p>
             <div class="actions">
                 {action(lang, &page.action, "button")}
@@ -91,5 +94,7 @@ pub fn problem(shell: &Shell<'_>, page: &ProblemPage) -> String {
 }
 
 fn action(lang: Lang, action: &Action, class: &'static str) -> impl IntoView + use<> {
-    view! { <a class=class href=own_path(&action.href).to_owned()>{texts::way_on(lang, action.way_on)}</a> }
+    let target = (action.way_on == WayOn::SignInBeside).then_some("_blank");
+    let href = own_path(&action.href).to_owned();
+    view! { <a class=class href=href target=target>{texts::way_on(lang, action.way_on)}</a> }
 }

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::{display::own_path, lang::Lang};
+use crate::paths;
 
 /// Where the static files are, as the server found them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +20,23 @@ pub struct AssetUrls {
     pub script: String,
     /// The wasm.
     pub wasm: String,
+}
+
+impl AssetUrls {
+    /// The same files below another prefix than `/auth`.
+    #[must_use]
+    pub fn below(&self, prefix: &str) -> Self {
+        let below =
+            |url: &str| url.strip_prefix(paths::ROOT).map_or_else(|| url.to_owned(), |rest| format!("{prefix}{rest}"));
+        Self {
+            stylesheet: below(&self.stylesheet),
+            favicon: below(&self.favicon),
+            again: below(&self.again),
+            boot: below(&self.boot),
+            script: below(&self.script),
+            wasm: below(&self.wasm),
+        }
+    }
 }
 
 /// What every page needs to know.

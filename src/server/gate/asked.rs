@@ -9,6 +9,7 @@ use super::path::{Readings, Unreadable};
 use crate::server::{
     application::{Applications, Site},
     client_address::{is_trusted, named_client},
+    problem::Problem,
 };
 
 /// A request that a proxy holds back until we say whether it may pass.
@@ -88,15 +89,14 @@ impl Said {
 }
 
 impl Denied {
-    /// Stable.
+    /// What it is to the person, and who can mend it.
     #[must_use]
-    pub const fn code(&self) -> &'static str {
+    pub const fn problem(&self) -> Problem {
         match self {
-            Self::UntrustedProxy(_) => "untrusted_proxy",
-            Self::Missing(_) => "question_incomplete",
-            Self::Doubled(_) => "question_doubled",
-            Self::Malformed(_) => "question_malformed",
-            Self::UnknownApplication(_) => "unknown_application",
+            Self::UntrustedProxy(_) | Self::Missing(_) | Self::Doubled(_) => Problem::ProxyMisconfigured,
+            // A client may send a strange host, method or path, and a proxy may pass it on.
+            Self::Malformed(_) => Problem::BadRequest,
+            Self::UnknownApplication(_) => Problem::UnknownApplication,
         }
     }
 }

@@ -24,7 +24,7 @@ use super::{
 use crate::server::{application::Site, limits, public_url::PublicUrl, seal::Keyring};
 
 /// What an application is told about a person.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Identity {
     /// For the answer.
     pub headers: HeaderMap,

@@ -25,7 +25,7 @@ const COOP: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 
 /// `Strict-Transport-Security`, if it is to be sent.
 #[derive(Clone, Debug)]
-pub struct Hsts(Option<HeaderValue>);
+pub struct Hsts(pub(super) Option<HeaderValue>);
 
 impl Hsts {
     /// Only what the operator has set, and only over https (RFC 6797, 7.2): it binds every application on the host.
@@ -38,7 +38,11 @@ impl Hsts {
 
 /// Adds what a handler has not set itself.
 pub async fn layer(State(Hsts(hsts)): State<Hsts>, request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
+    complete(next.run(request).await, hsts)
+}
+
+/// The same for a response that passes no layer.
+pub(super) fn complete(mut response: Response, hsts: Option<HeaderValue>) -> Response {
     let is_redirect = response.status().is_redirection();
     let headers = response.headers_mut();
     let policy =

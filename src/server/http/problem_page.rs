@@ -45,6 +45,11 @@ impl Renderer {
 
     /// The explained page. `same` is the path that repeats the request, if that may help.
     pub(crate) fn failure(&self, failure: &Failure, same: Option<String>) -> Response {
+        self.failure_of(failure, same, None)
+    }
+
+    /// The same for a person who is signed in, by whose name they see who that is.
+    pub(crate) fn failure_of(&self, failure: &Failure, same: Option<String>, person: Option<String>) -> Response {
         let problem = failure.problem;
         let way_on = problem.way_on();
         let page = view::ProblemPage {
@@ -52,7 +57,8 @@ impl Renderer {
             reference: failure.reference.to_string(),
             kind: problem.kind(),
             who: problem.who(),
-            action: view::Action { way_on, href: href(failure, same.clone()) },
+            action: view::Action { way_on, href: self.href(failure, same.clone()) },
+            person,
             second: second_action(failure),
             retry_in: failure.retry_in,
             // It resolves itself: the page retries automatically until it has.
@@ -66,26 +72,26 @@ impl Renderer {
         }
         response
     }
+
+    /// Where the button leads.
+    fn href(&self, failure: &Failure, same: Option<String>) -> String {
+        let begin_again = failure.begin_again.clone();
+        let path = match failure.problem.way_on() {
+            // What does not pass by itself is the same at the same address.
+            WayOn::TryAgain if failure.problem.passes() => same.or(begin_again),
+            WayOn::TryAgain => begin_again.or(same),
+            WayOn::StartAgain | WayOn::UseAnotherAccount | WayOn::SignInBeside => begin_again,
+            WayOn::Login => None,
+            WayOn::Home => Some("/".to_owned()),
+        };
+        path.unwrap_or_else(|| self.own(paths::LOGIN))
+    }
 }
 
 /// A person who was refused may have another account at the provider.
 fn second_action(failure: &Failure) -> Option<view::Action> {
     let again = failure.begin_again.as_ref().filter(|_| failure.problem == Problem::AccessDenied)?;
     Some(view::Action { way_on: WayOn::UseAnotherAccount, href: format!("{again}&prompt=login") })
-}
-
-/// Where the button leads.
-fn href(failure: &Failure, same: Option<String>) -> String {
-    let begin_again = failure.begin_again.clone();
-    let path = match failure.problem.way_on() {
-        // What does not pass by itself is the same at the same address.
-        WayOn::TryAgain if failure.problem.passes() => same.or(begin_again),
-        WayOn::TryAgain => begin_again.or(same),
-        WayOn::StartAgain | WayOn::UseAnotherAccount => begin_again,
-        WayOn::Login => None,
-        WayOn::Home => Some("/".to_owned()),
-    };
-    path.unwrap_or_else(|| paths::LOGIN.to_owned())
 }
 
 /// Only where waiting helps: the time is known, or the problem resolves itself.

@@ -1,6 +1,6 @@
 //! Renders pages: in the language of the request, with the program's own files around them.
 
-use std::{convert::Infallible, sync::Arc};
+use std::{borrow::Cow, convert::Infallible, sync::Arc};
 
 use axum::{
     extract::FromRequestParts,
@@ -13,7 +13,10 @@ use axum::{
 };
 
 use crate::{
-    server::{client_address::ClientAddress, http::request, ids::Reference, problem::Problem, state::App},
+    paths,
+    server::{
+        application::Site, client_address::ClientAddress, http::request, ids::Reference, problem::Problem, state::App,
+    },
     view::{Lang, Shell},
 };
 
@@ -22,24 +25,40 @@ pub(crate) struct Renderer {
     app: Arc<App>,
     client: ClientAddress,
     pub(crate) lang: Lang,
+    /// Where our own paths begin on the host of the request.
+    prefix: Cow<'static, str>,
 }
 
 impl Renderer {
-    fn new(app: Arc<App>, parts: &Parts) -> Self {
+    pub(crate) fn new(app: Arc<App>, parts: &Parts) -> Self {
         let client = request::client(&app, parts);
         let accepted = parts.headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-        Self { app, client, lang: accepted.map(Lang::from_accept_language).unwrap_or_default() }
+        let prefix = Cow::Borrowed(paths::ROOT);
+        Self { app, client, lang: accepted.map(Lang::from_accept_language).unwrap_or_default(), prefix }
+    }
+
+    /// For pages on a host of an application.
+    pub(crate) fn at(app: Arc<App>, parts: &Parts, site: &Site) -> Self {
+        Self { prefix: Cow::Owned(site.application.prefix.clone()), ..Self::new(app, parts) }
+    }
+
+    /// One of our own paths, on the host of the request.
+    pub(super) fn own(&self, path: &str) -> String {
+        path.strip_prefix(paths::ROOT).map_or_else(|| path.to_owned(), |rest| format!("{}{rest}", self.prefix))
     }
 
     /// A page as a response. `content` gets what every page has around it.
     pub(crate) fn page(&self, status: StatusCode, content: impl FnOnce(&Shell<'_>) -> String) -> Response {
-        let html = content(&Shell { lang: self.lang, assets: self.app.assets.urls() });
+        let ours = self.app.assets.urls();
+        let assets =
+            if self.prefix == paths::ROOT { Cow::Borrowed(ours) } else { Cow::Owned(ours.below(&self.prefix)) };
+        let html = content(&Shell { lang: self.lang, assets: &assets });
         (status, [(VARY, "Accept-Language, Cookie")], Html(html)).into_response()
     }
 
     /// A reference for a problem that has no attempt.
     pub(crate) fn reference(&self, problem: Problem) -> Reference {
-        problem.reference(self.client, None, || Reference::of(&self.app.system.bytes::<16>()))
+        problem.reference(self.client, None, || self.app.new_reference())
     }
 }
 
@@ -47,6 +66,9 @@ impl FromRequestParts<Arc<App>> for Renderer {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Infallible> {
-        Ok(Self::new(app.clone(), parts))
+        Ok(match parts.extensions.get::<Site>() {
+            Some(site) => Self::at(app.clone(), parts, site),
+            None => Self::new(app.clone(), parts),
+        })
     }
 }

@@ -7,6 +7,10 @@ const KIB: usize = 1024;
 
 // ---- What is asked
 
+/// A proxy's idle connection is closed after this: later than every proxy closes its own (Envoy: an hour), so that none
+/// finds one closed while it asks.
+pub const GATE_IDLE_TIMEOUT: Duration = Duration::from_secs(65 * MINUTE);
+
 /// The most bytes of all readings of a path together: a dozen readings of a path of 2 kB, and hundreds of a short one.
 pub const READINGS_BYTES: usize = 32 * KIB;
 
@@ -29,6 +33,8 @@ pub const SESSION_ASK_AGAIN_WAIT: Duration = Duration::from_millis(500);
 pub const SESSIONS_ASKED_AT_ONCE: usize = 500;
 /// What is known of sessions takes no more memory than this: over 100,000 of them, with a kilobyte for each.
 pub const KNOWN_SESSIONS_BYTES: u64 = 128 << 20;
+/// What applications are told about people takes no more memory than this: over 100,000 people at one host each.
+pub const PASSES_BYTES: u64 = 256 << 20;
 /// What an entry of a cache takes beside its value, by measurement.
 pub const CACHE_ENTRY_BYTES: usize = 256;
 
@@ -41,6 +47,9 @@ pub const HANDOVER_FRESH: Duration = Duration::from_secs(10 * MINUTE);
 pub const TICKET_FRESH: Duration = Duration::from_secs(30);
 /// A browser that has been handed over this often in a row and still brings no cookie does not keep them.
 pub const HANDOVERS_WITHOUT_COOKIE: u8 = 3;
+
+/// Whom a proxy refuses although they may pass is sent to the same page once; again within this time it is no chance.
+pub const SENT_AGAIN_WITHIN: Duration = Duration::from_secs(10);
 
 // ---- What applications are told
 

@@ -104,6 +104,12 @@ impl ReturnTo {
         applications.at(url.host_str()?).filter(|site| *site.origin == *url.origin().ascii_serialization())
     }
 
+    /// The page's path on its own host, whose origin that is, for a query parameter of ours.
+    #[must_use]
+    pub fn path_at(&self, origin: &str) -> String {
+        encoded(self.0.strip_prefix(origin).unwrap_or(&self.0))
+    }
+
     /// The path on our own origin that leads to the page, for what must not name another one.
     #[must_use]
     pub fn own_path(&self) -> Cow<'_, str> {
@@ -179,7 +185,8 @@ fn configured(
         Some(site.ok_or(Dropped::Elsewhere(origin))?)
     };
     // The parsed path has its dot segments resolved; if it began with two slashes, it would name a host.
-    if !target.username().is_empty() || target.password().is_some() || target.path().starts_with("//") {
+    if !target.username().is_empty() || target.password().is_some() || site.is_none() && target.path().starts_with("//")
+    {
         return Err(Dropped::Unreadable);
     }
     Ok((target, site))

@@ -1,0 +1,278 @@
+//! The check: whether a request may pass, and what its application is told. Of a session that was seen a moment ago it
+//! costs two looks into memory; what an application is told is made once for a person and kept until it ages.
+
+use std::{net::IpAddr, sync::Arc};
+
+use http::HeaderMap;
+use moka::sync::Cache;
+use time::OffsetDateTime;
+use tokio::time::timeout;
+
+use super::{
+    asked::Asked,
+    handover::{Handover, HostSession},
+    identity::{self, Identities, Identity, Names},
+    rules::{self, Decision},
+};
+use crate::paths;
+use crate::server::{
+    application::{Access, Applications, Site},
+    clock::System,
+    cookie_headers::{Cookie, Cookies},
+    email_address::EmailAddress,
+    ids::SessionHash,
+    limits,
+    public_url::PublicUrl,
+    seal::Keyring,
+    session::{Known, KnownSessions, SessionId, SignedIn},
+    sign_in::return_to::ReturnTo,
+    store::{Store, StoreError},
+};
+
+/// What the gate is made of.
+pub struct Parts {
+    /// The login host.
+    pub public_url: PublicUrl,
+    /// The applications behind the proxy.
+    pub applications: Arc<Applications>,
+    /// Whether applications are told an address that is not verified.
+    pub unverified_email: bool,
+    /// Keys to seal with, from which those are derived that sign.
+    pub keys: Arc<Keyring>,
+    /// Who is signed in.
+    pub sessions: Arc<KnownSessions>,
+    /// The store.
+    pub store: Arc<dyn Store>,
+    /// Time and randomness.
+    pub system: System,
+}
+
+/// The gate with everything it needs.
+pub struct Gate {
+    pub(super) public_url: PublicUrl,
+    /// The applications behind the proxy.
+    pub applications: Arc<Applications>,
+    pub(super) keys: Arc<Keyring>,
+    pub(super) system: System,
+    cookies: Cookies,
+    identities: Identities,
+    /// Of each application, by its place in the settings.
+    told: Vec<Told>,
+    sessions: Arc<KnownSessions>,
+    store: Arc<dyn Store>,
+    /// What is told about the person whom a cookie stands for.
+    passes: Cache<Box<str>, Arc<Pass>>,
+    /// Who was sent to which page once more.
+    sent_again: Cache<(IpAddr, [u8; 8]), ()>,
+}
+
+/// What an application is told, as far as it does not depend on a person.
+struct Told {
+    names: Names,
+    anyone: HeaderMap,
+}
+
+/// Whether a request may pass.
+pub enum Verdict<'g> {
+    /// To everybody: here is the identity of nobody.
+    Anyone(&'g HeaderMap),
+    /// Here is what the application is told about the person.
+    Person(Arc<Pass>),
+    /// Nobody is signed in there.
+    Nobody,
+    /// The rules keep the person out, or everybody.
+    NotAdmitted(Option<Arc<SignedIn>>),
+    /// The request brings a header of this name, which is for us alone to set.
+    Forged(String),
+    /// The store cannot tell, which is never treated as "nobody".
+    Unknown(StoreError),
+}
+
+/// A signed-in person at one host, and what its application is told.
+pub struct Pass {
+    /// Who it is.
+    pub person: Arc<SignedIn>,
+    /// For the answer.
+    pub headers: HeaderMap,
+    host: Arc<str>,
+    session: SessionHash,
+    email: Option<EmailAddress>,
+    username_is_shared: bool,
+    renew_at: Option<OffsetDateTime>,
+}
+
+impl Pass {
+    fn as_rules_see_it(&self) -> rules::Person<'_> {
+        rules::Person::of(&self.person, self.email.as_ref())
+    }
+
+    fn is_good(&self, person: &Arc<SignedIn>, now: OffsetDateTime) -> bool {
+        Arc::ptr_eq(&self.person, person) && self.renew_at.is_none_or(|renew_at| now < renew_at)
+    }
+
+    fn bytes(&self) -> u32 {
+        let headers = self.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 100);
+        let whole = size_of::<Self>() + limits::CACHE_ENTRY_BYTES + headers.sum::<usize>();
+        u32::try_from(whole).unwrap_or(u32::MAX)
+    }
+}
+
+impl Gate {
+    /// A gate for these applications.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        let identities = Identities::new(&parts.keys, &parts.public_url, parts.unverified_email);
+        let told = parts.applications.all().iter().map(|application| {
+            let names = Names::new(&application.identity);
+            Told { anyone: identities.of_anyone(&names), names }
+        });
+        let told = told.collect();
+        let passes = Cache::builder()
+            .weigher(|_, pass: &Arc<Pass>| pass.bytes())
+            .max_capacity(limits::PASSES_BYTES)
+            .time_to_idle(limits::SESSION_KNOWN_AT_MOST)
+            .build();
+        Self {
+            cookies: Cookies::new(&parts.public_url),
+            public_url: parts.public_url,
+            applications: parts.applications,
+            keys: parts.keys,
+            system: parts.system,
+            identities,
+            told,
+            sessions: parts.sessions,
+            store: parts.store,
+            passes,
+            sent_again: Cache::builder()
+                .max_capacity(limits::FAILURES_REMEMBERED)
+                .time_to_live(limits::SENT_AGAIN_WITHIN)
+                .build(),
+        }
+    }
+
+    /// Whether the request that `asked` is about may pass. `headers` are those that it brought.
+    pub async fn check(&self, asked: &Asked<'_>, headers: &HeaderMap) -> Verdict<'_> {
+        let Some(told) = self.told.get(asked.site.index) else { return Verdict::NotAdmitted(None) };
+        if let Some(name) = headers.keys().find(|name| told.names.is_forged(name.as_str())) {
+            return Verdict::Forged(name.to_string());
+        }
+        let decision = rules::decide(asked);
+        match decision.access {
+            Access::Anyone => Verdict::Anyone(&told.anyone),
+            Access::Nobody => Verdict::NotAdmitted(None),
+            Access::SignedIn => self.check_person(&asked.site, &decision, headers).await,
+        }
+    }
+
+    async fn check_person(&self, site: &Site, decision: &Decision<'_>, headers: &HeaderMap) -> Verdict<'_> {
+        match self.pass(site, headers).await {
+            Ok(Some(pass)) => match decision.admits(&pass.as_rules_see_it()) {
+                Ok(()) => Verdict::Person(pass),
+                Err(_) => Verdict::NotAdmitted(Some(Arc::clone(&pass.person))),
+            },
+            Ok(None) => Verdict::Nobody,
+            Err(error) => Verdict::Unknown(error),
+        }
+    }
+
+    /// Who is signed in at `site` by the session cookie in `headers`, and what the application there is told.
+    ///
+    /// # Errors
+    /// The store cannot tell.
+    pub async fn pass(&self, site: &Site, headers: &HeaderMap) -> Result<Option<Arc<Pass>>, StoreError> {
+        let Some(cookie) = self.cookies.get(headers, Cookie::Session) else { return Ok(None) };
+        // A cookie is for one host; another host's is nothing here, whatever is kept for it there.
+        let kept = self.passes.get(cookie).filter(|pass| pass.host == site.host);
+        let session = match &kept {
+            Some(pass) => pass.session,
+            None => match self.session(site, cookie) {
+                Some(session) => session,
+                None => return Ok(None),
+            },
+        };
+        let person = match self.sessions.find(session).await {
+            Known::SignedIn(person) => person,
+            Known::Nobody => {
+                self.passes.invalidate(cookie);
+                return Ok(None);
+            }
+            Known::Unknown(error) => return Err(error),
+        };
+        let now = self.system.now();
+        if let Some(pass) = &kept
+            && pass.is_good(&person, now)
+        {
+            return Ok(kept);
+        }
+        let shared = self.username_is_shared(&person, kept.as_deref()).await?;
+        let pass = Arc::new(self.make(site, session, person, shared, now));
+        self.passes.insert(cookie.into(), Arc::clone(&pass));
+        Ok(Some(pass))
+    }
+
+    fn make(
+        &self,
+        site: &Site,
+        session: SessionHash,
+        person: Arc<SignedIn>,
+        shared: bool,
+        now: OffsetDateTime,
+    ) -> Pass {
+        let told = identity::Person { signed_in: &person, username_is_shared: shared };
+        let identity = self.told.get(site.index).map(|Told { names, .. }| self.identities.of(names, site, &told, now));
+        let Identity { headers, renew_at } = identity.unwrap_or_default();
+        let email = person.user.email.as_deref().filter(|_| person.user.email_verified);
+        let email = email.and_then(EmailAddress::parse);
+        let host = Arc::clone(&site.host);
+        Pass { person, headers, host, session, email, username_is_shared: shared, renew_at }
+    }
+
+    /// The login host's session that the cookie stands for. Nothing is asked of the store for a cookie that we did not set.
+    fn session(&self, site: &Site, cookie: &str) -> Option<SessionHash> {
+        if *site.origin == *self.public_url.origin() {
+            SessionId::parse(cookie).map(|id| id.hash())
+        } else {
+            HostSession::open(cookie, site, &self.keys).map(|session| session.0)
+        }
+    }
+
+    /// Asked whenever the identity is made anew; while the store cannot tell, what it said before holds.
+    async fn username_is_shared(&self, person: &SignedIn, before: Option<&Pass>) -> Result<bool, StoreError> {
+        let asked = async {
+            match self.store.away() {
+                Some(error) => Err(error),
+                None => self.store.username_is_shared(&person.user).await,
+            }
+        };
+        let said = timeout(limits::SESSION_ASK_AGAIN_WAIT, asked).await.unwrap_or_else(|_| Err(StoreError::late()));
+        said.or_else(|error| before.map(|pass| pass.username_is_shared).ok_or(error))
+    }
+
+    /// Where a browser is sent that nobody is signed in with.
+    #[must_use]
+    pub fn handover_url(&self, handover: &Handover) -> String {
+        let request = handover.seal(&self.keys, &self.system);
+        self.public_url.join(&format!("{}?request={request}", paths::HANDOVER))
+    }
+
+    /// Whether that client may be sent to that page once more: not if that was a moment ago.
+    #[must_use]
+    pub fn may_be_sent_again(&self, client: IpAddr, page: &ReturnTo) -> bool {
+        let mut is_first = false;
+        self.sent_again.get_with((client, page.fingerprint()), || is_first = true);
+        is_first
+    }
+
+    /// The public keys by which assertions are verified.
+    #[must_use]
+    pub fn jwks(&self) -> &str {
+        self.identities.jwks()
+    }
+
+    /// A fresh token for the scripts of the application at `site`.
+    #[must_use]
+    pub fn token(&self, site: &Site, pass: &Pass) -> Option<identity::Token> {
+        let person = identity::Person { signed_in: &pass.person, username_is_shared: pass.username_is_shared };
+        self.identities.token(&self.told.get(site.index)?.names, site, &person, self.system.now())
+    }
+}

@@ -1,0 +1,222 @@
+//! The answer to a request that may not pass: a redirect into sign-in, a page that explains, or JSON for machines.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    http::{
+        HeaderMap, HeaderValue, StatusCode,
+        header::{CACHE_CONTROL, HeaderName, REFERER, RETRY_AFTER, VARY, WWW_AUTHENTICATE},
+        request::Parts,
+    },
+    response::{IntoResponse as _, Response},
+};
+use serde_json::json;
+
+use super::visitor::Visitor;
+use crate::{
+    paths,
+    server::{
+        application::Site,
+        cookie_headers::Cookie,
+        failure_log::Said,
+        gate::{asked::Asked, check::Verdict, handover::Handover},
+        http::{cookies::set_flow_cookie, current_session, headers, redirect::see_other, render::Renderer},
+        limits,
+        problem::Problem,
+        session::SignedIn,
+        sign_in::{Failure, browser_cookie::Browser, return_to::ReturnTo},
+        state::App,
+        store::StoreError,
+    },
+};
+
+const LOGIN: HeaderName = HeaderName::from_static("x-vestibule-login");
+
+/// A request that may not pass.
+pub(super) struct Denial<'r> {
+    app: &'r Arc<App>,
+    parts: &'r Parts,
+    asked: &'r Asked<'r>,
+    visitor: Visitor,
+}
+
+impl<'r> Denial<'r> {
+    pub(super) fn new(app: &'r Arc<App>, parts: &'r Parts, asked: &'r Asked<'r>) -> Self {
+        Self { app, parts, asked, visitor: Visitor::of(asked.method, &parts.headers) }
+    }
+
+    /// The answer to `verdict`, where the proxy hands it to the browser.
+    pub(super) fn of(&self, verdict: Verdict<'_>) -> Response {
+        match verdict {
+            Verdict::Nobody => self.nobody(),
+            Verdict::NotAdmitted(person) => self.not_admitted(person.as_deref()),
+            Verdict::Forged(name) => {
+                self.explain(Problem::IdentityForged, &Said::by(Some(format!("the client sent {name}"))), None)
+            }
+            Verdict::Unknown(error) => self.unknown(&error),
+            // A yes is not answered here.
+            Verdict::Anyone(_) | Verdict::Person(_) => self.explain(Problem::ProxyRefused, &Said::default(), None),
+        }
+    }
+
+    /// The same, where the proxy has said no already: if the request may pass after all, it is sent there once more, and the
+    /// next time that soon it was the proxy itself.
+    pub(super) fn or_proxy_refused(&self, verdict: Verdict<'_>) -> Response {
+        let may_pass = matches!(verdict, Verdict::Anyone(_) | Verdict::Person(_));
+        let page = self.page();
+        if may_pass && self.visitor == Visitor::Navigation && self.app.gate.may_be_sent_again(self.client(), &page) {
+            return self.finish(see_other(&self.absolute(&page)));
+        }
+        self.of(verdict)
+    }
+
+    fn nobody(&self) -> Response {
+        match self.visitor {
+            Visitor::Navigation => self.to_sign_in(),
+            Visitor::Form => {
+                let login = self.site().own(paths::LOGIN);
+                self.explain(Problem::FormNotSent, &Said::default(), Some(login))
+            }
+            Visitor::Machine => {
+                let login = self.login_url();
+                let body = Json(json!({ "error": "login_required", "login_url": login }));
+                let mut response = (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, "Cookie")], body).into_response();
+                if let Ok(login) = HeaderValue::try_from(login) {
+                    response.headers_mut().insert(LOGIN, login);
+                }
+                self.finish(response)
+            }
+        }
+    }
+
+    /// To the login host. Where that is this host there is nothing to hand over.
+    fn to_sign_in(&self) -> Response {
+        let (app, page) = (self.app, self.page());
+        if self.is_login_host() {
+            return self.finish(see_other(&app.public_url.join(&format!(
+                "{}?return_to={}",
+                paths::OIDC_LOGIN,
+                page.encoded()
+            ))));
+        }
+        let known = app.cookies.get(&self.parts.headers, Cookie::Flow).and_then(|value| app.sign_in.browser(value));
+        let is_new = known.is_none();
+        let browser = known.unwrap_or_else(|| Browser::new(&app.system));
+        let mut response =
+            see_other(&app.gate.handover_url(&Handover { page, browser: browser.key.hash(), asked: app.system.now() }));
+        if is_new {
+            set_flow_cookie(&mut response, app, &browser);
+        }
+        self.finish(response)
+    }
+
+    fn not_admitted(&self, person: Option<&SignedIn>) -> Response {
+        let path = self.path_of(&self.page());
+        let another = format!("{}?prompt=login&return_to={path}", self.site().own(paths::LOGIN));
+        let name = person.map(|person| current_session::shown_name(person).to_owned());
+        if self.visitor == Visitor::Machine {
+            return self.explain(Problem::NotAdmitted, &self.detail(), None);
+        }
+        let renderer = self.renderer();
+        let failure = renderer.without_attempt(Problem::NotAdmitted, &self.detail());
+        let failure = Failure { begin_again: Some(another), ..failure };
+        self.finish(renderer.failure_of(&failure, None, name))
+    }
+
+    /// Neither path nor person: both may be nobody's business.
+    fn detail(&self) -> Said {
+        Said::by(Some(format!("{}: the rules of this application", self.site().origin)))
+    }
+
+    fn unknown(&self, error: &StoreError) -> Response {
+        if self.visitor == Visitor::Machine {
+            return self.explain(Problem::StoreUnavailable, &Said::from(error), None);
+        }
+        self.finish(self.renderer().store_unavailable(error, &self.path_of(&self.page())))
+    }
+
+    fn explain(&self, problem: Problem, said: &Said, begin_again: Option<String>) -> Response {
+        let renderer = self.renderer();
+        let failure = Failure { begin_again, ..renderer.without_attempt(problem, said) };
+        self.finish(match self.visitor {
+            Visitor::Machine => json_of(&failure),
+            Visitor::Navigation | Visitor::Form => renderer.failure(&failure, None),
+        })
+    }
+
+    fn site(&self) -> &Site {
+        &self.asked.site
+    }
+
+    fn is_login_host(&self) -> bool {
+        *self.site().origin == *self.app.public_url.origin()
+    }
+
+    fn client(&self) -> std::net::IpAddr {
+        self.asked.client.unwrap_or(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED))
+    }
+
+    /// The page that was asked for, or the first of this application.
+    fn page(&self) -> ReturnTo {
+        let page = self.app.sign_in.return_to(Some(&self.site().join(self.asked.uri)));
+        let is_here = self.is_login_host() || page.site(&self.app.gate.applications).as_ref() == Some(self.site());
+        if is_here { page } else { ReturnTo::home_of(self.site()) }
+    }
+
+    fn absolute(&self, page: &ReturnTo) -> String {
+        if self.is_login_host() { self.app.public_url.join(page.as_str()) } else { page.as_str().to_owned() }
+    }
+
+    /// The page on this host, encoded as a parameter of ours.
+    fn path_of(&self, page: &ReturnTo) -> String {
+        page.path_at(&self.site().origin)
+    }
+
+    /// Where a script sends the person; they come back to the page that the script is on, if the browser says which.
+    fn login_url(&self) -> String {
+        let referer = self.parts.headers.get(REFERER).and_then(|value| value.to_str().ok());
+        let page = referer.map(|page| self.app.sign_in.return_to(Some(page)));
+        let here = page.filter(|page| page.site(&self.app.gate.applications).as_ref() == Some(self.site()));
+        let path = here.map(|page| format!("?return_to={}", self.path_of(&page))).unwrap_or_default();
+        self.site().join(&format!("{}{path}", self.site().own(paths::LOGIN)))
+    }
+
+    fn renderer(&self) -> Renderer {
+        Renderer::at(Arc::clone(self.app), self.parts, self.site())
+    }
+
+    fn finish(&self, response: Response) -> Response {
+        finish(self.app, response)
+    }
+}
+
+/// The answer to a question that is none, of which nobody knows the application.
+pub(super) fn explain(app: &App, parts: &Parts, renderer: &Renderer, problem: Problem, detail: &str) -> Response {
+    let failure = renderer.without_attempt(problem, &Said::by(Some(detail.to_owned())));
+    let method = parts.headers.get("x-forwarded-method").and_then(|method| method.to_str().ok());
+    let response = match Visitor::of(method.unwrap_or(parts.method.as_str()), &parts.headers) {
+        Visitor::Machine => json_of(&failure),
+        Visitor::Navigation | Visitor::Form => renderer.failure(&failure, None),
+    };
+    finish(app, response)
+}
+
+fn json_of(failure: &Failure) -> Response {
+    let status = StatusCode::from_u16(failure.problem.status()).unwrap_or(StatusCode::FORBIDDEN);
+    let body = Json(json!({ "error": failure.problem.code(), "reference": failure.reference }));
+    let mut response = (status, body).into_response();
+    if failure.problem.passes() {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(limits::TRY_AGAIN_IN));
+    }
+    response
+}
+
+/// What every answer carries.
+fn finish(app: &App, response: Response) -> Response {
+    let mut response = headers::complete(response, headers::Hsts::of(app).0);
+    let headers: &mut HeaderMap = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.entry(VARY).or_insert(HeaderValue::from_static("Cookie"));
+    response
+}
