@@ -1,10 +1,11 @@
-//! Command line -> settings -> serve or demo.
+//! Command line -> settings -> serve, demo or an answer about the rules.
 
 use std::{io::Write as _, path::PathBuf, process::ExitCode};
 
 use clap::{CommandFactory as _, Parser, Subcommand, error::ErrorKind};
 use tokio::runtime;
 use vestibule::server::{
+    rules_check::Question,
     settings::{Fault, Settings},
     startup::{self, StartupError},
     stderr, telemetry,
@@ -24,16 +25,18 @@ struct Arguments {
 }
 
 impl Arguments {
-    /// What to do. `--config` may stand before `serve` or behind it, once, and belongs to nothing else.
+    /// What to do. `--config` may stand before a command or behind it, once.
     fn chosen(self) -> Result<Command, clap::Error> {
-        match (self.command, self.serve) {
-            (None | Some(Command::Serve(Serve { config: None })), before) => Ok(Command::Serve(before)),
-            (Some(command), Serve { config: None }) => Ok(command),
-            (Some(_), Serve { config: Some(_) }) => {
+        let mut command = self.command.unwrap_or(Command::Serve(Serve { config: None }));
+        match (command.config(), self.serve.config) {
+            (_, None) => {}
+            (Some(behind @ None), before) => *behind = before,
+            (_, Some(_)) => {
                 let what = "--config is given twice, or to a command that reads no settings";
-                Err(Self::command().error(ErrorKind::ArgumentConflict, what))
+                return Err(Self::command().error(ErrorKind::ArgumentConflict, what));
             }
         }
+        Ok(command)
     }
 }
 
@@ -41,9 +44,30 @@ impl Arguments {
 enum Command {
     /// Serve sign-ins (the default).
     Serve(Serve),
+    /// Ask the rules of the applications behind the proxy.
+    #[command(subcommand)]
+    Rules(Rules),
     /// Try it: a provider and people of its own, all on loopback.
     #[cfg(feature = "demo")]
     Demo,
+}
+
+impl Command {
+    /// Where it keeps the settings file, if it reads settings.
+    const fn config(&mut self) -> Option<&mut Option<PathBuf>> {
+        match self {
+            Self::Serve(serve) => Some(&mut serve.config),
+            Self::Rules(Rules::Check(question)) => Some(&mut question.config),
+            #[cfg(feature = "demo")]
+            Self::Demo => None,
+        }
+    }
+}
+
+#[derive(Subcommand)]
+enum Rules {
+    /// Who gets in at a URL, and which rule says so. Exit codes: 0 gets in, 1 does not, 2 wrong usage or settings.
+    Check(Question),
 }
 
 #[derive(clap::Args)]
@@ -82,8 +106,26 @@ fn main() -> ExitCode {
             Ok(settings) => run(startup::serve(settings)),
             Err(faults) => mistaken(&faults),
         },
+        Command::Rules(Rules::Check(question)) => check_rules(&question),
         #[cfg(feature = "demo")]
         Command::Demo => run(vestibule::server::demo::demo()),
+    }
+}
+
+fn check_rules(question: &Question) -> ExitCode {
+    let settings = match Settings::load(question.config.as_deref(), std::env::vars_os()) {
+        Ok(settings) => settings,
+        Err(faults) => return mistaken(&faults),
+    };
+    match question.answer(settings) {
+        Ok(answer) => {
+            let _ = write!(std::io::stdout(), "{}", answer.why);
+            if answer.gets_in { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(mistake) => {
+            stderr::print(format!("vestibule: {mistake}\n"));
+            ExitCode::from(MISTAKEN)
+        }
     }
 }
 

@@ -44,6 +44,8 @@ pub mod provider;
 pub mod public_url;
 /// One readable table of routes and layers.
 pub mod router;
+/// `vestibule rules check`.
+pub mod rules_check;
 /// Keys and sealed envelopes.
 pub mod seal;
 /// Typed sessions.

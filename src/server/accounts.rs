@@ -10,3 +10,4 @@ mod roles;
 mod usernames;
 
 pub use self::provisioning::{Provisioned, provision};
+pub(crate) use self::roles::role_by_group;

@@ -16,6 +16,7 @@ mod log;
 mod problem_pages;
 mod provider;
 mod readiness;
+mod rules_check;
 mod settings;
 mod store;
 mod support;

@@ -3,7 +3,7 @@
 use crate::server::{email_address::is_same_composed, provider::Claims, settings::UserRules, store::Role};
 
 /// The role that groups decide, at each sign-in; `None` where the operator names no group for it.
-pub(super) fn role_by_group(rules: &UserRules, claims: &Claims) -> Option<Role> {
+pub(crate) fn role_by_group(rules: &UserRules, claims: &Claims) -> Option<Role> {
     (!rules.admin_groups.is_empty())
         .then(|| if is_member(claims, &rules.admin_groups) { Role::Admin } else { Role::User })
 }

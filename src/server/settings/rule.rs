@@ -9,6 +9,7 @@ use super::{
 };
 use crate::server::{
     application::{Access, Application, Members, Rule, RuleAccess, RulePath},
+    gate::{asked::is_method, rules::covers},
     ids::ProviderId,
     store::Role,
 };
@@ -153,11 +154,8 @@ fn role(word: &str) -> Role {
     if word == "admin" { Role::Admin } else { Role::User }
 }
 
-/// RFC 9110 9.1: a token; here in capitals, since every method that is used is.
 fn method(text: &str) -> Result<String, String> {
-    let fits = text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b"!#$%&'*+-.^_`|~".contains(&b))
-        && text.bytes().any(|b| b.is_ascii_uppercase());
-    fits.then(|| text.to_owned()).ok_or_else(|| format!("is {text:?}, which is no method in capitals"))
+    is_method(text).then(|| text.to_owned()).ok_or_else(|| format!("is {text:?}, which is no method in capitals"))
 }
 
 fn path(reader: &mut Reader<'_>, at: At) -> Option<RulePath> {
@@ -180,25 +178,12 @@ fn path(reader: &mut Reader<'_>, at: At) -> Option<RulePath> {
 
 /// The first of the `earlier` rules that are in the way, if all that `rule` could decide is decided by them.
 fn covered_by(rule: &Rule, earlier: &[(Index, Rule)]) -> Option<Index> {
-    let covering: Vec<_> = earlier.iter().filter(|(_, other)| covers(other, rule)).collect();
-    let decided = |method: Option<&String>| {
-        covering
-            .iter()
-            .any(|(_, other)| other.methods.is_empty() || method.is_some_and(|one| other.methods.contains(one)))
-    };
-    let all = if rule.methods.is_empty() { decided(None) } else { rule.methods.iter().all(|one| decided(Some(one))) };
-    covering.first().filter(|_| all).map(|(index, _)| *index)
-}
-
-/// Whether every path for which `other` is meant is one of `rule`. A rule that opens holds for exactly what it says; any
-/// other also in any case of letters, and without its last slash.
-fn covers(rule: &Rule, other: &Rule) -> bool {
-    let (RulePath::Exactly(path) | RulePath::Below(path)) = &other.path;
-    match (&rule.path, rule.access.opens()) {
-        (RulePath::Exactly(_), _) => rule.path == other.path,
-        (RulePath::Below(below), true) => path.starts_with(below.as_str()),
-        (RulePath::Below(below), false) => format!("{path}/").to_lowercase().starts_with(&below.to_lowercase()),
-    }
+    // By different rules for different methods, maybe.
+    let one_method = |method: &String| Rule { methods: vec![method.clone()], ..rule.clone() };
+    let parts: Vec<_> =
+        if rule.methods.is_empty() { vec![rule.clone()] } else { rule.methods.iter().map(one_method).collect() };
+    let by = |part: &Rule| earlier.iter().find(|(_, other)| covers(other, part)).map(|(index, _)| *index);
+    parts.iter().map(by).collect::<Option<Vec<_>>>()?.into_iter().min()
 }
 
 /// The rules that go by groups which no provider is asked for. It may send them all the same.

@@ -299,7 +299,7 @@ keys! {
     APP_CLAUDELENS_SECRET_KEY: App "claudelens_secret_key", Kind::Secret, Unset::Otherwise("required with `claudelens` in `identity`"), "\"<secret>\"",
         "ClaudeLens' own `SECRET_KEY`.";
     APP_TOKEN: App "token", Kind::Boolean, Unset::Default("false"), "true",
-        "Whether scripts of the application may get a token of their own (`POST /auth/token`): the one that `claudelens` or `assertion` in `identity` says.";
+        "Whether scripts of the application may get a token of their own (a POST to `token` below `prefix`); `identity` has to have `assertion` or `claudelens`.";
 
     RULE_PATH: Rule "path", Kind::Text, Unset::Fault, "\"/admin/\"",
         "`/x/`: this path and everything below. `=/x`: exactly this path, only with `access = \"anyone\"`. It is written as it is read, without `%`.";
