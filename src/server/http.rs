@@ -1,5 +1,7 @@
 //! Everything about HTTP: reading requests, guards, headers and cookies, pages.
 
+/// Which host a request is for.
+pub(crate) mod by_host;
 /// The protocol spoken on a connection, and how long a peer may take.
 pub(crate) mod connections;
 /// The cookies of a response: set and removed.

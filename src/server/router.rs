@@ -7,13 +7,14 @@ use axum::{
     extract::DefaultBodyLimit,
     middleware::{from_fn, from_fn_with_state},
 };
-use tower::util::MapRequest;
+use tower::{ServiceExt as _, service_fn, util::MapRequest};
 use tower_http::timeout::RequestBodyTimeoutLayer;
 
 use super::{
     http::{
+        by_host::{self, Host},
         csrf, headers,
-        pages::{account, files, login, machines, sign_in, sign_out},
+        pages::{account, files, handover, hosted, login, machines, sign_in, sign_out},
         panic,
         plain_path::plain_path,
         request, request_limits,
@@ -24,9 +25,18 @@ use super::{
 
 /// Everything under the public URL.
 pub fn public(app: &Arc<App>) -> Router {
-    let routes = layered(routes(app), app);
-    // Around the router, since the path has to be cleaned up before a route is chosen.
-    Router::new().fallback_service(MapRequest::new(routes, plain_path))
+    let login = layered(routes(app), app);
+    let application = layered(hosted::router(app), app);
+    let (applications, login_origin) = (Arc::clone(&app.gate.applications), app.public_url.origin().to_owned());
+    let by_host = service_fn(move |mut request| {
+        let router = match by_host::note(&mut request, &applications, &login_origin) {
+            Host::Login => &login,
+            Host::Application => &application,
+        };
+        router.clone().oneshot(request)
+    });
+    // Around the routers, since the path has to be cleaned up before a route is chosen.
+    Router::new().fallback_service(MapRequest::new(by_host, plain_path))
 }
 
 /// Every page, in groups by what guards it.
@@ -42,6 +52,8 @@ fn routes(app: &Arc<App>) -> Router<Arc<App>> {
         .merge(own_pages)
         // Reached from other sites, too; each route has its own guard.
         .merge(sign_in::router(app))
+        .merge(handover::router(app))
+        .merge(hosted::machines(app))
         // Change nothing, so they need no guard.
         .merge(files::router())
         .merge(machines::router())

@@ -45,6 +45,13 @@ pub(super) fn own_path(href: &str) -> &str {
     if own { href } else { paths::LOGIN }
 }
 
+/// `href` if it is a path of our own or the absolute URL of an application, which the server has judged.
+pub(super) fn landing(href: &str) -> &str {
+    let is_absolute = href.starts_with("https://") || href.starts_with("http://");
+    let is_plain = !href.contains(|c: char| c.is_control() || c.is_whitespace());
+    if is_absolute && is_plain { href } else { own_path(href) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,7 +2,10 @@
 
 use leptos::prelude::*;
 
-use super::{display::own_path, lang::Lang};
+use super::{
+    display::{landing, own_path},
+    lang::Lang,
+};
 use crate::paths;
 
 /// Where the static files are, as the server found them.
@@ -75,7 +78,8 @@ impl Refresh<'_> {
             Self::Never => return None,
             Self::After(seconds, None) => seconds.to_string(),
             Self::After(seconds, Some(path)) => format!("{seconds};url={}", own_path(path)),
-            Self::AtOnce(path) | Self::WithoutScript(path) => format!("0;url={}", own_path(path)),
+            Self::AtOnce(to) => format!("0;url={}", landing(to)),
+            Self::WithoutScript(path) => format!("0;url={}", own_path(path)),
         };
         let meta = view! { <meta http-equiv="refresh" content=content /> };
         Some(match self {

@@ -3,12 +3,12 @@
 use leptos::prelude::*;
 
 use super::{
-    display::own_path,
+    display::landing,
     shell::{Refresh, Script, Shell},
     texts,
 };
 
-/// The page that continues to the path `to`.
+/// The page that continues to `to`.
 #[must_use]
 pub fn signed_in(shell: &Shell<'_>, to: &str) -> String {
     let texts = texts::pages(shell.lang);
@@ -17,7 +17,7 @@ pub fn signed_in(shell: &Shell<'_>, to: &str) -> String {
             <h1>{texts.signed_in}</h1>
             <p>{texts.continue_why}</p>
             <div class="actions">
-                <a class="button" href=own_path(to).to_owned()>{texts.continue_link}</a>
+                <a class="button" href=landing(to).to_owned()>{texts.continue_link}</a>
             </div>
         }
     })

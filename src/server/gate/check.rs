@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use super::{
     asked::Asked,
-    handover::{Handover, HostSession},
+    handover::{Handover, HostSession, Ticket},
     identity::{self, Identities, Identity, Names},
     rules::{self, Decision},
 };
@@ -253,6 +253,38 @@ impl Gate {
     pub fn handover_url(&self, handover: &Handover) -> String {
         let request = handover.seal(&self.keys, &self.system);
         self.public_url.join(&format!("{}?request={request}", paths::HANDOVER))
+    }
+
+    /// Reads what [`handover_url`](Self::handover_url) carries. `None` unless it is ours.
+    #[must_use]
+    pub fn open_handover(&self, request: &str) -> Option<Handover> {
+        Handover::open(request, &self.keys)
+    }
+
+    /// Where a signed-in person goes on to at `site`.
+    #[must_use]
+    pub fn enter_url(&self, site: &Site, ticket: &Ticket) -> String {
+        let ticket = ticket.seal(site, &self.keys, &self.system);
+        site.join(&format!("{}?ticket={ticket}", site.own(paths::ENTER)))
+    }
+
+    /// Reads what [`enter_url`](Self::enter_url) carries. `None` unless it is ours, for `site`.
+    #[must_use]
+    pub fn open_ticket(&self, site: &Site, ticket: &str) -> Option<Ticket> {
+        Ticket::open(ticket, site, &self.keys)
+    }
+
+    /// The session cookie of `site`.
+    #[must_use]
+    pub fn seal_host_session(&self, site: &Site, session: HostSession) -> String {
+        session.seal(site, &self.keys, &self.system)
+    }
+
+    /// Who is signed in, for the scripts of the application at `site`.
+    #[must_use]
+    pub fn userinfo(&self, site: &Site, pass: &Pass) -> serde_json::Value {
+        let person = identity::Person { signed_in: &pass.person, username_is_shared: pass.username_is_shared };
+        self.told.get(site.index).map(|Told { names, .. }| self.identities.userinfo(names, &person)).unwrap_or_default()
     }
 
     /// Whether that client may be sent to that page once more: not if that was a moment ago.

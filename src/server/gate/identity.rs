@@ -10,6 +10,7 @@ use std::borrow::Cow;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
+use serde_json::json;
 use time::OffsetDateTime;
 
 use self::names::Content;
@@ -122,6 +123,21 @@ impl Identities {
             self.keys.sign(assertion::unsigned(&self.keys, &self.issuer, &site.origin, &facts, now))
         };
         Some(Token { access_token, token_type: "Bearer", expires_in: limits::ASSERTION_LIFE.as_secs() })
+    }
+
+    /// Who the person is, for the scripts of an application with those `names`.
+    #[must_use]
+    pub fn userinfo(&self, names: &Names, person: &Person<'_>) -> serde_json::Value {
+        let facts = self.facts(names, person);
+        json!({
+            "sub": facts.user_id,
+            "name": facts.name,
+            "preferred_username": facts.username,
+            "email": facts.email,
+            "email_verified": facts.email.map(|_| facts.email_verified),
+            "groups": facts.groups,
+            "role": facts.role,
+        })
     }
 
     fn facts<'a>(&self, names: &Names, person: &Person<'a>) -> Facts<'a> {

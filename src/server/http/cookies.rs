@@ -13,6 +13,11 @@ pub(crate) fn set_session_cookie(response: &mut Response, app: &App, session: Se
     set_flow_cookie(response, app, browser);
 }
 
+/// Sets the session cookie of an application's host.
+pub(crate) fn set_host_session_cookie(response: &mut Response, app: &App, sealed: &str) {
+    add(response, app.cookies.set(Cookie::Session, sealed, app.sessions.longest()));
+}
+
 /// Sets the flow cookie.
 pub(crate) fn set_flow_cookie(response: &mut Response, app: &App, browser: &Browser) {
     add(response, app.cookies.set(Cookie::Flow, &app.sign_in.seal_browser(browser), limits::COOKIE_LIFE_MAX));

@@ -10,7 +10,7 @@ use axum::{
 };
 
 use super::render::Renderer;
-use crate::server::{problem::Problem, public_url::PublicUrl, state::App};
+use crate::server::{application::Site, problem::Problem, state::App};
 
 /// Refuses what another site's page, or no page at all, asks to change.
 pub(crate) async fn same_origin_only(
@@ -19,7 +19,9 @@ pub(crate) async fn same_origin_only(
     request: Request,
     next: Next,
 ) -> Response {
-    if is_same_origin(request.method(), request.headers(), &app.public_url) {
+    let site = request.extensions().get::<Site>();
+    let origin = site.map_or(app.public_url.origin(), |site| &site.origin);
+    if is_same_origin(request.method(), request.headers(), origin) {
         next.run(request).await
     } else {
         renderer.problem(Problem::CrossSite)
@@ -28,13 +30,13 @@ pub(crate) async fn same_origin_only(
 
 /// A safe method changes nothing; any other has to come from a page of our own origin. `Sec-Fetch-Site` decides where
 /// the browser sends it, else `Origin`, byte for byte; with neither it is refused.
-fn is_same_origin(method: &Method, headers: &HeaderMap, public_url: &PublicUrl) -> bool {
+fn is_same_origin(method: &Method, headers: &HeaderMap, own: &str) -> bool {
     if method.is_safe() {
         return true;
     }
     match headers.get("sec-fetch-site") {
         Some(site) => site == "same-origin",
-        None => headers.get(ORIGIN).is_some_and(|origin| origin == public_url.origin()),
+        None => headers.get(ORIGIN).is_some_and(|origin| origin == own),
     }
 }
 
@@ -50,8 +52,8 @@ mod tests {
 
     #[test]
     fn only_our_own_pages_change_something() {
-        let own = PublicUrl::parse("https://rp.example").unwrap();
-        let post = |pairs: &[(&'static str, &str)]| is_same_origin(&Method::POST, &headers(pairs), &own);
+        let own = "https://rp.example";
+        let post = |pairs: &[(&'static str, &str)]| is_same_origin(&Method::POST, &headers(pairs), own);
         assert!(post(&[("sec-fetch-site", "same-origin")]));
         assert!(post(&[("origin", "https://rp.example")]));
         for pairs in [
@@ -66,6 +68,6 @@ mod tests {
         ] {
             assert!(!post(pairs), "{pairs:?}");
         }
-        assert!(is_same_origin(&Method::GET, &HeaderMap::new(), &own));
+        assert!(is_same_origin(&Method::GET, &HeaderMap::new(), own));
     }
 }

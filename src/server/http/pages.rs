@@ -7,6 +7,10 @@ pub(crate) mod account;
 pub(crate) mod admin;
 /// Static files, and paths that do not exist.
 pub(crate) mod files;
+/// The login host's part of the handover.
+pub(crate) mod handover;
+/// What the hosts of applications have of ours.
+pub(crate) mod hosted;
 /// The login page.
 pub(crate) mod login;
 /// Whether the process lives and can work.

@@ -45,8 +45,12 @@ pub(crate) fn context(app: &App, parts: &Parts) -> RequestContext {
 
 /// Who makes the request.
 pub(crate) fn client(app: &App, parts: &Parts) -> ClientAddress {
-    let peer = peer(parts).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-    ClientAddress::behind(peer, &parts.headers, &app.trusted_proxies)
+    ClientAddress::behind(peer_of(parts), &parts.headers, &app.trusted_proxies)
+}
+
+/// Who is at the other end of the connection.
+pub(crate) fn peer_of(parts: &Parts) -> IpAddr {
+    peer(parts).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
 }
 
 fn peer(parts: &Parts) -> Option<IpAddr> {

@@ -57,7 +57,7 @@ fn page(app: &App, renderer: &Renderer, person: &SignedIn) -> Response {
 }
 
 /// The account was disabled after the person signed in. The button lets them choose another account at the provider.
-fn disabled(app: &App, renderer: &Renderer) -> Response {
+pub(super) fn disabled(app: &App, renderer: &Renderer) -> Response {
     let mut providers = app.providers.iter();
     let only = providers.next().filter(|_| providers.next().is_none());
     let begin_again = only.map(|provider| {

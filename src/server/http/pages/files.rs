@@ -15,9 +15,13 @@ use crate::{
     server::{http::render::Renderer, problem::Problem, state::App},
 };
 
+/// The files that pages link.
+pub(super) fn assets_router() -> Router<Arc<App>> {
+    Router::new().route(&format!("{}/{{*path}}", paths::ASSETS), get(asset))
+}
+
 pub(crate) fn router() -> Router<Arc<App>> {
-    Router::new()
-        .route(&format!("{}/{{*path}}", paths::ASSETS), get(asset))
+    assets_router()
         // Where Vestibule owns the host.
         .route("/favicon.ico", get(asset))
         .route("/robots.txt", get(asset))

@@ -68,10 +68,8 @@ async fn start(
     parameters: Parameters,
 ) -> Response {
     let return_to = app.sign_in.return_to(parameters.return_to.as_deref());
-    let provider = match (parameters.provider, app.providers.iter().collect::<Vec<_>>().as_slice()) {
-        (Some(id), _) => ProviderId::new(id),
-        (None, [only]) => only.id().clone(),
-        (None, _) => return see_other(&login_page(&return_to)),
+    let Some(provider) = parameters.provider.map(ProviderId::new).or_else(|| only_provider(&app)) else {
+        return see_other(&login_page(&return_to));
     };
     let start = Start {
         provider,
@@ -79,16 +77,41 @@ async fn start(
         other_account: parameters.prompt.as_deref() == Some("login"),
         clicked: parameters.again.is_some(),
     };
+    go(&app, &renderer, context, start).await
+}
+
+/// A start for a page whose application's host has sent the browser here: nobody has clicked anything.
+pub(super) async fn begin(
+    app: &Arc<App>,
+    renderer: &Renderer,
+    context: RequestContext,
+    return_to: ReturnTo,
+) -> Response {
+    match only_provider(app) {
+        Some(provider) => {
+            let start = Start { provider, return_to, other_account: false, clicked: false };
+            go(app, renderer, context, start).await
+        }
+        None => see_other(&login_page(&return_to)),
+    }
+}
+
+fn only_provider(app: &App) -> Option<ProviderId> {
+    let mut providers = app.providers.iter();
+    providers.next().filter(|_| providers.next().is_none()).map(|only| only.id().clone())
+}
+
+async fn go(app: &Arc<App>, renderer: &Renderer, context: RequestContext, start: Start) -> Response {
     let same = Start { clicked: false, ..start.clone() }.path();
     match app.sign_in.start(start, context).await {
-        StartOutcome::Started(started) => to_the_provider(&app, &started),
+        StartOutcome::Started(started) => to_the_provider(app, &started),
         StartOutcome::SignedIn { return_to, browser, onward } => {
             let to = return_to.as_str();
             let mut response = match onward {
                 Onward::Redirect => see_other(to),
                 Onward::Page => renderer.page(StatusCode::OK, |shell| view::signed_in(shell, to)),
             };
-            set_flow_cookie(&mut response, &app, &browser);
+            set_flow_cookie(&mut response, app, &browser);
             response
         }
         StartOutcome::Failed(failure) => renderer.failure(&failure, Some(same)),
@@ -194,7 +217,7 @@ async fn server_function(State(app): State<Arc<App>>, mut request: Request) -> R
 pub(crate) async fn poll(app: &Arc<App>, context: RequestContext, raw: &str) -> (Outcome, Vec<HeaderValue>) {
     // The callback page explains, restarts or redirects: the browser loads it itself.
     let failed = |location| (Outcome::Failed { location }, Vec::new());
-    let done = |to: &ReturnTo| Outcome::Done { location: to.as_str().to_owned() };
+    let done = |to: &ReturnTo| Outcome::Done { location: to.own_path().into_owned() };
     let Ok(query) = CallbackQuery::parse(raw) else { return failed(paths::OIDC_CALLBACK.to_owned()) };
     let same = callback_path(&query);
     match app.sign_in.callback(query, Caller::Poll, context).await {
