@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_encode_byte;
 
-use crate::server::{application::Field, limits, session::SignedIn, store::Role};
+use crate::server::{application::Field, email_address::EmailAddress, limits, session::SignedIn, store::Role};
 
 /// Who is told of.
 #[derive(Clone, Copy)]
@@ -39,11 +39,13 @@ impl<'a> Facts<'a> {
         let Person { signed_in, username_is_shared } = *person;
         let user = &signed_in.user;
         let groups = signed_in.facts.groups.iter().map(String::as_str);
+        // Of what only looks like an address, applications read different ones: `a@evil.example,b@example.com`.
+        let is_told = |email: &str| (user.email_verified || unverified_email) && EmailAddress::parse(email).is_some();
         Self {
             user_id: user.id.as_str(),
             username: usable(&user.username).filter(|_| !username_is_shared),
             name: user.full_name.as_deref().and_then(usable),
-            email: user.email.as_deref().filter(|_| user.email_verified || unverified_email).and_then(usable),
+            email: user.email.as_deref().filter(|email| is_told(email)).and_then(usable),
             email_verified: user.email_verified,
             groups: groups.filter(|group| !group.is_empty() && sends(group)).collect(),
             groups_truncated: false,

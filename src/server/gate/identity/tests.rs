@@ -1,7 +1,9 @@
 /// Whoever it is.
 mod anybody;
+/// The tokens, as applications read them.
+mod tokens;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header, jwk::JwkSet};
 use percent_encoding::percent_decode_str;
@@ -200,94 +202,6 @@ fn a_clients_header_is_forged_however_its_name_is_written() {
 }
 
 #[test]
-fn an_assertion_is_verified_by_a_library_that_is_not_ours() {
-    let (names, site) = site(vec![Preset::Assertion], &[], None);
-    let identities = identities(&[2, 1], false);
-    let ada = ada();
-    let identity = identities.of(&names, &site, &person(&ada), NOW);
-    let assertion = identity.headers["x-vestibule-assertion"].to_str().unwrap();
-    let expected = json!({
-        "iss": "https://login.example.com",
-        "aud": "https://wiki.example.com",
-        "sub": "0123456789abcdef01234567",
-        "iat": 1_795_694_400,
-        "exp": 1_795_694_700,
-        "name": "Ada Lovelace-Müller",
-        "preferred_username": "ada",
-        "email": "ada@example.com",
-        "email_verified": true,
-        "groups": ["admins", "R&D, Berlin"],
-        "role": "admin",
-        "idp": { "issuer": "https://id.example.com", "subject": "s-1" },
-    });
-    assert_eq!(verified(&identities, assertion), expected);
-    assert_eq!(identity.renew_at, Some(NOW + time::Duration::seconds(150)));
-    assert!(identity.headers["x-vestibule-assertion"].is_sensitive());
-}
-
-#[test]
-fn an_assertion_leaves_out_what_is_not_known() {
-    let (names, site) = site(vec![Preset::Assertion], &[], None);
-    let identities = identities(&[1], false);
-    let mut nobody = ada();
-    nobody.user = User {
-        username: String::new(),
-        email: None,
-        email_verified: false,
-        full_name: None,
-        role: Role::User,
-        ..nobody.user
-    };
-    nobody.facts = SessionFacts::default();
-    let identity = identities.of(&names, &site, &person(&nobody), NOW);
-    let expected = json!({
-        "iss": "https://login.example.com",
-        "aud": "https://wiki.example.com",
-        "sub": "0123456789abcdef01234567",
-        "iat": 1_795_694_400,
-        "exp": 1_795_694_700,
-        "role": "user",
-        "idp": { "issuer": "https://id.example.com" },
-    });
-    assert_eq!(verified(&identities, identity.headers["x-vestibule-assertion"].to_str().unwrap()), expected);
-}
-
-#[test]
-fn a_promoted_key_verifies_what_its_process_had_signed_before() {
-    let (names, site) = site(vec![Preset::Assertion], &[], None);
-    let ada = ada();
-    let before = identities(&[1, 2], false).of(&names, &site, &person(&ada), NOW);
-    let after = identities(&[2, 1], false);
-    verified(&after, before.headers["x-vestibule-assertion"].to_str().unwrap());
-}
-
-#[test]
-fn claudelens_is_told_four_claims() {
-    let (names, site) = site(vec![claudelens()], &[], None);
-    let ada = ada();
-    let identities = identities(&[1], false);
-    let identity = identities.of(&names, &site, &person(&ada), NOW);
-    let claims = json!({ "sub": "ada", "user_id": "0123456789abcdef01234567", "role": "admin", "exp": 1_795_694_700 });
-    assert_eq!(as_claudelens(identity.headers["authorization"].to_str().unwrap()), claims);
-    assert_eq!(identity.renew_at, Some(NOW + time::Duration::seconds(150)));
-    assert!(identity.headers["authorization"].is_sensitive());
-    let token = identities.token(&names, &site, &person(&ada), NOW).unwrap();
-    assert_eq!(as_claudelens(&format!("Bearer {}", token.access_token)), claims);
-}
-
-#[test]
-fn a_script_is_given_an_assertion_where_claudelens_is_not_meant() {
-    let (names, site) = site(vec![Preset::Remote], &[], Some(&["admins"]));
-    let ada = ada();
-    let identities = identities(&[1], false);
-    let token = identities.token(&names, &site, &person(&ada), NOW).unwrap();
-    let claims = verified(&identities, &token.access_token);
-    assert_eq!((&claims["sub"], &claims["groups"]), (&json!("0123456789abcdef01234567"), &json!(["admins"])));
-    let body = json!({ "access_token": token.access_token, "token_type": "Bearer", "expires_in": 300 });
-    assert_eq!(serde_json::to_value(&token).unwrap(), body);
-}
-
-#[test]
 fn a_username_that_two_accounts_share_is_told_nobody() {
     let (names, site) = site(every_preset(), &[("x-user", Field::Username)], None);
     let ada = ada();
@@ -315,6 +229,24 @@ fn an_address_that_is_not_verified_is_told_only_where_the_operator_says_so() {
         let texts = texts(&identity.headers);
         assert_eq!(texts["remote-email"], told);
         assert_eq!(verified(&identities, texts["x-vestibule-assertion"])["email_verified"], verified_claim);
+    }
+}
+
+#[test]
+fn what_only_looks_like_an_address_is_not_told() {
+    let (names, site) = site(vec![Preset::Remote], &[], None);
+    let told = |email: &str| {
+        let mut ada = ada();
+        ada.user.email = Some(email.to_owned());
+        texts(&identities(&[1], true).of(&names, &site, &person(&ada), NOW).headers)["remote-email"].to_owned()
+    };
+    for email in ["ada@example.com", "Ada@EXAMPLE.com", "jürgen@bücher.example", "ada+x@localhost"] {
+        assert_eq!(told(email), email);
+    }
+    for email in
+        ["a@evil.example@example.com", "a@evil.example,b@example.com", "Ada <ada@example.com>", "ada", "ada@oidc.local"]
+    {
+        assert_eq!(told(email), "", "{email}");
     }
 }
 
@@ -364,6 +296,22 @@ fn five_hundred_groups_are_cut_at_an_entry_and_all_say_so() {
     assert!(alone > groups.len(), "{alone}");
 }
 
+#[test]
+fn where_even_one_person_without_groups_is_too_much_the_username_goes_last() {
+    let (names, site) = site(every_preset(), &[("x-user", Field::Username), ("x-subject", Field::Subject)], None);
+    let mut ada = ada();
+    let longest = "\"".repeat(256);
+    ada.user.username.clone_from(&longest);
+    ada.user.full_name = Some(longest.clone());
+    ada.user.email = Some(format!("{}@example.com", "'".repeat(244)));
+    ada.facts.subject = Subject::new(&longest[..255]);
+    let identity = identities(&[1], false).of(&names, &site, &person(&ada), NOW);
+    let told = texts(&identity.headers);
+    assert!(answer(&identity.headers) <= 3_500);
+    assert_eq!((told["remote-name"], told["remote-email"], told["x-subject"]), ("", "", ""));
+    assert_eq!((told["x-user"], told["x-vestibule-truncated"]), (longest.as_str(), "groups"));
+}
+
 /// The list, as an application reads it.
 fn decoded(list: &str) -> Vec<String> {
     let entries = list.split(',').filter(|_| !list.is_empty());
@@ -375,22 +323,4 @@ fn answer(identity: &HeaderMap) -> usize {
     let others = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\ndate: Thu, 26 Nov 2026 12:00:00 GMT\r\n\
                   cache-control: no-store\r\nvary: Cookie\r\nconnection: keep-alive\r\n\r\n";
     others.len() + identity.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum::<usize>()
-}
-
-#[test]
-fn a_site_of_its_own_is_its_audience() {
-    let (names, site) = site(vec![Preset::Assertion], &[], None);
-    let other = Site { origin: Arc::from("https://two.example.com:8443"), ..site };
-    let ada = ada();
-    let identities = identities(&[1], false);
-    let identity = identities.of(&names, &other, &person(&ada), NOW);
-    let assertion = identity.headers["x-vestibule-assertion"].to_str().unwrap();
-    let mut validation = Validation::new(Algorithm::ES256);
-    validation.validate_exp = false;
-    validation.set_audience(&["https://two.example.com:8443"]);
-    let keys: JwkSet = serde_json::from_str(identities.jwks()).unwrap();
-    let key = DecodingKey::from_jwk(&keys.keys[0]).unwrap();
-    assert!(decode::<Json>(assertion, &key, &validation).is_ok());
-    validation.set_audience(&["https://wiki.example.com"]);
-    assert!(decode::<Json>(assertion, &key, &validation).is_err());
 }

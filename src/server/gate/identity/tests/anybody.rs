@@ -14,14 +14,19 @@ static TELLING: LazyLock<[Identities; 2]> = LazyLock::new(|| [identities(&[1], f
 fn text() -> impl Strategy<Value = String> {
     let odd = prop_oneof![any::<char>(), Just(','), Just('%'), Just(' '), Just('"'), Just('\n'), Just('\u{1f600}')];
     let short = prop::collection::vec(odd, 0..20).prop_map(String::from_iter);
-    (short, prop_oneof![8 => Just(1_usize), 2 => 1..40_usize, 1 => Just(1_000)])
-        .prop_map(|(text, times)| text.repeat(times))
+    let longest = prop::sample::select(&["x", "\"", "é"][..]).prop_map(|letter| letter.repeat(256 / letter.len()));
+    prop_oneof![
+        8 => short.clone(),
+        2 => (short.clone(), 1..40_usize).prop_map(|(text, times)| text.repeat(times)),
+        1 => short.prop_map(|text| text.repeat(1_000)),
+        3 => longest,
+    ]
 }
 
 prop_compose! {
     fn anybody()(
         username in text(),
-        email in prop::option::of(text()),
+        email in prop::option::of(prop_oneof![text(), "[a-z'ü]{1,244}@example\\.com"]),
         email_verified in any::<bool>(),
         full_name in prop::option::of(text()),
         issuer in text(),
