@@ -1,0 +1,8 @@
+"""The rows of the table, by what they are about."""
+
+from rows import away, hosts, identity, ordinary, paths
+
+# Played one by one, while all is in order.
+ORDINARY = [ordinary.GROUP, identity.GROUP, hosts.GROUP, paths.GROUP, ordinary.LAST]
+# Played for all proxies at once, since they share what hangs.
+AWAY = [away.HANGING, away.SLOW, away.GONE]
