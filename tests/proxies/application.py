@@ -145,6 +145,8 @@ class _Connection(socketserver.StreamRequestHandler):
         if upgrade.lower() != "websocket":
             return False
         start = self.rfile.read(2)
+        if not start:
+            return False
         length = start[1] & 0x7F
         mask, masked = self.rfile.read(4), self.rfile.read(length)
         text = bytes(byte ^ mask[i % 4] for i, byte in enumerate(masked))

@@ -96,6 +96,17 @@ def always(outcome: Outcome, client: str) -> list[str]:
     return amiss
 
 
+def names_nobody(outcome: Outcome, _client: str) -> list[str]:
+    """Instead of `always`, where the answer of the gate has no names."""
+    names = {name.lower() for name in IDENTITY}
+    return [
+        f"{name}: {value} seen"
+        for seen in outcome.seen
+        for name, value in seen.headers
+        if name.lower().replace("_", "-") in names and value
+    ]
+
+
 def _application(seen: Seen, client: str) -> list[str]:
     amiss = [f"cookie {name} seen" for name in OURS if any(f"{name}=" in line for line in seen.all("Cookie"))]
     cookies = {pair.strip() for line in seen.all("Cookie") for pair in line.split(";")}

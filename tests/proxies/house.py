@@ -14,11 +14,13 @@ from application import Application, Record
 from browser import Browser
 from children import Child, free_ports
 from deployed import Proxy, Upstreams
+from expectations import always, names_nobody
 from messages import Front, Request
 from outcome import Outcome
-from rows import AWAY, ORDINARY
+from rows import AWAY, ORDINARY, SILENT
 from rows.away import GONE, HANGING, SLOW, SLOW_SECONDS
-from table import Group, Row, Visit
+from silent import SilentGate
+from table import Group, Holds, Row, Visit
 
 HOSTS = ["wiki.example.com", "board.example.org", "login.example.net"]
 PEOPLE = {"alice": "alice", "bob": "bob", "incident": "incident", "leaver": "bob"}
@@ -30,7 +32,6 @@ Results = list[tuple[Group, list[tuple[Row, dict[str, Outcome]]]]]
 class House:
     def __init__(self, folder: Path, proxies: list[Proxy]):
         self._undo = contextlib.ExitStack()
-        self.visits: list[Visit] = []
         try:
             self._build(folder, proxies)
         except BaseException:
@@ -43,14 +44,21 @@ class House:
         wiki, board = Application("wiki", record), Application("board", record)
         self.program = program.start(folder / "vestibule")
         self._undo.callback(self.program.stop)
-        upstreams = Upstreams(self.program.public, self.program.gate, wiki.port, board.port)
-        for place, (proxy, port) in enumerate(zip(proxies, free_ports(len(proxies)))):
-            child = proxy.run(folder / proxy.name, port, upstreams, made)
-            self._undo.callback(child.stop)
-            # An address of its own for each, as clients have: the rate limits count by it, and applications are told.
-            front = Front(port, f"127.0.0.{10 + place}", made.authority)
-            visit = Visit(proxy.name, front, record, {})
-            self.visits.append(visit)
+        ports = iter(free_ports(2 * len(proxies)))
+
+        def visits(gate: int, name: str, holds: Holds) -> list[Visit]:
+            upstreams = Upstreams(self.program.public, gate, wiki.port, board.port)
+            found = []
+            for place, proxy in enumerate(proxies):
+                port = next(ports)
+                self._undo.callback(proxy.run(folder / f"{proxy.name}-{name}", port, upstreams, made).stop)
+                # An address of its own for each, as clients have: the rate limits count by it, and applications are told.
+                found.append(Visit(proxy.name, Front(port, f"127.0.0.{10 + place}", made.authority), record, holds))
+            return found
+
+        self.visits = visits(self.program.gate, "vestibule", always)
+        self.silent = visits(SilentGate().port, "silent", names_nobody)
+        for visit in self.visits + self.silent:
             _passes_on(visit)
 
     def close(self) -> None:
@@ -59,21 +67,21 @@ class House:
     def play(self) -> Results:
         with ThreadPoolExecutor(64) as pool:
             list(pool.map(self._sign_in, self.visits))
-            by_visit = list(pool.map(lambda visit: [self._play(visit, group) for group in ORDINARY], self.visits))
-            results = [
-                _by_row(group, {visit.proxy: played[at] for visit, played in zip(self.visits, by_visit)})
-                for at, group in enumerate(ORDINARY)
-            ]
-            return results + [self._away(group, pool) for group in AWAY]
+            ordinary = self._side_by_side(ORDINARY, self.visits, pool)
+            silent = self._side_by_side([SILENT], self.silent, pool)
+            return ordinary + silent + [self._away(group, pool) for group in AWAY]
+
+    def _side_by_side(self, groups: list[Group], visits: list[Visit], pool: ThreadPoolExecutor) -> Results:
+        """Each proxy's rows one after the other, all proxies at once."""
+        played = list(pool.map(lambda visit: [[visit.play(row) for row in group.rows] for group in groups], visits))
+        by_proxy = {visit.proxy: outcomes for visit, outcomes in zip(visits, played)}
+        return [_by_row(group, {proxy: outcomes[at] for proxy, outcomes in by_proxy.items()}) for at, group in enumerate(groups)]
 
     def _sign_in(self, visit: Visit) -> None:
         for name, person in PEOPLE.items():
             browser = visit.browsers[name] = Browser(visit.front)
             for host in HOSTS[:2]:
                 browser.sign_in(f"https://{host}/page", person)
-
-    def _play(self, visit: Visit, group: Group) -> list[Outcome]:
-        return [visit.play(row) for row in group.rows]
 
     def _away(self, group: Group, pool: ThreadPoolExecutor) -> tuple[Group, list[tuple[Row, dict[str, Outcome]]]]:
         """All rows for all proxies at once, while Vestibule is in this state."""

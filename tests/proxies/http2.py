@@ -27,8 +27,9 @@ def ask(front: Front, request: Request, extra: Headers) -> Answer:
 def _fields(request: Request, extra: Headers) -> Headers:
     """`:authority` is the request's host; a Host header among `headers` goes beside it."""
     pseudo = [(":method", request.method), (":scheme", "https"), (":path", request.target)]
-    authority = (":authority", request.host or request.server)
-    return [*pseudo, authority, *((name.lower(), value) for name, value in extra + request.headers)]
+    pseudo += [(":authority", request.host or request.server)]
+    pseudo += [(":protocol", request.protocol)] if request.protocol else []
+    return [*pseudo, *((name.lower(), value) for name, value in extra + request.headers)]
 
 
 def _exchange(tls: ssl.SSLSocket, request: Request, extra: Headers) -> Answer:
@@ -42,9 +43,9 @@ def _exchange(tls: ssl.SSLSocket, request: Request, extra: Headers) -> Answer:
         )
     )
     connection.initiate_connection()
-    ends = not request.body and not request.trailers
+    ends = not request.body and not request.trailers and not request.protocol
     connection.send_headers(1, _fields(request, extra), end_stream=ends)
-    if not ends:
+    if request.body or request.trailers:
         # Fits into the first window (65,535 bytes) and one frame, so that nothing has to be waited for.
         connection.send_data(1, request.body, end_stream=not request.trailers)
     if request.trailers:
@@ -57,6 +58,9 @@ def _exchange(tls: ssl.SSLSocket, request: Request, extra: Headers) -> Answer:
             if isinstance(event, h2.events.ResponseReceived):
                 status = int(dict(event.headers)[":status"])
                 headers = [(name, value) for name, value in event.headers if not name.startswith(":")]
+                if request.protocol and status == 200:
+                    # The tunnel is there, and stays open.
+                    return Answer(status, headers)
             elif isinstance(event, h2.events.DataReceived):
                 body += event.data
                 connection.acknowledge_received_data(event.flow_controlled_length, event.stream_id)

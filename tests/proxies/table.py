@@ -10,12 +10,13 @@ import http1
 import http2
 from application import NUMBER, Record
 from browser import Browser
-from expectations import always
 from messages import Answer, Front, Headers, Request
 from outcome import Expect, Outcome
 
 
 Send = Callable[["Visit"], Outcome]
+# What holds for every row, by the outcome and the client's address.
+Holds = Callable[[Outcome, str], list[str]]
 
 
 @dataclass(frozen=True)
@@ -45,15 +46,16 @@ class Group:
 class Visit:
     """One proxy, with browsers of people who are signed in through it."""
 
-    def __init__(self, proxy: str, front: Front, record: Record, browsers: dict[str, Browser]):
-        self.proxy, self.front, self.record, self.browsers = proxy, front, record, browsers
+    def __init__(self, proxy: str, front: Front, record: Record, holds: Holds):
+        self.proxy, self.front, self.record, self.holds = proxy, front, record, holds
+        self.browsers: dict[str, Browser] = {}
         self._sent = 0
         self._lock = threading.Lock()
 
     def number(self) -> str:
         with self._lock:
             self._sent += 1
-            return f"{self.proxy}-{self._sent}"
+            return f"{self.proxy}-{self.front.port}-{self._sent}"
 
     def extra(self, request: Request, number: str) -> Headers:
         """The request's number, and the cookies of whoever sends it: Vestibule's between two of the application's."""
@@ -75,5 +77,5 @@ class Visit:
             outcome = self.ask(send) if isinstance(send, Request) else send(self)
         except Exception as error:  # one row that breaks must not hide the others
             return Outcome(Request(), Answer(0), [], [repr(error)])
-        outcome.complaints += must(outcome) + always(outcome, self.front.client)
+        outcome.complaints += must(outcome) + self.holds(outcome, self.front.client)
         return outcome

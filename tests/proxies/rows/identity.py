@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from expectations import denied, either, lets_in
+from expectations import asked_to_sign_in, denied, either, lets_in
 from messages import SCRIPT, Request
 from outcome import Expect
-from table import Group, Row
+from table import Group, Row, Unlike
 
 # Vestibule refuses what it sees, and some proxies remove it before: both keep it from the application.
 REFUSED = denied(400, 401)
@@ -123,7 +123,12 @@ MORE = [
         with_headers(
             ("Connection", "Upgrade"), ("Upgrade", "h2c"), ("Upgrade", "websocket"), target="/public/page",
         ),
-        either(denied(400, 401, 403), lets_in(None)),
+        either(denied(400, 401, 403), lets_in(None), lets_in(None, 101)),
+    ),
+    Row(
+        "`:protocol: h2c` (a tunnel through HTTP/2) to an open page",
+        Request("/public/page", "CONNECT", SCRIPT, http2=True, protocol="h2c"),
+        either(denied(0, 400, 401, 403, 404, 405, 501), lets_in(None)),
     ),
     Row(
         "two lines `Cookie`, the session in the second",
@@ -131,6 +136,7 @@ MORE = [
             Request(headers=[*SCRIPT, *visit.browsers["bob"].cookie_header("wiki.example.com")]),
         ),
         lets_in("bob"),
+        {"envoy": Unlike(asked_to_sign_in, "Envoy joins the lines by a comma, which no list of cookies has: nobody is let in.")},
     ),
 ]
 

@@ -25,6 +25,7 @@ WEBSOCKET = [
     *(("Connection", "Upgrade"), ("Upgrade", "websocket"), ("Origin", "https://wiki.example.com")),
     *(("Sec-WebSocket-Version", "13"), ("Sec-WebSocket-Key", KEY)),
 ]
+OVER_HTTP2 = [("Origin", "https://wiki.example.com"), ("Sec-WebSocket-Version", "13")]
 # RFC 6455: text, masked.
 PING, PONG = bytes([0x81, 0x84, 1, 2, 3, 4]) + bytes(b ^ m for b, m in zip(b"ping", (1, 2, 3, 4))), b"\x81\x04ping"
 
@@ -104,6 +105,13 @@ def ranged(visit: Visit) -> Outcome:
     return outcome
 
 
+def userinfo(visit: Visit) -> Outcome:
+    outcome = visit.ask(Request("/auth/userinfo", who="alice"))
+    if b"alice" not in outcome.answer.body:
+        outcome.complaints.append(f"says {outcome.answer.body!r}")
+    return outcome
+
+
 def own_cookies(visit: Visit) -> Outcome:
     outcome = visit.ask(Request(who="alice"))
     if len(outcome.answer.all("Set-Cookie")) != 2:
@@ -127,6 +135,16 @@ GROUP = Group(
         Row("script, signed in; two cookies of the application arrive", own_cookies, lets_in("alice")),
         Row("WebSocket, signed out", websocket(None), asked_to_sign_in),
         Row("WebSocket, signed in, one message there and back", websocket("alice"), lets_in("alice", 101)),
+        Row(
+            "WebSocket over HTTP/2 (`:protocol`), signed out",
+            Request("/socket", "CONNECT", OVER_HTTP2, http2=True, protocol="websocket"),
+            denied(0, 400, 401, 403, 405, 501),
+        ),
+        Row(
+            "the same, signed in: let in where the proxy can",
+            Request("/socket", "CONNECT", OVER_HTTP2, http2=True, protocol="websocket", who="alice"),
+            either(denied(0, 400, 403, 405, 501), lets_in("alice")),
+        ),
         Row("event stream, signed out", Request("/events", headers=[("Accept", "text/event-stream")]), asked_to_sign_in),
         Row("event stream, signed in: the first event before the second is sent", events, lets_in("alice")),
         Row("a form is posted, signed out", Request("/form", "POST", FORM, b"text=hello"), denied(401)),
@@ -152,6 +170,8 @@ GROUP = Group(
         Row("`/admin/`, signed in, not one of the group", Request("/admin/", who="bob"), denied(403)),
         Row("`/admin/`, one of the group", Request("/admin/", who="alice"), lets_in("alice")),
         Row("somebody with 500 groups: as many as fit, and said so", groups_fit, lets_in("incident")),
+        Row("`/auth/userinfo`, signed out", Request("/auth/userinfo"), denied(401)),
+        Row("`/auth/userinfo`, signed in: Vestibule's own", userinfo, denied(200)),
         Row("a made-up session", Request(headers=[*SCRIPT, ("Cookie", "__Host-vestibule=made-up")]), asked_to_sign_in),
         Row(
             "a cookie of the wiki at the board",
