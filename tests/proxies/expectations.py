@@ -12,6 +12,8 @@ HOSTS = {"wiki": "wiki.example.com", "board": "board.example.org"}
 SAID_BY_PROXIES = {
     *("x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-port", "x-forwarded-server", "x-real-ip"),
 }
+# In what a client must not be able to say.
+SPOOFED = "spoofed"
 PROXY_WORDS = ("forwarded", "x-forwarded-", "x-original-", "x-rewrite-", "x-real-")
 
 
@@ -122,6 +124,9 @@ def _application(seen: Seen, client: str) -> list[str]:
     for name in ("Host", "X-Forwarded-Host"):
         if seen.all(name) != [HOSTS[seen.application]]:
             amiss.append(f"{name} is {seen.all(name)}")
+    if len(seen.all("X-Forwarded-Proto")) != 1 or seen.one("X-Forwarded-Proto") not in ("https", "wss"):
+        amiss.append(f"X-Forwarded-Proto is {seen.all('X-Forwarded-Proto')}")
+    amiss += [f"header {name}: {value} seen" for name, value in seen.headers if SPOOFED in value]
     if bool(seen.one("Remote-User")) != bool(seen.one("X-Vestibule-Assertion")):
         amiss.append("name and assertion do not go together")
     if seen.one("Upgrade").lower() not in ("", "websocket"):

@@ -31,6 +31,9 @@ class SilentGate(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Yes)
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
+    def handle_error(self, *_: object) -> None:
+        """A proxy that closes a connection is none."""
+
     @property
     def port(self) -> int:
         return self.server_address[1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from expectations import asked_to_sign_in, denied, either, lets_in
+from expectations import SPOOFED, asked_to_sign_in, denied, either, lets_in
 from messages import SCRIPT, Request
 from outcome import Expect
 from table import Group, Row, Unlike
@@ -73,6 +73,8 @@ SPOOFED = [
         ("X-Forwarded-Proto", "http"),
         ("X-Forwarded-Prefix", "/public"),
         ("X-Forwarded-For", "127.0.0.1"),
+        ("X-Forwarded-Server", SPOOFED),
+        ("X-Forwarded-Port", f"1{SPOOFED}"),
         ("X-Forwarded-User", "alice"),
         ("X-Real-IP", "127.0.0.1"),
         ("Forwarded", "for=127.0.0.1;host=board.example.org"),
