@@ -11,10 +11,11 @@ import http1
 from messages import NAVIGATION, Answer, Front, Headers, Request
 
 MOST_REDIRECTS = 20
+PROVIDER = "127.0.0.1"
 
 
 class Browser:
-    """Whatever is https goes to one proxy, whatever the port; http is the provider."""
+    """All hosts are at one proxy, whatever the port; 127.0.0.1 is the provider."""
 
     def __init__(self, front: Front):
         self.front = front
@@ -46,7 +47,7 @@ class Browser:
     def sign_in(self, url: str, person: str) -> None:
         """Opens a page of an application as nobody, and lands there as this person."""
         at, page = self.load(url)
-        if urlsplit(at).scheme == "http":
+        if urlsplit(at).hostname == PROVIDER:
             at, page = self.submit(at, page, username=person, password=f"{person}-demo")
         if at != url or page.status != 200:
             raise RuntimeError(f"{person} did not get to {url}, but to {at} ({page.status}):\n{page.body[:2000]!r}")
@@ -61,9 +62,9 @@ class Browser:
             headers += [("Content-Type", "application/x-www-form-urlencoded"), ("Origin", origin)]
             headers = [(name, "same-origin" if name == "Sec-Fetch-Site" else value) for name, value in headers]
         target = parts.path + (f"?{parts.query}" if parts.query else "")
-        if parts.scheme == "https":
+        if parts.hostname != PROVIDER:
             return http1.ask(self.front, Request(target, method, headers, body, server=parts.hostname), [])
-        connection = http.client.HTTPConnection(parts.netloc, timeout=30)
+        connection = http.client.HTTPSConnection(parts.netloc, timeout=30, context=self.front.tls("http/1.1"))
         connection.request(method, target, body or None, dict(headers))
         answer = connection.getresponse()
         return Answer(answer.status, answer.getheaders(), answer.read())

@@ -29,7 +29,7 @@ def make(folder: Path, hosts: list[str]) -> Certificates:
         *("-keyout", "authority.key", "-out", "authority.pem", "-addext", "keyUsage=critical,keyCertSign"),
     )
     openssl("req", "-new", *EC, "-subj", f"/CN={hosts[0]}", "-keyout", "key.pem", "-out", "hosts.csr")
-    names = ",".join(f"DNS:{host}" for host in hosts)
+    names = ",".join(["IP:127.0.0.1", *(f"DNS:{host}" for host in hosts)])
     (folder / "hosts.ext").write_text(f"basicConstraints=critical,CA:FALSE\nsubjectAltName={names}\n")
     openssl(
         *("x509", "-req", "-days", "2", "-in", "hosts.csr", "-CA", "authority.pem", "-CAkey", "authority.key"),

@@ -59,7 +59,12 @@ class Proxy:
 
     def _substitute(self, folder: Path, port: int, upstreams: Upstreams, certificates: Certificates) -> None:
         replaced = {old: new.format(port=port) for old, new in self.listen.items()}
-        for shipped, here in ((3000, upstreams.public), (3004, upstreams.gate), (8080, upstreams.wiki), (8081, upstreams.board)):
+        for shipped, here in (
+            (3000, upstreams.public),
+            (3004, upstreams.gate),
+            (8080, upstreams.wiki),
+            (8081, upstreams.board),
+        ):
             for form in ("127.0.0.1:{}", "address: 127.0.0.1, port_value: {}"):
                 replaced[form.format(shipped)] = form.format(here)
         for name in ("certificate", "key", "both"):
@@ -79,7 +84,9 @@ class Proxy:
 def _nginx(folder: Path) -> list[str]:
     """Where Debian's nginx.conf would include conf.d; all else is as nginx has it by itself."""
     (folder / "tmp").mkdir()
-    temporary = "".join(f"    {of}_temp_path tmp/{of};\n" for of in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+    temporary = "".join(
+        f"    {of}_temp_path tmp/{of};\n" for of in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
     (folder / "nginx.conf").write_text(
         f"daemon off;\nmaster_process off;\npid nginx.pid;\nevents {{}}\nhttp {{\n    access_log access.log;\n{temporary}"
         "    include vestibule.conf;\n}\n"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 
 from deployed import DEPLOY, Proxy
 from house import Results
@@ -11,6 +10,17 @@ from outcome import Outcome
 FILE = DEPLOY.parent / "docs/gate.md"
 BEGIN = "<!-- table of requests: written by `UPDATE_DOCS=1 python3 tools/test.py proxies` from tests/proxies/rows -->\n"
 END = "<!-- end of the table of requests -->\n"
+
+HOW_TO_READ = """Each row is one request to each proxy, with the files of `deploy/`, the real program and a real application behind. A cell has
+the status that came back. Where a request reached an application, the cell also says which one and whom it was told, and the
+path if it saw another than was sent; where a cell is a status alone, no application has seen the request. `closed`: the proxy
+ended the connection or the stream. People: alice is one of the group that may use `/admin/`, bob is not.
+
+For every row it is checked as well that the application saw none of Vestibule's cookies and all of its own, each name of the
+identity at most once, no name with `_`, no trailer, no header that only a proxy may send and this one did not, the client's
+address in `X-Real-IP` and `X-Forwarded-For` and nothing else there, its own host, and no upgrade but to a WebSocket; and that
+no answer to the browser has a name of the identity.
+"""
 
 
 def cell(outcome: Outcome) -> str:
@@ -30,7 +40,7 @@ def _escaped(text: str) -> str:
 def table(proxies: list[Proxy], results: Results) -> str:
     versions = ", ".join(f"{proxy.title} {proxy.version_found()}" for proxy in proxies)
     reasons: list[str] = []
-    text = f"{BEGIN}\nMeasured with {versions}.\n"
+    text = f"{BEGIN}\n{HOW_TO_READ}\nRun with {versions}.\n"
     for group, rows in results:
         text += f"\n### {group.title}\n\n| sent | {' | '.join(proxy.title for proxy in proxies)} |\n"
         text += f"|---|{'---|' * len(proxies)}\n"

@@ -5,12 +5,26 @@ from __future__ import annotations
 from application import Seen, readings
 from outcome import Expect, Outcome
 
-IDENTITY = ("Remote-User", "Remote-Name", "Remote-Email", "Remote-Groups", "X-Vestibule-Assertion", "X-Vestibule-Truncated")
+IDENTITY = (
+    "Remote-User",
+    "Remote-Name",
+    "Remote-Email",
+    "Remote-Groups",
+    "X-Vestibule-Assertion",
+    "X-Vestibule-Truncated",
+)
 OURS = ("__Host-vestibule", "__Host-vestibule-flow")
 HOSTS = {"wiki": "wiki.example.com", "board": "board.example.org"}
 # What a proxy says of these is true; all others of their kind only a client can have sent.
 SAID_BY_PROXIES = {
-    *("x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-port", "x-forwarded-server", "x-real-ip"),
+    *(
+        "x-forwarded-for",
+        "x-forwarded-host",
+        "x-forwarded-proto",
+        "x-forwarded-port",
+        "x-forwarded-server",
+        "x-real-ip",
+    ),
 }
 # In what a client must not be able to say.
 SPOOFED = "spoofed"

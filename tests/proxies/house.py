@@ -42,7 +42,7 @@ class House:
         made = certificates.make(folder / "tls", HOSTS)
         record = Record()
         wiki, board = Application("wiki", record), Application("board", record)
-        self.program = program.start(folder / "vestibule")
+        self.program = program.start(folder / "vestibule", made)
         self._undo.callback(self.program.stop)
         ports = iter(free_ports(2 * len(proxies)))
 
@@ -75,7 +75,10 @@ class House:
         """Each proxy's rows one after the other, all proxies at once."""
         played = list(pool.map(lambda visit: [[visit.play(row) for row in group.rows] for group in groups], visits))
         by_proxy = {visit.proxy: outcomes for visit, outcomes in zip(visits, played)}
-        return [_by_row(group, {proxy: outcomes[at] for proxy, outcomes in by_proxy.items()}) for at, group in enumerate(groups)]
+        return [
+            _by_row(group, {proxy: outcomes[at] for proxy, outcomes in by_proxy.items()})
+            for at, group in enumerate(groups)
+        ]
 
     def _sign_in(self, visit: Visit) -> None:
         for name, person in PEOPLE.items():

@@ -12,8 +12,10 @@ import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
+from certificates import Certificates
 from children import Child, free_ports
 from deployed import DEPLOY
+from tls_front import TlsFront
 
 ROOT = DEPLOY.parent
 DEBUG = ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "debug"
@@ -39,23 +41,24 @@ class Program:
         self.provider.stop()
 
 
-def start(folder: Path) -> Program:
+def start(folder: Path, certificates: Certificates) -> Program:
     """Returns once both can be used."""
     folder.mkdir()
-    secret = secrets.token_urlsafe(24)
+    secret, front = secrets.token_urlsafe(24), TlsFront(certificates)
     provider = Child(
         "test-provider",
         [
             program("test-provider", "TEST_PROVIDER_BIN"),
             *("--client-id", "vestibule", f"--client-secret={secret}"),
+            *("--issuer", front.origin),
             *("--redirect-uri", "https://login.example.net/auth/oidc/callback"),
         ],
         folder,
     )
-    issuer = f"http://{_listens(provider)}"
+    front.behind = _listens(provider)
     public, gate, admin = free_ports(3)
     settings = folder / "vestibule.toml"
-    settings.write_text(_settings(public, gate, admin, issuer, secret))
+    settings.write_text(_settings((public, gate, admin), front.origin, secret, certificates))
     command = [program("vestibule", "VESTIBULE_BIN"), "serve", "--config", str(settings)]
     vestibule = Child("vestibule", command, folder, {"VESTIBULE_LOG": "vestibule=debug,info"})
     vestibule.listens(public, gate)
@@ -63,13 +66,14 @@ def start(folder: Path) -> Program:
     return Program(vestibule, provider, public, gate, settings)
 
 
-def _settings(public: int, gate: int, admin: int, issuer: str, secret: str) -> str:
+def _settings(ports: tuple[int, int, int], issuer: str, secret: str, certificates: Certificates) -> str:
     """The shipped file with the ports, the secrets, the provider and the group of this run."""
+    public, gate, admin = ports
     replaced = {
         'listen = "127.0.0.1:3000"': f'listen = "127.0.0.1:{public}"\nadmin_listen = "127.0.0.1:{admin}"',
         'gate_listen = "127.0.0.1:3004"': f'gate_listen = "127.0.0.1:{gate}"',
         'secret_keys_file = "/run/secrets/vestibule-keys"': f'secret_keys = ["{secrets.token_urlsafe(32)}"]',
-        'issuer = "https://sso.example.com"': f'issuer = "{issuer}"',
+        'issuer = "https://sso.example.com"': f'issuer = "{issuer}"\nca_file = "{certificates.authority}"',
         'client_secret_file = "/run/secrets/vestibule-client"': f'client_secret = "{secret}"',
         'groups = ["admins"]': f'groups = ["{ADMINS}"]',
     }
@@ -81,13 +85,14 @@ def _settings(public: int, gate: int, admin: int, issuer: str, secret: str) -> s
     return text
 
 
-def _listens(provider: Child) -> str:
+def _listens(provider: Child) -> tuple[str, int]:
     """The provider says where, in its first line."""
     end = time.monotonic() + 30
     while provider.process.poll() is None and time.monotonic() < end:
         lines = provider.log.read_text().splitlines(keepends=True)
         if lines and lines[0].endswith("\n"):
-            return json.loads(lines[0])["listen"]
+            host, _, port = json.loads(lines[0])["listen"].rpartition(":")
+            return host, int(port)
         time.sleep(0.02)
     raise RuntimeError(f"the provider is not ready:\n{provider.log.read_text()}")
 

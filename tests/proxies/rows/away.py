@@ -46,7 +46,12 @@ REQUESTS = [
 def hanging() -> list[Row]:
     """Traefik has a bound of its own."""
     return [
-        Row(what, within(BOUND_SECONDS, request), FAILED, {"traefik": Unlike(FAILED, TRAEFIK, within(TRAEFIK_SECONDS, request))})
+        Row(
+            what,
+            within(BOUND_SECONDS, request),
+            FAILED,
+            {"traefik": Unlike(FAILED, TRAEFIK, within(TRAEFIK_SECONDS, request))},
+        )
         for what, request in REQUESTS
     ]
 

@@ -6,8 +6,8 @@ from expectations import denied, either, lets_in
 from messages import SCRIPT, Request
 from table import Group, Row
 
-# 0: closed or reset. 200 without anything seen: Caddy's answer for a host that it does not know.
-REFUSED = denied(0, 200, 400, 401, 403, 404, 421)
+# 0: closed or reset.
+REFUSED = denied(0, 400, 401, 403, 404, 421)
 AS_BOB_OR_NOT = either(REFUSED, lets_in("bob"))
 
 
@@ -19,7 +19,9 @@ def checks(path: str) -> list[Row]:
     """The checks are not to be had from outside: they would hand identity to scripts."""
     return [
         Row(f"`{path}` on an application's host, signed in", Request(path, who="bob"), denied(404)),
-        Row(f"`{path}` on the login host, signed in", Request(path, who="bob", server="login.example.net"), denied(404)),
+        Row(
+            f"`{path}` on the login host, signed in", Request(path, who="bob", server="login.example.net"), denied(404)
+        ),
     ]
 
 
@@ -32,14 +34,20 @@ GROUP = Group(
         Row("`Host: wiki.example.com.`", to("wiki.example.com."), AS_BOB_OR_NOT),
         Row("`Host: board.example.org:80@wiki.example.com`", to("board.example.org:80@wiki.example.com"), REFUSED),
         Row("the same as `:authority`", to("board.example.org:80@wiki.example.com", http2=True), REFUSED),
-        Row("`Host: wiki.example.com:80@board.example.org`", to("wiki.example.com:80@board.example.org"), AS_BOB_OR_NOT),
+        Row(
+            "`Host: wiki.example.com:80@board.example.org`", to("wiki.example.com:80@board.example.org"), AS_BOB_OR_NOT
+        ),
         Row("the same as `:authority`", to("wiki.example.com:80@board.example.org", http2=True), AS_BOB_OR_NOT),
         Row("`Host: wiki.example.com@board.example.org`", to("wiki.example.com@board.example.org"), REFUSED),
         Row("`Host: board.example.org`, the wiki's session", to("board.example.org"), REFUSED),
         Row("a host that nobody knows", to("unknown.example"), REFUSED),
         Row("the same over HTTP/2", to("unknown.example", http2=True), REFUSED),
         Row("`Host:` with nothing", to(""), AS_BOB_OR_NOT),
-        Row("two lines `Host`", Request(headers=[("Host", "wiki.example.com"), ("Host", "board.example.org")], who="bob"), REFUSED),
+        Row(
+            "two lines `Host`",
+            Request(headers=[("Host", "wiki.example.com"), ("Host", "board.example.org")], who="bob"),
+            REFUSED,
+        ),
         Row(
             "absolute form of the board, `Host` of the wiki",
             Request("https://board.example.org/page", who="bob"),
@@ -65,7 +73,11 @@ GROUP = Group(
             Request(headers=[*SCRIPT, ("host", "wiki.example.com")], host="board.example.org", http2=True, who="bob"),
             REFUSED,
         ),
-        *(row for path in ("/auth/verify", "/auth/denied", "/auth/forward", "/auth/ext-authz/page") for row in checks(path)),
+        *(
+            row
+            for path in ("/auth/verify", "/auth/denied", "/auth/forward", "/auth/ext-authz/page")
+            for row in checks(path)
+        ),
         *checks("/auth/%76erify"),
         *checks("/auth//verify"),
         *checks("/auth/x/../verify"),
