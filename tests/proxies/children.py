@@ -13,13 +13,18 @@ GRACE_SECONDS = 10
 READY_SECONDS = 60
 
 
+# Bound, and never listening: nobody else is given them, and a program that says SO_REUSEADDR may bind them all the same.
+_reserved: list[socket.socket] = []
+
+
 def free_ports(number: int) -> list[int]:
-    """Ports of loopback that nobody uses. All are held until the last is known, so that no two are the same."""
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)]
-    ports = [listener.getsockname()[1] for listener in held]
-    for listener in held:
-        listener.close()
-    return ports
+    """Ports of loopback that are given to nobody else while we run."""
+    for _ in range(number):
+        held = socket.socket()
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", 0))
+        _reserved.append(held)
+    return [held.getsockname()[1] for held in _reserved[-number:]]
 
 
 class Child:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import time
 
 from messages import Answer, Front, Headers, Request
 
@@ -29,8 +30,13 @@ class Connection:
         self._socket.sendall(data)
 
     def request(self, request: Request, extra: Headers) -> None:
-        self.send(head(request, extra))
-        self.send(body(request))
+        """At once, unless the body is to wait."""
+        if request.body_after_seconds:
+            self.send(head(request, extra))
+            time.sleep(request.body_after_seconds)
+            self.send(body(request))
+        else:
+            self.send(head(request, extra) + body(request))
 
     def more(self) -> bytes:
         """Whatever comes next; nothing at the end."""

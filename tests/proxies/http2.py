@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import time
 
 import h2.config
 import h2.connection
@@ -45,6 +46,9 @@ def _exchange(tls: ssl.SSLSocket, request: Request, extra: Headers) -> Answer:
     connection.initiate_connection()
     ends = not request.body and not request.trailers and not request.protocol
     connection.send_headers(1, _fields(request, extra), end_stream=ends)
+    if request.body_after_seconds:
+        tls.sendall(connection.data_to_send())
+        time.sleep(request.body_after_seconds)
     if request.body or request.trailers:
         # Fits into the first window (65,535 bytes) and one frame, so that nothing has to be waited for.
         connection.send_data(1, request.body, end_stream=not request.trailers)

@@ -36,6 +36,8 @@ class Request:
     server: str = "wiki.example.com"
     host: str | None = None
     http2: bool = False
+    # How long its body waits after its headers.
+    body_after_seconds: float = 0
     # `:protocol` of HTTP/2 (RFC 8441): asks for a tunnel, as for a WebSocket.
     protocol: str | None = None
     # Whose session, if anybody's.

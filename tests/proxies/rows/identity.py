@@ -54,14 +54,30 @@ CONNECTION = [
 TRAILERS = [
     Row(
         f"`Remote-User: alice` as a trailer, {what}",
-        Request("/form", "POST", [*SCRIPT, *announced], b"a=b", [("Remote-User", "alice")], who="bob", http2=http2),
+        Request(
+            "/form",
+            method,
+            [*SCRIPT, *headers],
+            body,
+            [("Remote-User", "alice")],
+            who="bob",
+            http2=http2,
+            body_after_seconds=seconds,
+        ),
         either(denied(400, 411, 0), lets_in("bob")),
     )
-    for what, announced, http2 in (
-        ("announced", [("Trailer", "Remote-User")], False),
-        ("not announced", [], False),
-        ("HTTP/2", [], True),
-        ("HTTP/2, with a length", [("Content-Length", "3")], True),
+    for what, method, headers, body, http2, seconds in (
+        ("announced", "POST", [("Trailer", "Remote-User")], b"a=b", False, 0),
+        ("announced, half a second later", "POST", [("Trailer", "Remote-User")], b"a=b", False, 0.5),
+        ("not announced", "POST", [], b"a=b", False, 0),
+        ("not announced, half a second later", "POST", [], b"a=b", False, 0.5),
+        ("of a GET", "GET", [], b"a=b", False, 0),
+        ("HTTP/2", "POST", [], b"a=b", True, 0),
+        ("HTTP/2, half a second later", "POST", [], b"a=b", True, 0.5),
+        ("HTTP/2, without a body", "GET", [], b"", True, 0),
+        ("HTTP/2, without a body, half a second later", "GET", [], b"", True, 0.5),
+        ("HTTP/2, with a length", "POST", [("Content-Length", "3")], b"a=b", True, 0),
+        ("HTTP/2, with a length, half a second later", "POST", [("Content-Length", "3")], b"a=b", True, 0.5),
     )
 ]
 
