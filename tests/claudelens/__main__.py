@@ -15,4 +15,5 @@ from pathlib import Path
 sys.path.insert(1, str(Path(__file__).resolve().parents[1] / "proxies"))
 
 if __name__ == "__main__":
-    unittest.main("checks")
+    # Sockets that hold ports stay open to the end.
+    unittest.main("checks", warnings="ignore")

@@ -2,7 +2,7 @@
 files of deploy/claudelens.
 
 What is replaced in them, and nothing else: ports, the paths of certificates and secrets, the address of the provider, and
-the lines that `SETTINGS` and `CONFIGURATION` name.
+the client's scopes; and a location of the operator's own is added.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import certificates
 import documents
 import http1
 import program
-from application import Application, Record, Seen
+from application import NUMBER, Application, Record, Seen
 from browser import Browser
 from children import Child, free_ports
 from claudelens import ClaudeLens
@@ -33,7 +33,6 @@ HOST = "claudelens.example.com"
 URL = f"https://{HOST}"
 # Where people are, as nginx sees it; not 127.0.0.1, which ClaudeLens makes administrator.
 CLIENT = "127.0.0.30"
-NUMBER = "X-Row"
 # Something of the operator's own, for which nginx has a 403 of its own: a directory that it does not list.
 OWN_LOCATION = "    location /files/ {{ alias {folder}/; }}\n\n    location / {{\n"
 
@@ -55,17 +54,23 @@ class House:
         mongo = Mongo(folder)
         self._undo.callback(mongo.stop)
         client = pymongo.MongoClient(mongo.url, tz_aware=True)
-        self._undo.callback(lambda: client.drop_database(mongo.name))
+        self._undo.callback(client.close)
+        self._undo.callback(client.drop_database, mongo.name)
         self.database = client[mongo.name]
         self.api = ClaudeLens(self.record, self.database.users, self.secret)
         page = Application("page", self.record)
         issuer = self._provider(folder)
         documents.fill(self.database, f"{issuer}/.well-known/openid-configuration")
         self.not_ours = documents.not_ours(self.database)
-        public, gate, admin, port = free_ports(4)
+        public, gate, admin, port, tunnelled = free_ports(5)
         self._vestibule(folder, issuer, mongo.url, (public, gate, admin))
-        self._nginx(folder / "nginx", {443: port, 3000: public, 3004: gate, 8080: page.port, 8000: self.api.port})
-        self.front = Front(port, CLIENT, self._certificates.authority)
+        behind = {3000: public, 3004: gate, 8080: page.port, 8000: self.api.port}
+        self._nginx(folder / "nginx", port, behind)
+        self._nginx(folder / "nginx-behind-a-tunnel", tunnelled, behind, in_server=_lines_for_a_tunnel())
+        authority = self._certificates.authority
+        self.front = Front(port, CLIENT, authority)
+        self.on_this_machine = Front(port, "127.0.0.1", authority)
+        self.behind_a_tunnel = Front(tunnelled, "127.0.0.1", authority)
 
     def _provider(self, folder: Path) -> str:
         """Its issuer."""
@@ -103,12 +108,12 @@ class House:
         vestibule.listens(public, gate)
         program.knows_its_provider(public)
 
-    def _nginx(self, folder: Path, ports: dict[int, int]) -> None:
+    def _nginx(self, folder: Path, port: int, behind: dict[int, int], in_server: str = "") -> None:
         shutil.copytree(DEPLOY / "nginx/vestibule", folder / "vestibule")
         text = (DEPLOY / "claudelens/nginx.conf").read_text()
-        replaced = {f"server 127.0.0.1:{shipped};": f"server 127.0.0.1:{here};" for shipped, here in ports.items()}
-        del replaced["server 127.0.0.1:443;"]
-        replaced["listen 443 ssl"] = f"listen 127.0.0.1:{ports[443]} ssl"
+        replaced = {f"server 127.0.0.1:{shipped};": f"server 127.0.0.1:{here};" for shipped, here in behind.items()}
+        replaced["listen 443 ssl"] = f"listen 127.0.0.1:{port} ssl"
+        replaced[f"    server_name {HOST};\n"] = f"    server_name {HOST};\n{in_server}"
         replaced["    location / {\n"] = OWN_LOCATION.format(folder=folder / "vestibule")
         for name in ("certificate", "key"):
             replaced[f"/etc/vestibule/tls/{name}.pem"] = str(getattr(self._certificates, name))
@@ -119,7 +124,7 @@ class House:
         pattern = re.compile("|".join(map(re.escape, replaced)))
         (folder / "claudelens.conf").write_text(pattern.sub(lambda found: replaced[found[0]], text))
         command = [shutil.which("nginx") or "/usr/sbin/nginx", *nginx(folder, "claudelens.conf")]
-        self._undo.callback(Child("nginx", command, folder).listens(ports[443]).stop)
+        self._undo.callback(Child("nginx", command, folder).listens(port).stop)
 
     def close(self) -> None:
         self._undo.close()
@@ -142,6 +147,12 @@ class House:
         browser = self.browser(who) if isinstance(who, str) else who
         number = str(next(self._numbers))
         extra = [(NUMBER, number), *(browser.cookie_header(HOST) if browser else [])]
-        front = Front(self.front.port, more.pop("client", CLIENT), self.front.authority)
+        front = more.pop("front", self.front)
         request = Request(target, method, list(headers), server=HOST, **more)
         return http1.ask(front, request, extra), self.record.of(number)
+
+
+def _lines_for_a_tunnel() -> str:
+    """What README.md says."""
+    readme = (DEPLOY / "claudelens/README.md").read_text()
+    return f"    {re.search(r'`(set_real_ip_from [^`]*)`', readme)[1]}\n"

@@ -44,13 +44,13 @@ class Browser:
         action = html.unescape(re.search(r'action="([^"]*)"', form)[1])
         return self.load(urljoin(url, action), values | fields)
 
-    def sign_in(self, url: str, person: str) -> None:
-        """Opens a page of an application as nobody, and lands there as this person."""
+    def sign_in(self, url: str, person: str, page_after: str | None = None) -> None:
+        """Opens a page of an application as nobody, and lands there (or on another page) as this person."""
         at, page = self.load(url)
         if urlsplit(at).hostname == PROVIDER:
             at, page = self.submit(at, page, username=person, password=f"{person}-demo")
-        if at != url or page.status != 200:
-            raise RuntimeError(f"{person} did not get to {url}, but to {at} ({page.status}):\n{page.body[:2000]!r}")
+        if at != (page_after or url) or page.status != 200:
+            raise RuntimeError(f"{person} did not get to {page_after or url}, but to {at} ({page.status}):\n{page.body[:2000]!r}")
 
     def _once(self, url: str, form: dict[str, str] | None) -> Answer:
         parts = urlsplit(url)
