@@ -242,6 +242,8 @@ STAGES = [
     # The configurations of deploy/ in five proxies. The Python is the one that setup-proxies has made.
     Stage("setup-proxies", ["tools/setup", "proxies"], preparation=True),
     Stage("proxies", [".tools/proxies/bin/python", "tests/proxies"], count_line),
+    # The example for ClaudeLens, in nginx and with a MongoDB server, by the same Python.
+    Stage("claudelens", [".tools/proxies/bin/python", "tests/claudelens"], count_unittest),
     # Providers that are whole programs, each minutes to install the first time.
     Stage("setup-keycloak", ["tools/setup", "keycloak"], preparation=True, needs=KEYCLOAK_NEEDS),
     browser_tests("keycloak", "keycloak", needs=KEYCLOAK_NEEDS),
