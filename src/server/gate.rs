@@ -13,3 +13,6 @@ pub mod path;
 mod person;
 /// Who gets in.
 pub mod rules;
+
+#[cfg(test)]
+mod tests;
