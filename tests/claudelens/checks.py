@@ -106,6 +106,25 @@ class People(Case):
         self.api("/api/v1/users", "alice")
         self.api("/api/v1/users", "bob", status=403)
 
+    def test_a_changed_role_and_a_disabled_user_count_within_seconds(self) -> None:
+        browser, users = house.sign_in("incident"), house.database.users
+        user = {"username": "incident"}
+
+        def within_seconds(is_so) -> None:
+            end = time.monotonic() + WITHIN_SECONDS
+            while not is_so(house.ask("/api/v1/sessions", browser)[0]) and time.monotonic() < end:
+                time.sleep(0.05)
+            self.assertTrue(is_so(house.ask("/api/v1/sessions", browser)[0]))
+
+        try:
+            users.update_one(user, {"$set": {"role": "admin"}})
+            within_seconds(lambda answer: answer.status == 200 and of(answer)["role"] == "admin")
+            users.update_one(user, {"$set": {"is_active": False}})
+            within_seconds(lambda answer: answer.status == 401)
+            self.denied(401, "/auth/token", browser, "POST", TOKEN)
+        finally:
+            users.update_one(user, {"$set": {"role": "user", "is_active": True}})
+
     def test_a_user_without_address_is_readable_after_a_sign_in(self) -> None:
         house.browser("bob")
         bob = house.database.users.find_one({"_id": documents.BOB})
@@ -124,6 +143,9 @@ class People(Case):
             found, _ = self.api("/api/v1/auth/me", house.sign_in("bob"))
             self.assertNotEqual(found["id"], str(documents.BOB))
             self.assertEqual((found["email"], found["role"]), (f"{found['username']}@oidc.local", "user"))
+            # As ClaudeLens itself would look for him.
+            provider = {"oidc_sub": BOB_SUBJECT, "oidc_provider": f"{house.issuer}/.well-known/openid-configuration"}
+            self.assertEqual(str(house.database.users.find_one(provider)["_id"]), found["id"])
         finally:
             house.database.users.delete_one({"subject": BOB_SUBJECT})
             bob = {"oidc_sub": BOB_SUBJECT, "subject": BOB_SUBJECT}
@@ -222,7 +244,7 @@ class Tokens(Case):
             self.assertEqual((found["token"], found["rendered"]), (None, False))
             browser = Browser(house.front)
             self.assertEqual(went._replace(query="").geturl(), f"{URL}/auth/login")
-            at, page = browser.load(found["went"])
+            _, page = browser.load(found["went"])
             self.assertEqual(page.status, 200)
             button = html.unescape(re.search(rb'href="(/auth/oidc/login[^"]*)"', page.body)[1].decode())
             browser.sign_in(URL + button, "bob", f"{URL}/dashboard?tab=1")
@@ -316,7 +338,11 @@ class Attacks(Case):
             self.assertIn(b"deploy/claudelens/README.md", answer.body)
 
     def test_a_tunnel_on_this_machine_may_be_believed_about_the_client(self) -> None:
-        for said, client in (("192.0.2.7", "192.0.2.7"), ("127.0.0.1, 192.0.2.7", "192.0.2.7"), ("::1, 192.0.2.7", "192.0.2.7")):
+        for said, client in (
+            ("192.0.2.7", "192.0.2.7"),
+            ("127.0.0.1, 192.0.2.7", "192.0.2.7"),
+            ("::1, 192.0.2.7", "192.0.2.7"),
+        ):
             tunnel = {"front": house.behind_a_tunnel, "headers": [*SCRIPT, ("X-Forwarded-For", said)]}
             found, seen = self.api("/api/v1/sessions", "bob", **tunnel)
             self.assertEqual((found["role"], found["by"]), ("user", "token"))
@@ -328,9 +354,16 @@ class Attacks(Case):
     def test_a_forged_session_of_claudelens_is_not_seen(self) -> None:
         forged = session_cookie(str(documents.ALICE), PUBLIC_SESSION_SECRET)
         self.assertEqual(self._by(forged), "cookie", "it works where it arrives")
-        for lines in ([forged], [f"{forged}; {forged}"], [f"a=b; {forged}; c=d", forged], [f"claudelens_session=x;{forged}"]):
+        for lines in (
+            [forged],
+            [f"{forged}; {forged}"],
+            [f"a=b; {forged}; c=d", forged],
+            [f"claudelens_session=x;{forged}"],
+        ):
             with self.subTest(lines):
-                found, seen = self.api("/api/v1/sessions", "bob", headers=[*SCRIPT, *(("Cookie", one) for one in lines)])
+                found, seen = self.api(
+                    "/api/v1/sessions", "bob", headers=[*SCRIPT, *(("Cookie", one) for one in lines)]
+                )
                 self.assertEqual((found["role"], found["by"], seen.all("Cookie")), ("user", "token", []))
                 self.api(
                     "/api/v1/ingest/batch", None, "POST", [*SCRIPT, *(("Cookie", one) for one in lines)], status=401
@@ -346,7 +379,14 @@ class Attacks(Case):
             self.assertEqual((answer.status, seen[0].all("Cookie")), (200, []))
 
     def test_other_spellings_of_the_api_do_not_get_around_the_gate(self) -> None:
-        for target in ("//api/v1/sessions", "/API/v1/sessions", "/api", "/api;/v1/sessions", "/./api/v1/sessions", "/wsx"):
+        for target in (
+            "//api/v1/sessions",
+            "/API/v1/sessions",
+            "/api",
+            "/api;/v1/sessions",
+            "/./api/v1/sessions",
+            "/wsx",
+        ):
             with self.subTest(target):
                 self.denied(401, target)
                 self.denied(401, target, headers=KEY)

@@ -1,4 +1,4 @@
-"""ClaudeLens, as far as it matters who somebody is: what it looks at, and in which order, found by reading and running it.
+"""ClaudeLens, as far as it matters who somebody is: what it looks at, and in which order.
 
 Tokens are read by a library that nobody here has written. What it finds stands in the answer.
 """

@@ -1,8 +1,8 @@
-"""Everything: Authelia (the test provider's profile of it), MongoDB, ClaudeLens, Vestibule and nginx, these two with the very
-files of deploy/claudelens.
+"""Everything: Authelia (the test provider behaves as it does), MongoDB, ClaudeLens, Vestibule and nginx, these two with
+the very files of deploy/claudelens.
 
-What is replaced in them, and nothing else: ports, the paths of certificates and secrets, the address of the provider, and
-the client's scopes; and a location of the operator's own is added.
+What is replaced in them, and nothing else: ports, the paths of certificates and secrets, the address of the provider,
+and the client's scopes; and a location of the operator's own is added.
 """
 
 from __future__ import annotations
@@ -59,11 +59,11 @@ class House:
         self.database = client[mongo.name]
         self.api = ClaudeLens(self.record, self.database.users, self.secret)
         page = Application("page", self.record)
-        issuer = self._provider(folder)
-        documents.fill(self.database, f"{issuer}/.well-known/openid-configuration")
+        self.issuer = self._provider(folder)
+        documents.fill(self.database, f"{self.issuer}/.well-known/openid-configuration")
         self.not_ours = documents.not_ours(self.database)
         public, gate, admin, port, tunnelled = free_ports(5)
-        self._vestibule(folder, issuer, mongo.url, (public, gate, admin))
+        self._vestibule(folder, mongo.url, (public, gate, admin))
         behind = {3000: public, 3004: gate, 8080: page.port, 8000: self.api.port}
         self._nginx(folder / "nginx", port, behind)
         self._nginx(folder / "nginx-behind-a-tunnel", tunnelled, behind, in_server=_lines_for_a_tunnel())
@@ -87,14 +87,14 @@ class House:
         front.behind = program.listens(provider)
         return issuer
 
-    def _vestibule(self, folder: Path, issuer: str, database: str, ports: tuple[int, int, int]) -> None:
+    def _vestibule(self, folder: Path, database: str, ports: tuple[int, int, int]) -> None:
         public, gate, admin = ports
         replaced = {
             'listen = "127.0.0.1:3000"': f'listen = "127.0.0.1:{public}"\nadmin_listen = "127.0.0.1:{admin}"',
             'gate_listen = "127.0.0.1:3004"': f'gate_listen = "127.0.0.1:{gate}"',
             'database_file = "/run/secrets/claudelens-database"': f'database = "{database}"',
             'secret_keys_file = "/run/secrets/vestibule-keys"': f'secret_keys = ["{secrets.token_urlsafe(32)}"]',
-            'issuer = "https://authelia.example.com"': f'issuer = "{issuer}"\nca_file = "{self._certificates.authority}"',
+            'issuer = "https://authelia.example.com"': f'issuer = "{self.issuer}"\nca_file = "{self._certificates.authority}"',
             'client_secret_file = "/run/secrets/authelia-client"': f'client_secret = "{self._client_secret}"',
             # Somebody has 500 groups.
             'scopes = ["openid", "profile", "email"]': 'scopes = ["openid", "profile", "email", "groups"]',
