@@ -269,6 +269,8 @@ class Programs(Case):
                     self.assertEqual((seen.all("Authorization"), seen.all("Cookie")), ([], []))
                     self.assertEqual(seen.target, target.removeprefix("/key"))
         self.api("/api/v1/health")
+        _, seen = self.api("/api/v1/ingest/batch", None, "POST", KEY, body=bytes(2_000_000))
+        self.assertEqual(len(seen.body), 2_000_000)
 
     def test_without_a_key_claudelens_refuses(self) -> None:
         for headers in (SCRIPT, [*SCRIPT, ("X-API-Key", "cl_made-up")]):
