@@ -38,7 +38,7 @@ def run_page(answer: Answer, page: str) -> dict:
     }
     constants = "".join(f"const {name} = {json.dumps(value)};\n" for name, value in given.items())
     script = f"{constants}{AROUND}\n{code()}\nsignIn().then(() => {{ found.rendered = true; }});\n"
-    ran = subprocess.run(["node", "--input-type=module", "-e", script], capture_output=True, text=True, timeout=30)
+    ran = subprocess.run(["node", "--input-type=module", "-e", script], capture_output=True, text=True, timeout=60)
     if ran.returncode:
         raise RuntimeError(ran.stderr)
     return json.loads(ran.stdout)
