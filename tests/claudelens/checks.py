@@ -212,7 +212,8 @@ class Tokens(Case):
     def test_a_sign_out_ends_everything_but_tokens_that_are_out(self) -> None:
         browser = house.sign_in("bob")
         token = self.token(browser)
-        page = browser.load(f"{URL}/auth/account")
+        # Where README.md has the page send people.
+        page = browser.load(f"{URL}/auth/logout")
         # The cookies of somebody who has kept them.
         kept = Browser(house.front)
         kept.cookies = {host: dict(jar) for host, jar in browser.cookies.items()}
