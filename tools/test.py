@@ -242,6 +242,9 @@ STAGES = [
     # The configurations of deploy/ in five proxies. The Python is the one that setup-proxies has made.
     Stage("setup-proxies", ["tools/setup", "proxies"], preparation=True),
     Stage("proxies", [".tools/proxies/bin/python", "tests/proxies"], count_line),
+    # The snippets of docs/assertion.md, each in its language. The Python is the one that setup-assertion has made.
+    Stage("setup-assertion", ["tools/setup", "assertion"], preparation=True),
+    Stage("assertion", [".tools/assertion/python/bin/python", "tests/assertion"], count_line),
     # Providers that are whole programs, each minutes to install the first time.
     Stage("setup-keycloak", ["tools/setup", "keycloak"], preparation=True, needs=KEYCLOAK_NEEDS),
     browser_tests("keycloak", "keycloak", needs=KEYCLOAK_NEEDS),
