@@ -201,6 +201,19 @@ impl<'a> Asked<'a> {
         Ok(Self { site, method, uri, path, client, overridden: false, preflight: false })
     }
 
+    /// A request for `url`, as typed: `https://wiki.example.com/page`.
+    ///
+    /// # Errors
+    /// It is malformed, or no application is there.
+    pub fn at(url: &'a str, method: &'a str, client: Option<IpAddr>, all: &Applications) -> Result<Self, Denied> {
+        let (proto, rest) = url.split_once("://").ok_or(Denied::Malformed(Said::Proto))?;
+        check_proto(proto)?;
+        let (host, uri) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+        let site = site(host, Said::OwnHost, all)?;
+        let uri = if uri.is_empty() { "/" } else { uri };
+        Self::about(site, method, uri, client).map_err(Denied::Malformed)
+    }
+
     /// With what else the headers say to the application.
     fn with(mut self, headers: &HeaderMap) -> Self {
         self.overridden = headers.keys().any(|name| is_override(name.as_str()));
