@@ -242,6 +242,8 @@ STAGES = [
     # The configurations of deploy/ in five proxies. The Python is the one that setup-proxies has made.
     Stage("setup-proxies", ["tools/setup", "proxies"], preparation=True),
     Stage("proxies", [".tools/proxies/bin/python", "tests/proxies"], count_line),
+    # What the pages for operators say, asked of the program.
+    Stage("documented", ["python3", "tests/documented.py"], count_unittest),
     # The snippets of docs/assertion.md, each in its language. The Python is the one that setup-assertion has made.
     Stage("setup-assertion", ["tools/setup", "assertion"], preparation=True),
     Stage("assertion", [".tools/assertion/python/bin/python", "tests/assertion"], count_line),
