@@ -249,7 +249,8 @@ fn is_below_in_any_case(path: &str, start: &str) -> bool {
 }
 
 fn caseless(text: &str) -> impl Iterator<Item = char> {
-    text.nfd().flat_map(char::to_uppercase).flat_map(char::to_lowercase)
+    // Twice, since `ẞ` has a small letter and `ß` has two capitals.
+    text.nfd().flat_map(char::to_lowercase).flat_map(char::to_uppercase).flat_map(char::to_lowercase)
 }
 
 /// Whether `later` can never decide anything, since `earlier` does: settings with such a rule say something that their
@@ -263,7 +264,8 @@ pub fn covers(earlier: &Rule, later: &Rule) -> bool {
         RulePath::Exactly(exactly) => matches!(&later.path, RulePath::Exactly(later) if later == exactly),
         // `/x` is not below `/x/` to a rule that opens.
         RulePath::Below(below) => {
-            is_below_in_any_case(start, below) && (!earlier.access.opens() || start.len() >= below.len())
+            let slashes = |path: &str| path.matches('/').count();
+            is_below_in_any_case(start, below) && (!earlier.access.opens() || slashes(start) >= slashes(below))
         }
     };
     methods && path

@@ -243,7 +243,8 @@ fn a_url_can_be_asked_about_on_the_command_line() {
     let wiki = |uri: &str| Ok(("wiki.example.com".to_owned(), uri.to_owned()));
     assert_eq!(at("https://wiki.example.com"), wiki("/"));
     assert_eq!(at("https://Wiki.example.com:8443/a?b#c"), wiki("/a?b#c"));
-    assert_eq!(at("wiki.example.com/a"), Err(Denied::Malformed(Said::Proto)));
+    assert_eq!(at("wiki.example.com/a"), Err(Denied::Malformed(Said::Url)));
+    assert_eq!(at("ftp://wiki.example.com/a"), Err(Denied::Malformed(Said::Url)));
     assert_eq!(at("https://wiki.example.com?a"), Err(Denied::Malformed(Said::OwnUri)));
     assert_eq!(at("https://user@wiki.example.com/"), Err(Denied::Malformed(Said::OwnHost)));
     assert_eq!(at("https://other.example.com/"), Err(Denied::UnknownApplication("other.example.com".into())));

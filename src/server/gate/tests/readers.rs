@@ -5,10 +5,11 @@
 
 use super::{Access, Asked, By, Members, Person, Rule, RuleAccess, RulePath, decide};
 
-type Read = fn(&str) -> Option<String>;
+type HandsOn = fn(&str) -> Option<String>;
+type Serves = fn(&str) -> String;
 
 /// What the proxies hand on. `None`: they answer by themselves.
-const PROXIES: [(&str, Read); 4] = [
+const PROXIES: [(&str, HandsOn); 4] = [
     ("nginx, HAProxy, Envoy as it comes", |path| Some(path.to_owned())),
     ("Caddy", |path| Some(path.replace('\\', "%5C").replace('#', "%23"))),
     ("Traefik", |path| (!path.contains('#')).then(|| resolved(&decoded(path, is_unreserved)))),
@@ -19,10 +20,8 @@ const PROXIES: [(&str, Read); 4] = [
     }),
 ];
 
-type Reader = (&'static str, fn(&str) -> String);
-
 /// What the applications make of it.
-const APPLICATIONS: [Reader; 18] = [
+const APPLICATIONS: [(&str, Serves); 18] = [
     ("as it is", |path| path.to_owned()),
     ("cut at #", |path| before(path, '#')),
     ("decoded", |path| decoded(path, all)),

@@ -54,6 +54,7 @@ fn what_closes_matches_in_any_case_and_without_its_last_slash() {
         ("/Stra%C3%9Fe/x", By::Rule(0)),
         ("/Straße", By::Rule(0)),
         ("/STRASSE/", By::Rule(0)),
+        ("/STRAẞE/", By::Rule(0)),
         ("/straße/", By::Rule(0)),
         ("/\u{17f}traße", By::Rule(0)),
         ("/kasten/é", By::Rule(1)),
