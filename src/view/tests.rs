@@ -24,6 +24,7 @@ fn problem_of(code: &'static str) -> ProblemPage {
         kind: Kind::Failed,
         who: Who::You,
         action: Action { way_on: WayOn::StartAgain, href: "/auth/oidc/login?provider=a&return_to=%2F".into() },
+        person: None,
         second: None,
         retry_in: None,
         refresh: None,
