@@ -24,7 +24,6 @@ fn problem_of(code: &'static str) -> ProblemPage {
         kind: Kind::Failed,
         who: Who::You,
         action: Action { way_on: WayOn::StartAgain, href: "/auth/oidc/login?provider=a&return_to=%2F".into() },
-        person: None,
         second: None,
         person: None,
         retry_in: None,

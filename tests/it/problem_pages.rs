@@ -31,7 +31,6 @@ fn page(problem: Problem) -> ProblemPage {
         kind: problem.kind(),
         who: problem.who(),
         action: Action { way_on: problem.way_on(), href: "/auth/login".into() },
-        person: None,
         second: None,
         person: None,
         retry_in: matches!(problem, Problem::ProviderBusy | Problem::TooManyFailures).then_some(45),
