@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use time::OffsetDateTime;
 
 use crate::server::{
-    ids::{Issuer, ProviderId, SessionHash},
+    ids::{BrowserHash, Issuer, ProviderId, SessionHash},
     store::{SessionFacts, User},
 };
 
@@ -56,6 +56,8 @@ pub(super) struct FoundAll {
     pub(super) signed_in: HashMap<SessionHash, Arc<SignedIn>>,
     /// Whose visit is to be noted.
     pub(super) due: Vec<SessionHash>,
+    /// Of which something is to be written before anybody can tell, and the browsers that they were given to.
+    pub(super) to_write: Vec<(SessionHash, Option<BrowserHash>)>,
 }
 
 impl Found {
