@@ -1,9 +1,10 @@
--- What nginx asks by auth_request, for wrk: as many people in turn as there are lines in the file of cookies.
+-- What nginx asks by auth_request, for wrk. Arguments: the path, what stands before the cookie, a file with a cookie a line,
+-- and how many of them ask in turn.
 local requests, at = {}, 0
 
 function init(arguments)
-    for cookie in io.lines(arguments[1]) do
-        requests[#requests + 1] = wrk.format("GET", "/auth/verify", {
+    for cookie in io.lines(arguments[3]) do
+        requests[#requests + 1] = wrk.format("GET", arguments[1], {
             ["Host"] = "127.0.0.1",
             ["X-Forwarded-Method"] = "GET",
             ["X-Forwarded-Proto"] = "https",
@@ -14,9 +15,9 @@ function init(arguments)
             ["Accept"] = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
             ["Accept-Language"] = "en-US,en;q=0.5",
             ["Accept-Encoding"] = "gzip, deflate, br, zstd",
-            ["Cookie"] = "theme=dark; __Host-vestibule=" .. cookie,
+            ["Cookie"] = arguments[2] .. cookie,
         })
-        if #requests == tonumber(arguments[2]) then break end
+        if #requests == tonumber(arguments[4]) then break end
     end
 end
 

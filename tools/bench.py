@@ -108,21 +108,30 @@ def running(command: list[str], log: Path, port: int | None = None) -> Iterator[
                 process.wait()
 
 
-def ask(port: int, cookies: Path, people: int, seconds: int = SECONDS) -> Asked:
-    """What wrk says of a server, each of whose answers has to be 200."""
-    wrk = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", ROOT / "tools/bench.lua"]
-    command = pinned(CLIENT, *wrk, f"http://127.0.0.1:{port}", "--", cookies, str(people))
-    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    said = re.search(r"^RESULT (\d+) (\d+) (\d+) (\d+)$", output, re.MULTILINE)
-    if not said or int(said[2]) or not int(said[1]):
-        sys.exit(f"bench: not every answer was 200:\n{output}")
-    return Asked(int(said[1]) * 1e6 / int(said[3]), int(said[4]) / 1000)
+@dataclass(frozen=True)
+class Server:
+    """Something that can be asked."""
+
+    port: int
+    path: str = "/auth/verify"
+    cookie: str = "theme=dark; __Host-vestibule="
+
+    def ask(self, cookies: Path, people: int) -> Asked:
+        """What wrk says of it. No answer may be a no."""
+        wrk = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "-s", ROOT / "tools/bench.lua"]
+        what = ["--", self.path, self.cookie, cookies, people]
+        command = pinned(CLIENT, *wrk, f"http://127.0.0.1:{self.port}", *what)
+        output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        said = re.search(r"^RESULT (\d+) (\d+) (\d+) (\d+)$", output, re.MULTILINE)
+        if not said or int(said[2]) or not int(said[1]):
+            sys.exit(f"bench: not every answer was a yes:\n{output}")
+        return Asked(int(said[1]) * 1e6 / int(said[3]), int(said[4]) / 1000)
 
 
-def compare(name: str, bare: int, check: int, cookies: Path, people: int) -> Row:
+def compare(name: str, bare: Server, check: Server, cookies: Path, people: int = 1) -> Row:
     """Asks both in turn. The first time, which makes what is prepared, is not counted."""
-    ask(check, cookies, people)
-    rounds = [(ask(bare, cookies, people), ask(check, cookies, people)) for _ in range(ROUNDS)]
+    check.ask(cookies, people)
+    rounds = [(bare.ask(cookies, people), check.ask(cookies, people)) for _ in range(ROUNDS)]
     row = Row(name, [one for one, _ in rounds], [other for _, other in rounds])
     print(row, flush=True)
     return row
@@ -156,7 +165,7 @@ groups = ["admins"]
     return file
 
 
-def on_store(store: str, folder: Path, database: str, bare: int) -> tuple[list[Row], int]:
+def on_store(store: str, folder: Path, database: str, bare: Server) -> tuple[list[Row], int]:
     """The check with one person, with many, and what many take in memory."""
     gate, cookies = free_port(), folder / "cookies"
     config = settings(folder, database, gate)
@@ -164,8 +173,8 @@ def on_store(store: str, folder: Path, database: str, bare: int) -> tuple[list[R
     subprocess.run(people, check=True, cwd=folder)
     with running(pinned(SERVER, TARGET / "vestibule", "serve", "--config", config), folder / "log", gate) as program:
         rows = [
-            compare(f"{store}, one person", bare, gate, cookies, 1),
-            compare(f"{store}, {PEOPLE:,} people", bare, gate, cookies, PEOPLE),
+            compare(f"{store}, one person", bare, Server(gate), cookies),
+            compare(f"{store}, {PEOPLE:,} people", bare, Server(gate), cookies, PEOPLE),
         ]
         status = Path(f"/proc/{program.pid}/status").read_text()
     return rows, int(re.search(r"VmRSS:\s+(\d+)", status)[1]) >> 10
@@ -194,10 +203,10 @@ def measure() -> tuple[list[Row], list[str]]:
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None)))
         bare = stack.enter_context(running(pinned(SERVER, TARGET / "bench", "bare"), folder / "bare.log"))
-        port = int(bare.stdout.readline().rsplit(":")[-1])
+        bare = Server(int(bare.stdout.readline().rsplit(":")[-1]))
         notes = []
         (folder / "sqlite").mkdir()
-        rows, megabytes = on_store("SQLite", folder / "sqlite", "sqlite://vestibule.db", port)
+        rows, megabytes = on_store("SQLite", folder / "sqlite", "sqlite://vestibule.db", bare)
         notes.append(f"With {PEOPLE:,} people in use the program has {megabytes} MiB of memory (SQLite).")
         server = secantus()
         if server:
@@ -206,7 +215,7 @@ def measure() -> tuple[list[Row], list[str]]:
             command = [server, "--port", str(listening), "--standalone", "--storage-path", folder / "mongo/data"]
             stack.enter_context(running(pinned(CLIENT, *command), folder / "mongo/server.log", listening))
             uri = f"mongodb://127.0.0.1:{listening}/vestibule"
-            rows += on_store("MongoDB's protocol", folder / "mongo", uri, port)[0]
+            rows += on_store("MongoDB's protocol", folder / "mongo", uri, bare)[0]
             notes.append("The MongoDB server is SecantusDB, on the processor of what asks.")
         else:
             notes.append("Not measured: MongoDB's protocol, since secantusd-py was not found (tools/setup test).")

@@ -17,6 +17,7 @@ pub use self::{
     found::{Found, SignedIn},
     id::SessionId,
     known::{Known, KnownSessions},
+    lately::Seen,
     sessions::{Delivery, NewSession, Sessions},
     tower::TowerSessionStore,
 };

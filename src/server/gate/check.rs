@@ -3,7 +3,10 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use http::HeaderMap;
+use http::{
+    HeaderMap, HeaderValue,
+    header::{CACHE_CONTROL, VARY},
+};
 use moka::sync::Cache;
 use time::OffsetDateTime;
 use tokio::time::timeout;
@@ -24,7 +27,7 @@ use crate::server::{
     limits,
     public_url::PublicUrl,
     seal::Keyring,
-    session::{Known, KnownSessions, SessionId, SignedIn},
+    session::{Known, KnownSessions, Seen, SessionId, SignedIn},
     sign_in::return_to::ReturnTo,
     store::{Store, StoreError},
 };
@@ -90,9 +93,8 @@ pub enum Verdict<'g> {
 
 /// A signed-in person at one host, and what its application is told.
 pub struct Pass {
-    /// Who it is.
-    pub person: Arc<SignedIn>,
-    /// For the answer.
+    seen: Arc<Seen>,
+    /// Of the answer: ready, but for the client's own cookies.
     pub headers: HeaderMap,
     host: Arc<str>,
     session: SessionHash,
@@ -103,11 +105,11 @@ pub struct Pass {
 
 impl Pass {
     fn as_rules_see_it(&self) -> rules::Person<'_> {
-        rules::Person::of(&self.person, self.email.as_ref())
+        rules::Person::of(&self.seen.person, self.email.as_ref())
     }
 
-    fn is_good(&self, person: &Arc<SignedIn>, now: OffsetDateTime) -> bool {
-        Arc::ptr_eq(&self.person, person) && self.renew_at.is_none_or(|renew_at| now < renew_at)
+    fn is_good(&self, now: OffsetDateTime) -> bool {
+        self.renew_at.is_none_or(|renew_at| now < renew_at)
     }
 
     fn bytes(&self) -> u32 {
@@ -124,7 +126,7 @@ impl Gate {
         let identities = Identities::new(&parts.keys, &parts.public_url, parts.unverified_email);
         let told = parts.applications.all().iter().map(|application| {
             let names = Names::new(&application.identity);
-            Told { anyone: identities.of_anyone(&names), names }
+            Told { anyone: for_this_request(identities.of_anyone(&names)), names }
         });
         let told = told.collect();
         let passes = Cache::builder()
@@ -168,7 +170,7 @@ impl Gate {
         match self.pass(site, headers).await {
             Ok(Some(pass)) => match decision.admits(&pass.as_rules_see_it()) {
                 Ok(()) => Verdict::Person(pass),
-                Err(_) => Verdict::NotAdmitted(Some(Arc::clone(&pass.person))),
+                Err(_) => Verdict::NotAdmitted(Some(Arc::clone(&pass.seen.person))),
             },
             Ok(None) => Verdict::Nobody,
             Err(error) => Verdict::Unknown(error),
@@ -183,48 +185,51 @@ impl Gate {
         let Some(cookie) = self.cookies.get(headers, Cookie::Session) else { return Ok(None) };
         // A cookie is for one host; another host's is nothing here, whatever is kept for it there.
         let kept = self.passes.get(cookie).filter(|pass| pass.host == site.host);
-        let session = match &kept {
-            Some(pass) => pass.session,
-            None => match self.session(site, cookie) {
-                Some(session) => session,
-                None => return Ok(None),
-            },
-        };
-        let person = match self.sessions.find(session).await {
-            Known::SignedIn(person) => person,
+        let now = self.system.now();
+        if kept.as_ref().is_some_and(|pass| pass.is_good(now) && self.sessions.is_current(&pass.seen)) {
+            return Ok(kept);
+        }
+        self.pass_anew(site, cookie, kept, now).await
+    }
+
+    async fn pass_anew(
+        &self,
+        site: &Site,
+        cookie: &str,
+        kept: Option<Arc<Pass>>,
+        now: OffsetDateTime,
+    ) -> Result<Option<Arc<Pass>>, StoreError> {
+        let session = kept.as_ref().map(|pass| pass.session).or_else(|| self.session(site, cookie));
+        let Some(session) = session else { return Ok(None) };
+        let seen = match self.sessions.find(session).await {
+            Known::SignedIn(seen) => seen,
             Known::Nobody => {
                 self.passes.invalidate(cookie);
                 return Ok(None);
             }
             Known::Unknown(error) => return Err(error),
         };
-        let now = self.system.now();
         if let Some(pass) = &kept
-            && pass.is_good(&person, now)
+            && Arc::ptr_eq(&pass.seen.person, &seen.person)
+            && pass.is_good(now)
         {
             return Ok(kept);
         }
-        let shared = self.username_is_shared(&person, kept.as_deref()).await?;
-        let pass = Arc::new(self.make(site, session, person, shared, now));
+        let shared = self.username_is_shared(&seen.person, kept.as_deref()).await?;
+        let pass = Arc::new(self.make(site, session, seen, shared, now));
         self.passes.insert(cookie.into(), Arc::clone(&pass));
         Ok(Some(pass))
     }
 
-    fn make(
-        &self,
-        site: &Site,
-        session: SessionHash,
-        person: Arc<SignedIn>,
-        shared: bool,
-        now: OffsetDateTime,
-    ) -> Pass {
-        let told = identity::Person { signed_in: &person, username_is_shared: shared };
+    fn make(&self, site: &Site, session: SessionHash, seen: Arc<Seen>, shared: bool, now: OffsetDateTime) -> Pass {
+        let person = &*seen.person;
+        let told = identity::Person { signed_in: person, username_is_shared: shared };
         let identity = self.told.get(site.index).map(|Told { names, .. }| self.identities.of(names, site, &told, now));
         let Identity { headers, renew_at } = identity.unwrap_or_default();
         let email = person.user.email.as_deref().filter(|_| person.user.email_verified);
         let email = email.and_then(EmailAddress::parse);
-        let host = Arc::clone(&site.host);
-        Pass { person, headers, host, session, email, username_is_shared: shared, renew_at }
+        let (headers, host) = (for_this_request(headers), Arc::clone(&site.host));
+        Pass { seen, headers, host, session, email, username_is_shared: shared, renew_at }
     }
 
     /// The login host's session that the cookie stands for. Nothing is asked of the store for a cookie that we did not set.
@@ -283,7 +288,7 @@ impl Gate {
     /// Who is signed in, for the scripts of the application at `site`.
     #[must_use]
     pub fn userinfo(&self, site: &Site, pass: &Pass) -> serde_json::Value {
-        let person = identity::Person { signed_in: &pass.person, username_is_shared: pass.username_is_shared };
+        let person = identity::Person { signed_in: &pass.seen.person, username_is_shared: pass.username_is_shared };
         self.told.get(site.index).map(|Told { names, .. }| self.identities.userinfo(names, &person)).unwrap_or_default()
     }
 
@@ -304,7 +309,14 @@ impl Gate {
     /// A fresh token for the scripts of the application at `site`.
     #[must_use]
     pub fn token(&self, site: &Site, pass: &Pass) -> Option<identity::Token> {
-        let person = identity::Person { signed_in: &pass.person, username_is_shared: pass.username_is_shared };
+        let person = identity::Person { signed_in: &pass.seen.person, username_is_shared: pass.username_is_shared };
         self.identities.token(&self.told.get(site.index)?.names, site, &person, self.system.now())
     }
+}
+
+/// With what every yes says beside the identity: that it is for this one request.
+fn for_this_request(mut headers: HeaderMap) -> HeaderMap {
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(VARY, HeaderValue::from_static("Cookie"));
+    headers
 }

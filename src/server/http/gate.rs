@@ -12,8 +12,8 @@ use axum::{
     Router,
     extract::{ConnectInfo, Request, State},
     http::{
-        HeaderMap, HeaderValue, StatusCode,
-        header::{CACHE_CONTROL, COOKIE, VARY, WWW_AUTHENTICATE},
+        HeaderMap, StatusCode,
+        header::{COOKIE, WWW_AUTHENTICATE},
         request::Parts,
     },
     response::{IntoResponse as _, Response},
@@ -129,9 +129,7 @@ async fn decide(app: &Arc<App>, parts: &Parts, asked: &Asked<'_>) -> Response {
     pass(identity)
 }
 
-fn pass(mut identity: HeaderMap) -> Response {
-    identity.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    identity.insert(VARY, HeaderValue::from_static("Cookie"));
+fn pass(identity: HeaderMap) -> Response {
     let mut response = Response::default();
     *response.headers_mut() = identity;
     response

@@ -1,11 +1,9 @@
 //! What sessions stand for.
 
-use std::{collections::HashMap, sync::Arc};
-
 use time::OffsetDateTime;
 
 use crate::server::{
-    ids::{Issuer, ProviderId, SessionHash},
+    ids::{Issuer, ProviderId},
     store::{SessionFacts, User},
 };
 
@@ -47,15 +45,6 @@ impl SignedIn {
         let same_person = *user == other.user && *facts == other.facts && *since == other.since;
         same_person && *provider == other.provider && *issuer == other.issuer
     }
-}
-
-/// What the store says of many sessions.
-#[derive(Default)]
-pub(super) struct FoundAll {
-    /// Whoever is signed in.
-    pub(super) signed_in: HashMap<SessionHash, Arc<SignedIn>>,
-    /// Whose visit is to be noted.
-    pub(super) due: Vec<SessionHash>,
 }
 
 impl Found {

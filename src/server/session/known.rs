@@ -15,14 +15,14 @@ use tokio::{
     time::timeout,
 };
 
-use super::{found::SignedIn, lately::Seen, sessions::Sessions};
+use super::{lately::Seen, sessions::Sessions};
 use crate::server::{ids::SessionHash, limits, store::StoreError};
 
 /// What is known about a session.
 #[derive(Clone, Debug)]
 pub enum Known {
     /// A person with an active account.
-    SignedIn(Arc<SignedIn>),
+    SignedIn(Arc<Seen>),
     /// There is no such session, or none that signs anybody in.
     Nobody,
     /// The store cannot tell, which is never treated as "nobody".
@@ -69,13 +69,19 @@ impl KnownSessions {
             if age >= limits::SESSION_ASKED_AHEAD && seen.is_mine_to_ask() {
                 self.enqueue(id, None);
             }
-            return Known::SignedIn(Arc::clone(&seen.person));
+            return Known::SignedIn(seen);
         }
-        self.find_again(id, &seen).await
+        self.find_again(id, seen).await
+    }
+
+    /// Whether [`find`](Self::find) would say the same, and would do nothing else: for the many requests in between.
+    #[must_use]
+    pub fn is_current(&self, seen: &Seen) -> bool {
+        self.sessions.lately.has(seen) && seen.age() < limits::SESSION_ASKED_AHEAD
     }
 
     /// What was known is too old: the store is asked, and waited for unless it could not tell the last time.
-    async fn find_again(&self, id: SessionHash, seen: &Seen) -> Known {
+    async fn find_again(&self, id: SessionHash, seen: Arc<Seen>) -> Known {
         let error = if seen.is_unanswered() {
             if seen.is_mine_to_ask() {
                 self.enqueue(id, None);
@@ -88,9 +94,9 @@ impl KnownSessions {
                 Err(_) => StoreError::late(),
             }
         };
-        if seen.age() < limits::SESSION_KNOWN_AT_MOST && self.sessions.now() < seen.until {
+        if seen.age() < limits::SESSION_KNOWN_AT_MOST && seen.lives(self.sessions.now()) {
             self.note_memory(&error);
-            return Known::SignedIn(Arc::clone(&seen.person));
+            return Known::SignedIn(seen);
         }
         Known::Unknown(error)
     }

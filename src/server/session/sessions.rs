@@ -14,9 +14,9 @@ use time::OffsetDateTime;
 use tokio::time::timeout;
 
 use super::{
-    found::{Found, FoundAll, SignedIn},
+    found::{Found, SignedIn},
     id::SessionId,
-    lately::Lately,
+    lately::{Lately, Seen},
 };
 use crate::server::{
     clock::System,
@@ -50,6 +50,15 @@ pub struct NewSession {
     pub provider: ProviderId,
     /// The attempt that delivers it.
     pub attempt: AttemptId,
+}
+
+/// What the store says of many sessions.
+#[derive(Default)]
+pub(super) struct FoundAll {
+    /// Those by which somebody is signed in.
+    pub(super) signed_in: HashMap<SessionHash, Arc<Seen>>,
+    /// Whose visit is to be noted.
+    pub(super) due: Vec<SessionHash>,
 }
 
 /// All sessions.
