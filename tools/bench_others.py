@@ -10,11 +10,12 @@ import html
 import http.client
 import re
 import shutil
+import subprocess
 import urllib.parse
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import CLIENT, SERVER, Row, Server, compare, free_port, pinned, running, version
+from side_by_side import CLIENT, SERVER, Row, Server, compare, free_port, pinned, running, version
 
 APACHE_MODULES = Path("/usr/lib/apache2/modules")
 MODULES = ["mpm_event", "authn_core", "authz_core", "authz_user", "auth_openidc"]
@@ -79,8 +80,10 @@ def oauth2_proxy(program: str, test_provider: Path, folder: Path, bare: Server) 
         with running(pinned(SERVER, *command), folder / "oauth2-proxy.log", port):
             cookies = folder / "oauth2-proxy.cookies"
             cookies.write_text(sign_in(origin) + "\n")
-            name = f"oauth2-proxy {re.search(r'v[0-9.]+', version(program, '--version'))[0]}, one person"
-            return compare(name, bare, Server(port, "/oauth2/auth", "theme=dark; "), cookies)
+            # `go install` leaves the program itself without it.
+            built = subprocess.run(["go", "version", "-m", program], capture_output=True, text=True).stdout
+            number = re.search(r"\tmod\t\S+\tv(\S+)", built) or re.search(r"v(\d\S+)", version(program, "--version"))
+            return compare(f"oauth2-proxy {number[1] if number else ''}, one person", bare, Server(port, "/oauth2/auth", "theme=dark; "), cookies)
 
 
 def mod_auth_openidc(program: str, test_provider: Path, folder: Path, bare: Server) -> Row:
@@ -88,6 +91,7 @@ def mod_auth_openidc(program: str, test_provider: Path, folder: Path, bare: Serv
     origin = f"http://127.0.0.1:{port}"
     (folder / "pages").mkdir()
     (folder / "pages/check").touch()
+    modules = "\n".join(f"LoadModule {name}_module {APACHE_MODULES}/mod_{name}.so" for name in MODULES)
     with provider(test_provider, folder, f"{origin}/callback") as issuer:
         config = folder / "apache.conf"
         config.write_text(f"""ServerName 127.0.0.1
@@ -96,7 +100,7 @@ PidFile {folder}/apache.pid
 Listen 127.0.0.1:{port}
 ErrorLog {folder}/apache-error.log
 LogLevel error
-{"\n".join(f"LoadModule {name}_module {APACHE_MODULES}/mod_{name}.so" for name in MODULES)}
+{modules}
 KeepAlive On
 MaxKeepAliveRequests 0
 KeepAliveTimeout 60

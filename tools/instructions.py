@@ -19,7 +19,8 @@ import tempfile
 import tomllib
 from pathlib import Path
 
-from bench import ROOT, TARGET, settings, version
+from bench import TARGET, settings
+from side_by_side import ROOT, version
 
 FILE = ROOT / "crates/bench/instructions.toml"
 FEW, MANY = 2_000, 12_000

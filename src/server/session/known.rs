@@ -36,7 +36,10 @@ type Waiting = HashMap<SessionHash, Vec<oneshot::Sender<Known>>>;
 pub struct KnownSessions {
     sessions: Arc<Sessions>,
     waiting: Mutex<Waiting>,
+    /// Somebody waits, or it is to be asked ahead of time.
     wake: Notify,
+    /// Somebody waits.
+    urgent: Notify,
     /// The store could not tell, and that was logged.
     from_memory: AtomicBool,
     /// A round of last visits is being written.
@@ -51,6 +54,7 @@ impl KnownSessions {
             sessions,
             waiting: Mutex::default(),
             wake: Notify::new(),
+            urgent: Notify::new(),
             from_memory: AtomicBool::new(false),
             touching: Arc::default(),
         }
@@ -120,6 +124,7 @@ impl KnownSessions {
         }
         let (answer, answered) = oneshot::channel();
         self.enqueue(id, Some(answer));
+        self.urgent.notify_one();
         answered.await.unwrap_or_else(|_| Known::Unknown(StoreError::late()))
     }
 
@@ -128,25 +133,25 @@ impl KnownSessions {
         self.wake.notify_one();
     }
 
-    /// Asks the store for all who wait, at most [`limits::SESSIONS_ASKED_AT_ONCE`] at a time, for ever.
+    /// Asks the store for all who wait, at most [`limits::SESSIONS_ASKED_AT_ONCE`] at a time, for ever. Nobody waits for what
+    /// is asked ahead of time: it is gathered first, since many cost the store little more than one.
     pub async fn run(&self) {
         loop {
-            let waiting = self.next();
-            if waiting.is_empty() {
-                self.wake.notified().await;
-            } else {
+            self.wake.notified().await;
+            let _ = timeout(limits::SESSIONS_GATHERED, self.urgent.notified()).await;
+            while let Some(waiting) = self.next() {
                 self.answer(waiting).await;
             }
         }
     }
 
-    fn next(&self) -> Waiting {
+    fn next(&self) -> Option<Waiting> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if waiting.len() <= limits::SESSIONS_ASKED_AT_ONCE {
-            return mem::take(&mut *waiting);
+            return Some(mem::take(&mut *waiting)).filter(|waiting| !waiting.is_empty());
         }
         let ids: Vec<_> = waiting.keys().take(limits::SESSIONS_ASKED_AT_ONCE).copied().collect();
-        ids.into_iter().filter_map(|id| waiting.remove_entry(&id)).collect()
+        Some(ids.into_iter().filter_map(|id| waiting.remove_entry(&id)).collect())
     }
 
     async fn answer(&self, waiting: Waiting) {
