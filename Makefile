@@ -32,12 +32,12 @@ test: ## Run every check and test; the last line counts them
 	@python3 tools/test.py $(TESTS)
 
 # Code without `unsafe` needs no sanitizer, and so no nightly compiler. fuzz/Cargo.lock: the versions of the program.
-fuzz: ## Try what the gate is asked with whatever a fuzzer finds, for FUZZ_SECONDS (120; about 15 min to build the first time)
+fuzz: ## Try what the gate is asked with whatever a fuzzer finds, for FUZZ_SECONDS (120; about 20 min to build the first time)
 	@tools/setup fuzz
 	@cp Cargo.lock fuzz/Cargo.lock
 	@mkdir -p fuzz/corpus/asked
 	@cargo fuzz run -s none asked fuzz/corpus/asked fuzz/seeds/asked -- \
-		-max_total_time=$(or $(FUZZ_SECONDS),120) -dict=fuzz/asked.dict -max_len=1024 -timeout=10
+		-max_total_time=$(or $(FUZZ_SECONDS),120) -dict=fuzz/asked.dict -max_len=1024 -timeout=10 -print_final_stats=1
 
 bench: ## Measure what a check of the gate costs, beside a handler that does nothing (10 min; a quiet machine)
 	@tools/setup bench

@@ -17,7 +17,6 @@ pub use self::{
     found::{Found, SignedIn},
     id::SessionId,
     known::{Known, KnownSessions},
-    lately::Seen,
     sessions::{Delivery, NewSession, Sessions},
     tower::TowerSessionStore,
 };

@@ -74,7 +74,7 @@ class House:
     def _side_by_side(self, groups: list[Group], visits: list[Visit], pool: ThreadPoolExecutor) -> Results:
         """Each proxy's rows one after the other, all proxies at once."""
         played = list(pool.map(lambda visit: [[visit.play(row) for row in group.rows] for group in groups], visits))
-        by_proxy = {visit.proxy: outcomes for visit, outcomes in zip(visits, played)}
+        by_proxy = {visit.proxy: outcomes for visit, outcomes in zip(visits, played, strict=True)}
         return [
             _by_row(group, {proxy: outcomes[at] for proxy, outcomes in by_proxy.items()})
             for at, group in enumerate(groups)

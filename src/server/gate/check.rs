@@ -7,7 +7,8 @@ use http::{
     HeaderMap, HeaderValue,
     header::{CACHE_CONTROL, VARY},
 };
-use moka::sync::Cache;
+use moka::sync::Cache as Brief;
+use quick_cache::{Weighter, sync::Cache};
 use time::OffsetDateTime;
 use tokio::time::timeout;
 
@@ -27,7 +28,7 @@ use crate::server::{
     limits,
     public_url::PublicUrl,
     seal::Keyring,
-    session::{Known, KnownSessions, Seen, SessionId, SignedIn},
+    session::{Known, KnownSessions, SessionId, SignedIn},
     sign_in::return_to::ReturnTo,
     store::{Store, StoreError},
 };
@@ -64,9 +65,9 @@ pub struct Gate {
     sessions: Arc<KnownSessions>,
     store: Arc<dyn Store>,
     /// What is told about the person whom a cookie stands for.
-    passes: Cache<Box<str>, Arc<Pass>>,
+    passes: Cache<Box<str>, Arc<Pass>, Bytes>,
     /// Who was sent to which page once more.
-    sent_again: Cache<(IpAddr, [u8; 8]), ()>,
+    sent_again: Brief<(IpAddr, [u8; 8]), ()>,
 }
 
 /// What an application is told, as far as it does not depend on a person.
@@ -93,7 +94,8 @@ pub enum Verdict<'g> {
 
 /// A signed-in person at one host, and what its application is told.
 pub struct Pass {
-    seen: Arc<Seen>,
+    /// Who it is.
+    pub person: Arc<SignedIn>,
     /// Of the answer: ready, but for the client's own cookies.
     pub headers: HeaderMap,
     host: Arc<str>,
@@ -105,17 +107,25 @@ pub struct Pass {
 
 impl Pass {
     fn as_rules_see_it(&self) -> rules::Person<'_> {
-        rules::Person::of(&self.seen.person, self.email.as_ref())
+        rules::Person::of(&self.person, self.email.as_ref())
     }
 
-    fn is_good(&self, now: OffsetDateTime) -> bool {
-        self.renew_at.is_none_or(|renew_at| now < renew_at)
+    fn is_good(&self, person: &Arc<SignedIn>, now: OffsetDateTime) -> bool {
+        Arc::ptr_eq(&self.person, person) && self.renew_at.is_none_or(|renew_at| now < renew_at)
     }
 
-    fn bytes(&self) -> u32 {
+    fn bytes(&self) -> usize {
         let headers = self.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 100);
-        let whole = size_of::<Self>() + limits::CACHE_ENTRY_BYTES + headers.sum::<usize>();
-        u32::try_from(whole).unwrap_or(u32::MAX)
+        size_of::<Self>() + limits::CACHE_ENTRY_BYTES + headers.sum::<usize>()
+    }
+}
+
+#[derive(Clone)]
+struct Bytes;
+
+impl Weighter<Box<str>, Arc<Pass>> for Bytes {
+    fn weight(&self, cookie: &Box<str>, pass: &Arc<Pass>) -> u64 {
+        (cookie.len() + pass.bytes()) as u64
     }
 }
 
@@ -129,11 +139,6 @@ impl Gate {
             Told { anyone: for_this_request(identities.of_anyone(&names)), names }
         });
         let told = told.collect();
-        let passes = Cache::builder()
-            .weigher(|_, pass: &Arc<Pass>| pass.bytes())
-            .max_capacity(limits::PASSES_BYTES)
-            .time_to_idle(limits::SESSION_KNOWN_AT_MOST)
-            .build();
         Self {
             cookies: Cookies::new(&parts.public_url),
             public_url: parts.public_url,
@@ -144,8 +149,8 @@ impl Gate {
             told,
             sessions: parts.sessions,
             store: parts.store,
-            passes,
-            sent_again: Cache::builder()
+            passes: Cache::with_weighter(limits::CACHED, limits::PASSES_BYTES, Bytes),
+            sent_again: Brief::builder()
                 .max_capacity(limits::FAILURES_REMEMBERED)
                 .time_to_live(limits::SENT_AGAIN_WITHIN)
                 .build(),
@@ -170,7 +175,7 @@ impl Gate {
         match self.pass(site, headers).await {
             Ok(Some(pass)) => match decision.admits(&pass.as_rules_see_it()) {
                 Ok(()) => Verdict::Person(pass),
-                Err(_) => Verdict::NotAdmitted(Some(Arc::clone(&pass.seen.person))),
+                Err(_) => Verdict::NotAdmitted(Some(Arc::clone(&pass.person))),
             },
             Ok(None) => Verdict::Nobody,
             Err(error) => Verdict::Unknown(error),
@@ -186,10 +191,14 @@ impl Gate {
         // A cookie is for one host; another host's is nothing here, whatever is kept for it there.
         let kept = self.passes.get(cookie).filter(|pass| pass.host == site.host);
         let now = self.system.now();
-        if kept.as_ref().is_some_and(|pass| pass.is_good(now) && self.sessions.is_current(&pass.seen)) {
+        if let Some(pass) = &kept
+            && let Some(person) = self.sessions.fresh(pass.session, now)
+            && pass.is_good(&person, now)
+        {
             return Ok(kept);
         }
-        self.pass_anew(site, cookie, kept, now).await
+        // Apart, so that the many requests in between do not carry what it needs.
+        Box::pin(self.pass_anew(site, cookie, kept, now)).await
     }
 
     async fn pass_anew(
@@ -201,35 +210,40 @@ impl Gate {
     ) -> Result<Option<Arc<Pass>>, StoreError> {
         let session = kept.as_ref().map(|pass| pass.session).or_else(|| self.session(site, cookie));
         let Some(session) = session else { return Ok(None) };
-        let seen = match self.sessions.find(session).await {
-            Known::SignedIn(seen) => seen,
+        let person = match self.sessions.find(session).await {
+            Known::SignedIn(person) => person,
             Known::Nobody => {
-                self.passes.invalidate(cookie);
+                self.passes.remove(cookie);
                 return Ok(None);
             }
             Known::Unknown(error) => return Err(error),
         };
         if let Some(pass) = &kept
-            && Arc::ptr_eq(&pass.seen.person, &seen.person)
-            && pass.is_good(now)
+            && pass.is_good(&person, now)
         {
             return Ok(kept);
         }
-        let shared = self.username_is_shared(&seen.person, kept.as_deref()).await?;
-        let pass = Arc::new(self.make(site, session, seen, shared, now));
+        let shared = self.username_is_shared(&person, kept.as_deref()).await?;
+        let pass = Arc::new(self.make(site, session, person, shared, now));
         self.passes.insert(cookie.into(), Arc::clone(&pass));
         Ok(Some(pass))
     }
 
-    fn make(&self, site: &Site, session: SessionHash, seen: Arc<Seen>, shared: bool, now: OffsetDateTime) -> Pass {
-        let person = &*seen.person;
-        let told = identity::Person { signed_in: person, username_is_shared: shared };
+    fn make(
+        &self,
+        site: &Site,
+        session: SessionHash,
+        person: Arc<SignedIn>,
+        shared: bool,
+        now: OffsetDateTime,
+    ) -> Pass {
+        let told = identity::Person { signed_in: &person, username_is_shared: shared };
         let identity = self.told.get(site.index).map(|Told { names, .. }| self.identities.of(names, site, &told, now));
         let Identity { headers, renew_at } = identity.unwrap_or_default();
         let email = person.user.email.as_deref().filter(|_| person.user.email_verified);
         let email = email.and_then(EmailAddress::parse);
         let (headers, host) = (for_this_request(headers), Arc::clone(&site.host));
-        Pass { seen, headers, host, session, email, username_is_shared: shared, renew_at }
+        Pass { person, headers, host, session, email, username_is_shared: shared, renew_at }
     }
 
     /// The login host's session that the cookie stands for. Nothing is asked of the store for a cookie that we did not set.
@@ -288,7 +302,7 @@ impl Gate {
     /// Who is signed in, for the scripts of the application at `site`.
     #[must_use]
     pub fn userinfo(&self, site: &Site, pass: &Pass) -> serde_json::Value {
-        let person = identity::Person { signed_in: &pass.seen.person, username_is_shared: pass.username_is_shared };
+        let person = identity::Person { signed_in: &pass.person, username_is_shared: pass.username_is_shared };
         self.told.get(site.index).map(|Told { names, .. }| self.identities.userinfo(names, &person)).unwrap_or_default()
     }
 
@@ -309,7 +323,7 @@ impl Gate {
     /// A fresh token for the scripts of the application at `site`.
     #[must_use]
     pub fn token(&self, site: &Site, pass: &Pass) -> Option<identity::Token> {
-        let person = identity::Person { signed_in: &pass.seen.person, username_is_shared: pass.username_is_shared };
+        let person = identity::Person { signed_in: &pass.person, username_is_shared: pass.username_is_shared };
         self.identities.token(&self.told.get(site.index)?.names, site, &person, self.system.now())
     }
 }

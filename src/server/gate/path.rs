@@ -127,7 +127,7 @@ const fn has_to_be_encoded(byte: u8) -> bool {
 }
 
 /// What somebody on the way may do to a path, each once or not at all, and in any order. `None`: there is nothing to do.
-const STEPS: [fn(&str) -> Option<String>; 11] = [
+const STEPS: [fn(&str) -> Option<String>; 10] = [
     |path| decode(path, |byte| byte == b'.'),
     |path| decode(path, is_separator),
     |path| decode(path, is_delimiter),
@@ -136,7 +136,6 @@ const STEPS: [fn(&str) -> Option<String>; 11] = [
     resolve,
     collapse,
     |path| path.contains(';').then(|| strip_parameters(path)),
-    |path| cut(path, ';'),
     |path| cut(path, '?'),
     |path| cut(path, '#'),
 ];

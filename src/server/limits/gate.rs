@@ -37,6 +37,8 @@ pub const SESSIONS_ASKED_AT_ONCE: usize = 500;
 pub const KNOWN_SESSIONS_BYTES: u64 = 128 << 20;
 /// What applications are told about people takes no more memory than this: over 100,000 people at one host each.
 pub const PASSES_BYTES: u64 = 256 << 20;
+/// So many entries a cache of sessions or of people is laid out for; the bytes above bound it.
+pub const CACHED: usize = 100_000;
 /// What an entry of a cache takes beside its value, by measurement.
 pub const CACHE_ENTRY_BYTES: usize = 256;
 

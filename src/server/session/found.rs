@@ -1,9 +1,11 @@
 //! What sessions stand for.
 
+use std::{collections::HashMap, sync::Arc};
+
 use time::OffsetDateTime;
 
 use crate::server::{
-    ids::{Issuer, ProviderId},
+    ids::{BrowserHash, Issuer, ProviderId, SessionHash},
     store::{SessionFacts, User},
 };
 
@@ -45,6 +47,17 @@ impl SignedIn {
         let same_person = *user == other.user && *facts == other.facts && *since == other.since;
         same_person && *provider == other.provider && *issuer == other.issuer
     }
+}
+
+/// What the store says of many sessions.
+#[derive(Default)]
+pub(super) struct FoundAll {
+    /// Whoever is signed in.
+    pub(super) signed_in: HashMap<SessionHash, Arc<SignedIn>>,
+    /// Whose visit is to be noted.
+    pub(super) due: Vec<SessionHash>,
+    /// Of which something is to be written before anybody can tell, and the browsers that they were given to.
+    pub(super) to_write: Vec<(SessionHash, Option<BrowserHash>)>,
 }
 
 impl Found {

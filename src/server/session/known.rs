@@ -10,19 +10,20 @@ use std::{
     },
 };
 
+use time::OffsetDateTime;
 use tokio::{
     sync::{Notify, oneshot},
     time::timeout,
 };
 
-use super::{lately::Seen, sessions::Sessions};
+use super::{found::SignedIn, lately::Seen, sessions::Sessions};
 use crate::server::{ids::SessionHash, limits, store::StoreError};
 
 /// What is known about a session.
 #[derive(Clone, Debug)]
 pub enum Known {
     /// A person with an active account.
-    SignedIn(Arc<Seen>),
+    SignedIn(Arc<SignedIn>),
     /// There is no such session, or none that signs anybody in.
     Nobody,
     /// The store cannot tell, which is never treated as "nobody".
@@ -36,9 +37,9 @@ type Waiting = HashMap<SessionHash, Vec<oneshot::Sender<Known>>>;
 pub struct KnownSessions {
     sessions: Arc<Sessions>,
     waiting: Mutex<Waiting>,
-    /// Somebody waits, or it is to be asked ahead of time.
+    /// Something is to be asked.
     wake: Notify,
-    /// Somebody waits.
+    /// Somebody waits for it.
     urgent: Notify,
     /// The store could not tell, and that was logged.
     from_memory: AtomicBool,
@@ -63,46 +64,48 @@ impl KnownSessions {
     /// Who is signed in by that session: at most [`limits::SESSION_KNOWN_FRESH`] old, or, while the store cannot tell,
     /// what was last known, for [`limits::SESSION_KNOWN_UNANSWERED`] more.
     pub async fn find(&self, id: SessionHash) -> Known {
-        let Some(seen) = self.sessions.lately.get(id) else {
+        let now = self.sessions.now();
+        if let Some(person) = self.fresh(id, now) {
+            return Known::SignedIn(person);
+        }
+        let Some(seen) = self.sessions.lately.get(id).filter(|seen| may_be_believed(seen, now)) else {
             let asked = self.ask(id);
             let answer = timeout(limits::SESSION_ASK_WAIT, asked).await;
             return answer.unwrap_or_else(|_| Known::Unknown(StoreError::late()));
         };
-        let age = seen.age();
-        if age < limits::SESSION_KNOWN_FRESH {
-            if age >= limits::SESSION_ASKED_AHEAD && seen.is_mine_to_ask() {
-                self.enqueue(id, None);
+        match self.ask_again(id, &seen).await {
+            Known::Unknown(error) if may_be_believed(&seen, self.sessions.now()) => {
+                self.note_memory(&error);
+                Known::SignedIn(Arc::clone(&seen.person))
             }
-            return Known::SignedIn(seen);
+            known => known,
         }
-        self.find_again(id, seen).await
     }
 
-    /// Whether [`find`](Self::find) would say the same, and would do nothing else: for the many requests in between.
+    /// Who is signed in by that session, where that is known without waiting: what nearly every request asks.
     #[must_use]
-    pub fn is_current(&self, seen: &Seen) -> bool {
-        self.sessions.lately.has(seen) && seen.age() < limits::SESSION_ASKED_AHEAD
+    pub fn fresh(&self, id: SessionHash, now: OffsetDateTime) -> Option<Arc<SignedIn>> {
+        let seen = self.sessions.lately.get(id)?;
+        let age = seen.age();
+        if age >= limits::SESSION_KNOWN_FRESH || now >= seen.until {
+            return None;
+        }
+        if age >= limits::SESSION_ASKED_AHEAD && seen.is_mine_to_ask() {
+            self.enqueue(id, None);
+        }
+        Some(Arc::clone(&seen.person))
     }
 
     /// What was known is too old: the store is asked, and waited for unless it could not tell the last time.
-    async fn find_again(&self, id: SessionHash, seen: Arc<Seen>) -> Known {
-        let error = if seen.is_unanswered() {
+    async fn ask_again(&self, id: SessionHash, seen: &Seen) -> Known {
+        if self.from_memory.load(Ordering::Relaxed) {
             if seen.is_mine_to_ask() {
                 self.enqueue(id, None);
             }
-            self.sessions.store_away().unwrap_or_else(StoreError::late)
-        } else {
-            match timeout(limits::SESSION_ASK_AGAIN_WAIT, self.ask(id)).await {
-                Ok(Known::Unknown(error)) => error,
-                Ok(known) => return known,
-                Err(_) => StoreError::late(),
-            }
-        };
-        if seen.age() < limits::SESSION_KNOWN_AT_MOST && seen.lives(self.sessions.now()) {
-            self.note_memory(&error);
-            return Known::SignedIn(seen);
+            return Known::Unknown(self.sessions.store_away().unwrap_or_else(StoreError::late));
         }
-        Known::Unknown(error)
+        let answer = timeout(limits::SESSION_ASK_AGAIN_WAIT, self.ask(id)).await;
+        answer.unwrap_or_else(|_| Known::Unknown(StoreError::late()))
     }
 
     /// One request may be the first of thousands: it is said once, until the store can tell again.
@@ -134,7 +137,7 @@ impl KnownSessions {
     }
 
     /// Asks the store for all who wait, at most [`limits::SESSIONS_ASKED_AT_ONCE`] at a time, for ever. Nobody waits for what
-    /// is asked ahead of time: it is gathered first, since many cost the store little more than one.
+    /// is asked ahead of time: that is gathered first, since many cost the store little more than one.
     pub async fn run(&self) {
         loop {
             self.wake.notified().await;
@@ -154,29 +157,32 @@ impl KnownSessions {
         Some(ids.into_iter().filter_map(|id| waiting.remove_entry(&id)).collect())
     }
 
-    async fn answer(&self, waiting: Waiting) {
+    async fn answer(&self, mut waiting: Waiting) {
         let ids: Vec<_> = waiting.keys().copied().collect();
-        let mut answers = match self.sessions.find_all(&ids).await {
-            Ok(found) => {
-                self.from_memory.store(false, Ordering::Relaxed);
-                self.touch(found.due);
-                found.signed_in
-            }
+        let mut found = match self.sessions.find_all(&ids).await {
+            Ok(found) => found,
             Err(error) => {
-                ids.iter().filter_map(|id| self.sessions.lately.get(*id)).for_each(|seen| seen.unanswered());
-                for answer in waiting.into_values().flatten() {
-                    let _ = answer.send(Known::Unknown(error.clone()));
-                }
-                return;
+                let unknown = Known::Unknown(error);
+                return waiting.into_iter().for_each(|(id, answers)| tell(&self.sessions, id, answers, &unknown));
             }
         };
-        for (id, answers_to) in waiting {
-            let known = answers.remove(&id).map_or(Known::Nobody, Known::SignedIn);
-            if matches!(known, Known::Nobody) {
-                self.sessions.lately.forget(id);
-            }
-            // Whoever has gone needs no answer.
-            answers_to.into_iter().for_each(|answer| drop(answer.send(known.clone())));
+        self.from_memory.store(false, Ordering::Relaxed);
+        self.touch(found.due);
+        // Nobody else waits for what is to be written.
+        for (id, browser) in found.to_write {
+            let answers = waiting.remove(&id).unwrap_or_default();
+            let sessions = Arc::clone(&self.sessions);
+            tokio::spawn(async move {
+                let known = match sessions.find_by_writing(id, browser).await {
+                    Ok(person) => person.map_or(Known::Nobody, Known::SignedIn),
+                    Err(error) => Known::Unknown(error),
+                };
+                tell(&sessions, id, answers, &known);
+            });
+        }
+        for (id, answers) in waiting {
+            let known = found.signed_in.remove(&id).map_or(Known::Nobody, Known::SignedIn);
+            tell(&self.sessions, id, answers, &known);
         }
     }
 
@@ -193,3 +199,20 @@ impl KnownSessions {
         });
     }
 }
+
+fn may_be_believed(seen: &Seen, now: OffsetDateTime) -> bool {
+    seen.age() < limits::SESSION_KNOWN_AT_MOST && now < seen.until
+}
+
+fn tell(sessions: &Sessions, id: SessionHash, answers: Vec<oneshot::Sender<Known>>, known: &Known) {
+    match (known, sessions.lately.get(id)) {
+        (Known::Nobody, Some(_)) => sessions.lately.forget(id),
+        (Known::Unknown(_), Some(seen)) => seen.unanswered(),
+        (Known::SignedIn(_), _) | (_, None) => {}
+    }
+    // Whoever has gone needs no answer.
+    answers.into_iter().for_each(|answer| drop(answer.send(known.clone())));
+}
+
+#[cfg(test)]
+pub(super) mod tests;

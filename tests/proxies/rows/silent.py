@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from expectations import IDENTITY, lets_in
+from expectations import IDENTITY, denied, lets_in
 from messages import SCRIPT, Request
 from outcome import Outcome
+from silent import COOKIES, DENY
 from table import Group, Row
 
 FORGED = [(name, "alice") for name in IDENTITY]
 
+
+def both_cookies(outcome: Outcome) -> list[str]:
+    amiss = denied(401)(outcome)
+    if tuple(outcome.answer.all("Set-Cookie")) != COOKIES:
+        amiss.append(f"cookies {outcome.answer.all('Set-Cookie')}")
+    return amiss
+
+
 GROUP = Group(
-    "A yes that names nobody (Vestibule always names all): forged names are gone all the same",
+    "Another gate: by a yes that names nobody (Vestibule always names all), no forged name gets through",
     [
         *(
             Row(f"`{name}: alice`", Request(headers=[*SCRIPT, (name, "alice")]), lets_in(None))
@@ -22,6 +31,8 @@ GROUP = Group(
             lets_in(None),
         ),
         Row("all of them, HTTP/2", Request(headers=[*SCRIPT, *FORGED], http2=True), lets_in(None)),
+        Row("a no with two cookies: both arrive", Request(headers=[*SCRIPT, (DENY, "1")]), both_cookies),
+        Row("the same, HTTP/2", Request(headers=[*SCRIPT, (DENY, "1")], http2=True), both_cookies),
     ],
 )
 

@@ -2,12 +2,16 @@ use proptest::prelude::*;
 
 use super::{readers::assert_that_nobody_is_fooled, *};
 
-/// What confuses somebody, and what is worth hiding in it.
-const PIECES: [&str; 47] = [
-    "/", "/", "/", "//", "\\", "%2f", "%2F", "%5c", ".", "..", "/../", "/./", "%2e", "%2E%2e", ".%2e", "..;", ";",
-    ";x=1", "%3b", "?", "%3f", "#", "%23", "public", "public/", "PUBLIC", "%70ublic", "admin", "admin/", "Admin",
-    "%61dmin", "a", "A", "%41", "x", "secret/", "%00", "%ff", "%c0%af", "%252f", "%25", "%", "é", "%C3%A9", "%20",
-    "%40", "+",
+/// What confuses somebody …
+const MARKS: [&str; 25] = [
+    "/", "/", "/", "//", "\\", "%2f", "%5C", "/.", "/..", "/../", "/./", "/%2e", "/%2E%2e", "/.%2e/", "/..;", "/..;/",
+    ";", ";/", "%3b", "?", "%3f", "#", "%23", "", "/;",
+];
+
+/// … and what is worth hiding in it.
+const WORDS: [&str; 24] = [
+    "", "", "public", "public", "PUBLIC", "%70ublic", "admin", "admin", "Admin", "%61dmin", "a", "A", "%41", "x",
+    "secret", "%00", "%ff", "%252f", "%25", "%", "é", "%C3%A9", "%20", "%40",
 ];
 
 const PATHS: [&str; 11] = [
@@ -27,8 +31,9 @@ const PATHS: [&str; 11] = [
 const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"];
 
 fn some_path() -> impl Strategy<Value = String> {
-    let pieces = proptest::collection::vec(proptest::sample::select(&PIECES[..]), 1..12);
-    pieces.prop_map(|pieces| format!("/{}", pieces.concat()))
+    let piece = (proptest::sample::select(&WORDS[..]), proptest::sample::select(&MARKS[..]));
+    let pieces = proptest::collection::vec(piece, 1..6);
+    pieces.prop_map(|pieces| pieces.iter().fold("/".to_owned(), |path, (word, mark)| path + word + mark))
 }
 
 fn some_rule() -> impl Strategy<Value = Rule> {
@@ -41,7 +46,7 @@ fn some_rule() -> impl Strategy<Value = Rule> {
         group("staff"),
         RuleAccess::Members(Members { users: vec!["ada".into()], ..Members::default() }),
     ]);
-    let methods = proptest::sample::select(vec!["", "", "", "GET|HEAD", "POST", "PUT|DELETE"]);
+    let methods = proptest::sample::select(vec!["", "", "", "GET", "GET|HEAD", "POST", "PUT|DELETE"]);
     let path = proptest::sample::select(&PATHS[..]);
     let addresses = proptest::sample::select(vec![vec![], vec![], vec!["203.0.113.0/24".parse().unwrap()], trusted()]);
     (path, methods, access, addresses).prop_map(|(path, methods, access, addresses)| {
@@ -52,7 +57,7 @@ fn some_rule() -> impl Strategy<Value = Rule> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     /// What the gate opens, and whom it admits, every program on the way would, too, on the path that it reads.
     #[test]
@@ -79,8 +84,10 @@ proptest! {
 
     /// A path without anything that confuses is decided by its letters alone.
     #[test]
-    fn a_plain_path_is_borrowed_and_read_in_one_way(path in "(/[a-zA-Z0-9_.~-]{1,9}){1,5}/?", query in "[!-~]{0,9}") {
-        prop_assume!(path.split('/').all(|segment| segment != "." && segment != ".."));
+    fn a_plain_path_is_borrowed_and_read_in_one_way(
+        path in "(/[a-zA-Z0-9_~-][a-zA-Z0-9_.~-]{0,8}){1,5}/?",
+        query in "[!-~]{0,9}",
+    ) {
         let uri = format!("{path}?{query}");
         let readings = Readings::of(&uri).unwrap();
         prop_assert_eq!(readings.iter().collect::<Vec<_>>(), [path.as_str()]);

@@ -28,7 +28,9 @@ use crate::{
             check::{Pass, Verdict},
             handover::HostSession,
         },
-        http::{cookies::set_host_session_cookie, csrf, redirect::see_other, render::Renderer, request::Parameters},
+        http::{
+            cookies::set_host_session_cookie, csrf, headers, redirect::see_other, render::Renderer, request::Parameters,
+        },
         limits,
         problem::Problem,
         sign_in::{Failure, RequestContext, return_to::ReturnTo},
@@ -153,8 +155,9 @@ async fn jwks(State(app): State<Arc<App>>) -> Response {
 }
 
 fn login_required(site: &Site) -> Response {
-    let body = Json(json!({ "error": "login_required", "login_url": site.join(&site.own(paths::LOGIN)) }));
-    (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, "Cookie")], body).into_response()
+    let login = site.join(&site.own(paths::LOGIN));
+    let body = Json(json!({ "error": "login_required", "login_url": login }));
+    (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, "Cookie"), (headers::LOGIN, &*login)], body).into_response()
 }
 
 fn no_application() -> Response {

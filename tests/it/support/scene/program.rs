@@ -41,6 +41,8 @@ pub(super) struct Running {
     /// Where it listens, and where it does for the administrator.
     pub address: SocketAddr,
     pub admin: SocketAddr,
+    /// Where proxies ask it.
+    pub gate: SocketAddr,
     shutdown: CancellationToken,
     task: JoinHandle<Result<(), String>>,
     runtime: Option<Runtime>,
@@ -53,9 +55,10 @@ impl Running {
         let bound = runtime.spawn(async { startup::bind(settings, system).await });
         let bound = bound.await.unwrap().unwrap();
         let (address, admin) = (bound.address().unwrap(), bound.admin_address().unwrap());
+        let gate = bound.gate_address().unwrap();
         let shutdown = CancellationToken::new();
         let task = runtime.spawn(bound.serve(shutdown.clone()));
-        Self { address, admin, shutdown, task, runtime: Some(runtime) }
+        Self { address, admin, gate, shutdown, task, runtime: Some(runtime) }
     }
 
     /// Asks it to end; returns when nothing of it runs any more.
