@@ -6,6 +6,7 @@ use std::{
     sync::{Arc, atomic::AtomicBool},
 };
 
+use axum::Router;
 use axum_server::Handle;
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -190,6 +191,12 @@ impl Bound {
     /// The socket's.
     pub fn gate_address(&self) -> io::Result<SocketAddr> {
         self.gate.local_addr()
+    }
+
+    /// What answers on `gate_listen`, for who asks within this process.
+    #[must_use]
+    pub fn checks(&self) -> Router {
+        http::gate::router(Arc::clone(&self.app))
     }
 
     /// Serves until `shutdown`; then takes no new requests, and lets running exchanges finish within the grace.
