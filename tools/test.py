@@ -79,6 +79,12 @@ def count_playwright(_output: str, report: Path) -> Count:
         return Count()
 
 
+def count_line(output: str, _report: Path) -> Count:
+    """Reads a last line like our own."""
+    found = re.search(r"^(\d+) passed, (\d+) failed, (\d+) skipped\n?\Z", output, re.MULTILINE)
+    return Count(*map(int, found.groups())) if found else Count()
+
+
 @dataclass(frozen=True)
 class Stage:
     """One command."""
@@ -233,6 +239,9 @@ STAGES = [
         env={"CHROMEDRIVER": os.environ.get("CHROMEDRIVER", "/usr/bin/chromedriver")},
     ),
     browser_tests("end2end", "hydrated", "no-js"),
+    # The configurations of deploy/ in five proxies. The Python is the one that setup-proxies has made.
+    Stage("setup-proxies", ["tools/setup", "proxies"], preparation=True),
+    Stage("proxies", [".tools/proxies/bin/python", "tests/proxies"], count_line),
     # Providers that are whole programs, each minutes to install the first time.
     Stage("setup-keycloak", ["tools/setup", "keycloak"], preparation=True, needs=KEYCLOAK_NEEDS),
     browser_tests("keycloak", "keycloak", needs=KEYCLOAK_NEEDS),

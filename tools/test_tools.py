@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import changes
 import test as runner
 from changes import Inputs
-from test import Count, Stage, count_cargo, count_playwright, count_unittest, outcome
+from test import Count, Stage, count_cargo, count_line, count_playwright, count_unittest, outcome
 
 CARGO = """
 running 3 tests
@@ -39,6 +39,10 @@ class Counting(unittest.TestCase):
         closing = "Ran 9 tests in 0.1s\n\nFAILED (failures=1, errors=2, skipped=3)\n"
         self.assertEqual(count_unittest(closing, self.folder), Count(3, 3, 3))
         self.assertEqual(count_unittest("Traceback", self.folder), Count())
+
+    def test_a_last_line_like_our_own(self):
+        self.assertEqual(count_line("FAILED row\n3 passed, 2 failed, 1 skipped\n", self.folder), Count(3, 2, 1))
+        self.assertEqual(count_line("3 passed, 2 failed, 1 skipped\nTraceback", self.folder), Count())
 
     def test_playwright_flaky_and_unstarted_are_failures(self):
         report = self.folder / "report.json"

@@ -1,5 +1,5 @@
 // nginx in front of both sites: TLS, default buffers and timeouts, and in front of the program the configuration that
-// is shipped (deploy/nginx.conf), word for word but for the port.
+// is shipped (deploy/sign-in-only/nginx.conf), word for word but for the port.
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -8,7 +8,7 @@ import { join, resolve } from 'node:path';
 import type { Certificates } from '../harness/certificates.ts';
 import { Process } from '../harness/process.ts';
 
-const SHIPPED = resolve(import.meta.dirname, '../../deploy/nginx.conf');
+const SHIPPED = resolve(import.meta.dirname, '../../deploy/sign-in-only/nginx.conf');
 const SHIPPED_UPSTREAM = 'http://127.0.0.1:3000;';
 
 export interface Fronts {
@@ -55,7 +55,7 @@ export class Nginx {
 function shipped(port: number): string {
   const text = readFileSync(SHIPPED, 'utf8');
   const places = text.split(SHIPPED_UPSTREAM).length - 1;
-  if (places !== 2) throw new Error(`deploy/nginx.conf names its upstream in ${places} places, not in the two it speaks of`);
+  if (places !== 2) throw new Error(`${SHIPPED} names its upstream in ${places} places, not in the two it speaks of`);
   return text.replaceAll(SHIPPED_UPSTREAM, `http://127.0.0.1:${port};`);
 }
 

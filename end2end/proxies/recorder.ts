@@ -6,7 +6,7 @@ import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 
 const HEAD_END = '\r\n\r\n';
 
-/** One request and its answer. nginx opens a connection for each (deploy/nginx.conf keeps none alive). */
+/** One request and its answer. nginx opens a connection for each (deploy/sign-in-only/nginx.conf keeps none alive). */
 export class Exchange {
   readonly #sent: Buffer[] = [];
   readonly #received: Buffer[] = [];

@@ -1,4 +1,4 @@
-// deploy/nginx.conf, as it is shipped.
+// deploy/sign-in-only/nginx.conf, as it is shipped.
 
 import { ask } from '../harness/ask.ts';
 import { expect, test } from './fixtures.ts';

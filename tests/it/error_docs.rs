@@ -35,9 +35,9 @@ A sign-in is recorded when the browser comes back from the provider, to `/auth/o
 404. It does so as well for what fails before it is recorded (for example, because `state` cannot be decrypted): then only the
 log has the reference.
 
-The supplied `deploy/nginx.conf` has two pages of its own: `restarting`, while no process of Vestibule answers, and
-`headers_too_large`, where a request has more headers than nginx reads. The reference on them is nginx's `$request_id`: put
-that into its `log_format`, and the reference finds the request in nginx's log.
+The supplied `deploy/sign-in-only/nginx.conf` has two pages of its own: `restarting`, while no process of Vestibule answers,
+and `headers_too_large`, where a request has more headers than nginx reads. The reference on them is nginx's `$request_id`:
+put that into its `log_format`, and the reference finds the request in nginx's log.
 
 ## People stop at the provider's own page
 

@@ -326,8 +326,8 @@ impl Drop for Program {
     }
 }
 
-/// nginx in front of programs: with the configuration that is shipped (deploy/nginx.conf), word for word but for the
-/// upstream, unless the test says otherwise.
+/// nginx in front of programs: with the configuration that is shipped (deploy/sign-in-only/nginx.conf), word for word
+/// but for the upstream, unless the test says otherwise.
 pub struct Nginx {
     log: PathBuf,
     _process: Process,
@@ -342,9 +342,9 @@ impl Nginx {
 
     /// With these servers in place of the shipped upstream.
     pub async fn shipped(folder: &Path, address: SocketAddr, servers: &str) -> Self {
-        const SHIPPED: &str = include_str!("../../../deploy/nginx.conf");
+        const SHIPPED: &str = include_str!("../../../deploy/sign-in-only/nginx.conf");
         const UPSTREAM: &str = "http://127.0.0.1:3000;";
-        assert_eq!(SHIPPED.matches(UPSTREAM).count(), 2, "deploy/nginx.conf speaks of two places");
+        assert_eq!(SHIPPED.matches(UPSTREAM).count(), 2, "deploy/sign-in-only/nginx.conf speaks of two places");
         Self::configured(folder, address, servers, &SHIPPED.replace(UPSTREAM, "http://vestibule;")).await
     }
 

@@ -1,0 +1,148 @@
+"""What must come of a request. An expectation says what is amiss; nothing, if it holds."""
+
+from __future__ import annotations
+
+from application import Seen, readings
+from outcome import Expect, Outcome
+
+IDENTITY = (
+    "Remote-User",
+    "Remote-Name",
+    "Remote-Email",
+    "Remote-Groups",
+    "X-Vestibule-Assertion",
+    "X-Vestibule-Truncated",
+)
+OURS = ("__Host-vestibule", "__Host-vestibule-flow")
+HOSTS = {"wiki": "wiki.example.com", "board": "board.example.org"}
+# What a proxy says of these is true; all others of their kind only a client can have sent.
+SAID_BY_PROXIES = {
+    *(
+        "x-forwarded-for",
+        "x-forwarded-host",
+        "x-forwarded-proto",
+        "x-forwarded-port",
+        "x-forwarded-server",
+        "x-real-ip",
+    ),
+}
+# In what a client must not be able to say.
+SPOOFED = "spoofed"
+PROXY_WORDS = ("forwarded", "x-forwarded-", "x-original-", "x-rewrite-", "x-real-")
+
+
+def denied(*statuses: int) -> Expect:
+    """No application sees it."""
+
+    def must(outcome: Outcome) -> list[str]:
+        amiss = [f"{seen.application} saw {seen.method} {seen.target}" for seen in outcome.seen]
+        if outcome.answer.status not in statuses:
+            amiss.append(f"status {outcome.answer.status}, not {' or '.join(map(str, statuses))}")
+        return amiss
+
+    return must
+
+
+def to_sign_in(outcome: Outcome) -> list[str]:
+    """Denied, and led to the login host; both of Vestibule's cookies arrive where it sets two."""
+    amiss = denied(303)(outcome)
+    if not outcome.answer.one("Location").startswith("https://login.example.net/auth/"):
+        amiss.append(f"sent to {outcome.answer.one('Location')!r}")
+    if not any(cookie.startswith("__Host-vestibule-flow=") for cookie in outcome.answer.all("Set-Cookie")):
+        amiss.append("no browser key")
+    return amiss
+
+
+def asked_to_sign_in(outcome: Outcome) -> list[str]:
+    """Denied as a script is: 401 with the address of the sign-in."""
+    amiss = denied(401)(outcome)
+    if not outcome.answer.one("X-Vestibule-Login").startswith("https://login.example.net/auth/"):
+        amiss.append("not told where to sign in")
+    return amiss
+
+
+def lets_in(who: str | None, status: int = 200, application: str = "wiki", target: str | None = None) -> Expect:
+    """One application sees it once, as this person's."""
+
+    def must(outcome: Outcome) -> list[str]:
+        amiss = []
+        if outcome.answer.status != status:
+            amiss.append(f"status {outcome.answer.status}, not {status}")
+        if [seen.application for seen in outcome.seen] != [application]:
+            return [*amiss, f"seen by {[seen.application for seen in outcome.seen]}, not by {application} once"]
+        seen = outcome.seen[0]
+        if (seen.one("Remote-User") or None) != who:
+            amiss.append(f"seen as {seen.one('Remote-User')!r}, not {who!r}")
+        if target is not None and seen.target != target:
+            amiss.append(f"seen as {seen.target!r}")
+        if outcome.request.body and seen.body != outcome.request.body:
+            amiss.append(f"{len(seen.body)} bytes of body")
+        return amiss
+
+    return must
+
+
+def either(*expectations: Expect) -> Expect:
+    """One of these holds."""
+
+    def must(outcome: Outcome) -> list[str]:
+        found = [expectation(outcome) for expectation in expectations]
+        return [] if [] in found else [" and ".join(amiss) for amiss in found]
+
+    return must
+
+
+def never_admin(outcome: Outcome) -> list[str]:
+    """Whatever happens, no application sees what some application could take for /admin/."""
+    return [
+        f"{seen.application} saw {seen.target}"
+        for seen in outcome.seen
+        if any(path == "/admin" or path.startswith("/admin/") for path in readings(seen.target))
+    ]
+
+
+def always(outcome: Outcome, client: str) -> list[str]:
+    """What holds for each row, whatever it is about."""
+    amiss = [f"{name} in the answer" for name in IDENTITY if outcome.answer.all(name)]
+    for cookie in outcome.answer.all("Set-Cookie"):
+        if cookie.startswith("__Host-") and ("domain=" in cookie.lower() or "path=/;" not in cookie.lower() + ";"):
+            amiss.append(f"set: {cookie}")
+    for seen in outcome.seen:
+        amiss += _application(seen, client)
+    return amiss
+
+
+def names_nobody(outcome: Outcome, _client: str) -> list[str]:
+    """Instead of `always`, where the answer of the gate has no names."""
+    names = {name.lower() for name in IDENTITY}
+    return [
+        f"{name}: {value} seen"
+        for seen in outcome.seen
+        for name, value in seen.headers
+        if name.lower().replace("_", "-") in names and value
+    ]
+
+
+def _application(seen: Seen, client: str) -> list[str]:
+    amiss = [f"cookie {name} seen" for name in OURS if any(f"{name}=" in line for line in seen.all("Cookie"))]
+    cookies = {pair.strip() for line in seen.all("Cookie") for pair in line.split(";")}
+    amiss += [f"cookie {name} lost" for name in ("before=1", "after=2") if name not in cookies]
+    amiss += [f"header {name} seen" for name, _ in seen.headers if "_" in name]
+    amiss += [f"trailer {name} seen" for name, _ in seen.trailers]
+    for name, value in seen.headers:
+        low = name.lower()
+        if low.startswith(PROXY_WORDS) and low not in SAID_BY_PROXIES:
+            amiss.append(f"header {name}: {value} seen")
+    amiss += [f"{name} is {seen.all(name)}" for name in ("X-Real-IP", "X-Forwarded-For") if seen.all(name) != [client]]
+    amiss += [f"{name} is there twice" for name in IDENTITY if len(seen.all(name)) > 1]
+    for name in ("Host", "X-Forwarded-Host"):
+        if seen.all(name) != [HOSTS[seen.application]]:
+            amiss.append(f"{name} is {seen.all(name)}")
+    if len(seen.all("X-Forwarded-Proto")) != 1 or seen.one("X-Forwarded-Proto") not in ("https", "wss"):
+        amiss.append(f"X-Forwarded-Proto is {seen.all('X-Forwarded-Proto')}")
+    amiss += [f"header {name}: {value} seen" for name, value in seen.headers if SPOOFED in value]
+    if bool(seen.one("Remote-User")) != bool(seen.one("X-Vestibule-Assertion")):
+        amiss.append("name and assertion do not go together")
+    if seen.one("Upgrade").lower() not in ("", "websocket"):
+        amiss.append(f"upgrade to {seen.one('Upgrade')} seen")
+    return amiss

@@ -1,0 +1,10 @@
+"""The rows of the table, by what they are about."""
+
+from rows import away, hosts, identity, ordinary, paths, silent
+
+# Played one by one, while all is in order.
+ORDINARY = [ordinary.GROUP, identity.GROUP, hosts.GROUP, paths.GROUP, ordinary.LAST]
+# Played with another gate.
+SILENT = silent.GROUP
+# Played for all proxies at once, since they share what hangs.
+AWAY = [away.HANGING, away.SLOW, away.GONE]

@@ -1,0 +1,81 @@
+"""Rows of the table: what is sent, and what must come of it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import http1
+import http2
+from application import NUMBER, Record
+from browser import Browser
+from messages import Answer, Front, Headers, Request
+from outcome import Expect, Outcome
+
+
+Send = Callable[["Visit"], Outcome]
+# What holds for every row, by the outcome and the client's address.
+Holds = Callable[[Outcome, str], list[str]]
+
+
+@dataclass(frozen=True)
+class Unlike:
+    """What one proxy does instead, and why nothing is lost by it."""
+
+    must: Expect
+    why: str
+    # Where it is asked in another way, too.
+    send: Send | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    what: str
+    send: Request | Send
+    must: Expect
+    unlike: dict[str, Unlike] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Group:
+    title: str
+    rows: list[Row]
+
+
+class Visit:
+    """One proxy, with browsers of people who are signed in through it."""
+
+    def __init__(self, proxy: str, front: Front, record: Record, holds: Holds):
+        self.proxy, self.front, self.record, self.holds = proxy, front, record, holds
+        self.browsers: dict[str, Browser] = {}
+        self._sent = 0
+        self._lock = threading.Lock()
+
+    def number(self) -> str:
+        with self._lock:
+            self._sent += 1
+            return f"{self.proxy}-{self.front.port}-{self._sent}"
+
+    def extra(self, request: Request, number: str) -> Headers:
+        """The request's number, and the cookies of whoever sends it: Vestibule's between two of the application's."""
+        jar = self.browsers[request.who].cookies.get(request.server, {}) if request.who else {}
+        cookies = ["before=1", *(f"{name}={value}" for name, value in jar.items()), "after=2"]
+        return [(NUMBER, number), ("Cookie", "; ".join(cookies))]
+
+    def ask(self, request: Request) -> Outcome:
+        number = self.number()
+        way = http2 if request.http2 else http1
+        answer = way.ask(self.front, request, self.extra(request, number))
+        return Outcome(request, answer, self.record.of(number))
+
+    def play(self, row: Row) -> Outcome:
+        """Sends it. What is amiss is among the outcome's complaints."""
+        unlike = row.unlike.get(self.proxy)
+        send, must = (unlike.send or row.send, unlike.must) if unlike else (row.send, row.must)
+        try:
+            outcome = self.ask(send) if isinstance(send, Request) else send(self)
+        except Exception as error:  # one row that breaks must not hide the others
+            return Outcome(Request(), Answer(0), [], [repr(error)])
+        outcome.complaints += must(outcome) + self.holds(outcome, self.front.client)
+        return outcome
