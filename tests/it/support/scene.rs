@@ -36,6 +36,8 @@ pub struct Scene {
     pub address: SocketAddr,
     /// Where it listens for the administrator.
     pub admin: SocketAddr,
+    /// Where it listens for proxies.
+    pub gate: SocketAddr,
     keys: Vec<u8>,
     clock: Arc<Ahead>,
     tweak: fn(&mut Settings),
@@ -126,6 +128,7 @@ impl Scene {
             mongo,
             address: port.address,
             admin: ANY,
+            gate: ANY,
             keys: vec![7],
             clock: Arc::default(),
             tweak,
@@ -143,6 +146,7 @@ impl Scene {
     pub async fn start(&mut self) {
         let running = Running::start(self.settings(self.address), self.clock.clone()).await;
         self.admin = running.admin;
+        self.gate = running.gate;
         *self.running.lock().unwrap() = Some(running);
     }
 
@@ -177,6 +181,7 @@ impl Scene {
         settings.public_url = PublicUrl::parse(&self.origin).unwrap();
         settings.listen = listen;
         settings.admin_listen = ANY;
+        settings.gate_listen = ANY;
         (self.tweak)(&mut settings);
         settings
     }

@@ -38,9 +38,10 @@ impl Clock for Ahead {
 
 /// A program, in a runtime of its own: killing it ends whatever it has spawned.
 pub(super) struct Running {
-    /// Where it listens, and where it does for the administrator.
+    /// Where it listens, and where it does for the administrator and for proxies.
     pub address: SocketAddr,
     pub admin: SocketAddr,
+    pub gate: SocketAddr,
     shutdown: CancellationToken,
     task: JoinHandle<Result<(), String>>,
     runtime: Option<Runtime>,
@@ -53,9 +54,10 @@ impl Running {
         let bound = runtime.spawn(async { startup::bind(settings, system).await });
         let bound = bound.await.unwrap().unwrap();
         let (address, admin) = (bound.address().unwrap(), bound.admin_address().unwrap());
+        let gate = bound.gate_address().unwrap();
         let shutdown = CancellationToken::new();
         let task = runtime.spawn(bound.serve(shutdown.clone()));
-        Self { address, admin, shutdown, task, runtime: Some(runtime) }
+        Self { address, admin, gate, shutdown, task, runtime: Some(runtime) }
     }
 
     /// Asks it to end; returns when nothing of it runs any more.
