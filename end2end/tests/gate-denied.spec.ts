@@ -99,7 +99,7 @@ test.describe('scripts', () => {
 
   test('a script learns who it is, and gets a token where its application has asked for that', async ({ page, gate }) => {
     await signInFor(page, gate, `${gate.board.origin}/page`);
-    expect((await fetched(page, `${gate.board.prefix}/userinfo`)).body).toMatchObject({ username: 'alice' });
+    expect((await fetched(page, `${gate.board.prefix}/userinfo`)).body).toMatchObject({ preferred_username: 'alice' });
     const { status, body } = await fetched(page, `${gate.board.prefix}/token`, 'POST');
     expect([status, body['token_type']]).toEqual([200, 'Bearer']);
   });

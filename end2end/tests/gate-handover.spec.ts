@@ -6,7 +6,7 @@ import type { BrowserContext, Page } from '@playwright/test';
 import type { GateParts } from '../harness/gate-house.ts';
 import { expect, test } from './gate-fixtures.ts';
 import { own, signIn, signInFor, toldAbout } from './gate-steps.ts';
-import { START } from './steps.ts';
+import { ACCOUNT, START } from './steps.ts';
 
 const TABS = 20;
 
@@ -87,22 +87,24 @@ test('a request that is taken to another browser signs nobody in at the first on
 test.describe('twenty tabs', () => {
   test.setTimeout(120_000);
 
-  /** On three hosts, each with its page. */
-  function pages({ login, wiki, board }: GateParts): { open: string; landed: string }[] {
-    return Array.from({ length: TABS }, (_, n) => {
-      const own = `/auth/account?tab=${n}`;
-      const of = (origin: string): { open: string; landed: string } => ({ open: `${origin}/tabs/${n}`, landed: `${origin}/tabs/${n}` });
-      const login_ = { open: `${login}${START}?return_to=${encodeURIComponent(own)}`, landed: `${login}${own}` };
-      return [of(wiki.origin), of(board.origin), login_][n % 3] ?? login_;
-    });
+  interface Wanted {
+    readonly open: string;
+    readonly landed: string;
+  }
+
+  /** On three hosts: each its own page of an application, or the account. */
+  function pages({ login, wiki, board }: GateParts): Wanted[] {
+    const account = { open: `${login}${START}?return_to=${ACCOUNT}`, landed: `${login}${ACCOUNT}` };
+    const of = (origin: string, n: number): Wanted => ({ open: `${origin}/tabs/${n}`, landed: `${origin}/tabs/${n}` });
+    return Array.from({ length: TABS }, (_, n) => [of(wiki.origin, n), of(board.origin, n), account][n % 3] ?? account);
   }
 
   async function openAll(context: BrowserContext, gate: GateParts): Promise<void> {
     const wanted = pages(gate);
-    const tabs = await Promise.all(wanted.map(() => context.newPage()));
+    const tabs = await Promise.all(wanted.map(async ({ open, landed }) => ({ tab: await context.newPage(), open, landed })));
     // A page that goes on by itself interrupts the wait for its own load.
-    await Promise.all(wanted.map(({ open }, n) => tabs[n]?.goto(open, { waitUntil: 'commit' }).catch(() => undefined)));
-    for (const [n, { landed }] of wanted.entries()) await expect(tabs[n] ?? tabs[0]!).toHaveURL(landed);
+    await Promise.all(tabs.map(({ tab, open }) => tab.goto(open, { waitUntil: 'commit' }).catch(() => undefined)));
+    for (const { tab, landed } of tabs) await expect(tab).toHaveURL(landed, { timeout: 60_000 });
     for (const place of [gate.wiki, gate.board]) {
       const told = place.application.received.map(({ headers }) => headers['remote-user']);
       expect(new Set(told)).toEqual(new Set(['alice']));
