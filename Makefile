@@ -8,7 +8,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 export VESTIBULE_TOOLS
 export PATH := $(VESTIBULE_TOOLS)/bin:$(VESTIBULE_TOOLS)/node_modules/.bin:$(PATH)
 
-.PHONY: help run build test dev site lint graph fmt clean clean-tools
+.PHONY: help run build test fuzz dev site lint graph fmt clean clean-tools
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -30,6 +30,14 @@ build: ## Make the program to ship: target/release/vestibule (about 10 min the f
 
 test: ## Run every check and test; the last line counts them
 	@python3 tools/test.py $(TESTS)
+
+# Code without `unsafe` needs no sanitizer, and so no nightly compiler. fuzz/Cargo.lock: the versions of the program.
+fuzz: ## Try what the gate is asked with whatever a fuzzer finds, for FUZZ_SECONDS (120; about 20 min to build the first time)
+	@tools/setup fuzz
+	@cp Cargo.lock fuzz/Cargo.lock
+	@mkdir -p fuzz/corpus/asked
+	@cargo fuzz run -s none asked fuzz/corpus/asked fuzz/seeds/asked -- \
+		-max_total_time=$(or $(FUZZ_SECONDS),120) -dict=fuzz/asked.dict -max_len=1024 -timeout=10 -print_final_stats=1
 
 dev: ## Build again and restart on every change (cargo-leptos takes minutes to install the first time)
 	@tools/setup dev

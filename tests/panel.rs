@@ -65,6 +65,7 @@ mod server {
             who: Who::Provider,
             action: Action { way_on: WayOn::StartAgain, href: "/auth/login".into() },
             second: None,
+            person: None,
             retry_in,
             refresh: None,
             script: true,

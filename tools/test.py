@@ -242,6 +242,13 @@ STAGES = [
     # The configurations of deploy/ in five proxies. The Python is the one that setup-proxies has made.
     Stage("setup-proxies", ["tools/setup", "proxies"], preparation=True),
     Stage("proxies", [".tools/proxies/bin/python", "tests/proxies"], count_line),
+    # The example for ClaudeLens, in nginx and with a MongoDB server, by the same Python.
+    Stage("claudelens", [".tools/proxies/bin/python", "tests/claudelens"], count_unittest),
+    # What the pages for operators say, asked of the program.
+    Stage("documented", ["python3", "tests/documented.py"], count_unittest),
+    # The snippets of docs/assertion.md, each in its language. The Python is the one that setup-assertion has made.
+    Stage("setup-assertion", ["tools/setup", "assertion"], preparation=True),
+    Stage("assertion", [".tools/assertion/python/bin/python", "tests/assertion"], count_line),
     # Providers that are whole programs, each minutes to install the first time.
     Stage("setup-keycloak", ["tools/setup", "keycloak"], preparation=True, needs=KEYCLOAK_NEEDS),
     browser_tests("keycloak", "keycloak", needs=KEYCLOAK_NEEDS),

@@ -55,9 +55,9 @@ impl Cookies {
         std::str::from_utf8(value).ok()
     }
 
-    /// All cookies but our two, as one header; `None` if there are none.
+    /// All cookies but our two, as one header; empty if there are none.
     #[must_use]
-    pub fn others(self, headers: &HeaderMap) -> Option<HeaderValue> {
+    pub fn others(self, headers: &HeaderMap) -> HeaderValue {
         let ours = [Cookie::Session, Cookie::Flow].map(|cookie| self.name(cookie).as_bytes());
         let pairs = headers.get_all(COOKIE).iter().flat_map(|header| header.as_bytes().split(|byte| *byte == b';'));
         let mut others = Vec::new();
@@ -71,7 +71,8 @@ impl Cookies {
             }
             others.extend_from_slice(pair);
         }
-        HeaderValue::from_bytes(&others).ok().filter(|others| !others.is_empty())
+        // They came in headers.
+        HeaderValue::from_bytes(&others).unwrap_or(HeaderValue::from_static(""))
     }
 
     /// The `Set-Cookie` that sets `cookie`. Values of ours are base64url.

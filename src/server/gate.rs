@@ -31,3 +31,6 @@ mod person;
 pub mod rules;
 /// The keys that sign assertions.
 mod signing_keys;
+
+#[cfg(test)]
+mod tests;

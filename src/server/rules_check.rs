@@ -7,7 +7,7 @@ use super::{
     application::{Access, Applications, Rule, RulePath},
     email_address::EmailAddress,
     gate::{
-        asked::{Asked, Said, host_name},
+        asked::{Asked, Denied, Said},
         rules::{self, By, Decided, Person},
     },
     ids::ProviderId,
@@ -83,19 +83,21 @@ impl Question {
     /// # Errors
     /// What is wrong with the question.
     pub fn answer(&self, settings: Settings) -> Result<Answer, String> {
-        let (host, uri) = self.host_and_uri()?;
         let body = self.somebody(&settings)?;
         let applications = Applications::new(settings.applications);
-        let Some(site) = applications.at(&host) else {
-            return Ok(Answer { gets_in: false, why: format!("does not get in: no [[app]] has the host {host}\n") });
-        };
-        let index = site.index;
-        let asked = Asked::about(site, &self.method, uri, self.address).map_err(|wrong| match wrong {
-            Said::OwnMethod => {
-                format!("--method: is {:?}, which is no method in capitals; write it as GET", self.method)
+        // Browsers send no fragment.
+        let url = self.url.split('#').next().unwrap_or_default();
+        let asked = match Asked::at(url, &self.method, self.address, &applications) {
+            Ok(asked) => asked,
+            Err(Denied::UnknownApplication(host)) => {
+                return Ok(Answer {
+                    gets_in: false,
+                    why: format!("does not get in: no [[app]] has the host {host}\n"),
+                });
             }
-            _ => "the URL has white space or a control character in its path; write %20 for a space".to_owned(),
-        })?;
+            Err(denied) => return Err(self.mistake(&denied)),
+        };
+        let index = asked.site.index;
         let decision = rules::decide(&asked);
         let (gets_in, said, by) = match (decision.access, &body) {
             (Access::Anyone, _) => (true, "gets in: everybody does, without an identity", decision.by),
@@ -127,18 +129,15 @@ impl Question {
         }
     }
 
-    /// The host, and what a browser would send after it. No parser that mends URLs: what is written is asked about.
-    fn host_and_uri(&self) -> Result<(String, &str), String> {
-        let form = "write the URL as https://wiki.example.com/admin/";
-        let rest = self.url.strip_prefix("https://").or_else(|| self.url.strip_prefix("http://"));
-        let rest = rest.ok_or_else(|| format!("{:?} does not begin with https://; {form}", self.url))?;
-        let rest = rest.split('#').next().unwrap_or_default();
-        let (host, uri) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-        let host = host_name(host).ok_or_else(|| format!("{:?} has no host; {form}", self.url))?;
-        match uri {
-            "" => Ok((host.into_owned(), "/")),
-            uri if uri.starts_with('?') => Err(format!("{:?} has no path; {form}", self.url)),
-            uri => Ok((host.into_owned(), uri)),
+    fn mistake(&self, denied: &Denied) -> String {
+        let url = |what| format!("{:?} {what}; write the URL as https://wiki.example.com/admin/", self.url);
+        match denied {
+            Denied::Malformed(Said::OwnMethod) => {
+                format!("--method: is {:?}, which is no method in capitals; write it as GET", self.method)
+            }
+            Denied::Malformed(Said::Proto) => url("does not begin with https://"),
+            Denied::Malformed(Said::OwnHost) => url("has no host"),
+            _ => url("has no path, or one with white space or a control character"),
         }
     }
 

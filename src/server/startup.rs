@@ -201,6 +201,7 @@ impl Bound {
         tracing::info!(
             code = "started",
             listen = public.local_addr().map(tracing::field::display).ok(),
+            gate_listen = gate.local_addr().map(tracing::field::display).ok(),
             public_url = app.public_url.origin(),
             "serving"
         );

@@ -90,7 +90,7 @@ fn somebody_who_is_signed_out() {
              as the path: /public/a\n",
         ),
         (
-            "https://shop.example.com/INTERNAL",
+            "https://shop.example.com/INTERNAL#part",
             1,
             "does not get in: nobody does\ndecided by: app[1].rule[2] (path = \"/internal/\")\n\
              as the path: /INTERNAL\n",
@@ -173,11 +173,11 @@ fn where_there_are_two_providers_it_matters_who_speaks() {
 fn questions_that_are_none() {
     for (arguments, said) in [
         (&[][..], "<URL>"),
-        (&["wiki.example.com/x"], "does not begin with https://; write the URL as https://"),
+        (&["wiki.example.com/x"], "does not begin with https://; write the URL as https://wiki"),
         (&["https:///x"], "has no host; write the URL as https://"),
         (&["https://user@wiki.example.com/x"], "has no host; write the URL as https://"),
-        (&["https://wiki.example.com?x"], "has no path; write the URL as https://"),
-        (&["https://wiki.example.com/a b"], "white space or a control character in its path; write %20"),
+        (&["https://wiki.example.com?x"], "has no path, or one with white space"),
+        (&["https://wiki.example.com/a b"], "or one with white space or a control character; write the URL"),
         (&["https://wiki.example.com/", "--method", "get"], "--method: is \"get\", which is no method in capitals"),
         (&["https://wiki.example.com/", "--email", "ada"], "--email: is \"ada\", which is not one address"),
         (&["https://wiki.example.com/", "--provider", "oq"], "--provider: is \"oq\", which is no provider's id"),

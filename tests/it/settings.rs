@@ -28,6 +28,7 @@ const GOOD: &str = r#"
 public_url = "https://auth.example.com"
 listen = "127.0.0.1:0"
 admin_listen = "127.0.0.1:0"
+gate_listen = "127.0.0.1:0"
 
 [[provider]]
 id = "op"
@@ -221,7 +222,7 @@ fn the_environment_overrides_the_file() {
     let wrong = GOOD.replace("listen = \"127.0.0.1:0\"", "listen = \"wrong\"").replace("https://op.test", "wrong");
     // Right over wrong: only the fault put in to end the run is left.
     let found = faults(
-        Some(&wrong.replace("admin_listen = \"wrong\"", "")),
+        Some(&wrong.replace("admin_listen = \"wrong\"", "").replace("gate_listen = \"wrong\"", "")),
         &[
             ("VESTIBULE_LISTEN", "127.0.0.1:0"),
             ("VESTIBULE_PROVIDER__0__ISSUER", "https://op.test"),

@@ -66,8 +66,8 @@ class Application(socketserver.ThreadingTCPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, name: str, record: Record):
-        super().__init__(("127.0.0.1", 0), _Connection)
+    def __init__(self, name: str, record: Record, connection: type[Connection] | None = None):
+        super().__init__(("127.0.0.1", 0), connection or Connection)
         self.name, self.record = name, record
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
@@ -79,7 +79,7 @@ class Application(socketserver.ThreadingTCPServer):
         return self.server_address[1]
 
 
-class _Connection(socketserver.StreamRequestHandler):
+class Connection(socketserver.StreamRequestHandler):
     server: Application
 
     def handle(self) -> None:
@@ -109,7 +109,7 @@ class _Connection(socketserver.StreamRequestHandler):
         body, trailers = self._body(lower)
         seen = Seen(self.server.name, self.client_address[0], method, target, headers, body, trailers)
         self.server.record.add(seen)
-        return self._answer(seen)
+        return self.answer(seen)
 
     def _body(self, lower: dict[str, str]) -> tuple[bytes, Headers]:
         if lower.get("transfer-encoding", "").lower() != "chunked":
@@ -120,9 +120,10 @@ class _Connection(socketserver.StreamRequestHandler):
             self.rfile.readline()
         return body, self._fields()
 
-    def _answer(self, seen: Seen) -> bool:
+    def answer(self, seen: Seen) -> bool:
+        """Whether the connection can take another request."""
         if seen.one("Upgrade"):
-            return self._switch(seen)
+            return self.switch(seen)
         if seen.target == "/events":
             return self._events(seen)
         body, status, extra = f"{self.server.name}: {seen.method} {seen.target}\n".encode(), "200 OK", ""
@@ -136,7 +137,7 @@ class _Connection(socketserver.StreamRequestHandler):
         self.wfile.write(head.encode() + (b"" if seen.method == "HEAD" else body))
         return True
 
-    def _switch(self, seen: Seen) -> bool:
+    def switch(self, seen: Seen) -> bool:
         """A WebSocket that sends one message back. To any other protocol as well: then the harness sees it."""
         key = seen.one("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
         accept = base64.b64encode(hashlib.sha1(key.encode()).digest()).decode()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import html
 import http.client
 import re
+import time
 from urllib.parse import urlencode, urljoin, urlsplit
 
 import http1
 from messages import NAVIGATION, Answer, Front, Headers, Request
 
-MOST_REDIRECTS = 20
+MOST_REDIRECTS = 40
+REFRESH = re.compile(rb'<meta http-equiv="refresh" content="(\d+);url=([^"]*)">')
 PROVIDER = "127.0.0.1"
 
 
@@ -26,13 +28,19 @@ class Browser:
         return [("Cookie", "; ".join(f"{name}={value}" for name, value in jar.items()))] if jar else []
 
     def load(self, url: str, form: dict[str, str] | None = None) -> tuple[str, Answer]:
-        """Navigates, following redirects; where it ends."""
+        """Navigates, following redirects and pages that go on by themselves; where it ends."""
         for _ in range(MOST_REDIRECTS):
             answer = self._once(url, form)
             self._keep(urlsplit(url).hostname, answer)
-            if answer.status not in (301, 302, 303, 307, 308):
+            goes_on = REFRESH.search(answer.body)
+            if answer.status in (301, 302, 303, 307, 308):
+                url, form = urljoin(url, answer.one("Location")), None
+            elif goes_on:
+                # A page that waits for the provider, on a slow machine.
+                time.sleep(int(goes_on[1]))
+                url, form = urljoin(url, html.unescape(goes_on[2].decode())), None
+            else:
                 return url, answer
-            url, form = urljoin(url, answer.one("Location")), None
         raise RuntimeError(f"redirected without end, last to {url}")
 
     def submit(self, url: str, page: Answer, **fields: str) -> tuple[str, Answer]:
@@ -44,13 +52,13 @@ class Browser:
         action = html.unescape(re.search(r'action="([^"]*)"', form)[1])
         return self.load(urljoin(url, action), values | fields)
 
-    def sign_in(self, url: str, person: str) -> None:
-        """Opens a page of an application as nobody, and lands there as this person."""
+    def sign_in(self, url: str, person: str, page_after: str | None = None) -> None:
+        """Opens a page of an application as nobody, and lands there (or on another page) as this person."""
         at, page = self.load(url)
         if urlsplit(at).hostname == PROVIDER:
             at, page = self.submit(at, page, username=person, password=f"{person}-demo")
-        if at != url or page.status != 200:
-            raise RuntimeError(f"{person} did not get to {url}, but to {at} ({page.status}):\n{page.body[:2000]!r}")
+        if at != (page_after or url) or page.status != 200:
+            raise RuntimeError(f"{person} did not get to {page_after or url}, but to {at} ({page.status}):\n{page.body[:2000]!r}")
 
     def _once(self, url: str, form: dict[str, str] | None) -> Answer:
         parts = urlsplit(url)

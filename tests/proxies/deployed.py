@@ -18,7 +18,9 @@ from certificates import Certificates
 from children import Child
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
-WHEELS = Path(os.environ.get("VESTIBULE_TOOLS", Path.home() / ".cache/vestibule/tools")) / "proxies/bin"
+# Where tools/setup puts programs.
+TOOLS = Path(os.environ.get("VESTIBULE_TOOLS", Path.home() / ".cache/vestibule/tools"))
+WHEELS = TOOLS / "proxies/bin"
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ class Proxy:
             raise RuntimeError(f"deploy/{self.name} says nowhere: {missing}")
 
 
-def _nginx(folder: Path) -> list[str]:
+def nginx(folder: Path, file: str = "vestibule.conf") -> list[str]:
     """Where Debian's nginx.conf would include conf.d; all else is as nginx has it by itself."""
     (folder / "tmp").mkdir()
     temporary = "".join(
@@ -89,7 +91,7 @@ def _nginx(folder: Path) -> list[str]:
     )
     (folder / "nginx.conf").write_text(
         f"daemon off;\nmaster_process off;\npid nginx.pid;\nevents {{}}\nhttp {{\n    access_log access.log;\n{temporary}"
-        "    include vestibule.conf;\n}\n"
+        f"    include {file};\n}}\n"
     )
     return ["-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", str(folder / "error.log")]
 
@@ -109,7 +111,7 @@ CADDY_OPTIONS = """{{
 # Caddy in front of"""
 
 PROXIES = [
-    Proxy("nginx", "nginx", {"listen 443 ssl": "listen 127.0.0.1:{port} ssl"}, "/etc/nginx", ["nginx", "-v"], _nginx),
+    Proxy("nginx", "nginx", {"listen 443 ssl": "listen 127.0.0.1:{port} ssl"}, "/etc/nginx", ["nginx", "-v"], nginx),
     Proxy(
         "haproxy",
         "HAProxy",

@@ -11,7 +11,8 @@ FILE = DEPLOY.parent / "docs/gate.md"
 BEGIN = "<!-- table of requests: written by `UPDATE_DOCS=1 python3 tools/test.py proxies` from tests/proxies/rows -->\n"
 END = "<!-- end of the table of requests -->\n"
 
-HOW_TO_READ = """Each row is one request to each proxy, with the files of `deploy/`, the real program and a real application behind. A cell has
+HOW_TO_READ = """\
+Each row is one request to each proxy, with the files of `deploy/`, the real program and a real application behind. A cell has
 the status that came back. Where a request reached an application, the cell also says which one and whom it was told, and the
 path if it saw another than was sent; where a cell is a status alone, no application has seen the request. `closed`: the proxy
 ended the connection or the stream. People: alice is one of the group that may use `/admin/`, bob is not.

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import json
+
 from application import Seen, readings
+from messages import Request
 from outcome import Expect, Outcome
 
 IDENTITY = (
@@ -56,8 +60,10 @@ def to_sign_in(outcome: Outcome) -> list[str]:
 def asked_to_sign_in(outcome: Outcome) -> list[str]:
     """Denied as a script is: 401 with the address of the sign-in."""
     amiss = denied(401)(outcome)
-    if not outcome.answer.one("X-Vestibule-Login").startswith("https://login.example.net/auth/"):
-        amiss.append("not told where to sign in")
+    if outcome.answer.one("X-Vestibule-Login") not in {f"https://{host}/auth/login" for host in HOSTS.values()}:
+        amiss.append(f"told to sign in at {outcome.answer.one('X-Vestibule-Login')!r}")
+    if outcome.answer.all("WWW-Authenticate") != ["Cookie"]:
+        amiss.append(f"WWW-Authenticate: {outcome.answer.all('WWW-Authenticate')}")
     return amiss
 
 
@@ -108,7 +114,7 @@ def always(outcome: Outcome, client: str) -> list[str]:
         if cookie.startswith("__Host-") and ("domain=" in cookie.lower() or "path=/;" not in cookie.lower() + ";"):
             amiss.append(f"set: {cookie}")
     for seen in outcome.seen:
-        amiss += _application(seen, client)
+        amiss += _application(seen, client) + _cookies(seen, outcome.request)
     return amiss
 
 
@@ -123,11 +129,28 @@ def names_nobody(outcome: Outcome, _client: str) -> list[str]:
     ]
 
 
-def _application(seen: Seen, client: str) -> list[str]:
+def _assertion(seen: Seen) -> str | None:
+    """Who it is by the assertion, if that is for this application. Its signature is looked at elsewhere (docs/gate.md)."""
+    if not seen.one("X-Vestibule-Assertion"):
+        return None
+    payload = seen.one("X-Vestibule-Assertion").split(".")[1]
+    claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    return (
+        claims["preferred_username"] if claims["aud"] == f"https://{HOSTS[seen.application]}" else f"of {claims['aud']}"
+    )
+
+
+def _cookies(seen: Seen, request: Request) -> list[str]:
+    """All of the application's, none of Vestibule's."""
     amiss = [f"cookie {name} seen" for name in OURS if any(f"{name}=" in line for line in seen.all("Cookie"))]
     cookies = {pair.strip() for line in seen.all("Cookie") for pair in line.split(";")}
-    amiss += [f"cookie {name} lost" for name in ("before=1", "after=2") if name not in cookies]
-    amiss += [f"header {name} seen" for name, _ in seen.headers if "_" in name]
+    if not request.with_cookies:
+        return amiss + [f"cookies {cookies} seen"] if cookies - {""} else amiss
+    return amiss + [f"cookie {name} lost" for name in ("before=1", "after=2") if name not in cookies]
+
+
+def _application(seen: Seen, client: str) -> list[str]:
+    amiss = [f"header {name} seen" for name, _ in seen.headers if "_" in name]
     amiss += [f"trailer {name} seen" for name, _ in seen.trailers]
     for name, value in seen.headers:
         low = name.lower()
@@ -141,8 +164,8 @@ def _application(seen: Seen, client: str) -> list[str]:
     if len(seen.all("X-Forwarded-Proto")) != 1 or seen.one("X-Forwarded-Proto") not in ("https", "wss"):
         amiss.append(f"X-Forwarded-Proto is {seen.all('X-Forwarded-Proto')}")
     amiss += [f"header {name}: {value} seen" for name, value in seen.headers if SPOOFED in value]
-    if bool(seen.one("Remote-User")) != bool(seen.one("X-Vestibule-Assertion")):
-        amiss.append("name and assertion do not go together")
+    if (said := _assertion(seen)) != (seen.one("Remote-User") or None):
+        amiss.append(f"named {seen.one('Remote-User')!r}, and the assertion says {said!r}")
     if seen.one("Upgrade").lower() not in ("", "websocket"):
         amiss.append(f"upgrade to {seen.one('Upgrade')} seen")
     return amiss

@@ -46,8 +46,8 @@ class House:
         self._undo.callback(self.program.stop)
         ports = iter(free_ports(2 * len(proxies)))
 
-        def visits(gate: int, name: str, holds: Holds) -> list[Visit]:
-            upstreams = Upstreams(self.program.public, gate, wiki.port, board.port)
+        def visits(name: str, public: int, gate: int, holds: Holds) -> list[Visit]:
+            upstreams = Upstreams(public, gate, wiki.port, board.port)
             found = []
             for place, proxy in enumerate(proxies):
                 port = next(ports)
@@ -56,8 +56,8 @@ class House:
                 found.append(Visit(proxy.name, Front(port, f"127.0.0.{10 + place}", made.authority), record, holds))
             return found
 
-        self.visits = visits(self.program.gate, "vestibule", always)
-        self.silent = visits(SilentGate().port, "silent", names_nobody)
+        self.visits = visits("vestibule", self.program.public, self.program.gate, always)
+        self.silent = visits("silent", Application("vestibule", record).port, SilentGate().port, names_nobody)
         for visit in self.visits + self.silent:
             _passes_on(visit)
 
@@ -68,13 +68,13 @@ class House:
         with ThreadPoolExecutor(64) as pool:
             list(pool.map(self._sign_in, self.visits))
             ordinary = self._side_by_side(ORDINARY, self.visits, pool)
-            silent = self._side_by_side([SILENT], self.silent, pool)
+            silent = self._side_by_side(SILENT, self.silent, pool)
             return ordinary + silent + [self._away(group, pool) for group in AWAY]
 
     def _side_by_side(self, groups: list[Group], visits: list[Visit], pool: ThreadPoolExecutor) -> Results:
         """Each proxy's rows one after the other, all proxies at once."""
         played = list(pool.map(lambda visit: [[visit.play(row) for row in group.rows] for group in groups], visits))
-        by_proxy = {visit.proxy: outcomes for visit, outcomes in zip(visits, played)}
+        by_proxy = {visit.proxy: outcomes for visit, outcomes in zip(visits, played, strict=True)}
         return [
             _by_row(group, {proxy: outcomes[at] for proxy, outcomes in by_proxy.items()})
             for at, group in enumerate(groups)
@@ -83,8 +83,11 @@ class House:
     def _sign_in(self, visit: Visit) -> None:
         for name, person in PEOPLE.items():
             browser = visit.browsers[name] = Browser(visit.front)
-            for host in HOSTS[:2]:
-                browser.sign_in(f"https://{host}/page", person)
+            browser.sign_in("https://wiki.example.com/page", person)
+            # The other application is open by then, without a page being shown.
+            at, page = browser.load("https://board.example.org/page")
+            if (at, page.status) != ("https://board.example.org/page", 200):
+                raise RuntimeError(f"{person} was shown {at} ({page.status})")
 
     def _away(self, group: Group, pool: ThreadPoolExecutor) -> tuple[Group, list[tuple[Row, dict[str, Outcome]]]]:
         """All rows for all proxies at once, while Vestibule is in this state."""

@@ -40,6 +40,8 @@ class Request:
     body_after_seconds: float = 0
     # `:protocol` of HTTP/2 (RFC 8441): asks for a tunnel, as for a WebSocket.
     protocol: str | None = None
+    # Whether it has cookies of the application, before and after those of Vestibule.
+    with_cookies: bool = True
     # Whose session, if anybody's.
     who: str | None = None
 

@@ -55,14 +55,14 @@ def start(folder: Path, certificates: Certificates) -> Program:
         ],
         folder,
     )
-    front.behind = _listens(provider)
+    front.behind = listens(provider)
     public, gate, admin = free_ports(3)
     settings = folder / "vestibule.toml"
     settings.write_text(_settings((public, gate, admin), front.origin, secret, certificates))
     command = [program("vestibule", "VESTIBULE_BIN"), "serve", "--config", str(settings)]
     vestibule = Child("vestibule", command, folder, {"VESTIBULE_LOG": "vestibule=debug,info"})
     vestibule.listens(public, gate)
-    _knows_its_provider(public)
+    knows_its_provider(public)
     return Program(vestibule, provider, public, gate, settings)
 
 
@@ -77,15 +77,20 @@ def _settings(ports: tuple[int, int, int], issuer: str, secret: str, certificate
         'client_secret_file = "/run/secrets/vestibule-client"': f'client_secret = "{secret}"',
         'groups = ["admins"]': f'groups = ["{ADMINS}"]',
     }
-    text = (DEPLOY / "vestibule.gate.toml").read_text()
+    return with_lines_replaced(DEPLOY / "vestibule.gate.toml", replaced)
+
+
+def with_lines_replaced(shipped: Path, replaced: dict[str, str]) -> str:
+    """A shipped file with other lines in the place of these, each of which has to be there once."""
+    text = shipped.read_text()
     for old, new in replaced.items():
         text, times = re.subn(rf"^{re.escape(old)}$", new, text, flags=re.M)
         if times != 1:
-            raise RuntimeError(f"deploy/vestibule.gate.toml says {old} {times} times")
+            raise RuntimeError(f"{shipped} says {old} {times} times")
     return text
 
 
-def _listens(provider: Child) -> tuple[str, int]:
+def listens(provider: Child) -> tuple[str, int]:
     """The provider says where, in its first line."""
     end = time.monotonic() + 30
     while provider.process.poll() is None and time.monotonic() < end:
@@ -102,7 +107,7 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def _knows_its_provider(public: int) -> None:
+def knows_its_provider(public: int) -> None:
     """Until the program has the provider's metadata, nobody can sign in."""
     opener = urllib.request.build_opener(_NoRedirect)
     end = time.monotonic() + 30

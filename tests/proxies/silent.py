@@ -1,4 +1,4 @@
-"""A gate that says yes and nothing else, as Vestibule never does: what a client says must not become the truth by it."""
+"""A gate that answers as Vestibule never does: a yes that names nobody, or a no with two cookies."""
 
 from __future__ import annotations
 
@@ -6,16 +6,24 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
-class _Yes(BaseHTTPRequestHandler):
+# In a request: to be denied. And the cookies of that answer.
+DENY = "X-Deny"
+COOKIES = ("one=1; Path=/; Secure", "two=2; Path=/; Secure")
+
+
+class _Gate(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def __getattr__(self, name: str):
         if name.startswith("do_"):
-            return self._yes
+            return self._answer
         raise AttributeError(name)
 
-    def _yes(self) -> None:
-        self.send_response(200)
+    def _answer(self) -> None:
+        denied = self.headers.get(DENY) is not None
+        self.send_response(401 if denied else 200)
+        for cookie in COOKIES if denied else ():
+            self.send_header("Set-Cookie", cookie)
         self.send_header("Content-Length", "0")
         self.end_headers()
 
@@ -28,7 +36,7 @@ class SilentGate(ThreadingHTTPServer):
     request_queue_size = 128
 
     def __init__(self):
-        super().__init__(("127.0.0.1", 0), _Yes)
+        super().__init__(("127.0.0.1", 0), _Gate)
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def handle_error(self, *_: object) -> None:

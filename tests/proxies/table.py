@@ -60,8 +60,12 @@ class Visit:
     def extra(self, request: Request, number: str) -> Headers:
         """The request's number, and the cookies of whoever sends it: Vestibule's between two of the application's."""
         jar = self.browsers[request.who].cookies.get(request.server, {}) if request.who else {}
-        cookies = ["before=1", *(f"{name}={value}" for name, value in jar.items()), "after=2"]
-        return [(NUMBER, number), ("Cookie", "; ".join(cookies))]
+        cookies = [f"{name}={value}" for name, value in jar.items()]
+        if request.with_cookies:
+            cookies = ["before=1", *cookies, "after=2"]
+        else:
+            cookies = [cookie for cookie in cookies if cookie.startswith("__Host-")]
+        return [(NUMBER, number), *([("Cookie", "; ".join(cookies))] if cookies else [])]
 
     def ask(self, request: Request) -> Outcome:
         number = self.number()

@@ -63,27 +63,36 @@ pub enum Said {
     OwnMethod,
     /// Its path, likewise.
     OwnUri,
+    /// A URL on the command line.
+    Url,
 }
 
 impl Said {
     const fn name(self) -> &'static str {
         match self {
-            Self::Method => "X-Forwarded-Method",
-            Self::Proto => "X-Forwarded-Proto",
-            Self::Host => "X-Forwarded-Host",
-            Self::Uri => "X-Forwarded-Uri",
-            Self::OwnHost => "Host",
+            Self::Method => "`X-Forwarded-Method`",
+            Self::Proto => "`X-Forwarded-Proto`",
+            Self::Host => "`X-Forwarded-Host`",
+            Self::Uri => "`X-Forwarded-Uri`",
+            Self::OwnHost => "the host",
             Self::OwnMethod => "the method",
             Self::OwnUri => "the path",
+            Self::Url => "the URL",
         }
     }
 
     const fn has_to_be(self) -> &'static str {
         match self {
-            Self::Method | Self::OwnMethod => "the method of the request, in capitals",
-            Self::Proto => "`http`, `https`, `ws` or `wss`",
-            Self::Host | Self::OwnHost => "the host that was asked for: letters, digits, `-` and `.`, and maybe a port",
-            Self::Uri | Self::OwnUri => "path and query of the request, from the first slash on",
+            Self::Method => "the proxy has to set it to the method of the request, in capitals",
+            Self::Proto => "the proxy has to set it to `http`, `https`, `ws` or `wss`",
+            Self::Host => {
+                "the proxy has to set it to the host that was asked for: letters, digits, `-` and `.`, and maybe a port"
+            }
+            Self::Uri => "the proxy has to set it to path and query of the request, from the first slash on",
+            Self::OwnHost => "it has to be there once, of letters, digits, `-` and `.`, maybe with a port",
+            Self::OwnMethod => "it has to be in capitals",
+            Self::OwnUri => "it has to begin with a slash, without white space",
+            Self::Url => "it has to be `https://`, a host and a path",
         }
     }
 }
@@ -110,18 +119,9 @@ impl fmt::Display for Denied {
                 "{peer} asks, which is not in `trusted_proxies`: if it is a proxy of yours, add it there; if not, keep it away \
                  from `gate_listen`"
             ),
-            Self::Missing(said) => {
-                write!(f, "`{}` is missing: the proxy has to set it to {}", said.name(), said.has_to_be())
-            }
-            Self::Doubled(said) => write!(
-                f,
-                "`{}` is there more than once: the proxy has to replace it, not to add to it, with {}",
-                said.name(),
-                said.has_to_be()
-            ),
-            Self::Malformed(said) => {
-                write!(f, "`{}` is wrong: the proxy has to set it to {}", said.name(), said.has_to_be())
-            }
+            Self::Missing(said) => write!(f, "{} is missing: {}", said.name(), said.has_to_be()),
+            Self::Doubled(said) => write!(f, "{} is there more than once: {}", said.name(), said.has_to_be()),
+            Self::Malformed(said) => write!(f, "{} is malformed: {}", said.name(), said.has_to_be()),
             Self::UnknownApplication(host) => {
                 write!(f, "no `[[app]]` has the host `{host}`: add it there, or keep it away from the proxy's check")
             }
@@ -147,10 +147,8 @@ pub fn forwarded<'a>(
     check_proto(proto)?;
     let site = site(host, Said::Host, applications)?;
     let asked = Asked::about(site, method, uri, named_client(peer, headers, trusted));
-    Ok(asked
-        .map_err(|wrong| if wrong == Said::OwnMethod { Said::Method } else { Said::Uri })
-        .map_err(Denied::Malformed)?
-        .with(headers))
+    let asked = asked.map_err(|wrong| if wrong == Said::OwnMethod { Said::Method } else { Said::Uri });
+    Ok(asked.map_err(Denied::Malformed)?.with(headers))
 }
 
 /// What the request itself says: its method, its host, and its path after `prefix`, as Envoy asks.
@@ -201,6 +199,19 @@ impl<'a> Asked<'a> {
         Ok(Self { site, method, uri, path, client, overridden: false, preflight: false })
     }
 
+    /// A request for `url`, as typed: `https://wiki.example.com/page`.
+    ///
+    /// # Errors
+    /// It is malformed, or no application is there.
+    pub fn at(url: &'a str, method: &'a str, client: Option<IpAddr>, all: &Applications) -> Result<Self, Denied> {
+        let (_, rest) =
+            url.split_once("://").filter(|(proto, _)| is_proto(proto)).ok_or(Denied::Malformed(Said::Url))?;
+        let (host, uri) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+        let site = site(host, Said::OwnHost, all)?;
+        let uri = if uri.is_empty() { "/" } else { uri };
+        Self::about(site, method, uri, client).map_err(Denied::Malformed)
+    }
+
     /// With what else the headers say to the application.
     fn with(mut self, headers: &HeaderMap) -> Self {
         self.overridden = headers.keys().any(|name| is_override(name.as_str()));
@@ -226,9 +237,12 @@ fn said<'a>(headers: &'a HeaderMap, name: &str, what: Said) -> Result<&'a str, D
     std::str::from_utf8(value.as_bytes()).map_err(|_| Denied::Malformed(what))
 }
 
+fn is_proto(text: &str) -> bool {
+    matches!(text, "http" | "https" | "ws" | "wss")
+}
+
 fn check_proto(proto: &str) -> Result<(), Denied> {
-    let is_known = matches!(proto, "http" | "https" | "ws" | "wss");
-    if is_known { Ok(()) } else { Err(Denied::Malformed(Said::Proto)) }
+    if is_proto(proto) { Ok(()) } else { Err(Denied::Malformed(Said::Proto)) }
 }
 
 fn site(host: &str, what: Said, applications: &Applications) -> Result<Site, Denied> {

@@ -2,7 +2,7 @@
 //! join in different orders, some of them not at all, so nobody knows which path the application will serve: the rules look
 //! at each (`docs/decisions/gate.md`).
 
-use std::{borrow::Cow, fmt, iter};
+use std::{borrow::Cow, collections::HashSet, fmt, iter};
 
 use crate::server::limits;
 
@@ -51,21 +51,25 @@ impl<'a> Readings<'a> {
             return Ok(Self { first: Cow::Borrowed(written), more: Vec::new() });
         }
         let mut all = vec![legible(written)?];
-        let mut bytes = 0;
+        let mut seen: HashSet<_> = all.iter().cloned().collect();
+        let mut bytes = written.len();
         let mut next = 0;
-        while let Some(reading) = all.get(next).cloned() {
-            bytes += reading.len();
-            if bytes > limits::READINGS_BYTES {
-                return Err(Unreadable::TooMany);
-            }
-            for read in STEPS {
-                if let Some(other) = read(&reading).filter(|other| !all.contains(other)) {
-                    all.push(other);
+        while let Some(reading) = all.get(next) {
+            let others: Vec<_> = STEPS.iter().filter_map(|read| read(reading)).collect();
+            for other in others {
+                if seen.contains(&other) {
+                    continue;
                 }
+                bytes += other.len();
+                if bytes > limits::READINGS_BYTES {
+                    return Err(Unreadable::TooMany);
+                }
+                seen.insert(other.clone());
+                all.push(other);
             }
             next += 1;
         }
-        let first = Cow::Owned(all.swap_remove(0));
+        let first = Cow::Owned(all.remove(0));
         Ok(Self { first, more: all })
     }
 
@@ -77,9 +81,10 @@ impl<'a> Readings<'a> {
 
 /// Whether everybody reads `path` as it is written.
 fn is_plain(path: &str) -> bool {
-    path.bytes().all(|byte| matches!(byte, b'!'..=b'~') && !matches!(byte, b'%' | b'\\' | b';' | b'#'))
-        && !path.contains("//")
-        && path.split('/').all(|segment| !matches!(segment, "." | ".."))
+    let path = path.as_bytes();
+    path.iter().all(|byte| matches!(byte, b'!'..=b'~') && !matches!(byte, b'%' | b'\\' | b';' | b'#'))
+        && !path.windows(2).any(|two| two == b"//")
+        && !path.split(|byte| *byte == b'/').any(|segment| matches!(segment, b"." | b".."))
 }
 
 /// `path` with those escapes decoded that have to be there, since a URL cannot hold what they stand for: to everybody these
@@ -122,7 +127,7 @@ const fn has_to_be_encoded(byte: u8) -> bool {
 }
 
 /// What somebody on the way may do to a path, each once or not at all, and in any order. `None`: there is nothing to do.
-const STEPS: [fn(&str) -> Option<String>; 11] = [
+const STEPS: [fn(&str) -> Option<String>; 10] = [
     |path| decode(path, |byte| byte == b'.'),
     |path| decode(path, is_separator),
     |path| decode(path, is_delimiter),
@@ -131,7 +136,6 @@ const STEPS: [fn(&str) -> Option<String>; 11] = [
     resolve,
     collapse,
     |path| path.contains(';').then(|| strip_parameters(path)),
-    |path| cut(path, ';'),
     |path| cut(path, '?'),
     |path| cut(path, '#'),
 ];

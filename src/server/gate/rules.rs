@@ -121,26 +121,30 @@ fn judge<'a>(asked: &'a Asked<'_>, reading: &'a str, decision: &mut Option<Decis
     add(decision, application.access, Decided { by: By::Access, reading, members: None });
 }
 
-/// The strictest holds; of two that ask for different members, both do.
+/// The strictest holds. A person has to pass all rules that ask for members.
 fn add<'a>(decision: &mut Option<Decision<'a>>, access: Access, by: Decided<'a>) {
-    let only = Decision { access, by, more: Vec::new() };
     match decision {
         Some(decision) if decision.access > access => {}
-        Some(decision) if decision.access == access => {
-            if by.members.is_none() || decision.all().any(|one| one.by == by.by) {
-            } else if decision.by.members.is_none() {
-                decision.by = by;
-            } else {
-                decision.more.push(by);
-            }
-        }
-        stricter => *stricter = Some(only),
+        Some(decision) if decision.access == access => decision.ask(by),
+        laxer => *laxer = Some(Decision { access, by, more: Vec::new() }),
     }
 }
 
 impl<'a> Decision<'a> {
     fn all(&self) -> impl Iterator<Item = &Decided<'a>> {
         std::iter::once(&self.by).chain(&self.more)
+    }
+
+    /// Asks for these members, too.
+    fn ask(&mut self, by: Decided<'a>) {
+        if by.members.is_none() || self.all().any(|one| one.by == by.by) {
+            return;
+        }
+        if self.by.members.is_none() {
+            self.by = by;
+        } else {
+            self.more.push(by);
+        }
     }
 
     /// Whether that person gets in, once signed in.
@@ -176,13 +180,14 @@ fn is_everywhere(path: &RulePath) -> bool {
     matches!(path, RulePath::Below(below) if below == "/")
 }
 
+/// A rule that opens does so only for who comes from its addresses. To all others it closes.
 fn fit(rule: &Rule, asked: &Asked<'_>, reading: &str) -> Fit {
-    let methods = if rule.access.opens() { opened_method(rule, asked) } else { closed_method(rule, asked) };
+    let opens = rule.access.opens() && is_from(&rule.addresses, asked.client);
+    let methods = if opens { opened_method(rule, asked) } else { closed_method(rule, asked) };
     if methods == Fit::Not {
         return Fit::Not;
     }
-    let path = if rule.access.opens() { opened_path(&rule.path, reading) } else { closed_path(&rule.path, reading) };
-    methods.min(path)
+    methods.min(if opens { opened_path(&rule.path, reading) } else { closed_path(&rule.path, reading) })
 }
 
 fn names(rule: &Rule, method: &str) -> bool {
@@ -244,7 +249,8 @@ fn is_below_in_any_case(path: &str, start: &str) -> bool {
 }
 
 fn caseless(text: &str) -> impl Iterator<Item = char> {
-    text.nfd().flat_map(char::to_uppercase).flat_map(char::to_lowercase)
+    // Twice, since `ẞ` has a small letter and `ß` has two capitals.
+    text.nfd().flat_map(char::to_lowercase).flat_map(char::to_uppercase).flat_map(char::to_lowercase)
 }
 
 /// Whether `later` can never decide anything, since `earlier` does: settings with such a rule say something that their
@@ -258,7 +264,8 @@ pub fn covers(earlier: &Rule, later: &Rule) -> bool {
         RulePath::Exactly(exactly) => matches!(&later.path, RulePath::Exactly(later) if later == exactly),
         // `/x` is not below `/x/` to a rule that opens.
         RulePath::Below(below) => {
-            is_below_in_any_case(start, below) && (!earlier.access.opens() || start.len() >= below.len())
+            let slashes = |path: &str| path.matches('/').count();
+            is_below_in_any_case(start, below) && (!earlier.access.opens() || slashes(start) >= slashes(below))
         }
     };
     methods && path

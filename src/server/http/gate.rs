@@ -123,9 +123,8 @@ async fn decide(app: &Arc<App>, parts: &Parts, asked: &Asked<'_>) -> Response {
         Verdict::Person(person) => person.headers.clone(),
         no => return Denial::new(app, parts, asked).of(no),
     };
-    if let Some(cookies) = app.cookies.others(&parts.headers) {
-        identity.insert(COOKIE, cookies);
-    }
+    // Also where there are none: what an answer lacks, Envoy takes from the client, and that would be our cookies.
+    identity.insert(COOKIE, app.cookies.others(&parts.headers));
     pass(identity)
 }
 

@@ -39,11 +39,11 @@ pub(super) fn read(reader: &mut Reader<'_>, at: At, public_url: Option<&PublicUr
     origins
 }
 
-/// A host is one application's, whatever the port, since cookies know no ports; and the login host's cookie is sent to
-/// nobody else.
+/// A host is one application's, whatever the port, since cookies know no ports (a name of its own goes before a `*`, as in
+/// every proxy); and the login host's cookie is sent to nobody else.
 pub(super) fn check_hosts(reader: &mut Reader<'_>, origins: &[Placed], public_url: Option<&PublicUrl>) {
     for (index, Placed { place, origin }) in origins.iter().enumerate() {
-        let before = origins.iter().take(index).find(|other| meet(&other.origin.host, &origin.host));
+        let before = origins.iter().take(index).find(|other| other.origin.host == origin.host);
         if let Some(other) = before {
             let what = format!("is a host of {} as well ({}), and ports make no difference", other.place, other.origin);
             reader.fault(place, what, "give each host to one application, once");

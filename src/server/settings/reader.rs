@@ -67,6 +67,12 @@ impl<'a> Reader<'a> {
         self.given.get(at.into()).is_some()
     }
 
+    /// Whether it is given, be it under a wrong name, which is a fault already.
+    pub(super) fn is_meant(&self, at: impl Into<At>) -> bool {
+        let at = at.into();
+        self.is_given(at) || self.given.is_misnamed(&at.to_string())
+    }
+
     /// The numbers of those tables that are in the one with the numbers `parent`, up to a gap, which is a fault.
     pub(super) fn tables(&mut self, table: Table, parent: Index) -> Vec<Index> {
         let path = |number| prefix(table, table.numbered(parent, number)).trim_end_matches('.').to_owned();

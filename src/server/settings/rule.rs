@@ -77,7 +77,6 @@ fn some<T>(reader: &mut Reader<'_>, at: At, read: impl FnOnce(&mut Reader<'_>, A
 
 fn read_access(reader: &mut Reader<'_>, index: Index, providers: Option<&[ProviderSettings]>) -> Option<RuleAccess> {
     let at = |key: &'static Key| At { key, index };
-    let before = reader.count();
     let members = Members {
         groups: some(reader, at(&schema::RULE_GROUPS), |reader, at| reader.texts(at)),
         roles: some(reader, at(&schema::RULE_ROLES), |reader, at| reader.choices(at))
@@ -95,7 +94,7 @@ fn read_access(reader: &mut Reader<'_>, index: Index, providers: Option<&[Provid
     };
     let given: Vec<_> = MEMBERS.into_iter().filter(|key| reader.is_given(at(key))).map(|key| key.name).collect();
     if !reader.is_given(at(&schema::RULE_ACCESS)) {
-        if given.is_empty() && reader.count() == before {
+        if !MEMBERS.into_iter().chain([&schema::RULE_ACCESS]).any(|key| reader.is_meant(at(key))) {
             let fix = "add access, or one of groups, roles, emails, domains and users";
             reader.fault(&table(index), "does not say who gets in", fix);
         }

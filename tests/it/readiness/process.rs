@@ -19,6 +19,7 @@ pub const SETTINGS: &str = r#"
 public_url = "http://127.0.0.1:1"
 listen = "127.0.0.1:0"
 admin_listen = "127.0.0.1:0"
+gate_listen = "127.0.0.1:0"
 secret_keys = ["AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"]
 
 [[provider]]

@@ -168,7 +168,7 @@ MORE = [
         lets_in("bob"),
         {
             "envoy": Unlike(
-                asked_to_sign_in, "Envoy joins the lines by a comma, which no list of cookies has: nobody is let in."
+                asked_to_sign_in, "The configuration for Envoy takes the first of several lines: nobody is let in."
             )
         },
     ),

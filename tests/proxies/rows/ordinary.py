@@ -46,6 +46,17 @@ def websocket(who: str | None):
     return send
 
 
+def next_request(visit: Visit) -> Outcome:
+    """What the first request of a connection is, the second is not."""
+    request, number = Request(), visit.number()
+    with http1.Connection(visit.front, request.server) as connection:
+        connection.request(request, visit.extra(Request(who="alice"), visit.number()))
+        first = connection.answer()
+        connection.request(request, visit.extra(request, number))
+        answer = connection.answer()
+    return Outcome(request, answer, visit.record.of(number), [] if first.status == 200 else [f"first {first.status}"])
+
+
 def events(visit: Visit) -> Outcome:
     """The first event has to be there before the application sends the second."""
     request, number = Request("/events", headers=[("Accept", "text/event-stream")], who="alice"), visit.number()
@@ -80,7 +91,7 @@ def waits_for_100(who: str | None):
 def ended_elsewhere(visit: Visit) -> Outcome:
     """Signs out at the login host; the session of the application is over within 5 s (gate.md 4)."""
     person = visit.browsers["leaver"]
-    at, page = person.load("https://login.example.net/auth/logout")
+    at, page = person.load("https://login.example.net/auth/account")
     person.submit(at, page)
     request, end = Request(who="leaver"), time.monotonic() + 5
     while (outcome := visit.ask(request)).answer.status == 200 and time.monotonic() < end:
@@ -132,6 +143,10 @@ GROUP = Group(
         ),
         Row("script (`fetch`), signed out", Request(headers=SCRIPT), asked_to_sign_in),
         Row("script, signed in; two cookies of the application arrive", own_cookies, lets_in("alice")),
+        Row("no cookies but Vestibule's own", Request(who="alice", with_cookies=False), lets_in("alice")),
+        Row("the same, an open page", Request("/public/page", who="alice", with_cookies=False), lets_in(None)),
+        Row("no cookies at all, an open page", Request("/public/page", with_cookies=False), lets_in(None)),
+        Row("the next request on alice's connection, without her cookies", next_request, asked_to_sign_in),
         Row("WebSocket, signed out", websocket(None), asked_to_sign_in),
         Row("WebSocket, signed in, one message there and back", websocket("alice"), lets_in("alice", 101)),
         Row(

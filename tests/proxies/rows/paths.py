@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ssl
+
+import http1
+from application import NUMBER
 from expectations import denied, either, lets_in, never_admin
-from messages import Request
+from messages import SCRIPT, Answer, Request
 from outcome import Expect, Outcome
-from table import Group, Row
+from table import Group, Row, Visit
 
 # Each leads to /admin/ if it is read in some way, and to what is open to anyone (/public/) in another.
 TRICKS = [
@@ -72,6 +76,21 @@ def no_admin(*expectations: Expect) -> Expect:
     return must
 
 
+def smuggled(visit: Visit) -> Outcome:
+    """A body that is another request, for whoever goes by the other of the two lengths."""
+    number = visit.number()
+    inner = f"GET /admin/ HTTP/1.1\r\nHost: wiki.example.com\r\n{NUMBER}: {number}\r\n\r\n".encode()
+    lengths = [("Content-Length", str(5 + len(inner))), ("Transfer-Encoding", "chunked")]
+    request = Request("/public/page", "POST", [*SCRIPT, *lengths], who="bob")
+    try:
+        with http1.Connection(visit.front, request.server) as connection:
+            connection.send(http1.head(request, visit.extra(request, number)) + b"0\r\n\r\n" + inner)
+            answer = connection.answer()
+    except (ConnectionError, ssl.SSLError):
+        answer = Answer(0)
+    return Outcome(request, answer, visit.record.of(number))
+
+
 def shown(path: str) -> str:
     return f"`{path}`"
 
@@ -102,6 +121,11 @@ GROUP = Group(
         Row("`/auth%2f..%2fadmin/`, signed out", Request("/auth%2f..%2fadmin/"), no_admin()),
         Row("`/%61uth/../admin/`, signed out", Request("/%61uth/../admin/"), no_admin()),
         Row("`//auth/../admin/`, signed out", Request("//auth/../admin/"), no_admin()),
+        Row(
+            "`Content-Length` and `Transfer-Encoding`, `GET /admin/` behind",
+            smuggled,
+            no_admin(lets_in("bob"), denied(411)),
+        ),
         Row("`GET *`", Request("*", who="bob"), DENIED),
         Row("`OPTIONS *`", Request("*", "OPTIONS", who="bob"), denied(0, 200, 204, 400, 403, 404)),
         Row("a path without a slash", Request("page", who="bob"), DENIED),

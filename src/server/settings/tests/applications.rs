@@ -128,8 +128,6 @@ fn a_host_is_one_applications_and_not_the_login_hosts() {
             "give each host to one application",
         ),
         (two("https://*.a.test", "https://*.a.test:8443"), "app[1].url: is a host of app[0].url as well", "once"),
-        (two("https://*.a.test", "https://x.a.test"), "app[1].url: is a host of app[0].url as well", "once"),
-        (two("https://x.a.test", "https://*.a.test"), "app[1].url: is a host of app[0].url as well", "once"),
         (
             with("[[app]]\nurl = [\"https://a.test\", \"https://a.test:8443\"]\n"),
             "app[0].url[1]: is a host of app[0].url[0] as well",

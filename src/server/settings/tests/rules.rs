@@ -156,6 +156,8 @@ fn keys_and_tables_in_the_wrong_place() {
             "app[0].rule[0].path_: is not a key",
             "did you mean app[0].rule[0].path?",
         ),
+        (rule("acces = \"nobody\""), "app[0].rule[0].acces: is not a key", "did you mean app[0].rule[0].access?"),
+        (rule("group = [\"a\"]"), "app[0].rule[0].group: is not a key", "did you mean app[0].rule[0].groups?"),
         (
             rule("access = \"anyone\"\nidentity = []"),
             "app[0].rule[0].identity: is not a key; it stands below [[app.rule]]",
