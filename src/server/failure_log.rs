@@ -9,19 +9,15 @@ use std::sync::{
 use moka::{policy::EvictionPolicy, sync::Cache};
 use tracing::Level;
 
-use super::{
-    client_address::ClientAddress,
-    ids::{ProviderId, Reference},
-    limits,
-    problem::Problem,
-};
+use super::{client_address::ClientAddress, ids::Reference, limits, problem::Problem};
 
 /// How often each was shown.
 static SHOWN: LazyLock<Cache<(Reference, Problem), Arc<AtomicU32>>> = LazyLock::new(remembered);
-/// Under which reference each client was shown a problem that is met again and again, of which provider where it is of one.
+/// Under which reference each client was shown a problem that is met again and again, and of what it is: which provider, which
+/// fault of a proxy.
 static WAITING: LazyLock<Cache<Waiting, Reference>> = LazyLock::new(remembered);
 
-type Waiting = (ClientAddress, Problem, Option<ProviderId>);
+type Waiting = (ClientAddress, Problem, Option<Box<str>>);
 
 /// What the log says of a failure beside its code.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -77,11 +73,11 @@ impl Problem {
     pub(super) fn reference(
         self,
         client: ClientAddress,
-        provider: Option<&ProviderId>,
+        of: Option<&str>,
         new: impl FnOnce() -> Reference,
     ) -> Reference {
         if self.passes() || self.is_met_by_every_request() {
-            WAITING.get_with((client, self, provider.cloned()), new)
+            WAITING.get_with((client, self, of.map(Into::into)), new)
         } else {
             new()
         }
@@ -115,12 +111,12 @@ mod tests {
         let number = AtomicU32::new(0);
         let new = || Reference::of(&number.fetch_add(1, Ordering::Relaxed).to_be_bytes());
         let client = |last| ClientAddress::of(IpAddr::V4(Ipv4Addr::new(192, 0, 2, last)));
-        let (a, b) = (ProviderId::new("a"), ProviderId::new("b"));
-        let first = Problem::SignInUnavailable.reference(client(1), Some(&a), new);
-        assert_eq!(Problem::SignInUnavailable.reference(client(1), Some(&a), new), first);
-        assert_ne!(Problem::SignInUnavailable.reference(client(1), Some(&b), new), first, "another provider");
-        assert_ne!(Problem::SignInUnavailable.reference(client(2), Some(&a), new), first);
-        assert_ne!(Problem::StoreUnavailable.reference(client(1), Some(&a), new), first);
+        let (a, b) = ("a", "b");
+        let first = Problem::SignInUnavailable.reference(client(1), Some(a), new);
+        assert_eq!(Problem::SignInUnavailable.reference(client(1), Some(a), new), first);
+        assert_ne!(Problem::SignInUnavailable.reference(client(1), Some(b), new), first, "another provider");
+        assert_ne!(Problem::SignInUnavailable.reference(client(2), Some(a), new), first);
+        assert_ne!(Problem::StoreUnavailable.reference(client(1), Some(a), new), first);
         let once = Problem::StateInvalid.reference(client(1), None, new);
         assert_ne!(Problem::StateInvalid.reference(client(1), None, new), once);
     }

@@ -3,7 +3,6 @@
 mod accounts;
 mod admin;
 mod admission;
-mod applications;
 mod callback;
 mod guest;
 mod handed_on;

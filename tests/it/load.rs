@@ -3,6 +3,7 @@
 mod cluster;
 mod fairness;
 mod flood;
+mod gate;
 mod soak;
 
 use tokio::sync::Mutex;

@@ -8,6 +8,7 @@
 mod error_docs;
 mod faults;
 mod flow;
+mod gate;
 mod http;
 #[cfg(target_os = "linux")]
 mod load;

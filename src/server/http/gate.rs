@@ -6,14 +6,14 @@ mod denial;
 /// What kind of request it is.
 mod visitor;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     Router,
-    extract::{ConnectInfo, Request, State},
+    extract::{Request, State},
     http::{
-        HeaderMap, HeaderValue, StatusCode,
-        header::{CACHE_CONTROL, COOKIE, VARY, WWW_AUTHENTICATE},
+        HeaderMap, StatusCode,
+        header::{COOKIE, WWW_AUTHENTICATE},
         request::Parts,
     },
     response::{IntoResponse as _, Response},
@@ -21,14 +21,18 @@ use axum::{
 };
 
 use self::denial::Denial;
-use super::{render::Renderer, request};
+use super::{headers, request};
 use crate::{
     paths,
     server::{
+        client_address::ClientAddress,
         gate::{
             asked::{self, Asked, Denied},
             check::Verdict,
         },
+        ids::Reference,
+        problem::Problem,
+        sign_in::Failure,
         state::App,
     },
 };
@@ -50,17 +54,24 @@ async fn verify(State(app): State<Arc<App>>, request: Request) -> Response {
         Ok(asked) => asked,
         Err(denied) => {
             note(&app, &parts, &denied);
-            return StatusCode::from_u16(denied.problem().status()).unwrap_or(StatusCode::FORBIDDEN).into_response();
+            return no(StatusCode::from_u16(denied.problem().status()).unwrap_or(StatusCode::FORBIDDEN));
         }
     };
     match app.gate.check(&asked, &parts.headers).await {
         Verdict::Anyone(identity) => pass(identity.clone()),
         Verdict::Person(person) => pass(person.headers.clone()),
-        Verdict::Nobody => (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, "Cookie")]).into_response(),
-        Verdict::NotAdmitted(_) => StatusCode::FORBIDDEN.into_response(),
-        Verdict::Forged(_) => StatusCode::BAD_REQUEST.into_response(),
-        Verdict::Unknown(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        Verdict::Nobody => ([(WWW_AUTHENTICATE, "Cookie")], no(StatusCode::UNAUTHORIZED)).into_response(),
+        Verdict::NotAdmitted(_) => no(StatusCode::FORBIDDEN),
+        Verdict::Forged(_) => no(StatusCode::BAD_REQUEST),
+        Verdict::Unknown(_) => no(StatusCode::SERVICE_UNAVAILABLE),
     }
+}
+
+/// A no to a proxy that looks at the status alone.
+fn no(status: StatusCode) -> Response {
+    let mut response = status.into_response();
+    headers::depend_on_cookie(response.headers_mut());
+    response
 }
 
 /// `/auth/denied`: where such a proxy sends the browser afterwards. Never a yes: what may pass was refused by the proxy.
@@ -92,11 +103,8 @@ async fn ext_authz(State(app): State<Arc<App>>, request: Request) -> Response {
         return StatusCode::NOT_FOUND.into_response();
     }
     let App { trusted_proxies, gate, .. } = &*app;
-    let asked = match peer(&parts) {
-        Some(peer) => asked::itself(peer, &parts, paths::EXT_AUTHZ, trusted_proxies, &gate.applications),
-        None => return StatusCode::FORBIDDEN.into_response(),
-    };
-    match asked {
+    let peer = request::peer_of(&parts);
+    match asked::itself(peer, &parts, paths::EXT_AUTHZ, trusted_proxies, &gate.applications) {
         Ok(asked) => decide(&app, &parts, &asked).await,
         Err(denied) => misasked(&app, &parts, &denied),
     }
@@ -107,13 +115,8 @@ fn head(request: Request) -> Parts {
     request.into_parts().0
 }
 
-fn peer(parts: &Parts) -> Option<std::net::IpAddr> {
-    parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip())
-}
-
 fn forwarded<'a>(app: &App, parts: &'a Parts) -> Result<Asked<'a>, Denied> {
-    let peer = peer(parts).unwrap_or(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED));
-    asked::forwarded(peer, &parts.headers, &app.trusted_proxies, &app.gate.applications)
+    asked::forwarded(request::peer_of(parts), &parts.headers, &app.trusted_proxies, &app.gate.applications)
 }
 
 /// A yes with the client's cookies but ours, or the denial.
@@ -129,8 +132,7 @@ async fn decide(app: &Arc<App>, parts: &Parts, asked: &Asked<'_>) -> Response {
 }
 
 fn pass(mut identity: HeaderMap) -> Response {
-    identity.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    identity.insert(VARY, HeaderValue::from_static("Cookie"));
+    headers::depend_on_cookie(&mut identity);
     let mut response = Response::default();
     *response.headers_mut() = identity;
     response
@@ -139,12 +141,16 @@ fn pass(mut identity: HeaderMap) -> Response {
 /// A question that is none. What a client can cause is told to the client; what the operator has to mend also stands in the
 /// log.
 fn misasked(app: &Arc<App>, parts: &Parts, denied: &Denied) -> Response {
-    let renderer = Renderer::new(Arc::clone(app), parts);
-    denial::explain(app, parts, &renderer, denied.problem(), &denied.to_string())
+    let failure = Failure::new(denied.problem(), note(app, parts, denied));
+    denial::explain(app, parts, &failure)
 }
 
-fn note(app: &App, parts: &Parts, denied: &Denied) {
-    let problem = denied.problem();
-    let reference = problem.reference(request::client(app, parts), None, || app.new_reference());
-    problem.log_because(&reference, &denied.to_string());
+/// One fault of a proxy's is one line, whoever its visitors are, and whatever hosts they name.
+fn note(app: &App, parts: &Parts, denied: &Denied) -> Reference {
+    let (problem, detail) = (denied.problem(), denied.to_string());
+    let proxy = ClientAddress::of(request::peer_of(parts));
+    let fault = (problem == Problem::ProxyMisconfigured).then_some(&*detail);
+    let reference = problem.reference(proxy, fault, || app.new_reference());
+    problem.log_because(&reference, &detail);
+    reference
 }

@@ -5,8 +5,8 @@ use axum::{
     http::{
         HeaderMap, HeaderName, HeaderValue,
         header::{
-            CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
-            X_FRAME_OPTIONS,
+            CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, VARY,
+            X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
         },
     },
     middleware::Next,
@@ -21,6 +21,8 @@ const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; style-src 'self'; img-src 'self'; \
      base-uri 'none'; frame-ancestors 'none'; form-action 'self'",
 );
+/// Tells machines where a person can sign in.
+pub(super) const LOGIN: HeaderName = HeaderName::from_static("x-vestibule-login");
 const COOP: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 
 /// `Strict-Transport-Security`, if it is to be sent.
@@ -59,6 +61,12 @@ pub(super) fn complete(mut response: Response, hsts: Option<HeaderValue>) -> Res
         default(headers, STRICT_TRANSPORT_SECURITY, hsts);
     }
     response
+}
+
+/// The response is for this one request.
+pub(super) fn depend_on_cookie(headers: &mut HeaderMap) {
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.entry(VARY).or_insert(HeaderValue::from_static("Cookie"));
 }
 
 fn default(headers: &mut HeaderMap, name: HeaderName, value: HeaderValue) {

@@ -17,7 +17,10 @@ use tokio::time::Instant;
 use super::return_to_parameter;
 use crate::server::{
     client_address::{self, ClientAddress},
-    cookie_headers::Cookie, session::SessionId, sign_in::RequestContext, state::App,
+    cookie_headers::Cookie,
+    session::SessionId,
+    sign_in::RequestContext,
+    state::App,
 };
 
 /// When a request arrived; `sign_in.patience` is counted from here.

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 
 use crate::server::{
     email_address::EmailAddress,
-    ids::{Issuer, ProviderId, SessionHash},
+    ids::{BrowserHash, Issuer, ProviderId, SessionHash},
     store::{SessionFacts, User},
 };
 
@@ -63,6 +63,8 @@ pub(super) struct FoundAll {
     pub(super) signed_in: HashMap<SessionHash, Arc<SignedIn>>,
     /// Whose visit is to be noted.
     pub(super) due: Vec<SessionHash>,
+    /// Of which something is to be written before anybody can tell, and the browsers that they were given to.
+    pub(super) to_write: Vec<(SessionHash, Option<BrowserHash>)>,
 }
 
 impl Found {

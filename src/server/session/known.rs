@@ -59,7 +59,8 @@ impl KnownSessions {
     /// Who is signed in by that session: at most [`limits::SESSION_KNOWN_FRESH`] old, or, while the store cannot tell,
     /// what was last known, for [`limits::SESSION_KNOWN_UNANSWERED`] more.
     pub async fn find(&self, id: SessionHash) -> Known {
-        let Some(seen) = self.sessions.lately.get(id) else {
+        let seen = self.sessions.lately.get(id).filter(|seen| self.may_be_believed(seen));
+        let Some(seen) = seen else {
             let asked = self.ask(id);
             let answer = timeout(limits::SESSION_ASK_WAIT, asked).await;
             return answer.unwrap_or_else(|_| Known::Unknown(StoreError::late()));
@@ -71,28 +72,29 @@ impl KnownSessions {
             }
             return Known::SignedIn(Arc::clone(&seen.person));
         }
-        self.find_again(id, &seen).await
+        match self.ask_again(id, &seen).await {
+            Known::Unknown(error) if self.may_be_believed(&seen) => {
+                self.note_memory(&error);
+                Known::SignedIn(Arc::clone(&seen.person))
+            }
+            known => known,
+        }
     }
 
     /// What was known is too old: the store is asked, and waited for unless it could not tell the last time.
-    async fn find_again(&self, id: SessionHash, seen: &Seen) -> Known {
-        let error = if seen.is_unanswered() {
+    async fn ask_again(&self, id: SessionHash, seen: &Seen) -> Known {
+        if self.from_memory.load(Ordering::Relaxed) {
             if seen.is_mine_to_ask() {
                 self.enqueue(id, None);
             }
-            self.sessions.store_away().unwrap_or_else(StoreError::late)
-        } else {
-            match timeout(limits::SESSION_ASK_AGAIN_WAIT, self.ask(id)).await {
-                Ok(Known::Unknown(error)) => error,
-                Ok(known) => return known,
-                Err(_) => StoreError::late(),
-            }
-        };
-        if seen.age() < limits::SESSION_KNOWN_AT_MOST && self.sessions.now() < seen.until {
-            self.note_memory(&error);
-            return Known::SignedIn(Arc::clone(&seen.person));
+            return Known::Unknown(self.sessions.store_away().unwrap_or_else(StoreError::late));
         }
-        Known::Unknown(error)
+        let answer = timeout(limits::SESSION_ASK_AGAIN_WAIT, self.ask(id)).await;
+        answer.unwrap_or_else(|_| Known::Unknown(StoreError::late()))
+    }
+
+    fn may_be_believed(&self, seen: &Seen) -> bool {
+        seen.age() < limits::SESSION_KNOWN_AT_MOST && self.sessions.now() < seen.until
     }
 
     /// One request may be the first of thousands: it is said once, until the store can tell again.
@@ -143,29 +145,32 @@ impl KnownSessions {
         ids.into_iter().filter_map(|id| waiting.remove_entry(&id)).collect()
     }
 
-    async fn answer(&self, waiting: Waiting) {
+    async fn answer(&self, mut waiting: Waiting) {
         let ids: Vec<_> = waiting.keys().copied().collect();
-        let mut answers = match self.sessions.find_all(&ids).await {
-            Ok(found) => {
-                self.from_memory.store(false, Ordering::Relaxed);
-                self.touch(found.due);
-                found.signed_in
-            }
+        let mut found = match self.sessions.find_all(&ids).await {
+            Ok(found) => found,
             Err(error) => {
-                ids.iter().filter_map(|id| self.sessions.lately.get(*id)).for_each(|seen| seen.unanswered());
-                for answer in waiting.into_values().flatten() {
-                    let _ = answer.send(Known::Unknown(error.clone()));
-                }
-                return;
+                let unknown = Known::Unknown(error);
+                return waiting.into_iter().for_each(|(id, answers)| tell(&self.sessions, id, answers, &unknown));
             }
         };
-        for (id, answers_to) in waiting {
-            let known = answers.remove(&id).map_or(Known::Nobody, Known::SignedIn);
-            if matches!(known, Known::Nobody) {
-                self.sessions.lately.forget(id);
-            }
-            // Whoever has gone needs no answer.
-            answers_to.into_iter().for_each(|answer| drop(answer.send(known.clone())));
+        self.from_memory.store(false, Ordering::Relaxed);
+        self.touch(found.due);
+        // Nobody else waits for what is to be written.
+        for (id, browser) in found.to_write {
+            let answers = waiting.remove(&id).unwrap_or_default();
+            let sessions = Arc::clone(&self.sessions);
+            tokio::spawn(async move {
+                let known = match sessions.find_by_writing(id, browser).await {
+                    Ok(person) => person.map_or(Known::Nobody, Known::SignedIn),
+                    Err(error) => Known::Unknown(error),
+                };
+                tell(&sessions, id, answers, &known);
+            });
+        }
+        for (id, answers) in waiting {
+            let known = found.signed_in.remove(&id).map_or(Known::Nobody, Known::SignedIn);
+            tell(&self.sessions, id, answers, &known);
         }
     }
 
@@ -182,3 +187,16 @@ impl KnownSessions {
         });
     }
 }
+
+fn tell(sessions: &Sessions, id: SessionHash, answers: Vec<oneshot::Sender<Known>>, known: &Known) {
+    match (known, sessions.lately.get(id)) {
+        (Known::Nobody, Some(_)) => sessions.lately.forget(id),
+        (Known::Unknown(_), Some(seen)) => seen.unanswered(),
+        (Known::SignedIn(_), _) | (_, None) => {}
+    }
+    // Whoever has gone needs no answer.
+    answers.into_iter().for_each(|answer| drop(answer.send(known.clone())));
+}
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -25,31 +25,25 @@ pub(super) struct Seen {
     /// When it ends unless it is used.
     pub(super) until: OffsetDateTime,
     browser: Option<BrowserHash>,
-    confirmed: Instant,
-    /// It is being asked for ahead of time.
-    asked: AtomicBool,
-    /// The store could not tell when it was asked last.
-    unanswered: AtomicBool,
+    /// When the store was asked that has confirmed it.
+    asked: Instant,
+    /// It is being asked for again.
+    asked_again: AtomicBool,
 }
 
 impl Seen {
     pub(super) fn age(&self) -> Duration {
-        self.confirmed.elapsed()
+        self.asked.elapsed()
     }
 
-    /// Whether the caller is the one to ask for it ahead of time.
+    /// Whether the caller is the one to ask for it again.
     pub(super) fn is_mine_to_ask(&self) -> bool {
-        !self.asked.swap(true, Ordering::Relaxed)
+        !self.asked_again.swap(true, Ordering::Relaxed)
     }
 
-    /// Notes that the store could not tell.
+    /// The store could not tell: somebody else is to ask.
     pub(super) fn unanswered(&self) {
-        self.unanswered.store(true, Ordering::Relaxed);
-        self.asked.store(false, Ordering::Relaxed);
-    }
-
-    pub(super) fn is_unanswered(&self) -> bool {
-        self.unanswered.load(Ordering::Relaxed)
+        self.asked_again.store(false, Ordering::Relaxed);
     }
 
     fn bytes(&self) -> u32 {
@@ -64,9 +58,12 @@ impl Seen {
     }
 }
 
-/// Which state of knowledge an answer of the store belongs to.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Generation(u64);
+/// When the store is asked, by the clock and by what has been forgotten until then: its answer is as old as the question.
+#[derive(Clone, Copy)]
+pub(super) struct Generation {
+    asked: Instant,
+    forgotten: u64,
+}
 
 /// The sessions seen lately. Bounded by bytes; whatever ends or changes a session in this process removes it at once.
 pub(super) struct Lately {
@@ -92,14 +89,15 @@ impl Lately {
 
     /// To be taken before the store is asked.
     pub(super) fn generation(&self) -> Generation {
-        Generation(*self.forgotten.lock().unwrap_or_else(PoisonError::into_inner))
+        let forgotten = *self.forgotten.lock().unwrap_or_else(PoisonError::into_inner);
+        Generation { asked: Instant::now(), forgotten }
     }
 
     /// Remembers what the store said, unless something was forgotten since it was asked. Returns the person, in the
     /// same allocation as before if nothing about them has changed.
     pub(super) fn confirm(
         &self,
-        asked: Generation,
+        generation: Generation,
         id: SessionHash,
         browser: Option<BrowserHash>,
         person: SignedIn,
@@ -108,14 +106,13 @@ impl Lately {
         let before = self.seen.get(&id).map(|seen| Arc::clone(&seen.person));
         let person = before.filter(|before| before.is_same(&person)).unwrap_or_else(|| Arc::new(person));
         let forgotten = self.forgotten.lock().unwrap_or_else(PoisonError::into_inner);
-        if *forgotten == asked.0 {
+        if *forgotten == generation.forgotten {
             let seen = Seen {
                 person: Arc::clone(&person),
                 until,
                 browser,
-                confirmed: Instant::now(),
-                asked: AtomicBool::new(false),
-                unanswered: AtomicBool::new(false),
+                asked: generation.asked,
+                asked_again: AtomicBool::new(false),
             };
             self.seen.insert(id, Arc::new(seen));
         }
@@ -146,5 +143,68 @@ impl Lately {
         if self.seen.invalidate_entries_if(move |_, seen| is_meant(seen)).is_err() {
             self.seen.invalidate_all();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::session::known::tests::store::{browser, hash, person};
+
+    fn confirm(lately: &Lately, generation: Generation, number: u8) -> Arc<SignedIn> {
+        lately.confirm(generation, hash(number), Some(browser(number)), person(number))
+    }
+
+    fn is_known(lately: &Lately, number: u8) -> bool {
+        lately.get(hash(number)).is_some()
+    }
+
+    #[test]
+    fn an_answer_from_before_a_forget_is_not_remembered_after_it() {
+        let forgets: [fn(&Lately); 3] = [
+            |lately| lately.forget(hash(1)),
+            |lately| lately.forget_browser(browser(1)),
+            |lately| lately.forget_user(person(1).user.id),
+        ];
+        for forget in forgets {
+            let lately = Lately::new();
+            let before = lately.generation();
+            forget(&lately);
+            confirm(&lately, before, 1);
+            assert!(!is_known(&lately, 1));
+            confirm(&lately, lately.generation(), 1);
+            assert!(is_known(&lately, 1));
+            confirm(&lately, lately.generation(), 2);
+            forget(&lately);
+            assert!(!is_known(&lately, 1) && is_known(&lately, 2), "it, and no other");
+            // And what is confirmed from now on is remembered.
+            confirm(&lately, lately.generation(), 1);
+            assert!(is_known(&lately, 1));
+        }
+    }
+
+    #[test]
+    fn a_person_is_the_same_until_something_about_them_changes() {
+        let lately = Lately::new();
+        let first = confirm(&lately, lately.generation(), 1);
+        let again = confirm(&lately, lately.generation(), 1);
+        assert!(Arc::ptr_eq(&first, &again));
+        let mut longer = person(1);
+        longer.until += Duration::from_secs(60);
+        let longer = lately.confirm(lately.generation(), hash(1), None, longer);
+        assert!(Arc::ptr_eq(&first, &longer), "however long the session goes on");
+        let mut other = person(1);
+        other.facts.groups.push("admins".to_owned());
+        let other = lately.confirm(lately.generation(), hash(1), None, other);
+        assert!(!Arc::ptr_eq(&first, &other));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_is_as_old_as_its_question() {
+        let lately = Lately::new();
+        let asked = lately.generation();
+        tokio::time::advance(Duration::from_secs(2)).await;
+        confirm(&lately, asked, 1);
+        assert_eq!(lately.get(hash(1)).unwrap().age(), Duration::from_secs(2));
     }
 }

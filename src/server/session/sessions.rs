@@ -1,7 +1,7 @@
 //! Sessions: found, begun and ended.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -143,23 +143,30 @@ impl Sessions {
         let mut found = FoundAll::default();
         for session in records {
             let (id, browser) = (session.id, session.browser);
-            let user = users.get(session.user.as_str()).filter(|user| user.active);
-            let person = match user {
-                // Its first use, or the end of a disabled account's session, is to be written.
-                _ if session.delivered_by.is_some() => self.find_by_hash(id).await?.person(),
-                None => self.find_by_hash(id).await?.person(),
-                Some(user) => {
+            match users.get(session.user.as_str()).filter(|user| user.active) {
+                Some(user) if session.delivered_by.is_none() => {
                     if self.is_touch_due(&session, now) {
                         found.due.push(id);
                     }
-                    Some(self.signed_in(session, user.clone()))
+                    let person = self.signed_in(session, user.clone());
+                    found.signed_in.insert(id, self.lately.confirm(asked, id, browser, person));
                 }
-            };
-            if let Some(person) = person {
-                found.signed_in.insert(id, self.lately.confirm(asked, id, browser, person));
+                // Its first use, or the end of a disabled account's session, is to be written.
+                _ => found.to_write.push((id, browser)),
             }
         }
         Ok(found)
+    }
+
+    /// Who is signed in by a session of which something is to be written first, which may take long or fail.
+    pub(super) async fn find_by_writing(
+        &self,
+        id: SessionHash,
+        browser: Option<BrowserHash>,
+    ) -> Result<Option<Arc<SignedIn>>, StoreError> {
+        let asked = self.lately.generation();
+        let person = self.find_by_hash(id).await?.person();
+        Ok(person.map(|person| self.lately.confirm(asked, id, browser, person)))
     }
 
     /// Notes that all of these were used.
@@ -185,7 +192,7 @@ impl Sessions {
     }
 
     /// Begins the session that an attempt delivers; delivering it again changes nothing. The browser's former session,
-    /// if it is another, ends: soon if it is the same person's, at once otherwise.
+    /// if it is another, ends: soon if it is the same person's with the same groups, at once otherwise.
     ///
     /// `false`: it was delivered before and has ended since, or the browser has signed out meanwhile; it does not begin.
     ///
@@ -215,7 +222,7 @@ impl Sessions {
         }
         // Last, so that whatever fails before leaves the person signed in as before.
         if let Some(former) = former {
-            self.retire(former, &record.user).await?;
+            self.retire(former, &record).await?;
         }
         Ok(true)
     }
@@ -273,12 +280,14 @@ impl Sessions {
         Ok(())
     }
 
-    async fn retire(&self, former: SessionId, next: &UserId) -> Result<(), StoreError> {
+    /// Whoever has other groups from now on has them on every host, whose cookies still name the former session.
+    async fn retire(&self, former: SessionId, next: &SessionRecord) -> Result<(), StoreError> {
         let Some(mut session) = self.readable(former).await? else { return Ok(()) };
         if let Some(attempt) = session.delivered_by.take() {
             self.store.close_delivery(attempt).await?;
         }
-        if session.user != *next {
+        let groups = |session: &SessionRecord| session.facts.groups.iter().cloned().collect::<BTreeSet<_>>();
+        if session.user != next.user || groups(&session) != groups(next) {
             return self.expire(session).await;
         }
         session.expires = session.expires.min(self.system.now() + limits::SESSION_FORMER_LIFE);

@@ -47,7 +47,7 @@ impl SignIn {
         match self.try_start(&start, request).await {
             Ok(outcome) => outcome,
             Err(Reason { problem, said, .. }) => {
-                let reference = problem.reference(client, Some(&start.provider), || self.new_reference());
+                let reference = problem.reference(client, Some(start.provider.as_str()), || self.new_reference());
                 problem.log(&reference, &said);
                 let failure = Failure::new(problem, reference);
                 StartOutcome::Failed(failure.with_start(start).with_retry(None, self.system.now()))

@@ -12,6 +12,7 @@ use super::{
     completion::{Completion, RequestContext},
     exchanges::{Job, Reason},
     flow::SignIn,
+    return_to::ReturnTo,
     state::OpenedState,
     status::{Callback, Status},
 };
@@ -36,9 +37,13 @@ impl SignIn {
     ) -> Completion {
         let now = self.system.now();
         // RFC 6749 10.12: the state is one of ours, unaltered.
-        let Some(state) = OpenedState::open(&query.state, &self.keys) else {
+        let Some(mut state) = OpenedState::open(&query.state, &self.keys) else {
             return self.without_state(&query);
         };
+        // The application may be none of ours any more.
+        if !state.state.return_to.is_configured(&self.applications) {
+            state.state.return_to = ReturnTo::default();
+        }
         // RFC 9700 4.4: the provider is the one that the sign-in was started at, with the same settings.
         let provider = self.providers.get(&state.state.provider).cloned();
         let Some(provider) = provider.filter(|provider| provider.fingerprint() == state.state.fingerprint) else {

@@ -104,6 +104,12 @@ impl ReturnTo {
         applications.at(url.host_str()?).filter(|site| *site.origin == *url.origin().ascii_serialization())
     }
 
+    /// Whether it is on our own origin or of an application that there still is.
+    #[must_use]
+    pub fn is_configured(&self, applications: &Applications) -> bool {
+        self.0.starts_with('/') || self.site(applications).is_some()
+    }
+
     /// The page's path on its own host, whose origin that is.
     #[must_use]
     pub fn at(&self, origin: &str) -> &str {

@@ -2,9 +2,24 @@
 
 use std::{collections::BTreeMap, net::IpAddr, sync::Mutex, time::Duration};
 
-use reqwest::{Method, StatusCode};
+use reqwest::{
+    Method, StatusCode,
+    dns::{Addrs, Name, Resolve, Resolving},
+};
 
-use crate::support::{page::Page, scene::Scene, wait::eventually};
+use crate::support::{page::Page, port::ANY, scene::Scene, wait::eventually};
+
+/// Names below `localhost` are this machine (RFC 6761 6.3), which not every system's resolver knows.
+struct BelowLocalhost;
+
+impl Resolve for BelowLocalhost {
+    fn resolve(&self, name: Name) -> Resolving {
+        let is_here = name.as_str() == "localhost" || name.as_str().ends_with(".localhost");
+        assert!(is_here, "{} is nowhere near", name.as_str());
+        let addresses: Addrs = Box::new(std::iter::once(ANY));
+        Box::pin(std::future::ready(Ok(addresses)))
+    }
+}
 
 /// A cookie jar and a connection.
 pub struct Browser {
@@ -29,6 +44,7 @@ impl Browser {
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .local_address(address)
+            .dns_resolver(BelowLocalhost)
             // Programs come and go, and a reused connection would still lead to the old one.
             .pool_max_idle_per_host(0)
             // Everything here is plain http, and reading the system's roots is slow.
@@ -42,13 +58,23 @@ impl Browser {
     pub async fn request(&self, method: Method, url: &str, headers: &[(&str, &str)], body: Option<String>) -> Page {
         let url = reqwest::Url::parse(url).unwrap();
         let site = url.origin().ascii_serialization();
-        let url = match &*self.detour.lock().unwrap() {
-            Some((from, to)) if *from == site => reqwest::Url::parse(&url.as_str().replacen(from, to, 1)).unwrap(),
-            _ => url,
-        };
+        let detour = self.detour.lock().unwrap().clone().filter(|(from, _)| *from == site);
+        let to = detour.map_or_else(|| url.to_string(), |(from, to)| url.as_str().replacen(&from, &to, 1));
+        self.request_of(&site, method, &to, headers, body).await
+    }
+
+    /// With the cookies of `site`, whatever the URL.
+    pub async fn request_of(
+        &self,
+        site: &str,
+        method: Method,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: Option<String>,
+    ) -> Page {
         let jar = self.cookies.lock().unwrap().clone();
         let cookie: Vec<_> =
-            jar.iter().filter(|((at, _), _)| *at == site).map(|((_, name), value)| format!("{name}={value}")).collect();
+            jar.iter().filter(|((at, _), _)| at == site).map(|((_, name), value)| format!("{name}={value}")).collect();
         let mut request = self.client.request(method, url);
         if !cookie.is_empty() {
             request = request.header("cookie", cookie.join("; "));
@@ -63,7 +89,7 @@ impl Browser {
         for cookie in response.headers().get_all("set-cookie") {
             let (pair, attributes) = cookie.to_str().unwrap().split_once(';').unwrap_or_default();
             let (name, value) = pair.split_once('=').unwrap();
-            let key = (site.clone(), name.to_owned());
+            let key = (site.to_owned(), name.to_owned());
             let mut jar = self.cookies.lock().unwrap();
             if attributes.contains("Max-Age=0") {
                 jar.remove(&key);

@@ -61,7 +61,7 @@ impl Site {
 pub struct Person {
     site: Site,
     number: u16,
-    browser: Browser,
+    pub browser: Browser,
     script: bool,
     /// The codes of the explained pages that had to be clicked away.
     pub clicks: Vec<String>,

@@ -193,19 +193,22 @@ pub struct Program {
     pub address: SocketAddr,
     /// Where it listens for the administrator.
     pub admin: SocketAddr,
+    /// Where proxies ask it.
+    pub gate: SocketAddr,
     settings: PathBuf,
     log: PathBuf,
     process: Option<Process>,
-    _ports: [Port; 2],
+    _ports: [Port; 3],
 }
 
 impl Program {
     /// Not yet started, at an address of its own.
     pub fn new(folder: &Path, name: &str) -> Self {
-        let ports = [Port::reserve(), Port::reserve()];
+        let ports = [(); 3].map(|()| Port::reserve());
         Self {
             address: ports[0].address,
             admin: ports[1].address,
+            gate: ports[2].address,
             settings: folder.join(format!("{name}.toml")),
             log: folder.join(format!("{name}.log")),
             process: None,
@@ -215,12 +218,18 @@ impl Program {
 
     /// Writes the settings of the next start.
     pub fn set(&self, settings: &Settings<'_>) {
+        self.set_with(settings, "");
+    }
+
+    /// The same, with more keys of the provider, and more tables.
+    pub fn set_with(&self, settings: &Settings<'_>, more: &str) {
         let Settings { public_url, database, provider, keys } = settings;
         let text = format!(
             r#"
 public_url = "{public_url}"
 listen = "{}"
 admin_listen = "{}"
+gate_listen = "{}"
 database = "{}"
 secret_keys = {keys:?}
 trusted_proxies = ["127.0.0.1/32"]
@@ -231,9 +240,10 @@ name = "Example"
 issuer = "{}"
 client_id = "{CLIENT_ID}"
 client_secret = "{CLIENT_SECRET}"
-"#,
+{more}"#,
             self.address,
             self.admin,
+            self.gate,
             database.setting(),
             provider.issuer(),
         );

@@ -36,17 +36,30 @@ pub struct Scene {
     pub address: SocketAddr,
     /// Where it listens for the administrator.
     pub admin: SocketAddr,
-    /// Where it listens for proxies.
+    /// Where proxies ask it.
     pub gate: SocketAddr,
     keys: Vec<u8>,
     clock: Arc<Ahead>,
     tweak: fn(&mut Settings),
     pub neighbour: Option<RunningProvider>,
     running: Mutex<Option<Running>>,
-    second: Mutex<Option<Running>>,
+    others: Mutex<Vec<Running>>,
     _port: Port,
     _folder: tempfile::TempDir,
 }
+
+/// Where people find the program.
+enum Found {
+    /// Where it listens.
+    There,
+    /// Behind a proxy there.
+    At(SocketAddr),
+    /// By the name of the login host.
+    AsLoginHost,
+}
+
+/// The login host of a scene with applications, which are on other hosts below `localhost`.
+pub const LOGIN_HOST: &str = "login.localhost";
 
 /// The database of a scene on MongoDB.
 struct Mongo {
@@ -76,13 +89,13 @@ impl Scene {
     }
 
     pub async fn configured(config: ProviderConfig, tweak: fn(&mut Settings)) -> Self {
-        Self::on(config, tweak, None, None).await
+        Self::on(config, tweak, None, Found::There).await
     }
 
     /// Behind a proxy that people find at `front`.
     pub async fn behind(front: SocketAddr, tweak: fn(&mut Settings)) -> Self {
         let config = ProviderConfig { token_delay: Duration::ZERO, ..ProviderConfig::new(Profile::Standard) };
-        Self::on(config, tweak, None, Some(front)).await
+        Self::on(config, tweak, None, Found::At(front)).await
     }
 
     /// With another provider beside the first, by the id `neighbour`. Both count failed token requests, as Authelia does.
@@ -103,19 +116,24 @@ impl Scene {
         let name = format!("scene_{}", bson::oid::ObjectId::new().to_hex());
         let client = mongodb::Client::with_uri_str(uri).await.unwrap();
         let mongo = Mongo { uri: format!("{uri}{name}{options}"), name, client };
-        let scene = Self::on(ProviderConfig::new(Profile::Standard), tweak, Some(mongo), None).await;
+        let scene = Self::on(ProviderConfig::new(Profile::Standard), tweak, Some(mongo), Found::There).await;
         scene.prepared().await;
         scene
     }
 
-    async fn on(
-        config: ProviderConfig,
-        tweak: fn(&mut Settings),
-        mongo: Option<Mongo>,
-        front: Option<SocketAddr>,
-    ) -> Self {
+    /// As the login host of applications on other hosts; `tweak` says which.
+    pub async fn with_applications(tweak: fn(&mut Settings)) -> Self {
+        let config = ProviderConfig { token_delay: Duration::ZERO, ..ProviderConfig::new(Profile::Standard) };
+        Self::on(config, tweak, None, Found::AsLoginHost).await
+    }
+
+    async fn on(config: ProviderConfig, tweak: fn(&mut Settings), mongo: Option<Mongo>, found: Found) -> Self {
         let port = Port::reserve();
-        let origin = format!("http://{}", front.unwrap_or(port.address));
+        let origin = match found {
+            Found::There => format!("http://{}", port.address),
+            Found::At(front) => format!("http://{front}"),
+            Found::AsLoginHost => format!("http://{LOGIN_HOST}:{}", port.address.port()),
+        };
         let client = Client::basic(CLIENT_ID, CLIENT_SECRET, &format!("{origin}/auth/oidc/callback"));
         let people = vec![DemoPerson::alice(), DemoPerson::bob(), DemoPerson::incident()];
         let provider = RunningProvider::start(ProviderConfig { people, ..config }.with_client(client)).await.unwrap();
@@ -134,7 +152,7 @@ impl Scene {
             tweak,
             neighbour: None,
             running: Mutex::new(None),
-            second: Mutex::new(None),
+            others: Mutex::default(),
             _port: port,
             _folder: folder,
         };
@@ -145,17 +163,21 @@ impl Scene {
     /// Starts the program (again), with the same settings, database and keys.
     pub async fn start(&mut self) {
         let running = Running::start(self.settings(self.address), self.clock.clone()).await;
-        self.admin = running.admin;
-        self.gate = running.gate;
+        (self.admin, self.gate) = (running.admin, running.gate);
         *self.running.lock().unwrap() = Some(running);
     }
 
-    /// Starts a second program on the same database; returns its origin. Browsers go there by [`Browser::go_through`].
+    /// Starts another program on the same database; returns its origin. Browsers go there by [`Browser::go_through`].
     pub async fn start_second(&self) -> String {
+        format!("http://{}", self.start_another().await.0)
+    }
+
+    /// The same; returns where it listens, and where proxies ask it.
+    pub async fn start_another(&self) -> (SocketAddr, SocketAddr) {
         let running = Running::start(self.settings(ANY), self.clock.clone()).await;
-        let origin = format!("http://{}", running.address);
-        *self.second.lock().unwrap() = Some(running);
-        origin
+        let at = (running.address, running.gate);
+        self.others.lock().unwrap().push(running);
+        at
     }
 
     fn settings(&self, listen: SocketAddr) -> Settings {
@@ -178,10 +200,9 @@ impl Scene {
             self.keys.iter().map(|seed| SecretKey::new(Box::new(vec![*seed; 32]))).collect(),
         );
         settings.providers.extend(self.neighbour.iter().map(|provider| at("neighbour", provider)));
-        settings.public_url = PublicUrl::parse(&self.origin).unwrap();
+        settings.move_to(PublicUrl::parse(&self.origin).unwrap());
         settings.listen = listen;
-        settings.admin_listen = ANY;
-        settings.gate_listen = ANY;
+        (settings.admin_listen, settings.gate_listen) = (ANY, ANY);
         (self.tweak)(&mut settings);
         settings
     }
@@ -201,6 +222,11 @@ impl Scene {
     /// The secret keys of the next start, by their seeds.
     pub fn set_keys(&mut self, seeds: &[u8]) {
         self.keys = seeds.to_vec();
+    }
+
+    /// The settings of the next start.
+    pub fn set_tweak(&mut self, tweak: fn(&mut Settings)) {
+        self.tweak = tweak;
     }
 
     /// Moves the program's clock on; the provider's stays.

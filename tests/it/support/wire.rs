@@ -21,6 +21,8 @@ pub struct Wire {
 /// A response.
 pub struct Answer {
     pub status: u16,
+    /// As on the wire, from the status line to the empty one.
+    pub head_bytes: usize,
     /// Where it redirects to; empty: nowhere.
     pub location: String,
     /// The cookies that it sets, `name=value`.
@@ -41,9 +43,15 @@ impl Wire {
     pub async fn get(&mut self, path: &str, cookie: Option<&str>) -> Answer {
         let cookie = cookie.map_or_else(String::new, |cookie| format!("cookie: {cookie}\r\n"));
         let request = format!("GET {path} HTTP/1.1\r\nhost: {}\r\naccept: text/html\r\n{cookie}\r\n", self.host);
+        self.exchange(&request).await
+    }
+
+    /// A request as it stands there, whole or not.
+    pub async fn exchange(&mut self, request: &str) -> Answer {
         self.stream.get_mut().write_all(request.as_bytes()).await.unwrap();
         let status = self.line().await.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
-        let mut answer = Answer { status, location: String::new(), cookies: Vec::new(), body: Vec::new() };
+        let head_bytes = self.line.len();
+        let mut answer = Answer { status, head_bytes, location: String::new(), cookies: Vec::new(), body: Vec::new() };
         let mut length = None;
         loop {
             let (name, value) = match self.line().await {
@@ -54,10 +62,11 @@ impl Wire {
                 "location" => value.clone_into(&mut answer.location),
                 "set-cookie" => answer.cookies.extend(value.split(';').next().map(str::to_owned)),
                 "content-length" => length = Some(value.parse().expect("a number")),
-                "connection" => assert_eq!(value, "keep-alive"),
                 _ => {}
             }
+            answer.head_bytes += self.line.len();
         }
+        answer.head_bytes += self.line.len();
         // Only 204 and 304 may do without, and are not asked for.
         answer.body.resize(length.expect("a length"), 0);
         self.stream.read_exact(&mut answer.body).await.unwrap();

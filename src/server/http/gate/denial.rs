@@ -5,8 +5,8 @@ use std::sync::Arc;
 use axum::{
     Json,
     http::{
-        HeaderMap, HeaderValue, StatusCode,
-        header::{CACHE_CONTROL, HeaderName, REFERER, RETRY_AFTER, VARY, WWW_AUTHENTICATE},
+        HeaderValue, StatusCode,
+        header::{REFERER, RETRY_AFTER, WWW_AUTHENTICATE},
         request::Parts,
     },
     response::{IntoResponse as _, Response},
@@ -30,8 +30,6 @@ use crate::{
         store::StoreError,
     },
 };
-
-const LOGIN: HeaderName = HeaderName::from_static("x-vestibule-login");
 
 /// A request that may not pass.
 pub(super) struct Denial<'r> {
@@ -83,7 +81,7 @@ impl<'r> Denial<'r> {
                 let body = Json(json!({ "error": "login_required", "login_url": login }));
                 let mut response = (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, "Cookie")], body).into_response();
                 if let Ok(login) = HeaderValue::try_from(login) {
-                    response.headers_mut().insert(LOGIN, login);
+                    response.headers_mut().insert(headers::LOGIN, login);
                 }
                 self.finish(response)
             }
@@ -201,12 +199,11 @@ impl<'r> Denial<'r> {
 }
 
 /// The answer to a question that is none, of which nobody knows the application.
-pub(super) fn explain(app: &App, parts: &Parts, renderer: &Renderer, problem: Problem, detail: &str) -> Response {
-    let failure = renderer.without_attempt(problem, &Said::by(Some(detail.to_owned())));
+pub(super) fn explain(app: &Arc<App>, parts: &Parts, failure: &Failure) -> Response {
     let method = parts.headers.get("x-forwarded-method").and_then(|method| method.to_str().ok());
     let response = match Visitor::of(method.unwrap_or(parts.method.as_str()), &parts.headers) {
-        Visitor::Machine => json_of(&failure),
-        Visitor::Navigation | Visitor::Form => renderer.failure(&failure, None),
+        Visitor::Machine => json_of(failure),
+        Visitor::Navigation | Visitor::Form => Renderer::new(Arc::clone(app), parts).failure(failure, None),
     };
     finish(app, response)
 }
@@ -224,8 +221,6 @@ fn json_of(failure: &Failure) -> Response {
 /// What every answer carries.
 fn finish(app: &App, response: Response) -> Response {
     let mut response = headers::complete(response, headers::Hsts::of(app).0);
-    let headers: &mut HeaderMap = response.headers_mut();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.entry(VARY).or_insert(HeaderValue::from_static("Cookie"));
+    headers::depend_on_cookie(response.headers_mut());
     response
 }

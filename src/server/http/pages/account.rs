@@ -39,12 +39,7 @@ pub(crate) fn router() -> Router<Arc<App>> {
 }
 
 /// `GET /auth/account`
-async fn account(
-    State(app): State<Arc<App>>,
-    renderer: Renderer,
-    context: RequestContext,
-    parts: Parts,
-) -> Response {
+async fn account(State(app): State<Arc<App>>, renderer: Renderer, context: RequestContext, parts: Parts) -> Response {
     match current_session::find(&app, &context).await {
         Ok(Found::SignedIn(person)) => page(&app, &renderer, &person, named_client(&app, &parts)),
         Ok(Found::Disabled) => disabled(&app, &renderer),

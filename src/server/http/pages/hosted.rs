@@ -29,7 +29,7 @@ use crate::{
         },
         http::{
             cookies::set_host_session_cookie,
-            csrf,
+            csrf, headers,
             redirect::see_other,
             render::Renderer,
             request::{self, Parameters},
@@ -157,8 +157,9 @@ async fn jwks(State(app): State<Arc<App>>) -> Response {
 }
 
 fn login_required(site: &Site) -> Response {
-    let body = Json(json!({ "error": "login_required", "login_url": site.join(&site.own(paths::LOGIN)) }));
-    (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, "Cookie")], body).into_response()
+    let login = site.join(&site.own(paths::LOGIN));
+    let body = Json(json!({ "error": "login_required", "login_url": login }));
+    (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, "Cookie"), (headers::LOGIN, &*login)], body).into_response()
 }
 
 fn no_application() -> Response {

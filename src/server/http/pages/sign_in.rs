@@ -69,8 +69,7 @@ async fn start(
 ) -> Response {
     let return_to = app.sign_in.return_to(parameters.return_to.as_deref());
     let Some(provider) = parameters.provider.clone().map(ProviderId::new).or_else(|| only_provider(&app)) else {
-        let login_page =
-            if parameters.wants_another_account() { login_page_for_another_account } else { login_page };
+        let login_page = if parameters.wants_another_account() { login_page_for_another_account } else { login_page };
         return see_other(&login_page(&return_to));
     };
     let start = Start {

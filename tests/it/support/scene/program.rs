@@ -38,9 +38,10 @@ impl Clock for Ahead {
 
 /// A program, in a runtime of its own: killing it ends whatever it has spawned.
 pub(super) struct Running {
-    /// Where it listens, and where it does for the administrator and for proxies.
+    /// Where it listens, and where it does for the administrator.
     pub address: SocketAddr,
     pub admin: SocketAddr,
+    /// Where proxies ask it.
     pub gate: SocketAddr,
     shutdown: CancellationToken,
     task: JoinHandle<Result<(), String>>,

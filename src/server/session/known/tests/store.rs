@@ -1,0 +1,231 @@
+//! A store of sessions that fails, hangs and counts on request. Of attempts it knows that they are closed.
+
+use std::sync::atomic::AtomicU64;
+
+use async_trait::async_trait;
+use time::{OffsetDateTime, macros::datetime};
+use tokio::time::sleep;
+
+use super::*;
+use crate::server::{
+    attempt::Verdict,
+    ids::{AttemptId, BrowserHash, Issuer, OwnerToken, ProviderId, Reference, UserId},
+    store::{
+        Attempt, AttemptStore, Claimed, Created, NewClaim, NewUser, Person, Readiness, Role, SessionFacts,
+        SessionRecord, SessionStore, User, UserStore,
+    },
+    trace::Step,
+};
+
+/// What a method does besides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::server::session) enum Mood {
+    #[default]
+    Well,
+    Fails,
+    /// Answers so late.
+    Slow(Duration),
+}
+
+#[derive(Default)]
+pub(in crate::server::session) struct Fake {
+    records: Mutex<HashMap<SessionHash, SessionRecord>>,
+    inactive: Mutex<Vec<UserId>>,
+    /// How many sessions were asked for, each time.
+    pub(in crate::server::session) questions: Mutex<Vec<usize>>,
+    /// Of the questions for many sessions.
+    pub(in crate::server::session) reads: Mutex<Mood>,
+    pub(in crate::server::session) writes: Mutex<Mood>,
+    pub(in crate::server::session) touched: AtomicU64,
+}
+
+pub(in crate::server::session) fn hash(number: u8) -> SessionHash {
+    SessionId::new([number; 16]).hash()
+}
+
+pub(in crate::server::session) fn browser(number: u8) -> BrowserHash {
+    BrowserHash::of(&[number])
+}
+
+fn user(id: UserId) -> User {
+    let username = format!("name of {}", id.as_str());
+    User { id, username, email: None, email_verified: false, full_name: None, role: Role::User, active: true }
+}
+
+fn record(id: SessionHash, number: u8) -> SessionRecord {
+    let now = System::real().now();
+    SessionRecord {
+        id,
+        browser: Some(browser(number)),
+        user: UserId::new(number.to_string()),
+        issuer: Issuer::new("https://id.example.com"),
+        provider: ProviderId::new("op"),
+        created: now,
+        last_seen: now,
+        expires: now + Duration::from_secs(24 * 3600),
+        delivered_by: None,
+        facts: SessionFacts::default(),
+    }
+}
+
+pub(in crate::server::session) fn person(number: u8) -> SignedIn {
+    SignedIn {
+        user: user(UserId::new(number.to_string())),
+        provider: ProviderId::new("op"),
+        issuer: Issuer::new("https://id.example.com"),
+        facts: SessionFacts::default(),
+        since: datetime!(2026-11-26 12:00 UTC),
+        until: datetime!(2026-11-27 12:00 UTC),
+    }
+}
+
+impl Fake {
+    pub(in crate::server::session) fn sign_in(&self, id: SessionHash, number: u8) {
+        self.records.lock().unwrap().insert(id, record(id, number));
+    }
+
+    /// The same, delivered by an attempt and not yet used.
+    pub(in crate::server::session) fn deliver(&self, id: SessionHash, number: u8) {
+        let delivered_by = Some(AttemptId::new([number; 16]));
+        self.records.lock().unwrap().insert(id, SessionRecord { delivered_by, ..record(id, number) });
+    }
+
+    /// In another process.
+    pub(in crate::server::session) fn sign_out(&self, id: SessionHash) {
+        self.records.lock().unwrap().remove(&id);
+    }
+
+    pub(in crate::server::session) fn disable(&self, number: u8) {
+        self.inactive.lock().unwrap().push(UserId::new(number.to_string()));
+    }
+
+    pub(in crate::server::session) fn seen_long_ago(&self, id: SessionHash) {
+        let mut records = self.records.lock().unwrap();
+        let record = records.get_mut(&id).unwrap();
+        record.last_seen -= limits::SESSION_TOUCH_EVERY;
+    }
+
+    pub(in crate::server::session) fn asked(&self) -> usize {
+        self.questions.lock().unwrap().len()
+    }
+}
+
+async fn in_that(mood: &Mutex<Mood>) -> Result<(), StoreError> {
+    let mood = *mood.lock().unwrap();
+    match mood {
+        Mood::Well => Ok(()),
+        Mood::Fails => Err(StoreError::Unavailable("it fails".into())),
+        Mood::Slow(late) => {
+            sleep(late).await;
+            Ok(())
+        }
+    }
+}
+
+#[async_trait]
+impl SessionStore for Fake {
+    async fn create_session(&self, _: &SessionRecord) -> Result<bool, StoreError> {
+        unreachable!()
+    }
+
+    async fn session(&self, id: SessionHash) -> Result<Option<SessionRecord>, StoreError> {
+        Ok(self.records.lock().unwrap().get(&id).cloned())
+    }
+
+    /// The answer is of when it was asked.
+    async fn sessions(&self, ids: &[SessionHash]) -> Result<Vec<SessionRecord>, StoreError> {
+        self.questions.lock().unwrap().push(ids.len());
+        let found = {
+            let records = self.records.lock().unwrap();
+            ids.iter().filter_map(|id| records.get(id).cloned()).collect()
+        };
+        in_that(&self.reads).await?;
+        Ok(found)
+    }
+
+    async fn touch_sessions(&self, ids: &[SessionHash], _: OffsetDateTime) -> Result<(), StoreError> {
+        self.touched.fetch_add(ids.len() as u64, Ordering::Relaxed);
+        in_that(&self.writes).await
+    }
+
+    async fn save_session(&self, session: &SessionRecord) -> Result<bool, StoreError> {
+        in_that(&self.writes).await?;
+        Ok(self.records.lock().unwrap().insert(session.id, session.clone()).is_some())
+    }
+
+    async fn delete_session(&self, _: SessionHash) -> Result<(), StoreError> {
+        unreachable!()
+    }
+
+    async fn end_browser(&self, browser: BrowserHash, now: OffsetDateTime) -> Result<(), StoreError> {
+        let mut records = self.records.lock().unwrap();
+        records.values_mut().filter(|one| one.browser == Some(browser)).for_each(|one| one.expires = now);
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl UserStore for Fake {
+    async fn sign_in_user(&self, _: &Person) -> Result<Option<User>, StoreError> {
+        unreachable!()
+    }
+
+    async fn create_user(&self, _: &NewUser) -> Result<Created, StoreError> {
+        unreachable!()
+    }
+
+    async fn user(&self, id: &UserId) -> Result<Option<User>, StoreError> {
+        Ok(Some(User { active: !self.inactive.lock().unwrap().contains(id), ..user(id.clone()) }))
+    }
+
+    async fn users(&self, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
+        let inactive = self.inactive.lock().unwrap();
+        Ok(ids.iter().map(|id| User { active: !inactive.contains(id), ..user(id.clone()) }).collect())
+    }
+
+    async fn username_is_shared(&self, _: &User) -> Result<bool, StoreError> {
+        unreachable!()
+    }
+}
+
+#[async_trait]
+impl AttemptStore for Fake {
+    async fn claim(&self, _: &NewClaim) -> Result<Claimed, StoreError> {
+        unreachable!()
+    }
+
+    async fn attempt(&self, _: AttemptId) -> Result<Option<Attempt>, StoreError> {
+        unreachable!()
+    }
+
+    async fn attempt_by_reference(&self, _: &Reference) -> Result<Option<Attempt>, StoreError> {
+        unreachable!()
+    }
+
+    async fn renew(&self, _: AttemptId, _: OwnerToken) -> Result<bool, StoreError> {
+        unreachable!()
+    }
+
+    async fn settle(&self, _: AttemptId, _: OwnerToken, _: &Verdict, _: &[Step]) -> Result<bool, StoreError> {
+        unreachable!()
+    }
+
+    async fn interrupt(&self, _: AttemptId) -> Result<bool, StoreError> {
+        unreachable!()
+    }
+
+    async fn close_delivery(&self, _: AttemptId) -> Result<(), StoreError> {
+        in_that(&self.writes).await
+    }
+}
+
+#[async_trait]
+impl Readiness for Fake {
+    async fn ready(&self) -> Result<Vec<String>, StoreError> {
+        unreachable!()
+    }
+
+    fn away(&self) -> Option<StoreError> {
+        None
+    }
+}

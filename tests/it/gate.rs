@@ -1,0 +1,12 @@
+//! The gate on the real routers over real TCP: what proxies are answered, and one sign-in for the applications of many
+//! hosts.
+
+mod answers;
+mod handover;
+mod pages;
+mod revocation;
+mod rig;
+mod scripts;
+mod table;
+mod tickets;
+mod trust;
