@@ -249,8 +249,7 @@ impl Gate {
         let told = identity::Person { signed_in: &person, username_is_shared: shared };
         let identity = self.told.get(site.index).map(|Told { names, .. }| self.identities.of(names, site, &told, now));
         let Identity { headers, renew_at } = identity.unwrap_or_default();
-        let email = person.user.email.as_deref().filter(|_| person.user.email_verified);
-        let email = email.and_then(EmailAddress::parse);
+        let email = person.verified_email();
         let (headers, host) = (for_this_request(headers), Arc::clone(&site.host));
         Pass { person, headers, host, session, email, username_is_shared: shared, renew_at }
     }

@@ -113,7 +113,8 @@ impl<'r> Denial<'r> {
 
     fn not_admitted(&self, person: Option<&SignedIn>, by: &str) -> Response {
         let path = self.path_of(&self.page());
-        let another = format!("{}?prompt=login&return_to={path}", self.site().own(paths::LOGIN));
+        let login = if self.is_login_host() { paths::OIDC_LOGIN.to_owned() } else { self.site().own(paths::LOGIN) };
+        let another = format!("{login}?prompt=login&again=1&return_to={path}");
         let name = person.map(|person| current_session::shown_name(person).to_owned());
         // Of the person only that: who they are may be nobody's business.
         let groups = person.map(|person| format!("; the person has {} groups", person.facts.groups.len()));
@@ -133,7 +134,8 @@ impl<'r> Denial<'r> {
         if self.visitor == Visitor::Machine {
             return self.explain(Problem::StoreUnavailable, &Said::from(error), None);
         }
-        self.finish(self.renderer().store_unavailable(error, &self.path_of(&self.page())))
+        let page = self.page();
+        self.finish(self.renderer().store_unavailable(error, page.at(&self.site().origin)))
     }
 
     fn explain(&self, problem: Problem, said: &Said, begin_again: Option<String>) -> Response {
@@ -159,9 +161,17 @@ impl<'r> Denial<'r> {
 
     /// The page that was asked for, or the first of this application.
     fn page(&self) -> ReturnTo {
-        let page = self.app.sign_in.return_to(Some(&self.site().join(self.asked.uri)));
-        let is_here = self.is_login_host() || page.site(&self.app.gate.applications).as_ref() == Some(self.site());
-        if is_here { page } else { ReturnTo::home_of(self.site()) }
+        self.here(&self.site().join(self.asked.uri)).unwrap_or_else(|| ReturnTo::home_of(self.site()))
+    }
+
+    /// A URL, if it leads to a page of this host.
+    fn here(&self, url: &str) -> Option<ReturnTo> {
+        let page = self.app.sign_in.return_to(Some(url));
+        let is_here = match page.site(&self.app.gate.applications) {
+            Some(site) => site == *self.site(),
+            None => self.is_login_host(),
+        };
+        is_here.then_some(page)
     }
 
     fn absolute(&self, page: &ReturnTo) -> String {
@@ -176,9 +186,8 @@ impl<'r> Denial<'r> {
     /// Where a script sends the person; they come back to the page that the script is on, if the browser says which.
     fn login_url(&self) -> String {
         let referer = self.parts.headers.get(REFERER).and_then(|value| value.to_str().ok());
-        let page = referer.map(|page| self.app.sign_in.return_to(Some(page)));
-        let here = page.filter(|page| page.site(&self.app.gate.applications).as_ref() == Some(self.site()));
-        let path = here.map(|page| format!("?return_to={}", self.path_of(&page))).unwrap_or_default();
+        let page = referer.and_then(|page| self.here(page));
+        let path = page.map(|page| format!("?return_to={}", self.path_of(&page))).unwrap_or_default();
         self.site().join(&format!("{}{path}", self.site().own(paths::LOGIN)))
     }
 
