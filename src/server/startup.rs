@@ -194,7 +194,6 @@ impl Bound {
     }
 
     /// What answers on `gate_listen`, for who asks within this process.
-    #[must_use]
     pub fn checks(&self) -> Router {
         http::gate::router(Arc::clone(&self.app))
     }
@@ -382,7 +381,9 @@ mod tests {
     fn a_panic_is_logged_with_its_place_under_the_reference_of_the_page() {
         let _hook = Hook::install();
         let request = Request::get("/panics").header("accept-language", "de").body(Body::empty()).unwrap();
-        let routes = |app: &Arc<App>| router::layered(Router::new().route("/panics", get(panics)), app);
+        let routes = |app: &Arc<App>| {
+            router::layered(Router::new().route("/panics", get(panics)), http::headers::Hsts::none(), app)
+        };
         let (page, log) = ask(routes, request);
         let line = line_of_the_page("internal", &page, &log);
         assert!(line.contains("startup.rs") && line.contains("\"level\":\"ERROR\""), "{line}");
