@@ -12,6 +12,7 @@ use std::{
 
 use test_provider::{Client, DemoPerson, Endpoint, Profile, ProviderConfig, RunningProvider};
 use vestibule::server::{
+    application::{HostPattern, OriginPattern},
     ids::{Issuer, ProviderId},
     settings::{ClientAuth, Database, ProviderSettings, PublicUrl, SecretKey, Settings},
 };
@@ -201,6 +202,10 @@ impl Scene {
         );
         settings.providers.extend(self.neighbour.iter().map(|provider| at("neighbour", provider)));
         settings.public_url = PublicUrl::parse(&self.origin).unwrap();
+        // The one application that there is without any `[[app]]`.
+        let at = reqwest::Url::parse(&self.origin).unwrap();
+        let host = HostPattern::One(at.host_str().unwrap().to_owned());
+        settings.applications[0].origins = vec![OriginPattern { secure: false, host, port: at.port() }];
         settings.listen = listen;
         (settings.admin_listen, settings.gate_listen) = (ANY, ANY);
         (self.tweak)(&mut settings);
