@@ -6,6 +6,7 @@ use std::{
     sync::{Arc, atomic::AtomicBool},
 };
 
+use axum::Router;
 use axum_server::Handle;
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -192,6 +193,12 @@ impl Bound {
         self.gate.local_addr()
     }
 
+    /// What answers on `gate_listen`, for who asks within this process.
+    #[must_use]
+    pub fn checks(&self) -> Router {
+        http::gate::router(Arc::clone(&self.app))
+    }
+
     /// Serves until `shutdown`; then takes no new requests, and lets running exchanges finish within the grace.
     ///
     /// # Errors
@@ -201,7 +208,9 @@ impl Bound {
         tracing::info!(
             code = "started",
             listen = public.local_addr().map(tracing::field::display).ok(),
+            admin_listen = admin.local_addr().map(tracing::field::display).ok(),
             gate_listen = gate.local_addr().map(tracing::field::display).ok(),
+            applications = app.gate.applications.all().len(),
             public_url = app.public_url.origin(),
             "serving"
         );

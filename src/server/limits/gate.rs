@@ -14,6 +14,9 @@ pub const GATE_IDLE_TIMEOUT: Duration = Duration::from_secs(65 * MINUTE);
 /// The most bytes of all readings of a path together: a dozen readings of a path of 2 kB, and hundreds of a short one.
 pub const READINGS_BYTES: usize = 32 * KIB;
 
+/// What every request of a client meets behind the gate has one line in the log for this long.
+pub const GATE_FAILURE_REMEMBERED: Duration = Duration::from_secs(MINUTE);
+
 // ---- Who is signed in
 
 /// What the store has said about a session holds this long in a check of the gate: the bound within which a sign-out, a
@@ -29,12 +32,16 @@ pub const SESSION_KNOWN_AT_MOST: Duration = SESSION_KNOWN_FRESH.saturating_add(S
 pub const SESSION_ASK_WAIT: Duration = Duration::from_secs(2);
 /// One of a session that is known, but no longer fresh, waits this long before it goes on with what it knows.
 pub const SESSION_ASK_AGAIN_WAIT: Duration = Duration::from_millis(500);
+/// What is asked ahead of time is gathered this long.
+pub const SESSIONS_GATHERED: Duration = Duration::from_millis(100);
 /// Sessions that the store is asked for at once.
 pub const SESSIONS_ASKED_AT_ONCE: usize = 500;
 /// What is known of sessions takes no more memory than this: over 100,000 of them, with a kilobyte for each.
 pub const KNOWN_SESSIONS_BYTES: u64 = 128 << 20;
 /// What applications are told about people takes no more memory than this: over 100,000 people at one host each.
 pub const PASSES_BYTES: u64 = 256 << 20;
+/// So many entries a cache of sessions or of people is laid out for; the bytes above bound it.
+pub const CACHED: usize = 100_000;
 /// What an entry of a cache takes beside its value, by measurement.
 pub const CACHE_ENTRY_BYTES: usize = 256;
 

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use moka::sync::Cache;
+use quick_cache::{Weighter, sync::Cache};
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
@@ -46,15 +46,23 @@ impl Seen {
         self.asked_again.store(false, Ordering::Relaxed);
     }
 
-    fn bytes(&self) -> u32 {
+    fn bytes(&self) -> usize {
         let SignedIn { user, provider, issuer, facts, .. } = &*self.person;
         let optional = |text: &Option<String>| text.as_ref().map_or(0, String::len);
         let list = |texts: &[String]| texts.iter().map(|text| text.len() + size_of::<String>()).sum::<usize>();
         let texts = [user.id.as_str(), &user.username, provider.as_str(), issuer.as_str()].map(str::len);
         let texts = texts.iter().sum::<usize>() + optional(&user.email) + optional(&user.full_name);
         let facts = optional(&facts.sid) + optional(&facts.acr) + list(&facts.groups) + list(&facts.amr);
-        let whole = size_of::<Self>() + size_of::<SignedIn>() + texts + facts + limits::CACHE_ENTRY_BYTES;
-        u32::try_from(whole).unwrap_or(u32::MAX)
+        size_of::<Self>() + size_of::<SignedIn>() + texts + facts + limits::CACHE_ENTRY_BYTES
+    }
+}
+
+#[derive(Clone)]
+struct Bytes;
+
+impl Weighter<SessionHash, Arc<Seen>> for Bytes {
+    fn weight(&self, _: &SessionHash, seen: &Arc<Seen>) -> u64 {
+        seen.bytes() as u64
     }
 }
 
@@ -67,19 +75,14 @@ pub(super) struct Generation {
 
 /// The sessions seen lately. Bounded by bytes; whatever ends or changes a session in this process removes it at once.
 pub(super) struct Lately {
-    seen: Cache<SessionHash, Arc<Seen>>,
+    seen: Cache<SessionHash, Arc<Seen>, Bytes>,
     /// Counts what has been forgotten: an answer that the store gave before that must not be remembered after it.
     forgotten: Mutex<u64>,
 }
 
 impl Lately {
     pub(super) fn new() -> Self {
-        let seen = Cache::builder()
-            .weigher(|_, seen: &Arc<Seen>| seen.bytes())
-            .max_capacity(limits::KNOWN_SESSIONS_BYTES)
-            .time_to_idle(limits::SESSION_KNOWN_AT_MOST)
-            .support_invalidation_closures()
-            .build();
+        let seen = Cache::with_weighter(limits::CACHED, limits::KNOWN_SESSIONS_BYTES, Bytes);
         Self { seen, forgotten: Mutex::new(0) }
     }
 
@@ -123,26 +126,23 @@ impl Lately {
     pub(super) fn forget(&self, id: SessionHash) {
         let mut forgotten = self.forgotten.lock().unwrap_or_else(PoisonError::into_inner);
         *forgotten += 1;
-        self.seen.invalidate(&id);
+        self.seen.remove(&id);
     }
 
     /// All sessions of the browser have ended.
     pub(super) fn forget_browser(&self, browser: BrowserHash) {
-        self.forget_where(move |seen| seen.browser == Some(browser));
+        self.forget_where(|seen| seen.browser == Some(browser));
     }
 
     /// Something about the user may have changed.
-    pub(super) fn forget_user(&self, user: UserId) {
-        self.forget_where(move |seen| seen.person.user.id == user);
+    pub(super) fn forget_user(&self, user: &UserId) {
+        self.forget_where(|seen| seen.person.user.id == *user);
     }
 
-    fn forget_where(&self, is_meant: impl Fn(&Seen) -> bool + Send + Sync + 'static) {
+    fn forget_where(&self, is_meant: impl Fn(&Seen) -> bool) {
         let mut forgotten = self.forgotten.lock().unwrap_or_else(PoisonError::into_inner);
         *forgotten += 1;
-        // The cache was built for it; if it were not, everything would be asked for again.
-        if self.seen.invalidate_entries_if(move |_, seen| is_meant(seen)).is_err() {
-            self.seen.invalidate_all();
-        }
+        self.seen.retain(|_, seen| !is_meant(seen));
     }
 }
 
@@ -164,7 +164,7 @@ mod tests {
         let forgets: [fn(&Lately); 3] = [
             |lately| lately.forget(hash(1)),
             |lately| lately.forget_browser(browser(1)),
-            |lately| lately.forget_user(person(1).user.id),
+            |lately| lately.forget_user(&person(1).user.id),
         ];
         for forget in forgets {
             let lately = Lately::new();

@@ -188,7 +188,7 @@ impl Sessions {
 
     /// Something about the user may have changed: role, name, whether the account is active.
     pub fn user_changed(&self, user: &UserId) {
-        self.lately.forget_user(user.clone());
+        self.lately.forget_user(user);
     }
 
     /// Begins the session that an attempt delivers; delivering it again changes nothing. The browser's former session,

@@ -84,8 +84,10 @@ proptest! {
 
     /// A path without anything that confuses is decided by its letters alone.
     #[test]
-    fn a_plain_path_is_borrowed_and_read_in_one_way(path in "(/[a-zA-Z0-9_.~-]{1,9}){1,5}/?", query in "[!-~]{0,9}") {
-        prop_assume!(path.split('/').all(|segment| segment != "." && segment != ".."));
+    fn a_plain_path_is_borrowed_and_read_in_one_way(
+        path in "(/[a-zA-Z0-9_~-][a-zA-Z0-9_.~-]{0,8}){1,5}/?",
+        query in "[!-~]{0,9}",
+    ) {
         let uri = format!("{path}?{query}");
         let readings = Readings::of(&uri).unwrap();
         prop_assert_eq!(readings.iter().collect::<Vec<_>>(), [path.as_str()]);

@@ -129,7 +129,7 @@ async fn token(State(app): State<Arc<App>>, site: Option<Extension<Site>>, parts
         Verdict::Person(pass) => Ok(Some(pass)),
         Verdict::Anyone(_) => app.gate.pass(&site, &parts.headers).await,
         Verdict::Nobody => Ok(None),
-        Verdict::NotAdmitted(_) => return error(StatusCode::FORBIDDEN, Problem::NotAdmitted.code()),
+        Verdict::NotAdmitted { .. } => return error(StatusCode::FORBIDDEN, Problem::NotAdmitted.code()),
         Verdict::Forged(_) => return error(StatusCode::BAD_REQUEST, Problem::IdentityForged.code()),
         Verdict::Unknown(error) => Err(error),
     };
