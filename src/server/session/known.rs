@@ -13,7 +13,7 @@ use std::{
 use time::OffsetDateTime;
 use tokio::{
     sync::{Notify, oneshot},
-    time::timeout,
+    time::{Instant, timeout},
 };
 
 use super::{found::SignedIn, lately::Seen, sessions::Sessions};
@@ -41,8 +41,10 @@ pub struct KnownSessions {
     wake: Notify,
     /// Somebody waits for it.
     urgent: Notify,
-    /// The store could not tell, and that was logged.
-    from_memory: AtomicBool,
+    /// The store could not tell when it was asked last.
+    unanswered: AtomicBool,
+    /// When something was last answered that it had not confirmed in time.
+    from_memory: Mutex<Option<Instant>>,
     /// A round of last visits is being written.
     touching: Arc<tokio::sync::Mutex<()>>,
 }
@@ -56,7 +58,8 @@ impl KnownSessions {
             waiting: Mutex::default(),
             wake: Notify::new(),
             urgent: Notify::new(),
-            from_memory: AtomicBool::new(false),
+            unanswered: AtomicBool::new(false),
+            from_memory: Mutex::default(),
             touching: Arc::default(),
         }
     }
@@ -98,7 +101,7 @@ impl KnownSessions {
 
     /// What was known is too old: the store is asked, and waited for unless it could not tell the last time.
     async fn ask_again(&self, id: SessionHash, seen: &Seen) -> Known {
-        if self.from_memory.load(Ordering::Relaxed) {
+        if self.unanswered.load(Ordering::Relaxed) {
             if seen.is_mine_to_ask() {
                 self.enqueue(id, None);
             }
@@ -108,10 +111,12 @@ impl KnownSessions {
         answer.unwrap_or_else(|_| Known::Unknown(StoreError::late()))
     }
 
-    /// One request may be the first of thousands: it is said once, until the store can tell again.
+    /// One request may be the first of thousands, and a store may fail and answer by turns: that is said once.
     fn note_memory(&self, error: &StoreError) {
         metrics::counter!("vestibule_gate_checks_from_memory_total").increment(1);
-        if !self.from_memory.swap(true, Ordering::Relaxed) {
+        self.unanswered.store(true, Ordering::Relaxed);
+        let before = self.from_memory.lock().unwrap_or_else(PoisonError::into_inner).replace(Instant::now());
+        if before.is_none_or(|before| before.elapsed() >= limits::STORE_WORKS_AFTER) {
             let seconds = limits::SESSION_KNOWN_UNANSWERED.as_secs();
             tracing::warn!(
                 code = "sessions_from_memory",
@@ -166,7 +171,7 @@ impl KnownSessions {
                 return waiting.into_iter().for_each(|(id, answers)| tell(&self.sessions, id, answers, &unknown));
             }
         };
-        self.from_memory.store(false, Ordering::Relaxed);
+        self.unanswered.store(false, Ordering::Relaxed);
         self.touch(found.due);
         // Nobody else waits for what is to be written.
         for (id, browser) in found.to_write {
