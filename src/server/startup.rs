@@ -6,7 +6,6 @@ use std::{
     sync::{Arc, atomic::AtomicBool},
 };
 
-use axum::Router;
 use axum_server::Handle;
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -20,7 +19,7 @@ use super::{
     clock::{Entropy, System},
     cookie_headers::Cookies,
     gate::{self, check::Gate},
-    http::{self, connections, pages::admin},
+    http::{connections, gate::Checks, pages::admin},
     key_file, limits,
     provider::Providers,
     public_url::PublicUrl,
@@ -195,8 +194,8 @@ impl Bound {
 
     /// What answers on `gate_listen`, for who asks within this process.
     #[must_use]
-    pub fn checks(&self) -> Router {
-        http::gate::router(Arc::clone(&self.app))
+    pub fn checks(&self) -> Checks {
+        Checks::new(Arc::clone(&self.app))
     }
 
     /// Serves until `shutdown`; then takes no new requests, and lets running exchanges finish within the grace.
@@ -216,7 +215,7 @@ impl Bound {
         let admin_router = admin::router(app.clone(), metrics.clone());
         let serving = connections::serve(public, router::public(&app), &handle, limits::REQUEST_HEAD_TIMEOUT)?;
         let administering = connections::serve(admin, admin_router, &handle, limits::REQUEST_HEAD_TIMEOUT)?;
-        let checking = connections::serve(gate, http::gate::router(app.clone()), &handle, limits::GATE_IDLE_TIMEOUT)?;
+        let checking = connections::serve_checks(gate, Checks::new(app.clone()), &handle)?;
         let background = async {
             let upkeep = async {
                 loop {

@@ -7,9 +7,9 @@ const KIB: usize = 1024;
 
 // ---- What is asked
 
-/// A proxy's idle connection is closed after this: later than every proxy closes its own (Envoy: an hour), so that none
-/// finds one closed while it asks.
-pub const GATE_IDLE_TIMEOUT: Duration = Duration::from_secs(65 * MINUTE);
+/// A proxy's connection that has been idle for this long is looked after by the system (TCP keepalive): it stays for as long
+/// as the proxy wants it, so that none finds one closed while it asks, and ends where the proxy is gone.
+pub const GATE_KEEPALIVE: Duration = Duration::from_secs(5 * MINUTE);
 
 /// The most bytes of all readings of a path together: a dozen readings of a path of 2 kB, and hundreds of a short one.
 pub const READINGS_BYTES: usize = 32 * KIB;

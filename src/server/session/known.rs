@@ -39,7 +39,7 @@ pub struct KnownSessions {
     waiting: Mutex<Waiting>,
     /// Something is to be asked.
     wake: Notify,
-    /// Somebody waits for it.
+    /// At once.
     urgent: Notify,
     /// The store could not tell, and that was logged.
     from_memory: AtomicBool,
@@ -92,6 +92,7 @@ impl KnownSessions {
         }
         if age >= limits::SESSION_ASKED_AHEAD && seen.is_mine_to_ask() {
             self.enqueue(id, None);
+            self.wake.notify_one();
         }
         Some(Arc::clone(&seen.person))
     }
@@ -101,6 +102,7 @@ impl KnownSessions {
         if self.from_memory.load(Ordering::Relaxed) {
             if seen.is_mine_to_ask() {
                 self.enqueue(id, None);
+                self.wake_at_once();
             }
             return Known::Unknown(self.sessions.store_away().unwrap_or_else(StoreError::late));
         }
@@ -127,12 +129,16 @@ impl KnownSessions {
         }
         let (answer, answered) = oneshot::channel();
         self.enqueue(id, Some(answer));
-        self.urgent.notify_one();
+        self.wake_at_once();
         answered.await.unwrap_or_else(|_| Known::Unknown(StoreError::late()))
     }
 
     fn enqueue(&self, id: SessionHash, answer: Option<oneshot::Sender<Known>>) {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).entry(id).or_default().extend(answer);
+    }
+
+    fn wake_at_once(&self) {
+        self.urgent.notify_one();
         self.wake.notify_one();
     }
 
@@ -142,19 +148,21 @@ impl KnownSessions {
         loop {
             self.wake.notified().await;
             let _ = timeout(limits::SESSIONS_GATHERED, self.urgent.notified()).await;
-            while let Some(waiting) = self.next() {
+            let waiting = self.next();
+            if !waiting.is_empty() {
                 self.answer(waiting).await;
             }
         }
     }
 
-    fn next(&self) -> Option<Waiting> {
+    fn next(&self) -> Waiting {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if waiting.len() <= limits::SESSIONS_ASKED_AT_ONCE {
-            return Some(mem::take(&mut *waiting)).filter(|waiting| !waiting.is_empty());
+            return mem::take(&mut *waiting);
         }
+        self.wake_at_once();
         let ids: Vec<_> = waiting.keys().take(limits::SESSIONS_ASKED_AT_ONCE).copied().collect();
-        Some(ids.into_iter().filter_map(|id| waiting.remove_entry(&id)).collect())
+        ids.into_iter().filter_map(|id| waiting.remove_entry(&id)).collect()
     }
 
     async fn answer(&self, mut waiting: Waiting) {

@@ -101,6 +101,9 @@ async fn a_session_in_use_is_asked_for_ahead_of_time_and_nobody_waits() {
         assert!(matches!(at_once, Some(Known::SignedIn(_))));
         tokio::task::yield_now().await;
     }
+    assert_eq!(scene.store.asked(), 1, "it is gathered with others");
+    advance(limits::SESSIONS_GATHERED).await;
+    tokio::task::yield_now().await;
     assert_eq!(scene.store.asked(), 2, "by one of them");
     advance(SECOND).await;
     tokio::task::yield_now().await;
