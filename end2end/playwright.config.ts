@@ -2,6 +2,8 @@
 
 import { defineConfig } from '@playwright/test';
 
+import { HOSTS } from './harness/hosts.ts';
+
 // Providers that are whole programs of their own: `tools/setup keycloak` and `tools/setup hydra` install them.
 const KEYCLOAK = '**/keycloak.spec.ts';
 const HYDRA = '**/hydra.spec.ts';
@@ -34,8 +36,7 @@ export default defineConfig({
         '--disable-background-networking',
         // For what `ignoreHTTPSErrors` does not reach: a service worker's script.
         '--ignore-certificate-errors',
-        // Application and provider are different sites, as in life.
-        '--host-resolver-rules=MAP rp.test 127.0.0.1, MAP op.test 127.0.0.1',
+        `--host-resolver-rules=${HOSTS.map(host => `MAP ${host} 127.0.0.1`).join(', ')}`,
       ],
     },
   },

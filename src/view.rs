@@ -22,6 +22,8 @@ mod problem;
 #[cfg(feature = "ssr")]
 mod shell;
 #[cfg(feature = "ssr")]
+mod sign_out;
+#[cfg(feature = "ssr")]
 mod signed_in;
 #[cfg(feature = "ssr")]
 mod signed_out;
@@ -34,11 +36,12 @@ pub use lang::Lang;
 
 #[cfg(feature = "ssr")]
 pub use self::{
-    account::{Account, Moment, account},
+    account::{Account, Application, Moment, account},
     display::display_name,
     login::{Choice, Login, login},
     problem::{Action, ProblemPage, problem},
     shell::{AssetUrls, Shell},
+    sign_out::{SignOut, sign_out},
     signed_in::signed_in,
     signed_out::{SignedOut, signed_out},
     waiting::{Waiting, waiting},

@@ -4,6 +4,8 @@ import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { HOSTS } from './hosts.ts';
+
 export interface Certificates {
   /** PEM of the authority, for `ca_file`. */
   readonly authority: string;
@@ -26,9 +28,10 @@ export function makeCertificates(directory: string): Certificates {
     '-addext', 'keyUsage=critical,keyCertSign',
   );
   openssl('req', '-new', ...EC, '-subj', '/CN=rp.test', '-keyout', at('hosts.key'), '-out', at('hosts.csr'));
+  const names = [...HOSTS.map(host => `DNS:${host}`), 'IP:127.0.0.1'].join(',');
   writeFileSync(
     at('hosts.ext'),
-    'basicConstraints=critical,CA:FALSE\nextendedKeyUsage=serverAuth\nsubjectAltName=DNS:rp.test,DNS:op.test,IP:127.0.0.1\n',
+    `basicConstraints=critical,CA:FALSE\nextendedKeyUsage=serverAuth\nsubjectAltName=${names}\n`,
   );
   openssl(
     'x509', '-req', '-days', '2', '-in', at('hosts.csr'), '-CA', at('authority.pem'), '-CAkey', at('authority.key'),

@@ -13,14 +13,16 @@ import { AutheliaProvider } from '../provider/authelia.ts';
 import { CertifiedProvider } from '../provider/certified.ts';
 import { Nginx } from '../proxies/nginx.ts';
 import { Recorder } from '../proxies/recorder.ts';
+import { signInOnly } from '../proxies/sign-in-only.ts';
 import { Application } from './application.ts';
 import { ask } from './ask.ts';
 import { makeCertificates } from './certificates.ts';
+import { OP, RP } from './hosts.ts';
 import { Mongo } from './mongo.ts';
 import { freePort } from './ports.ts';
 import { Program } from './program.ts';
 
-type Undo = () => Promise<void> | void;
+export type Undo = () => Promise<void> | void;
 
 export interface Parts {
   readonly origin: string;
@@ -62,29 +64,29 @@ async function build(undo: Undo[]): Promise<Parts> {
   const [application, providers, listen, adminListen] = [
     await freePort(), await freePort(), await freePort(), await freePort(),
   ];
-  const origin = `https://rp.test:${application}`;
+  const origin = `https://${RP}:${application}`;
   const redirectUri = `${origin}/auth/oidc/callback`;
   const secretKey = randomBytes(32).toString('base64url');
 
   const mongo = await Mongo.start(directory, `vestibule_end2end_${process.pid}`);
   undo.push(() => mongo.stop());
   const certified = new CertifiedProvider({
-    issuer: `https://op.test:${providers}`, client: newClient(), redirectUri,
+    issuer: `https://${OP}:${providers}`, client: newClient(), redirectUri,
   });
   const certifiedPort = await certified.listen();
   undo.push(() => certified.stop());
   const authelia = await AutheliaProvider.start({
-    issuer: `https://op.test:${providers}/authelia`, client: newClient(), redirectUri,
+    issuer: `https://${OP}:${providers}/authelia`, client: newClient(), redirectUri,
   });
   undo.push(() => authelia.stop());
   const beside = await Application.start();
   undo.push(() => beside.stop());
   const recorder = await Recorder.start(listen);
   undo.push(() => recorder.stop());
-  const nginx = await Nginx.start(directory, certificates, {
+  const nginx = await Nginx.start(directory, certificates, signInOnly({
     application: { port: application, vestibule: recorder.port, application: beside.port },
     providers: { port: providers, certified: certifiedPort, authelia: authelia.port },
-  });
+  }));
   undo.push(() => nginx.stop());
 
   const provider = ({ id, name, issuer, client }: CertifiedProvider | AutheliaProvider): string => `
@@ -114,17 +116,17 @@ ${provider(certified)}${provider(authelia)}`);
 }
 
 /** Until the program has the provider's metadata, its login page says that the provider is away. */
-async function metadataOf(id: string, origin: string): Promise<void> {
+export async function metadataOf(id: string, origin: string): Promise<void> {
   const starts = async (): Promise<boolean> => (await ask(origin, `/auth/oidc/login?provider=${id}`)).status === 303;
   while (!(await starts())) await setTimeout(100);
 }
 
 /** What was built last goes first. */
-async function close(undo: Undo[]): Promise<void> {
+export async function close(undo: Undo[]): Promise<void> {
   for (let step = undo.pop(); step !== undefined; step = undo.pop()) await step();
 }
 
-function newClient(): { id: string; secret: string } {
+export function newClient(): { id: string; secret: string } {
   // With characters that must be form-encoded in Basic (RFC 6749 2.3.1).
   return { id: 'claudelens', secret: `${randomBytes(18).toString('base64url')}+%2F:&=` };
 }

@@ -1,49 +1,46 @@
-// nginx in front of both sites: TLS, default buffers and timeouts, and in front of the program the configuration that
-// is shipped (deploy/sign-in-only/nginx.conf), word for word but for the port.
+// nginx with TLS, default buffers and timeouts; what it serves is up to `signInOnly` and `gate`.
 
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { join, resolve } from 'node:path';
+import { dirname, join } from 'node:path';
 
 import type { Certificates } from '../harness/certificates.ts';
+import { OP } from '../harness/hosts.ts';
 import { Process } from '../harness/process.ts';
 
-const SHIPPED = resolve(import.meta.dirname, '../../deploy/sign-in-only/nginx.conf');
-const SHIPPED_UPSTREAM = 'http://127.0.0.1:3000;';
+/** What stands in the block `http`, and where it is reached. */
+export interface Configuration {
+  readonly http: string;
+  readonly ports: readonly number[];
+  /** What `http` includes, by its path beside nginx.conf. */
+  readonly files: Readonly<Record<string, string>>;
+}
 
-export interface Fronts {
-  /** Where rp.test is served over TLS. */
-  readonly application: {
-    readonly port: number;
-    /** The program, or the recorder in front of it. */
-    readonly vestibule: number;
-    /** The application beside it. */
-    readonly application: number;
-  };
-  /** Where op.test is served over TLS. */
-  readonly providers: {
-    readonly port: number;
-    /** Answers everything but /authelia. */
-    readonly certified: number;
-    /** Answers /authelia. */
-    readonly authelia: number;
-  };
+/** The providers at `OP`. */
+export interface Providers {
+  readonly port: number;
+  /** Answers /authelia. */
+  readonly authelia: number;
+  /** Answers everything else, if there is one. */
+  readonly certified?: number;
 }
 
 export class Nginx {
   private constructor(private readonly process: Process) {}
 
-  static async start(directory: string, certificates: Certificates, fronts: Fronts): Promise<Nginx> {
+  static async start(directory: string, certificates: Certificates, { http, ports, files }: Configuration): Promise<Nginx> {
     const home = join(directory, 'nginx');
     mkdirSync(join(home, 'tmp'), { recursive: true });
-    writeFileSync(join(home, 'vestibule.conf'), shipped(fronts.application.vestibule));
-    writeFileSync(join(home, 'nginx.conf'), configuration(home, certificates, fronts));
+    for (const [name, text] of Object.entries({ ...files, 'nginx.conf': whole(home, certificates, http) })) {
+      mkdirSync(dirname(join(home, name)), { recursive: true });
+      writeFileSync(join(home, name), text);
+    }
     const process = new Process({
       command: 'nginx',
       args: ['-p', home, '-c', join(home, 'nginx.conf'), '-e', join(home, 'error.log')],
       env: { PATH: `${globalThis.process.env['PATH'] ?? ''}:/usr/sbin:/usr/local/sbin` },
     });
-    for (const { port } of [fronts.application, fronts.providers]) await process.ready(() => answers(port));
+    for (const port of ports) await process.ready(() => answers(port));
     return new Nginx(process);
   }
 
@@ -52,14 +49,33 @@ export class Nginx {
   }
 }
 
-function shipped(port: number): string {
-  const text = readFileSync(SHIPPED, 'utf8');
-  const places = text.split(SHIPPED_UPSTREAM).length - 1;
-  if (places !== 2) throw new Error(`${SHIPPED} names its upstream in ${places} places, not in the two it speaks of`);
-  return text.replaceAll(SHIPPED_UPSTREAM, `http://127.0.0.1:${port};`);
+/** `text` with other addresses: each has to be there so many times. */
+export function adapted(text: string, changes: readonly (readonly [string, string, number])[]): string {
+  return changes.reduce((before, [from, to, times]) => {
+    const found = before.split(from).length - 1;
+    if (found !== times) throw new Error(`what is shipped has ${JSON.stringify(from)} ${found} times, not ${times}`);
+    return before.replaceAll(from, to);
+  }, text);
 }
 
-function configuration(home: string, { certificate, key }: Certificates, { application, providers }: Fronts): string {
+export function providerServer({ port, authelia, certified }: Providers): string {
+  return `
+    server {
+        listen 127.0.0.1:${port} ssl;
+        server_name ${OP};
+        # The provider's own business: a bearer token of 64 kB has to get through to it.
+        large_client_header_buffers 4 128k;
+        proxy_http_version 1.1;
+        proxy_set_header Host $http_host;
+        proxy_set_header X-Forwarded-For $remote_addr;
+        proxy_set_header X-Forwarded-Host $http_host;
+        proxy_set_header X-Forwarded-Proto https;
+        ${certified === undefined ? '' : `location / { proxy_pass http://127.0.0.1:${certified}; }`}
+        location /authelia { proxy_pass http://127.0.0.1:${authelia}; }
+    }`;
+}
+
+function whole(home: string, { certificate, key }: Certificates, http: string): string {
   return `
 daemon off;
 master_process off;
@@ -75,27 +91,7 @@ http {
     scgi_temp_path ${home}/tmp/scgi;
     ssl_certificate ${certificate};
     ssl_certificate_key ${key};
-
-    server {
-        listen 127.0.0.1:${application.port} ssl;
-        server_name rp.test;
-        include ${home}/vestibule.conf;
-        location / { proxy_pass http://127.0.0.1:${application.application}; }
-    }
-
-    server {
-        listen 127.0.0.1:${providers.port} ssl;
-        server_name op.test;
-        # The provider's own business: a bearer token of 64 kB has to get through to it.
-        large_client_header_buffers 4 128k;
-        proxy_http_version 1.1;
-        proxy_set_header Host $http_host;
-        proxy_set_header X-Forwarded-For $remote_addr;
-        proxy_set_header X-Forwarded-Host $http_host;
-        proxy_set_header X-Forwarded-Proto https;
-        location / { proxy_pass http://127.0.0.1:${providers.certified}; }
-        location /authelia { proxy_pass http://127.0.0.1:${providers.authelia}; }
-    }
+${http}
 }
 `;
 }

@@ -1,8 +1,9 @@
 // What every spec begins with: the house, and an eye on the browser's console.
 
-import { expect, test as base, type BrowserContext, type ConsoleMessage, type Page } from '@playwright/test';
+import { expect, test as base, type BrowserContext, type Page } from '@playwright/test';
 
 import { House, type Parts } from '../harness/house.ts';
+import { Listener } from './console.ts';
 
 interface WorkerFixtures {
   readonly house: Parts;
@@ -33,19 +34,13 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
       await Promise.all([house.certified.reset(), house.authelia.reset()]);
       house.recorder.clear();
       house.application.clear();
-      const said: string[] = [];
-      const listen = (to: BrowserContext): void => {
-        to.on('console', message => {
-          if (isOurs(message, house.origin) && !noise?.test(message.text())) said.push(`${message.location().url}: ${message.text()}`);
-        });
-        to.on('weberror', error => said.push(error.error().stack ?? error.error().message));
-      };
-      listen(context);
-      await use(listen);
+      const listener = new Listener([house.origin], noise);
+      listener.listen(context);
+      await use(to => listener.listen(to));
       if (testInfo.status !== testInfo.expectedStatus) {
         await testInfo.attach('log of the program', { body: house.program.log, contentType: 'text/plain' });
       }
-      expect(said, 'nothing is said on the console').toEqual([]);
+      expect(listener.said, 'nothing is said on the console').toEqual([]);
     },
     { auto: true },
   ],
@@ -62,12 +57,5 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
     await Promise.all(opened.map(context => context.close()));
   },
 });
-
-/** The browser's own remark on a page whose status is 4xx or 5xx is no fault of the page. */
-function isOurs(message: ConsoleMessage, origin: string): boolean {
-  const { url } = message.location();
-  const isStatusOfPage = message.text().startsWith('Failed to load resource') && url === message.page()?.url();
-  return !isStatusOfPage && (url === '' || url.startsWith(origin));
-}
 
 export { expect };

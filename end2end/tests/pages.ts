@@ -4,7 +4,7 @@ import type { Page, Response } from '@playwright/test';
 
 import type { Parts } from '../harness/house.ts';
 import {
-  ACCOUNT, CALLBACK, LOGIN, LOGOUT, SIGNED_OUT, START, atCallback, button, loginFor, signIn, signInAt, waitAt,
+  ACCOUNT, CALLBACK, COMPLETE, LOGIN, LOGOUT, SIGNED_OUT, START, atCallback, button, loginFor, signIn, signInAt, waitAt,
 } from './steps.ts';
 
 export interface Sight {
@@ -39,6 +39,13 @@ export const SIGHTS: readonly Sight[] = [
       const person = { ...house.certified.newcomer(), login, subject: login };
       await signIn(page, house.certified, person);
       return page.goto(ACCOUNT);
+    },
+  },
+  {
+    name: 'sign-out', status: 200, script: false,
+    open: async (page, house) => {
+      await signIn(page, house.authelia, house.authelia.alice);
+      return page.goto(LOGOUT);
     },
   },
   { name: 'signed-out', status: 200, script: false, open: page => page.goto(`${SIGNED_OUT}?provider=authelia`) },
@@ -76,6 +83,6 @@ export const SIGHTS: readonly Sight[] = [
     },
   },
   { name: 'problem-not_found', status: 404, script: false, open: page => page.goto('/auth/nothing-here') },
-  { name: 'problem-method_not_allowed', status: 405, script: false, open: page => page.goto(LOGOUT) },
+  { name: 'problem-method_not_allowed', status: 405, script: false, open: page => page.goto(COMPLETE) },
   { name: 'problem-unknown_provider', status: 404, script: false, open: page => page.goto(`${START}?provider=nobody`) },
 ];

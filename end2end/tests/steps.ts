@@ -12,6 +12,8 @@ export const LOGOUT = '/auth/logout';
 export const SIGNED_OUT = '/auth/signed-out';
 export const START = '/auth/oidc/login';
 export const CALLBACK = '/auth/oidc/callback';
+/** What the waiting page asks, by POST alone. */
+export const COMPLETE = '/auth/api/complete-sign-in';
 
 export const SESSION_COOKIE = '__Host-vestibule';
 export const FLOW_COOKIE = '__Host-vestibule-flow';

@@ -203,6 +203,12 @@ pub struct Site {
 }
 
 impl Site {
+    /// As people write it: the host, with the port where that is not the scheme's own.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.origin.split_once("://").map_or(&*self.host, |(_, name)| name)
+    }
+
     /// The absolute URL of a path of this host.
     #[must_use]
     pub fn join(&self, path: &str) -> String {
@@ -262,6 +268,15 @@ impl Applications {
     #[must_use]
     pub fn all(&self) -> &[Arc<Application>] {
         &self.all
+    }
+
+    /// Every host that is named, in the order of the settings; not those of a pattern.
+    pub fn sites(&self) -> impl Iterator<Item = &Site> {
+        let patterns = self.all.iter().flat_map(|application| &application.origins);
+        patterns.filter_map(|pattern| match &pattern.host {
+            HostPattern::One(host) => self.sites.get(host.as_str()),
+            HostPattern::Below(_) => None,
+        })
     }
 
     /// The application whose host that is. `host` is in small letters, without a port.

@@ -21,6 +21,8 @@ pub mod handover;
 pub mod identity;
 /// JSON Web Tokens, written.
 mod jwt;
+/// Which applications a person may open.
+mod open_to;
 /// All the ways in which a path can be read.
 pub mod path;
 /// A signed-in person as the rules see them.

@@ -94,8 +94,8 @@ table! {
     FormNotSent = "form_not_sent", 401, INFO, Request, You, SignInBeside;
     IdentityForged = "identity_forged", 400, INFO, Request, You, Home;
     ProxyRefused = "proxy_refused", 403, WARN, Request, Operator, Home;
-    ProxyMisconfigured = "proxy_misconfigured", 403, ERROR, Request, Operator, Home;
-    UnknownApplication = "unknown_application", 403, WARN, Request, Operator, Home;
+    ProxyMisconfigured = "proxy_misconfigured", 403, ERROR, Request, Operator, TryAgain;
+    UnknownApplication = "unknown_application", 403, WARN, Request, Operator, TryAgain;
     NotFound = "not_found", 404, DEBUG, Request, You, Home;
     MethodNotAllowed = "method_not_allowed", 405, DEBUG, Request, You, Home;
     BadRequest = "bad_request", 400, DEBUG, Request, You, Home;

@@ -207,7 +207,9 @@ impl Bound {
         tracing::info!(
             code = "started",
             listen = public.local_addr().map(tracing::field::display).ok(),
+            admin_listen = admin.local_addr().map(tracing::field::display).ok(),
             gate_listen = gate.local_addr().map(tracing::field::display).ok(),
+            applications = app.gate.applications.all().len(),
             public_url = app.public_url.origin(),
             "serving"
         );

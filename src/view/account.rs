@@ -3,9 +3,10 @@
 use leptos::prelude::*;
 
 use super::{
-    display::{display_name, own_path},
+    display::{display_name, landing},
     shell::{Refresh, Script, Shell},
-    texts,
+    sign_out::sign_out_form,
+    texts::{self, Pages},
 };
 
 /// What the account page shows.
@@ -21,8 +22,19 @@ pub struct Account {
     pub provider: String,
     /// When the person signed in.
     pub signed_in_at: Moment,
+    /// The applications that the person may open.
+    pub applications: Vec<Application>,
     /// Path that signs out, by POST.
     pub logout: String,
+}
+
+/// An application that the person may open.
+#[derive(Clone, Debug)]
+pub struct Application {
+    /// Its host, by which people know it.
+    pub host: String,
+    /// Its first page.
+    pub url: String,
 }
 
 /// A point in time, formatted.
@@ -54,9 +66,17 @@ pub fn account(shell: &Shell<'_>, page: &Account) -> String {
                     <dd><time datetime=page.signed_in_at.rfc3339.clone()>{page.signed_in_at.human.clone()}</time></dd>
                 </div>
             </dl>
-            <form class="actions" method="post" action=own_path(&page.logout).to_owned()>
-                <button class="button">{texts.sign_out}</button>
-            </form>
+            {applications(texts, &page.applications)}
+            {sign_out_form(texts, &page.logout)}
         }
     })
+}
+
+/// Nothing where there is none.
+fn applications(texts: &'static Pages, applications: &[Application]) -> Option<impl IntoView + use<>> {
+    let link = |one: &Application| {
+        view! { <li><a href=landing(&one.url).to_owned()><bdi>{display_name(&one.host)}</bdi></a></li> }
+    };
+    let links = applications.iter().map(link).collect::<Vec<_>>();
+    (!links.is_empty()).then(|| view! { <h2>{texts.applications}</h2> <ul class="places">{links}</ul> })
 }

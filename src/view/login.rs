@@ -18,6 +18,8 @@ pub struct Login {
     pub refresh: bool,
     /// Who is signed in already.
     pub account: Option<String>,
+    /// The host of the application that the person goes on to.
+    pub onward: Option<String>,
 }
 
 /// A provider to choose.
@@ -61,6 +63,7 @@ pub fn login(shell: &Shell<'_>, page: &Login) -> String {
             <h1>{texts.login}</h1>
             {account}
             <p>{lead}</p>
+            {page.onward.as_deref().map(|host| view! { <p>{naming(texts.login_onward, host)}</p> })}
             <ul class="choices">{choices}</ul>
             {page.refresh.then(|| view! { <p class="quiet">{texts.refreshes}</p> })}
         }

@@ -41,6 +41,7 @@ fn every_page(lang: Lang, name: &str) -> Vec<(&'static str, bool, String)> {
     hostile.reference = name.into();
     hostile.action = Action { way_on: WayOn::TryAgain, href: name.into() };
     hostile.second = Some(Action { way_on: WayOn::UseAnotherAccount, href: name.into() });
+    hostile.person = Some(name.into());
     hostile.retry_in = Some(30);
     hostile.refresh = Some(name.into());
     let silent = ProblemPage { script: false, ..hostile.clone() };
@@ -48,10 +49,10 @@ fn every_page(lang: Lang, name: &str) -> Vec<(&'static str, bool, String)> {
     vec![
         ("login", false, {
             let choices = vec![choice(true), choice(false)];
-            login(&shell, &Login { choices, refresh: true, account: Some(name.into()) })
+            login(&shell, &Login { choices, refresh: true, account: Some(name.into()), onward: Some(name.into()) })
         }),
         ("login, one", false, {
-            login(&shell, &Login { choices: vec![choice(false)], refresh: false, account: None })
+            login(&shell, &Login { choices: vec![choice(false)], refresh: false, account: None, onward: None })
         }),
         ("signed in", false, signed_in(&shell, name)),
         ("waiting", true, waiting(&shell, &page)),
@@ -66,10 +67,12 @@ fn every_page(lang: Lang, name: &str) -> Vec<(&'static str, bool, String)> {
                     email: Some(name.into()),
                     provider: name.into(),
                     signed_in_at: Moment { rfc3339: "2026-11-23T10:00:00Z".into(), human: "10:00".into() },
+                    applications: vec![Application { host: name.into(), url: "/auth/x".into() }],
                     logout: name.into(),
                 },
             )
         }),
+        ("sign out", false, sign_out(&shell, &SignOut { name: Some(name.into()), logout: name.into() })),
         ("signed out", false, {
             signed_out(
                 &shell,
@@ -196,7 +199,7 @@ fn an_only_provider_without_a_name_is_sso() {
             .iter()
             .map(|name| Choice { name: (*name).into(), start: "/auth/oidc/login".into(), available: true })
             .collect();
-        login(&shell, &Login { choices, refresh: false, account: None })
+        login(&shell, &Login { choices, refresh: false, account: None, onward: None })
     };
     assert!(page(&["SSO"]).contains(">Login with SSO</a>"));
     assert!(page(&["Example"]).contains(">Continue with <bdi>Example</bdi>"), "{}", page(&["Example"]));
@@ -208,7 +211,7 @@ fn an_unavailable_provider_says_so_before_its_button_and_is_looked_after() {
     let assets = assets();
     let choices = vec![Choice { name: "Example".into(), start: "/auth/oidc/login".into(), available: false }];
     let shell = Shell { lang: Lang::En, assets: &assets };
-    let html = login(&shell, &Login { choices, refresh: true, account: None });
+    let html = login(&shell, &Login { choices, refresh: true, account: None, onward: None });
     let note = html.find("id=\"unavailable-0\"").unwrap();
     let button = html.find("aria-describedby=\"unavailable-0\"").unwrap();
     assert!(note < button, "{html}");
@@ -227,10 +230,12 @@ fn write_every_page() {
             std::fs::write(root.join(format!("{name}-{}.html", lang.tag())), html).unwrap();
         };
         let choice = |name: &str, available| Choice { name: name.into(), start: "/auth/oidc/login".into(), available };
-        let one = Login { choices: vec![choice("SSO", true)], refresh: false, account: None };
+        let onward = Some("wiki.example.com".into());
+        let one = Login { choices: vec![choice("SSO", true)], refresh: false, account: None, onward: None };
         write("login-one", login(&shell, &one));
         let choices = vec![choice("Example", true), choice("Northwind Identity", false), choice(HOSTILE, true)];
-        write("login-many", login(&shell, &Login { choices, refresh: true, account: Some("Ada Lovelace".into()) }));
+        let many = Login { choices, refresh: true, account: Some("Ada Lovelace".into()), onward };
+        write("login-many", login(&shell, &many));
         let page = Waiting {
             provider: "Example".into(),
             again: "/auth/oidc/callback?state=abc".into(),
@@ -251,10 +256,15 @@ fn write_every_page() {
                         rfc3339: "2026-11-23T10:00:00Z".into(),
                         human: "2026-11-23, 10:00 UTC".into(),
                     },
+                    applications: ["wiki.example.com", "board.example.org"]
+                        .map(|host| Application { host: host.into(), url: format!("https://{host}/") })
+                        .to_vec(),
                     logout: "/auth/logout".into(),
                 },
             ),
         );
+        let name = Some("Ada Lovelace".into());
+        write("sign-out", sign_out(&shell, &SignOut { name, logout: "/auth/logout".into() }));
         let provider = Some("Example".into());
         let other_account = Some("/auth/oidc/login?prompt=login".into());
         write("signed-in", signed_in(&shell, "/reports/42"));

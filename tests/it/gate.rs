@@ -3,6 +3,7 @@
 
 mod answers;
 mod handover;
+mod pages;
 mod revocation;
 mod rig;
 mod scripts;

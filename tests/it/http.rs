@@ -124,15 +124,15 @@ async fn hsts(tweak: fn(&mut Settings)) -> Vec<String> {
 
 #[tokio::test]
 async fn browsers_are_bound_to_https_only_if_the_operator_says_so() {
-    let unset = hsts(|settings| settings.public_url = PublicUrl::parse("https://auth.example.com").unwrap());
+    let unset = hsts(|settings| settings.move_to(PublicUrl::parse("https://auth.example.com").unwrap()));
     assert_eq!(unset.await, [""; 3]);
     let set = hsts(|settings| {
-        settings.public_url = PublicUrl::parse("https://auth.example.com").unwrap();
+        settings.move_to(PublicUrl::parse("https://auth.example.com").unwrap());
         settings.hsts = Some(Duration::from_secs(31_536_000));
     });
     assert_eq!(set.await, ["max-age=31536000"; 3]);
     let forgotten = hsts(|settings| {
-        settings.public_url = PublicUrl::parse("https://auth.example.com").unwrap();
+        settings.move_to(PublicUrl::parse("https://auth.example.com").unwrap());
         settings.hsts = Some(Duration::ZERO);
     });
     assert_eq!(forgotten.await, ["max-age=0"; 3]);

@@ -32,7 +32,7 @@ fn page(problem: Problem) -> ProblemPage {
         who: problem.who(),
         action: Action { way_on: problem.way_on(), href: "/auth/login".into() },
         second: None,
-        person: None,
+        person: (problem == Problem::NotAdmitted).then(|| "Ada Lovelace".into()),
         retry_in: matches!(problem, Problem::ProviderBusy | Problem::TooManyFailures).then_some(45),
         refresh: problem.passes().then(|| "/auth/oidc/callback?state=abc".into()),
         script: false,

@@ -85,7 +85,12 @@ pub enum Verdict<'g> {
     /// Nobody is signed in there.
     Nobody,
     /// The rules keep the person out, or everybody.
-    NotAdmitted(Option<Arc<SignedIn>>),
+    NotAdmitted {
+        /// Who is signed in, where that was asked.
+        person: Option<Arc<SignedIn>>,
+        /// Which rule, as an operator finds it in the settings.
+        by: String,
+    },
     /// The request brings a header of this name, which is for us alone to set.
     Forged(String),
     /// The store cannot tell, which is never treated as "nobody".
@@ -106,8 +111,10 @@ pub struct Pass {
 }
 
 impl Pass {
+    /// A username that two accounts share counts for nothing.
     fn as_rules_see_it(&self) -> rules::Person<'_> {
-        rules::Person::of(&self.person, self.email.as_ref())
+        let person = rules::Person::of(&self.person, self.email.as_ref());
+        if self.username_is_shared { rules::Person { username: "", ..person } } else { person }
     }
 
     fn is_good(&self, person: &Arc<SignedIn>, now: OffsetDateTime) -> bool {
@@ -159,14 +166,16 @@ impl Gate {
 
     /// Whether the request that `asked` is about may pass. `headers` are those that it brought.
     pub async fn check(&self, asked: &Asked<'_>, headers: &HeaderMap) -> Verdict<'_> {
-        let Some(told) = self.told.get(asked.site.index) else { return Verdict::NotAdmitted(None) };
+        let Some(told) = self.told.get(asked.site.index) else {
+            return Verdict::NotAdmitted { person: None, by: String::new() };
+        };
         if let Some(name) = headers.keys().find(|name| told.names.is_forged(name.as_str())) {
             return Verdict::Forged(name.to_string());
         }
         let decision = rules::decide(asked);
         match decision.access {
             Access::Anyone => Verdict::Anyone(&told.anyone),
-            Access::Nobody => Verdict::NotAdmitted(None),
+            Access::Nobody => Verdict::NotAdmitted { person: None, by: decision.by.named(&asked.site) },
             Access::SignedIn => self.check_person(&asked.site, &decision, headers).await,
         }
     }
@@ -175,7 +184,7 @@ impl Gate {
         match self.pass(site, headers).await {
             Ok(Some(pass)) => match decision.admits(&pass.as_rules_see_it()) {
                 Ok(()) => Verdict::Person(pass),
-                Err(_) => Verdict::NotAdmitted(Some(Arc::clone(&pass.person))),
+                Err(by) => Verdict::NotAdmitted { person: Some(Arc::clone(&pass.person)), by: by.named(site) },
             },
             Ok(None) => Verdict::Nobody,
             Err(error) => Verdict::Unknown(error),
@@ -240,8 +249,7 @@ impl Gate {
         let told = identity::Person { signed_in: &person, username_is_shared: shared };
         let identity = self.told.get(site.index).map(|Told { names, .. }| self.identities.of(names, site, &told, now));
         let Identity { headers, renew_at } = identity.unwrap_or_default();
-        let email = person.user.email.as_deref().filter(|_| person.user.email_verified);
-        let email = email.and_then(EmailAddress::parse);
+        let email = person.verified_email();
         let (headers, host) = (for_this_request(headers), Arc::clone(&site.host));
         Pass { person, headers, host, session, email, username_is_shared: shared, renew_at }
     }

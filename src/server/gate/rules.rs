@@ -6,7 +6,7 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use super::{asked::Asked, path::Unreadable};
 use crate::server::{
-    application::{Access, Members, Rule, RuleAccess, RulePath},
+    application::{Access, Members, Rule, RuleAccess, RulePath, Site},
     email_address::{EmailAddress, is_same_composed},
     ids::ProviderId,
     store::Role,
@@ -46,6 +46,28 @@ pub struct Decided<'a> {
     /// The path as it was read.
     pub reading: &'a str,
     members: Option<&'a Members>,
+}
+
+impl Decided<'_> {
+    /// As an operator finds it in the settings.
+    #[must_use]
+    pub fn named(&self, site: &Site) -> String {
+        let (app, rules) = (site.index, &site.application.rules);
+        match self.by {
+            By::Rule(rule) | By::Addresses(rule) => {
+                let addresses = if matches!(self.by, By::Addresses(_)) { ".addresses" } else { "" };
+                let path = match rules.get(rule).map(|rule| &rule.path) {
+                    Some(RulePath::Exactly(path)) => format!("={path}"),
+                    Some(RulePath::Below(path)) => path.clone(),
+                    None => String::new(),
+                };
+                format!("app[{app}].rule[{rule}]{addresses} (path = {path:?})")
+            }
+            By::Access => format!("app[{app}].access (no rule matches)"),
+            By::Preflight => format!("app[{app}].preflight"),
+            By::Unreadable(_) => format!("app[{app}], which has rules about paths"),
+        }
+    }
 }
 
 /// What can decide.

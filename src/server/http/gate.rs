@@ -69,7 +69,7 @@ async fn verify(app: &App, parts: &Parts) -> Response {
         Verdict::Anyone(identity) => pass(identity.clone()),
         Verdict::Person(person) => pass(person.headers.clone()),
         Verdict::Nobody => ([(WWW_AUTHENTICATE, "Cookie")], no(StatusCode::UNAUTHORIZED)).into_response(),
-        Verdict::NotAdmitted(_) => no(StatusCode::FORBIDDEN),
+        Verdict::NotAdmitted { .. } => no(StatusCode::FORBIDDEN),
         Verdict::Forged(_) => no(StatusCode::BAD_REQUEST),
         Verdict::Unknown(_) => no(StatusCode::SERVICE_UNAVAILABLE),
     }

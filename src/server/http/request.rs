@@ -16,7 +16,11 @@ use tokio::time::Instant;
 
 use super::return_to_parameter;
 use crate::server::{
-    client_address::ClientAddress, cookie_headers::Cookie, session::SessionId, sign_in::RequestContext, state::App,
+    client_address::{self, ClientAddress},
+    cookie_headers::Cookie,
+    session::SessionId,
+    sign_in::RequestContext,
+    state::App,
 };
 
 /// When a request arrived; `sign_in.patience` is counted from here.
@@ -48,6 +52,11 @@ pub(crate) fn client(app: &App, parts: &Parts) -> ClientAddress {
     ClientAddress::behind(peer_of(parts), &parts.headers, &app.trusted_proxies)
 }
 
+/// The address that the rules look at, where it is known.
+pub(crate) fn named_client(app: &App, parts: &Parts) -> Option<IpAddr> {
+    client_address::named_client(peer_of(parts), &parts.headers, &app.trusted_proxies)
+}
+
 /// Who is at the other end of the connection.
 pub(crate) fn peer_of(parts: &Parts) -> IpAddr {
     peer(parts).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
@@ -76,6 +85,11 @@ pub(crate) struct Parameters {
 }
 
 impl Parameters {
+    /// Whether the provider is to ask who the person is, whomever it knows.
+    pub(crate) fn wants_another_account(&self) -> bool {
+        self.prompt.as_deref() == Some("login")
+    }
+
     pub(super) fn parse(query: &str) -> Self {
         let mut parameters = Self::default();
         let mut rest = query;

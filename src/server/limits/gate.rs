@@ -14,6 +14,9 @@ pub const GATE_KEEPALIVE: Duration = Duration::from_secs(5 * MINUTE);
 /// The most bytes of all readings of a path together: a dozen readings of a path of 2 kB, and hundreds of a short one.
 pub const READINGS_BYTES: usize = 32 * KIB;
 
+/// What every request of a client meets behind the gate has one line in the log for this long.
+pub const GATE_FAILURE_REMEMBERED: Duration = Duration::from_secs(MINUTE);
+
 // ---- Who is signed in
 
 /// What the store has said about a session holds this long in a check of the gate: the bound within which a sign-out, a

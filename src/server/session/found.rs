@@ -5,6 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use time::OffsetDateTime;
 
 use crate::server::{
+    email_address::EmailAddress,
     ids::{BrowserHash, Issuer, ProviderId, SessionHash},
     store::{SessionFacts, User},
 };
@@ -41,6 +42,12 @@ pub struct SignedIn {
 }
 
 impl SignedIn {
+    /// Their address, if the provider has verified it.
+    #[must_use]
+    pub fn verified_email(&self) -> Option<EmailAddress> {
+        self.user.email.as_deref().filter(|_| self.user.email_verified).and_then(EmailAddress::parse)
+    }
+
     /// Whether nothing about the person is different, however long the session goes on.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         let Self { user, provider, issuer, facts, since, until: _ } = self;

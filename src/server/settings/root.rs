@@ -146,6 +146,14 @@ impl Settings {
     }
 }
 
+impl Settings {
+    /// People find it at another URL, which is its one application.
+    pub fn move_to(&mut self, public_url: PublicUrl) {
+        self.applications = vec![application::at_public_url(&public_url)];
+        self.public_url = public_url;
+    }
+}
+
 /// What may be no fault, and may well be a mistake.
 fn warn(quoted: &[String], applications: &[Application], providers: &[ProviderSettings]) {
     for key in quoted {

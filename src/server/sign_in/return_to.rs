@@ -110,10 +110,16 @@ impl ReturnTo {
         self.0.starts_with('/') || self.site(applications).is_some()
     }
 
-    /// The page's path on its own host, whose origin that is, for a query parameter of ours.
+    /// The page's path on its own host, whose origin that is.
+    #[must_use]
+    pub fn at(&self, origin: &str) -> &str {
+        self.0.strip_prefix(origin).unwrap_or(&self.0)
+    }
+
+    /// The same, for a query parameter of ours.
     #[must_use]
     pub fn path_at(&self, origin: &str) -> String {
-        encoded(self.0.strip_prefix(origin).unwrap_or(&self.0))
+        encoded(self.at(origin))
     }
 
     /// The path on our own origin that leads to the page, for what must not name another one.

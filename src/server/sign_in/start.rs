@@ -33,6 +33,12 @@ pub fn login_page(return_to: &ReturnTo) -> String {
     format!("{}?return_to={}", paths::LOGIN, return_to.encoded())
 }
 
+/// The same for who wants to use another account: each of its buttons asks for one.
+#[must_use]
+pub fn login_page_for_another_account(return_to: &ReturnTo) -> String {
+    format!("{}&prompt=login", login_page(return_to))
+}
+
 impl Start {
     /// The start of `state` again, by a click.
     #[must_use]

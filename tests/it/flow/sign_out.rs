@@ -18,7 +18,10 @@ async fn only_our_own_pages_sign_out() {
         page.explains("cross_site");
         assert_eq!(page.status, StatusCode::FORBIDDEN);
     }
-    assert_eq!(browser.get(&logout).await.status, StatusCode::METHOD_NOT_ALLOWED);
+    let page = browser.get(&logout).await;
+    assert_eq!(page.status, StatusCode::OK);
+    assert!(page.body.contains("Alice Example"), "it says who is signed in: {page:#?}");
+    assert!(page.body.contains("method=\"post\" action=\"/auth/logout\""), "{page:#?}");
     browser.get(&scene.url("/auth/signed-out")).await;
     assert!(browser.is_signed_in(&scene).await);
     let out = browser.post(&logout, "").await;
@@ -27,6 +30,7 @@ async fn only_our_own_pages_sign_out() {
     let page = browser.get(&scene.url(out.location())).await;
     assert!(page.body.contains("prompt=login"), "{page:#?}");
     assert_eq!(browser.post(&logout, "").await.location(), "/auth/signed-out", "twice is once");
+    assert_eq!(browser.get(&logout).await.location(), "/auth/signed-out", "there is nothing to ask");
 }
 
 #[tokio::test]

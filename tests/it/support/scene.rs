@@ -200,7 +200,7 @@ impl Scene {
             self.keys.iter().map(|seed| SecretKey::new(Box::new(vec![*seed; 32]))).collect(),
         );
         settings.providers.extend(self.neighbour.iter().map(|provider| at("neighbour", provider)));
-        settings.public_url = PublicUrl::parse(&self.origin).unwrap();
+        settings.move_to(PublicUrl::parse(&self.origin).unwrap());
         settings.listen = listen;
         (settings.admin_listen, settings.gate_listen) = (ANY, ANY);
         (self.tweak)(&mut settings);

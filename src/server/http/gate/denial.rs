@@ -48,13 +48,15 @@ impl<'r> Denial<'r> {
     pub(super) fn of(&self, verdict: Verdict<'_>) -> Response {
         match verdict {
             Verdict::Nobody => self.nobody(),
-            Verdict::NotAdmitted(person) => self.not_admitted(person.as_deref()),
+            Verdict::NotAdmitted { person, by } => self.not_admitted(person.as_deref(), &by),
             Verdict::Forged(name) => {
                 self.explain(Problem::IdentityForged, &Said::by(Some(format!("the client sent {name}"))), None)
             }
             Verdict::Unknown(error) => self.unknown(&error),
             // A yes is not answered here.
-            Verdict::Anyone(_) | Verdict::Person(_) => self.explain(Problem::ProxyRefused, &Said::default(), None),
+            Verdict::Anyone(_) | Verdict::Person(_) => {
+                self.explain(Problem::ProxyRefused, &Said::by(Some(self.site().origin.to_string())), None)
+            }
         }
     }
 
@@ -109,29 +111,31 @@ impl<'r> Denial<'r> {
         self.finish(response)
     }
 
-    fn not_admitted(&self, person: Option<&SignedIn>) -> Response {
+    fn not_admitted(&self, person: Option<&SignedIn>, by: &str) -> Response {
         let path = self.path_of(&self.page());
-        let another = format!("{}?prompt=login&return_to={path}", self.site().own(paths::LOGIN));
+        let login = if self.is_login_host() { paths::OIDC_LOGIN.to_owned() } else { self.site().own(paths::LOGIN) };
+        let another = format!("{login}?prompt=login&again=1&return_to={path}");
         let name = person.map(|person| current_session::shown_name(person).to_owned());
-        if self.visitor == Visitor::Machine {
-            return self.explain(Problem::NotAdmitted, &self.detail(), None);
-        }
+        // Of the person only that: who they are may be nobody's business.
+        let groups = person.map(|person| format!("; the person has {} groups", person.facts.groups.len()));
+        let detail = format!("{}: {by}{}", self.site().origin, groups.unwrap_or_default());
         let renderer = self.renderer();
-        let failure = renderer.without_attempt(Problem::NotAdmitted, &self.detail());
-        let failure = Failure { begin_again: Some(another), ..failure };
-        self.finish(renderer.failure_of(&failure, None, name))
-    }
-
-    /// Neither path nor person: both may be nobody's business.
-    fn detail(&self) -> Said {
-        Said::by(Some(format!("{}: the rules of this application", self.site().origin)))
+        let user = person.map_or("", |person| person.user.id.as_str());
+        let reference = renderer.reference(Problem::NotAdmitted, Some(&format!("{detail} {user}")));
+        Problem::NotAdmitted.log_because(&reference, &detail);
+        let failure = Failure { begin_again: Some(another), ..Failure::new(Problem::NotAdmitted, reference) };
+        self.finish(match self.visitor {
+            Visitor::Machine => json_of(&failure),
+            Visitor::Navigation | Visitor::Form => renderer.failure_of(&failure, None, name),
+        })
     }
 
     fn unknown(&self, error: &StoreError) -> Response {
         if self.visitor == Visitor::Machine {
             return self.explain(Problem::StoreUnavailable, &Said::from(error), None);
         }
-        self.finish(self.renderer().store_unavailable(error, &self.path_of(&self.page())))
+        let page = self.page();
+        self.finish(self.renderer().store_unavailable(error, page.at(&self.site().origin)))
     }
 
     fn explain(&self, problem: Problem, said: &Said, begin_again: Option<String>) -> Response {
@@ -157,9 +161,17 @@ impl<'r> Denial<'r> {
 
     /// The page that was asked for, or the first of this application.
     fn page(&self) -> ReturnTo {
-        let page = self.app.sign_in.return_to(Some(&self.site().join(self.asked.uri)));
-        let is_here = self.is_login_host() || page.site(&self.app.gate.applications).as_ref() == Some(self.site());
-        if is_here { page } else { ReturnTo::home_of(self.site()) }
+        self.here(&self.site().join(self.asked.uri)).unwrap_or_else(|| ReturnTo::home_of(self.site()))
+    }
+
+    /// A URL, if it leads to a page of this host.
+    fn here(&self, url: &str) -> Option<ReturnTo> {
+        let page = self.app.sign_in.return_to(Some(url));
+        let is_here = match page.site(&self.app.gate.applications) {
+            Some(site) => site == *self.site(),
+            None => self.is_login_host(),
+        };
+        is_here.then_some(page)
     }
 
     fn absolute(&self, page: &ReturnTo) -> String {
@@ -174,9 +186,8 @@ impl<'r> Denial<'r> {
     /// Where a script sends the person; they come back to the page that the script is on, if the browser says which.
     fn login_url(&self) -> String {
         let referer = self.parts.headers.get(REFERER).and_then(|value| value.to_str().ok());
-        let page = referer.map(|page| self.app.sign_in.return_to(Some(page)));
-        let here = page.filter(|page| page.site(&self.app.gate.applications).as_ref() == Some(self.site()));
-        let path = here.map(|page| format!("?return_to={}", self.path_of(&page))).unwrap_or_default();
+        let page = referer.and_then(|page| self.here(page));
+        let path = page.map(|page| format!("?return_to={}", self.path_of(&page))).unwrap_or_default();
         self.site().join(&format!("{}{path}", self.site().own(paths::LOGIN)))
     }
 
@@ -191,10 +202,12 @@ impl<'r> Denial<'r> {
 
 /// The answer to a question that is none, of which nobody knows the application.
 pub(super) fn explain(app: &Arc<App>, parts: &Parts, failure: &Failure) -> Response {
-    let method = parts.headers.get("x-forwarded-method").and_then(|method| method.to_str().ok());
+    let said = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
+    // Pages link nothing but a path of this host, whatever is said here.
+    let (method, same) = (said("x-forwarded-method"), said("x-forwarded-uri").map(ToOwned::to_owned));
     let response = match Visitor::of(method.unwrap_or(parts.method.as_str()), &parts.headers) {
         Visitor::Machine => json_of(failure),
-        Visitor::Navigation | Visitor::Form => Renderer::new(Arc::clone(app), parts).failure(failure, None),
+        Visitor::Navigation | Visitor::Form => Renderer::new(Arc::clone(app), parts).failure(failure, same),
     };
     finish(app, response)
 }

@@ -1,15 +1,27 @@
 //! The signed-in person's page.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
-use axum::{Router, extract::State, http::StatusCode, response::Response, routing::get};
+use axum::{
+    Router,
+    extract::State,
+    http::{StatusCode, request::Parts},
+    response::Response,
+    routing::get,
+};
 use time::format_description::well_known::Rfc3339;
 
 use crate::{
     paths,
     server::{
+        application::Site,
         failure_log::Said,
-        http::{current_session, redirect::see_other, render::Renderer, request::Parameters},
+        http::{
+            current_session,
+            redirect::see_other,
+            render::Renderer,
+            request::{Parameters, named_client},
+        },
         problem::Problem,
         session::{Found, SignedIn},
         sign_in::{
@@ -27,9 +39,9 @@ pub(crate) fn router() -> Router<Arc<App>> {
 }
 
 /// `GET /auth/account`
-async fn account(State(app): State<Arc<App>>, renderer: Renderer, context: RequestContext) -> Response {
+async fn account(State(app): State<Arc<App>>, renderer: Renderer, context: RequestContext, parts: Parts) -> Response {
     match current_session::find(&app, &context).await {
-        Ok(Found::SignedIn(person)) => page(&app, &renderer, &person),
+        Ok(Found::SignedIn(person)) => page(&app, &renderer, &person, named_client(&app, &parts)),
         Ok(Found::Disabled) => disabled(&app, &renderer),
         Ok(found @ (Found::Nobody | Found::Ended)) => {
             let mut response = see_other(&format!("{}?return_to={}", paths::LOGIN, paths::ACCOUNT));
@@ -40,8 +52,9 @@ async fn account(State(app): State<Arc<App>>, renderer: Renderer, context: Reque
     }
 }
 
-fn page(app: &App, renderer: &Renderer, person: &SignedIn) -> Response {
+fn page(app: &App, renderer: &Renderer, person: &SignedIn, client: Option<IpAddr>) -> Response {
     let provider = app.providers.get(&person.provider).map_or_else(|| person.provider.as_str(), |known| known.name());
+    let applications = app.gate.open_to(person, client);
     let account = view::Account {
         name: current_session::shown_name(person).to_owned(),
         username: person.user.username.clone(),
@@ -51,9 +64,14 @@ fn page(app: &App, renderer: &Renderer, person: &SignedIn) -> Response {
             human: human_time(person),
             rfc3339: person.since.format(&Rfc3339).unwrap_or_default(),
         },
+        applications: applications.into_iter().map(application).collect(),
         logout: paths::LOGOUT.to_owned(),
     };
     renderer.page(StatusCode::OK, |shell| view::account(shell, &account))
+}
+
+fn application(site: &Site) -> view::Application {
+    view::Application { host: site.name().to_owned(), url: site.join("/") }
 }
 
 /// The account was disabled after the person signed in. The button lets them choose another account at the provider.

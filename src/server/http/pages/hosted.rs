@@ -22,14 +22,17 @@ use crate::{
     paths,
     server::{
         application::Site,
-        client_address,
         gate::{
             asked::Asked,
             check::{Pass, Verdict},
             handover::HostSession,
         },
         http::{
-            cookies::set_host_session_cookie, csrf, headers, redirect::see_other, render::Renderer, request::Parameters,
+            cookies::set_host_session_cookie,
+            csrf, headers,
+            redirect::see_other,
+            render::Renderer,
+            request::{self, Parameters},
         },
         limits,
         problem::Problem,
@@ -71,8 +74,11 @@ async fn login(State(app): State<Arc<App>>, Extension(site): Extension<Site>, pa
     };
     let is_here = page.site(&app.gate.applications).as_ref() == Some(&site);
     let page = if is_here { page } else { ReturnTo::home_of(&site) };
-    let prompt = if parameters.prompt.as_deref() == Some("login") { "&prompt=login" } else { "" };
-    see_other(&app.public_url.join(&format!("{}?return_to={}{prompt}", paths::OIDC_LOGIN, page.encoded())))
+    let other_account = if parameters.wants_another_account() { "&prompt=login" } else { "" };
+    // Of our own pages there: the one that says who may not open something.
+    let clicked = if parameters.again.is_some() { "&again=1" } else { "" };
+    let page = page.encoded();
+    see_other(&app.public_url.join(&format!("{}?return_to={page}{other_account}{clicked}", paths::OIDC_LOGIN)))
 }
 
 /// `GET enter?ticket=`: the ticket becomes the session cookie of this host, in the browser that asked for it and within
@@ -119,17 +125,13 @@ async fn userinfo(State(app): State<Arc<App>>, site: Option<Extension<Site>>, pa
 async fn token(State(app): State<Arc<App>>, site: Option<Extension<Site>>, parts: Parts) -> Response {
     let Some(Extension(site)) = site.filter(|site| site.application.token) else { return no_application() };
     let path = site.own(paths::TOKEN);
-    let client = client_address::named_client(
-        crate::server::http::request::peer_of(&parts),
-        &parts.headers,
-        &app.trusted_proxies,
-    );
+    let client = request::named_client(&app, &parts);
     let Ok(asked) = Asked::about(site.clone(), "POST", &path, client) else { return no_application() };
     let pass = match app.gate.check(&asked, &parts.headers).await {
         Verdict::Person(pass) => Ok(Some(pass)),
         Verdict::Anyone(_) => app.gate.pass(&site, &parts.headers).await,
         Verdict::Nobody => Ok(None),
-        Verdict::NotAdmitted(_) => return error(StatusCode::FORBIDDEN, Problem::NotAdmitted.code()),
+        Verdict::NotAdmitted { .. } => return error(StatusCode::FORBIDDEN, Problem::NotAdmitted.code()),
         Verdict::Forged(_) => return error(StatusCode::BAD_REQUEST, Problem::IdentityForged.code()),
         Verdict::Unknown(error) => Err(error),
     };

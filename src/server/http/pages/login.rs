@@ -38,16 +38,17 @@ async fn login(
         Ok(Found::SignedIn(person)) => Some(current_session::shown_name(person).to_owned()),
         Ok(Found::Nobody | Found::Ended | Found::Disabled) | Err(_) => None,
     };
-    let choices = choices(&app, &return_to);
+    let choices = choices(&app, &return_to, parameters.wants_another_account());
     let refresh = choices.iter().any(|choice| !choice.available);
-    let page = view::Login { choices, refresh, account };
+    let onward = return_to.site(&app.gate.applications).map(|site| site.name().to_owned());
+    let page = view::Login { choices, refresh, account, onward };
     renderer.page(StatusCode::OK, |shell| view::login(shell, &page))
 }
 
-fn choices(app: &App, return_to: &ReturnTo) -> Vec<view::Choice> {
+fn choices(app: &App, return_to: &ReturnTo, other_account: bool) -> Vec<view::Choice> {
     let choice = |provider: &Arc<Provider>| {
         let (provider_id, return_to) = (provider.id().clone(), return_to.clone());
-        let start = Start { provider: provider_id, return_to, other_account: false, clicked: true };
+        let start = Start { provider: provider_id, return_to, other_account, clicked: true };
         view::Choice {
             name: provider.name().to_owned(),
             start: start.path(),

@@ -39,7 +39,7 @@ use crate::{
             callback_query::CallbackQuery,
             redirect_loop::Onward,
             return_to::ReturnTo,
-            start::{Start, Started, login_page},
+            start::{Start, Started, login_page, login_page_for_another_account},
         },
         state::App,
     },
@@ -68,13 +68,14 @@ async fn start(
     parameters: Parameters,
 ) -> Response {
     let return_to = app.sign_in.return_to(parameters.return_to.as_deref());
-    let Some(provider) = parameters.provider.map(ProviderId::new).or_else(|| only_provider(&app)) else {
+    let Some(provider) = parameters.provider.clone().map(ProviderId::new).or_else(|| only_provider(&app)) else {
+        let login_page = if parameters.wants_another_account() { login_page_for_another_account } else { login_page };
         return see_other(&login_page(&return_to));
     };
     let start = Start {
         provider,
         return_to,
-        other_account: parameters.prompt.as_deref() == Some("login"),
+        other_account: parameters.wants_another_account(),
         clicked: parameters.again.is_some(),
     };
     go(&app, &renderer, context, start).await

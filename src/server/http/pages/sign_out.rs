@@ -2,13 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Router,
-    extract::State,
-    http::StatusCode,
-    response::Response,
-    routing::{get, post},
-};
+use axum::{Router, extract::State, http::StatusCode, response::Response, routing::get};
 use tokio::time::timeout_at;
 
 use crate::{
@@ -16,11 +10,13 @@ use crate::{
     server::{
         http::{
             cookies::{remove_session_cookie, set_flow_cookie},
+            current_session,
             redirect::see_other,
             render::Renderer,
             request::Parameters,
         },
         ids::ProviderId,
+        session::Found,
         sign_in::{RequestContext, return_to::ReturnTo, start::Start},
         state::App,
         store::StoreError,
@@ -29,7 +25,23 @@ use crate::{
 };
 
 pub(crate) fn router() -> Router<Arc<App>> {
-    Router::new().route(paths::LOGOUT, post(sign_out)).route(paths::SIGNED_OUT, get(signed_out))
+    Router::new().route(paths::LOGOUT, get(ask).post(sign_out)).route(paths::SIGNED_OUT, get(signed_out))
+}
+
+/// `GET /auth/logout`: the page with the one button. A link, which is all that an application has, ends nothing.
+async fn ask(State(app): State<Arc<App>>, renderer: Renderer, context: RequestContext) -> Response {
+    let name = match current_session::find(&app, &context).await {
+        Ok(Found::SignedIn(person)) => Some(current_session::shown_name(&person).to_owned()),
+        Ok(Found::Disabled) => None,
+        Ok(found @ (Found::Nobody | Found::Ended)) => {
+            let mut response = see_other(paths::SIGNED_OUT);
+            current_session::forget_ended(&mut response, &app, &found);
+            return response;
+        }
+        Err(error) => return renderer.store_unavailable(&error, paths::LOGOUT),
+    };
+    let page = view::SignOut { name, logout: paths::LOGOUT.to_owned() };
+    renderer.page(StatusCode::OK, |shell| view::sign_out(shell, &page))
 }
 
 /// `POST /auth/logout`: the session ends before anything else, and the browser key changes, so that the next person at
