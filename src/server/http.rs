@@ -13,7 +13,7 @@ mod current_session;
 /// Only a person's navigation begins a sign-in.
 pub(crate) mod fetch_metadata;
 /// What proxies ask, and the answers.
-pub(crate) mod gate;
+pub mod gate;
 /// What every response carries.
 pub mod headers;
 /// A file a page, each with its `router()`.

@@ -6,7 +6,6 @@ use std::{
     sync::{Arc, atomic::AtomicBool},
 };
 
-use axum::Router;
 use axum_server::Handle;
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -20,7 +19,7 @@ use super::{
     clock::{Entropy, System},
     cookie_headers::Cookies,
     gate::{self, check::Gate},
-    http::{self, connections, pages::admin},
+    http::{connections, gate::Checks, pages::admin},
     key_file, limits,
     provider::Providers,
     public_url::PublicUrl,
@@ -194,8 +193,9 @@ impl Bound {
     }
 
     /// What answers on `gate_listen`, for who asks within this process.
-    pub fn checks(&self) -> Router {
-        http::gate::router(Arc::clone(&self.app))
+    #[must_use]
+    pub fn checks(&self) -> Checks {
+        Checks::new(Arc::clone(&self.app))
     }
 
     /// Serves until `shutdown`; then takes no new requests, and lets running exchanges finish within the grace.
@@ -217,7 +217,7 @@ impl Bound {
         let admin_router = admin::router(app.clone(), metrics.clone());
         let serving = connections::serve(public, router::public(&app), &handle, limits::REQUEST_HEAD_TIMEOUT)?;
         let administering = connections::serve(admin, admin_router, &handle, limits::REQUEST_HEAD_TIMEOUT)?;
-        let checking = connections::serve(gate, http::gate::router(app.clone()), &handle, limits::GATE_IDLE_TIMEOUT)?;
+        let checking = connections::serve_checks(gate, Checks::new(app.clone()), &handle)?;
         let background = async {
             let upkeep = async {
                 loop {
@@ -320,6 +320,7 @@ mod tests {
     use crate::{
         paths,
         server::{
+            http::headers::Hsts,
             ids::{Issuer, ProviderId},
             settings::{ClientAuth, Database, ProviderSettings, SecretKey},
             telemetry::captured::{Hook, Log},
@@ -381,9 +382,7 @@ mod tests {
     fn a_panic_is_logged_with_its_place_under_the_reference_of_the_page() {
         let _hook = Hook::install();
         let request = Request::get("/panics").header("accept-language", "de").body(Body::empty()).unwrap();
-        let routes = |app: &Arc<App>| {
-            router::layered(Router::new().route("/panics", get(panics)), http::headers::Hsts::none(), app)
-        };
+        let routes = |app: &Arc<App>| router::layered(Router::new().route("/panics", get(panics)), Hsts::none(), app);
         let (page, log) = ask(routes, request);
         let line = line_of_the_page("internal", &page, &log);
         assert!(line.contains("startup.rs") && line.contains("\"level\":\"ERROR\""), "{line}");

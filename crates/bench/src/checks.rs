@@ -1,18 +1,17 @@
 //! The program within this process, asked as a proxy asks it.
 
-use std::{fs, io::Write as _, net::SocketAddr, path::Path};
+use std::{fs, io::Write as _, path::Path};
 
 use axum::{
-    Router,
     body::Body,
-    extract::ConnectInfo,
     http::{Request, StatusCode},
+    response::Response,
 };
 use futures_util::future::join_all;
 use tokio::runtime;
 use tokio_util::sync::CancellationToken;
-use tower::{Service as _, ServiceExt as _};
-use vestibule::server::{clock::System, startup};
+use tower::Service as _;
+use vestibule::server::{clock::System, http::gate::Checks, startup};
 
 use crate::{Outcome, bare, settings};
 
@@ -24,9 +23,11 @@ pub(crate) fn ask(config: &Path, cookies: &Path, times: u32, bare: bool) -> Outc
     let cookies = fs::read_to_string(cookies)?;
     let cookie = cookies.lines().next().ok_or("there is no cookie")?;
     run(config, async |checks| {
-        let mut router = if bare { bare::router() } else { checks };
+        let mut router = bare::router();
         for _ in 0..times {
-            must_pass(router.call(question(cookie)?).await?.status())?;
+            let question = question(cookie)?;
+            let answer = if bare { router.call(question).await? } else { answer(&checks, question).await };
+            must_pass(answer.status())?;
         }
         Ok(())
     })
@@ -40,8 +41,8 @@ pub(crate) fn memory(config: &Path, cookies: &Path) -> Outcome<()> {
         let mut before = 0;
         for some in cookies.chunks(AT_ONCE) {
             let questions = some.iter().map(|cookie| question(cookie)).collect::<Result<Vec<_>, _>>()?;
-            for answer in join_all(questions.into_iter().map(|question| checks.clone().oneshot(question))).await {
-                must_pass(answer?.status())?;
+            for answer in join_all(questions.into_iter().map(|question| answer(&checks, question))).await {
+                must_pass(answer.status())?;
             }
             if before == 0 {
                 before = resident()?;
@@ -52,7 +53,7 @@ pub(crate) fn memory(config: &Path, cookies: &Path) -> Outcome<()> {
     })
 }
 
-fn run(config: &Path, with: impl AsyncFnOnce(Router) -> Outcome<()>) -> Outcome<()> {
+fn run(config: &Path, with: impl AsyncFnOnce(Checks) -> Outcome<()>) -> Outcome<()> {
     let settings = settings(config)?;
     // One thread: what is counted is the same each time.
     runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
@@ -67,9 +68,12 @@ fn run(config: &Path, with: impl AsyncFnOnce(Router) -> Outcome<()>) -> Outcome<
     })
 }
 
+async fn answer(checks: &Checks, question: Request<Body>) -> Response {
+    checks.clone().answer(([127, 0, 0, 1], 1).into(), question.into_parts().0).await
+}
+
 /// What nginx asks by `auth_request`, with the headers of a browser.
 fn question(cookie: &str) -> Result<Request<Body>, axum::http::Error> {
-    let peer: SocketAddr = ([127, 0, 0, 1], 1).into();
     Request::get("/auth/verify")
         .header("host", "127.0.0.1")
         .header("x-forwarded-method", "GET")
@@ -82,7 +86,6 @@ fn question(cookie: &str) -> Result<Request<Body>, axum::http::Error> {
         .header("accept-language", "en-US,en;q=0.5")
         .header("accept-encoding", "gzip, deflate, br, zstd")
         .header("cookie", format!("theme=dark; __Host-vestibule={cookie}"))
-        .extension(ConnectInfo(peer))
         .body(Body::empty())
 }
 

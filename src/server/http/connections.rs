@@ -1,13 +1,19 @@
 //! Connections: the protocol that is spoken on them, and how long a peer may take.
 
 use std::{
+    convert::Infallible,
     net::{SocketAddr, TcpListener},
     time::Duration,
 };
 
-use axum::Router;
-use axum_server::Handle;
+use axum::{Router, extract::Request};
+use axum_server::{Handle, Server};
+use futures_util::{FutureExt as _, future::ready};
+use hyper::body::Incoming;
+use socket2::{SockRef, TcpKeepalive};
+use tower::service_fn;
 
+use super::gate::Checks;
 use crate::server::limits;
 
 /// HTTP/1.1 alone: these bounds are that protocol's, and HTTP/2 ends at the proxy in front. A connection whose
@@ -19,16 +25,39 @@ pub(crate) fn serve(
     handle: &Handle<SocketAddr>,
     head_timeout: Duration,
 ) -> Result<impl Future<Output = std::io::Result<()>> + use<>, String> {
-    let server = axum_server::from_tcp(listener).map_err(|error| error.to_string())?;
-    let mut server = server.handle(handle.clone()).http1_only().first_request_timeout(head_timeout);
+    let mut server = open(listener, handle)?.first_request_timeout(head_timeout);
     let timer = hyper_util::rt::TokioTimer::new();
     let mut http1 = server.http_builder().http1();
-    http1
-        .timer(timer)
-        .header_read_timeout(head_timeout)
-        .max_buf_size(limits::REQUEST_HEAD_BUFFER)
-        .max_headers(limits::REQUEST_HEADER_FIELDS);
+    http1.timer(timer).header_read_timeout(head_timeout).max_headers(limits::REQUEST_HEADER_FIELDS);
     Ok(server.serve(router.into_make_service_with_connect_info::<SocketAddr>()))
+}
+
+/// The questions of proxies: with nothing around the answers that each would have to pay for, no timer either. When an idle
+/// connection ends is for proxies to decide; of one whose proxy is gone, the system finds out.
+pub(crate) fn serve_checks(
+    listener: TcpListener,
+    checks: Checks,
+    handle: &Handle<SocketAddr>,
+) -> Result<impl Future<Output = std::io::Result<()>> + use<>, String> {
+    // Connections have it from their listener.
+    let keepalive = TcpKeepalive::new().with_time(limits::GATE_KEEPALIVE);
+    SockRef::from(&listener).set_tcp_keepalive(&keepalive).map_err(|error| error.to_string())?;
+    let mut server = open(listener, handle)?;
+    server.http_builder().http1().header_read_timeout(None);
+    Ok(server.serve(service_fn(move |peer: SocketAddr| {
+        let checks = checks.clone();
+        let answer = move |request: Request<Incoming>| {
+            checks.clone().answer(peer, request.into_parts().0).map(Ok::<_, Infallible>)
+        };
+        ready(Ok::<_, Infallible>(service_fn(answer)))
+    })))
+}
+
+fn open(listener: TcpListener, handle: &Handle<SocketAddr>) -> Result<Server<SocketAddr>, String> {
+    let server = axum_server::from_tcp(listener).map_err(|error| error.to_string())?;
+    let mut server = server.handle(handle.clone()).http1_only();
+    server.http_builder().http1().max_buf_size(limits::REQUEST_HEAD_BUFFER);
+    Ok(server)
 }
 
 #[cfg(test)]

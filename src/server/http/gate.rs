@@ -6,18 +6,16 @@ mod denial;
 /// What kind of request it is.
 mod visitor;
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 
 use axum::{
-    Router,
-    extract::{Request, State},
+    extract::ConnectInfo,
     http::{
         HeaderMap, StatusCode,
         header::{COOKIE, WWW_AUTHENTICATE},
         request::Parts,
     },
     response::{IntoResponse as _, Response},
-    routing::any,
 };
 
 use self::denial::Denial;
@@ -37,23 +35,33 @@ use crate::{
     },
 };
 
-/// Everything under `gate_listen`.
-pub(crate) fn router(app: Arc<App>) -> Router {
-    Router::new()
-        .route(paths::VERIFY, any(verify))
-        .route(paths::DENIED, any(denied))
-        .route(paths::FORWARD, any(forward))
-        .fallback(ext_authz)
-        .with_state(app)
+/// Everything under `gate_listen`. No router chooses among so few paths: it would cost as much as the check.
+#[derive(Clone)]
+pub struct Checks(Arc<App>);
+
+impl Checks {
+    pub(crate) const fn new(app: Arc<App>) -> Self {
+        Self(app)
+    }
+
+    /// The answer to a question of `peer`. A body that comes with it is not waited for.
+    pub async fn answer(self, peer: SocketAddr, mut parts: Parts) -> Response {
+        parts.extensions.insert(ConnectInfo(peer));
+        match parts.uri.path() {
+            paths::VERIFY => verify(&self.0, &parts).await,
+            paths::DENIED => denied(&self.0, &parts).await,
+            paths::FORWARD => forward(&self.0, &parts).await,
+            _ => ext_authz(&self.0, &parts).await,
+        }
+    }
 }
 
 /// `/auth/verify`, for proxies that take only yes or no, by the status.
-async fn verify(State(app): State<Arc<App>>, request: Request) -> Response {
-    let parts = head(request);
-    let asked = match forwarded(&app, &parts) {
+async fn verify(app: &App, parts: &Parts) -> Response {
+    let asked = match forwarded(app, parts) {
         Ok(asked) => asked,
         Err(denied) => {
-            note(&app, &parts, &denied);
+            note(app, parts, &denied);
             return no(StatusCode::from_u16(denied.problem().status()).unwrap_or(StatusCode::FORBIDDEN));
         }
     };
@@ -75,44 +83,36 @@ fn no(status: StatusCode) -> Response {
 }
 
 /// `/auth/denied`: where such a proxy sends the browser afterwards. Never a yes: what may pass was refused by the proxy.
-async fn denied(State(app): State<Arc<App>>, request: Request) -> Response {
-    let parts = head(request);
-    let asked = match forwarded(&app, &parts) {
+async fn denied(app: &Arc<App>, parts: &Parts) -> Response {
+    let asked = match forwarded(app, parts) {
         Ok(asked) => asked,
-        Err(denied) => return misasked(&app, &parts, &denied),
+        Err(denied) => return misasked(app, parts, &denied),
     };
     let verdict = app.gate.check(&asked, &parts.headers).await;
-    Denial::new(&app, &parts, &asked).or_proxy_refused(verdict)
+    Denial::new(app, parts, &asked).or_proxy_refused(verdict)
 }
 
 /// `/auth/forward`, for proxies that hand our answer to the browser unless it is a yes.
-async fn forward(State(app): State<Arc<App>>, request: Request) -> Response {
-    let parts = head(request);
-    match forwarded(&app, &parts) {
-        Ok(asked) => decide(&app, &parts, &asked).await,
-        Err(denied) => misasked(&app, &parts, &denied),
+async fn forward(app: &Arc<App>, parts: &Parts) -> Response {
+    match forwarded(app, parts) {
+        Ok(asked) => decide(app, parts, &asked).await,
+        Err(denied) => misasked(app, parts, &denied),
     }
 }
 
 /// `/auth/ext-authz/…`, as Envoy asks: what is asked about is the request itself, behind that prefix. A path of any form may
 /// follow, so no route names it.
-async fn ext_authz(State(app): State<Arc<App>>, request: Request) -> Response {
-    let parts = head(request);
+async fn ext_authz(app: &Arc<App>, parts: &Parts) -> Response {
     let is_asked = parts.uri.path().strip_prefix(paths::EXT_AUTHZ).is_some_and(|rest| rest.starts_with('/'));
     if !is_asked {
         return StatusCode::NOT_FOUND.into_response();
     }
-    let App { trusted_proxies, gate, .. } = &*app;
-    let peer = request::peer_of(&parts);
-    match asked::itself(peer, &parts, paths::EXT_AUTHZ, trusted_proxies, &gate.applications) {
-        Ok(asked) => decide(&app, &parts, &asked).await,
-        Err(denied) => misasked(&app, &parts, &denied),
+    let App { trusted_proxies, gate, .. } = &**app;
+    let peer = request::peer_of(parts);
+    match asked::itself(peer, parts, paths::EXT_AUTHZ, trusted_proxies, &gate.applications) {
+        Ok(asked) => decide(app, parts, &asked).await,
+        Err(denied) => misasked(app, parts, &denied),
     }
-}
-
-/// A body that comes with the question is not waited for.
-fn head(request: Request) -> Parts {
-    request.into_parts().0
 }
 
 fn forwarded<'a>(app: &App, parts: &'a Parts) -> Result<Asked<'a>, Denied> {

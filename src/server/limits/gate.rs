@@ -7,9 +7,9 @@ const KIB: usize = 1024;
 
 // ---- What is asked
 
-/// A proxy's idle connection is closed after this: later than every proxy closes its own (Envoy: an hour), so that none
-/// finds one closed while it asks.
-pub const GATE_IDLE_TIMEOUT: Duration = Duration::from_secs(65 * MINUTE);
+/// A proxy's connection that has been idle for this long is looked after by the system (TCP keepalive): it stays for as long
+/// as the proxy wants it, so that none finds one closed while it asks, and ends where the proxy is gone.
+pub const GATE_KEEPALIVE: Duration = Duration::from_secs(5 * MINUTE);
 
 /// The most bytes of all readings of a path together: a dozen readings of a path of 2 kB.
 pub const READINGS_BYTES: usize = 32 * KIB;
@@ -43,6 +43,9 @@ pub const SESSIONS_GATHERED: Duration = Duration::from_millis(100);
 pub const FORGOTTEN_KEPT: Duration = Duration::from_secs(30);
 /// Sessions that the store is asked for at once.
 pub const SESSIONS_ASKED_AT_ONCE: usize = 500;
+/// So many wait for the store at most: a flood of made-up cookies is refused past that, while those of sessions that are known
+/// go on.
+pub const SESSIONS_WAITING: usize = 20_000;
 /// What is known of sessions takes no more memory than this: over 100,000 of them, with a kilobyte for each.
 pub const KNOWN_SESSIONS_BYTES: u64 = 128 << 20;
 /// What applications are told about people takes no more memory than this: over 100,000 people at one host each.

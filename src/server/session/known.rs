@@ -1,15 +1,12 @@
 //! Who is signed in, at the cost of a look into memory: what the store has confirmed a moment ago holds for a few
 //! seconds, is asked for again ahead of time, and the store is asked for many sessions at once.
 
-use std::{
-    collections::HashMap,
-    mem,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicBool, Ordering},
 };
 
+use indexmap::IndexMap;
 use time::OffsetDateTime;
 use tokio::{
     sync::{Notify, oneshot},
@@ -30,8 +27,9 @@ pub enum Known {
     Unknown(StoreError),
 }
 
-/// Those who wait for what the store says about each session; nobody, where it is asked for ahead of time.
-type Waiting = HashMap<SessionHash, Vec<oneshot::Sender<Known>>>;
+/// Those who wait for what the store says about each session, in the order in which they came; nobody, where it is asked for
+/// ahead of time.
+type Waiting = IndexMap<SessionHash, Vec<oneshot::Sender<Known>>>;
 
 /// The sessions that are in use.
 pub struct KnownSessions {
@@ -39,7 +37,7 @@ pub struct KnownSessions {
     waiting: Mutex<Waiting>,
     /// Something is to be asked.
     wake: Notify,
-    /// Somebody waits for it.
+    /// At once.
     urgent: Notify,
     /// The store could not tell when it was asked last.
     unanswered: AtomicBool,
@@ -72,8 +70,10 @@ impl KnownSessions {
             return Known::SignedIn(person);
         }
         let Some(seen) = self.sessions.lately.get(id).filter(|seen| may_be_believed(seen, now)) else {
-            let asked = self.ask(id);
-            let answer = timeout(limits::SESSION_ASK_WAIT, asked).await;
+            if self.is_crowded() {
+                return Known::Unknown(StoreError::late());
+            }
+            let answer = timeout(limits::SESSION_ASK_WAIT, self.ask(id)).await;
             return answer.unwrap_or_else(|_| Known::Unknown(StoreError::late()));
         };
         match self.ask_again(id, &seen).await {
@@ -95,26 +95,30 @@ impl KnownSessions {
         }
         if age >= limits::SESSION_ASKED_AHEAD && seen.is_mine_to_ask() {
             self.enqueue(id, None);
+            self.wake.notify_one();
         }
         Some(Arc::clone(&seen.person))
     }
 
     /// What was known is too old: the store is asked, and waited for unless it could not tell the last time.
     async fn ask_again(&self, id: SessionHash, seen: &Seen) -> Known {
-        if self.unanswered.load(Ordering::Relaxed) {
+        if seen.is_late() || self.unanswered.load(Ordering::Relaxed) {
             if seen.is_mine_to_ask() {
                 self.enqueue(id, None);
+                self.wake_at_once();
             }
             return Known::Unknown(self.sessions.store_away().unwrap_or_else(StoreError::late));
         }
         let answer = timeout(limits::SESSION_ASK_AGAIN_WAIT, self.ask(id)).await;
-        answer.unwrap_or_else(|_| Known::Unknown(StoreError::late()))
+        answer.unwrap_or_else(|_| {
+            seen.comes_late();
+            Known::Unknown(StoreError::late())
+        })
     }
 
     /// One request may be the first of thousands, and a store may fail and answer by turns: that is said once.
     fn note_memory(&self, error: &StoreError) {
         metrics::counter!("vestibule_gate_checks_from_memory_total").increment(1);
-        self.unanswered.store(true, Ordering::Relaxed);
         let before = self.from_memory.lock().unwrap_or_else(PoisonError::into_inner).replace(Instant::now());
         if before.is_none_or(|before| before.elapsed() >= limits::STORE_WORKS_AFTER) {
             let seconds = limits::SESSION_KNOWN_UNANSWERED.as_secs();
@@ -132,12 +136,21 @@ impl KnownSessions {
         }
         let (answer, answered) = oneshot::channel();
         self.enqueue(id, Some(answer));
-        self.urgent.notify_one();
+        self.wake_at_once();
         answered.await.unwrap_or_else(|_| Known::Unknown(StoreError::late()))
     }
 
     fn enqueue(&self, id: SessionHash, answer: Option<oneshot::Sender<Known>>) {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).entry(id).or_default().extend(answer);
+    }
+
+    /// Whether more wait than a slow store can be asked for in time: then one more that is not known is not asked for.
+    fn is_crowded(&self) -> bool {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).len() >= limits::SESSIONS_WAITING
+    }
+
+    fn wake_at_once(&self) {
+        self.urgent.notify_one();
         self.wake.notify_one();
     }
 
@@ -147,19 +160,26 @@ impl KnownSessions {
         loop {
             self.wake.notified().await;
             let _ = timeout(limits::SESSIONS_GATHERED, self.urgent.notified()).await;
-            while let Some(waiting) = self.next() {
+            let waiting = self.next();
+            if !waiting.is_empty() {
                 self.answer(waiting).await;
             }
         }
     }
 
-    fn next(&self) -> Option<Waiting> {
+    /// The next whom somebody waits for, or nobody does since they are asked for ahead of time.
+    fn next(&self) -> Waiting {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        if waiting.len() <= limits::SESSIONS_ASKED_AT_ONCE {
-            return Some(mem::take(&mut *waiting)).filter(|waiting| !waiting.is_empty());
+        let some = waiting.len().min(limits::SESSIONS_ASKED_AT_ONCE);
+        let (mut next, gone): (Waiting, Waiting) =
+            waiting.drain(..some).partition(|(_, answers)| answers.is_empty() || !answers.iter().all(is_closed));
+        if !waiting.is_empty() {
+            self.wake_at_once();
         }
-        let ids: Vec<_> = waiting.keys().take(limits::SESSIONS_ASKED_AT_ONCE).copied().collect();
-        Some(ids.into_iter().filter_map(|id| waiting.remove_entry(&id)).collect())
+        drop(waiting);
+        // Whoever has gone needs no answer; but what is known is to be confirmed all the same.
+        next.extend(gone.into_iter().filter(|(id, _)| self.sessions.lately.get(*id).is_some()));
+        next
     }
 
     async fn answer(&self, mut waiting: Waiting) {
@@ -167,6 +187,7 @@ impl KnownSessions {
         let mut found = match self.sessions.find_all(&ids).await {
             Ok(found) => found,
             Err(error) => {
+                self.unanswered.store(true, Ordering::Relaxed);
                 let unknown = Known::Unknown(error);
                 return waiting.into_iter().for_each(|(id, answers)| tell(&self.sessions, id, answers, &unknown));
             }
@@ -175,7 +196,7 @@ impl KnownSessions {
         self.touch(found.due);
         // Nobody else waits for what is to be written.
         for (id, browser) in found.to_write {
-            let answers = waiting.remove(&id).unwrap_or_default();
+            let answers = waiting.swap_remove(&id).unwrap_or_default();
             let sessions = Arc::clone(&self.sessions);
             tokio::spawn(async move {
                 let known = match sessions.find_by_writing(id, browser).await {
@@ -203,6 +224,10 @@ impl KnownSessions {
             drop(touching);
         });
     }
+}
+
+fn is_closed(answer: &oneshot::Sender<Known>) -> bool {
+    answer.is_closed()
 }
 
 fn may_be_believed(seen: &Seen, now: OffsetDateTime) -> bool {

@@ -30,6 +30,8 @@ pub(super) struct Seen {
     asked: Instant,
     /// It is being asked for again.
     asked_again: AtomicBool,
+    /// Somebody has waited for the answer in vain.
+    late: AtomicBool,
 }
 
 impl Seen {
@@ -40,6 +42,15 @@ impl Seen {
     /// Whether the caller is the one to ask for it again.
     pub(super) fn is_mine_to_ask(&self) -> bool {
         !self.asked_again.swap(true, Ordering::Relaxed)
+    }
+
+    /// Nobody else is to wait for the answer as long.
+    pub(super) fn comes_late(&self) {
+        self.late.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_late(&self) -> bool {
+        self.late.load(Ordering::Relaxed)
     }
 
     /// The store could not tell: somebody else is to ask.
@@ -158,6 +169,7 @@ impl Lately {
                 browser,
                 asked: generation.asked,
                 asked_again: AtomicBool::new(false),
+                late: AtomicBool::new(false),
             };
             self.seen.insert(id, Arc::new(seen));
         }
