@@ -342,12 +342,8 @@ mod tests {
         };
         let database = Database::Sqlite { path: folder.join("people.db") };
         let keys = vec![SecretKey::new(Box::new(vec![1; 32]))];
-        let settings = Settings {
-            listen: any_port,
-            admin_listen: any_port,
-            gate_listen: any_port,
-            ..Settings::demo(provider, database, keys)
-        };
+        let mut settings = Settings::demo(provider, database, keys);
+        (settings.listen, settings.admin_listen, settings.gate_listen) = (any_port, any_port, any_port);
         bind(settings, System::real()).await.unwrap()
     }
 

@@ -80,6 +80,36 @@ async fn reload_and_back_lead_to_the_page() {
     }
 }
 
+/// Whatever stands in the address, it is the address that opens, and on that host.
+#[tokio::test]
+async fn every_address_leads_back_to_itself() {
+    let scene = scene().await;
+    for path in [
+        "/",
+        "/page?a=b&c=%20d&e=%25",
+        "/a;b=c/d",
+        "//elsewhere.example/x",
+        "/x?return_to=https://elsewhere.example/&request=x&ticket=y",
+        "/%C3%BC?%C3%A4=%F0%9F%90%88",
+        "/a%2Fb",
+        "/auth",
+        "/authority/x",
+    ] {
+        let alice = Browser::default();
+        let page = scene.page(BOARD, path);
+        alice.opens(&scene, &page, "alice").await;
+    }
+    // Too long to be carried: its path, and if that is too long itself, the application.
+    for (path, opened) in [
+        (format!("/x?{}", "a".repeat(4_000)), "/x".to_owned()),
+        (format!("/{}", "a".repeat(4_000)), "/".to_owned()),
+        (format!("/{}", "%C3%BC".repeat(100)), format!("/{}", "%C3%BC".repeat(100))),
+    ] {
+        let (there, page) = Browser::default().goes(&scene, &scene.page(BOARD, &path)).await;
+        assert_eq!((there.as_str(), user(&page)), (&*scene.page(BOARD, &opened), Some("alice")));
+    }
+}
+
 /// A ticket that is delivered twice is the same session, and not another.
 #[tokio::test]
 async fn a_ticket_used_twice_is_one_session() {

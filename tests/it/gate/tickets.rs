@@ -3,7 +3,7 @@
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::jwk::JwkSet;
 use reqwest::{StatusCode, Url};
-use vestibule::server::{application::HostPattern, settings::Settings};
+use vestibule::server::{application::HostPattern, limits, settings::Settings};
 
 use super::rig::{BOARD, Endpoint, Question, WIKI, applications, scene, user};
 use crate::support::{
@@ -69,6 +69,21 @@ async fn an_expired_ticket_begins_anew() {
     let enter = ticket(&alice, &scene, WIKI).await;
     scene.later(20);
     assert!(sets_session(&alice.visits(&scene, scene.at(), &enter).await));
+}
+
+/// A ticket of yesterday, however many there were in a row, says nothing about the cookies of the browser that brings it.
+#[tokio::test]
+async fn an_old_ticket_is_no_proof_that_cookies_are_blocked() {
+    let scene = scene().await;
+    let alice = alice(&scene).await;
+    for _ in 0..limits::HANDOVERS_WITHOUT_COOKIE {
+        ticket(&alice, &scene, WIKI).await;
+    }
+    let enter = ticket(&alice, &scene, WIKI).await;
+    Browser::default().visits(&scene, scene.at(), &enter).await.explains("cookies_blocked");
+    scene.later(31);
+    let page = Browser::default().visits(&scene, scene.at(), &enter).await;
+    assert_eq!((page.status, page.location()), (StatusCode::SEE_OTHER, &*scene.page(WIKI, "/page")));
 }
 
 #[tokio::test]

@@ -224,10 +224,8 @@ async fn what_cannot_be_written_of_one_session_keeps_nobody_else_waiting() {
 /// The answer of a question from before a sign-out comes after it.
 #[tokio::test(start_paused = true)]
 async fn a_sign_out_in_this_process_holds_for_every_question_after_it() {
-    let ends = || [(Some(SessionId::new([1; 16])), None), (None, Some(browser(1)))];
-    for ((session, browser), is_known) in
-        ends().map(|end| (end, false)).into_iter().chain(ends().map(|end| (end, true)))
-    {
+    let ends = [(Some(SessionId::new([1; 16])), None), (None, Some(browser(1)))];
+    for (end, is_known) in ends.into_iter().flat_map(|end| [(end, false), (end, true)]) {
         let scene = Scene::new();
         scene.store.sign_in(hash(1), 1);
         if is_known {
@@ -240,6 +238,7 @@ async fn a_sign_out_in_this_process_holds_for_every_question_after_it() {
         while scene.store.asked() < 1 + usize::from(is_known) {
             tokio::task::yield_now().await;
         }
+        let (session, browser) = end;
         scene.sessions.sign_out(session, browser).await.unwrap();
         scene.is_nobody(1).await;
         // It began before; whatever it is told, nothing of it stays.
