@@ -39,6 +39,12 @@ fuzz: ## Try what the gate is asked with whatever a fuzzer finds, for FUZZ_SECON
 	@cargo fuzz run -s none asked fuzz/corpus/asked fuzz/seeds/asked -- \
 		-max_total_time=$(or $(FUZZ_SECONDS),120) -dict=fuzz/asked.dict -max_len=1024 -timeout=10 -print_final_stats=1
 
+bench: ## Measure what a check of the gate costs, beside a handler that does nothing (10 min; a quiet machine)
+	@tools/setup bench
+	@cargo run -q -p xtask -- site
+	@cargo build -q --release -p vestibule -p bench --features vestibule/ssr --bins
+	@python3 tools/bench.py
+
 dev: ## Build again and restart on every change (cargo-leptos takes minutes to install the first time)
 	@tools/setup dev
 	@cargo leptos watch -- demo
@@ -49,7 +55,7 @@ site: ## Make target/site alone
 
 lint: ## Formatting, lints, and how the modules hang together, alone
 	@tools/setup test
-	@python3 tools/test.py graph sizes rustfmt clippy-server clippy-demo clippy-browser clippy-xtask deny
+	@python3 tools/test.py graph sizes rustfmt clippy-server clippy-demo clippy-browser clippy-xtask clippy-bench deny
 
 graph: ## Draw which module imports from which (tools/graph.py --dot: for Graphviz)
 	@python3 tools/graph.py

@@ -192,11 +192,13 @@ def cargo(*arguments: str) -> list[str]:
 # second time (docs/decisions). For the same reason the test provider always comes with the program that it is part of.
 SERVER = ["-p", "vestibule", "--features", "ssr"]
 DEMO = ["-p", "vestibule", "-p", "test-provider", "--features", "vestibule/ssr,vestibule/demo"]
+BENCH = ["-p", "bench"]
 BROWSER = ["-p", "vestibule", "--no-default-features", "--features", "hydrate", "--target", "wasm32-unknown-unknown"]
 DENY_WARNINGS = ["--", "-D", "warnings"]
 END2END = ROOT / "end2end"
 KEYCLOAK_NEEDS = ("java", "mvn")
 HYDRA_NEEDS = ("go",)
+BENCH_NEEDS = ("valgrind",)
 
 
 def browser_tests(name: str, *projects: str, needs: tuple[str, ...] = ()) -> Stage:
@@ -223,6 +225,7 @@ STAGES = [
     Stage("clippy-demo", cargo("clippy", *DEMO, "--all-targets", *DENY_WARNINGS)),
     Stage("clippy-browser", cargo("clippy", *BROWSER, "--lib", "--test", "panel", *DENY_WARNINGS)),
     Stage("clippy-xtask", cargo("clippy", "-p", "xtask", "--all-targets", *DENY_WARNINGS)),
+    Stage("clippy-bench", cargo("clippy", *BENCH, *DENY_WARNINGS)),
     Stage("rustdoc", cargo("doc", *DEMO, "--lib", "--no-deps"), env={"RUSTDOCFLAGS": "-D warnings"}),
     Stage("deny", cargo("deny", "check", "licenses", "bans", "sources")),
     Stage("typescript", ["npx", "tsc", "--noEmit"], folder=END2END),
@@ -238,6 +241,9 @@ STAGES = [
         count_cargo,
         env={"CHROMEDRIVER": os.environ.get("CHROMEDRIVER", "/usr/bin/chromedriver")},
     ),
+    # Of the program as it is shipped: cargo builds it once more, optimized.
+    Stage("build-bench", cargo("build", "--release", *BENCH), preparation=True, needs=BENCH_NEEDS),
+    Stage("instructions", ["python3", "tools/instructions.py"], needs=BENCH_NEEDS),
     browser_tests("end2end", "hydrated", "no-js"),
     # The configurations of deploy/ in five proxies. The Python is the one that setup-proxies has made.
     Stage("setup-proxies", ["tools/setup", "proxies"], preparation=True),

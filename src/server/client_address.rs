@@ -5,8 +5,10 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
+
+static FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The address that identifies a client: a whole IPv4 address, or the /64 of an IPv6 address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -47,7 +49,7 @@ pub fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
 /// client's: not if a trusted proxy names none that can be read.
 fn walk(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> (IpAddr, bool) {
     let (mut client, mut is_named) = (peer, !is_trusted(peer, trusted));
-    let hops = headers.get_all("x-forwarded-for").iter().rev();
+    let hops = headers.get_all(&FORWARDED_FOR).iter().rev();
     let hops = hops.flat_map(|value| value.to_str().unwrap_or("?").rsplit(',').map(str::trim));
     for hop in hops {
         if !is_trusted(client, trusted) {

@@ -1,9 +1,10 @@
 //! Cookies, by their raw header: what other applications on the host have set (many, large, not ASCII, malformed) must
 //! not disturb ours, so nothing but our own two names is looked at.
 
-use std::time::Duration;
+use std::{iter, time::Duration};
 
 use axum::http::{HeaderMap, HeaderValue, header::COOKIE};
+use memchr::memchr_iter;
 
 use crate::server::{limits, public_url::PublicUrl};
 
@@ -46,7 +47,7 @@ impl Cookies {
         let mut values = headers
             .get_all(COOKIE)
             .iter()
-            .flat_map(|header| header.as_bytes().split(|byte| *byte == b';'))
+            .flat_map(|header| pairs(header.as_bytes()))
             .filter_map(|pair| pair.trim_ascii().strip_prefix(name)?.strip_prefix(b"="));
         let value = values.next().filter(|value| !value.is_empty() && value.len() <= limits::COOKIE_VALUE)?;
         if values.next().is_some() {
@@ -59,7 +60,7 @@ impl Cookies {
     #[must_use]
     pub fn others(self, headers: &HeaderMap) -> HeaderValue {
         let ours = [Cookie::Session, Cookie::Flow].map(|cookie| self.name(cookie).as_bytes());
-        let pairs = headers.get_all(COOKIE).iter().flat_map(|header| header.as_bytes().split(|byte| *byte == b';'));
+        let pairs = headers.get_all(COOKIE).iter().flat_map(|header| pairs(header.as_bytes()));
         let mut others = Vec::new();
         for pair in pairs.map(<[u8]>::trim_ascii) {
             let name = pair.split(|byte| *byte == b'=').next().unwrap_or_default().trim_ascii();
@@ -89,6 +90,16 @@ impl Cookies {
     pub fn remove(self, cookie: Cookie) -> Option<HeaderValue> {
         self.set(cookie, "", Duration::ZERO)
     }
+}
+
+/// What stands between the semicolons.
+fn pairs(header: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut begin = 0;
+    memchr_iter(b';', header).chain(iter::once(header.len())).filter_map(move |end| {
+        let pair = header.get(begin..end);
+        begin = end + 1;
+        pair
+    })
 }
 
 #[cfg(test)]

@@ -16,6 +16,11 @@ static SHOWN: LazyLock<Cache<(Reference, Problem), Arc<AtomicU32>>> = LazyLock::
 /// Under which reference each client was shown a problem that is met again and again, and of what it is: which provider, which
 /// fault of a proxy.
 static WAITING: LazyLock<Cache<Waiting, Reference>> = LazyLock::new(remembered);
+/// The same for what every request behind the gate meets. Not longer than a while after the first, since such requests never
+/// end, and what has changed since is to be seen.
+static MET: LazyLock<Cache<Waiting, Reference>> = LazyLock::new(|| {
+    Cache::builder().max_capacity(limits::FAILURES_REMEMBERED).time_to_live(limits::GATE_FAILURE_REMEMBERED).build()
+});
 
 type Waiting = (ClientAddress, Problem, Option<Box<str>>);
 
@@ -76,10 +81,11 @@ impl Problem {
         of: Option<&str>,
         new: impl FnOnce() -> Reference,
     ) -> Reference {
-        if self.passes() || self.is_met_by_every_request() {
-            WAITING.get_with((client, self, of.map(Into::into)), new)
-        } else {
-            new()
+        let key = || (client, self, of.map(Into::into));
+        match self {
+            _ if self.passes() => WAITING.get_with(key(), new),
+            _ if self.is_met_by_every_request() => MET.get_with(key(), new),
+            _ => new(),
         }
     }
 }

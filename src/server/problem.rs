@@ -94,8 +94,8 @@ table! {
     FormNotSent = "form_not_sent", 401, INFO, Request, You, SignInBeside;
     IdentityForged = "identity_forged", 400, INFO, Request, You, Home;
     ProxyRefused = "proxy_refused", 403, WARN, Request, Operator, Home;
-    ProxyMisconfigured = "proxy_misconfigured", 403, ERROR, Request, Operator, Home;
-    UnknownApplication = "unknown_application", 403, WARN, Request, Operator, Home;
+    ProxyMisconfigured = "proxy_misconfigured", 403, ERROR, Request, Operator, TryAgain;
+    UnknownApplication = "unknown_application", 403, WARN, Request, Operator, TryAgain;
     NotFound = "not_found", 404, DEBUG, Request, You, Home;
     MethodNotAllowed = "method_not_allowed", 405, DEBUG, Request, You, Home;
     BadRequest = "bad_request", 400, DEBUG, Request, You, Home;
@@ -151,13 +151,16 @@ impl Problem {
         )
     }
 
-    /// Whether it is met by every request of a page behind the gate, so that one line of the log has to do for all of
-    /// them.
+    /// Whether a page behind the gate may meet it with every request, and anybody could fill the log with it: one line of
+    /// the log has to do for all of them.
     #[must_use]
     pub const fn is_met_by_every_request(self) -> bool {
         matches!(
             self,
-            Self::NotAdmitted
+            Self::CrossSite
+                | Self::HandoverInvalid
+                | Self::FormNotSent
+                | Self::NotAdmitted
                 | Self::IdentityForged
                 | Self::ProxyRefused
                 | Self::ProxyMisconfigured

@@ -4,7 +4,7 @@ use std::{fmt::Write as _, net::IpAddr, path::PathBuf};
 
 use super::{
     accounts,
-    application::{Access, Applications, Rule, RulePath},
+    application::{Access, Applications},
     email_address::EmailAddress,
     gate::{
         asked::{Asked, Denied, Said},
@@ -97,7 +97,6 @@ impl Question {
             }
             Err(denied) => return Err(self.mistake(&denied)),
         };
-        let index = asked.site.index;
         let decision = rules::decide(&asked);
         let (gets_in, said, by) = match (decision.access, &body) {
             (Access::Anyone, _) => (true, "gets in: everybody does, without an identity", decision.by),
@@ -108,7 +107,7 @@ impl Question {
                 Err(by) => (false, "does not get in: is none of those whom the rule lets in", by),
             },
         };
-        let mut why = format!("{said}\ndecided by: {}\n", named(&by, index, &asked.site.application.rules));
+        let mut why = format!("{said}\ndecided by: {}\n", by.named(&asked.site));
         if let By::Unreadable(unreadable) = by.by {
             let _ = writeln!(why, "because: {unreadable}");
         }
@@ -135,7 +134,7 @@ impl Question {
             Denied::Malformed(Said::OwnMethod) => {
                 format!("--method: is {:?}, which is no method in capitals; write it as GET", self.method)
             }
-            Denied::Malformed(Said::Proto) => url("does not begin with https://"),
+            Denied::Malformed(Said::Url) => url("does not begin with https://"),
             Denied::Malformed(Said::OwnHost) => url("has no host"),
             _ => url("has no path, or one with white space or a control character"),
         }
@@ -179,23 +178,5 @@ impl Question {
             Some(id) => format!("--provider: is {id:?}, which is no provider's id; write one of: {}", ids.join(", ")),
             None => format!("--provider: is missing, and it matters who says so; write one of: {}", ids.join(", ")),
         })
-    }
-}
-
-/// What decided, as its key in the settings.
-fn named(by: &Decided<'_>, app: usize, rules: &[Rule]) -> String {
-    match by.by {
-        By::Rule(rule) | By::Addresses(rule) => {
-            let addresses = if matches!(by.by, By::Addresses(_)) { ".addresses" } else { "" };
-            let path = match rules.get(rule).map(|rule| &rule.path) {
-                Some(RulePath::Exactly(path)) => format!("={path}"),
-                Some(RulePath::Below(path)) => path.clone(),
-                None => String::new(),
-            };
-            format!("app[{app}].rule[{rule}]{addresses} (path = {path:?})")
-        }
-        By::Access => format!("app[{app}].access (no rule matches)"),
-        By::Preflight => format!("app[{app}].preflight"),
-        By::Unreadable(_) => format!("app[{app}], which has rules about paths"),
     }
 }

@@ -6,6 +6,7 @@ use std::{
     sync::{Arc, atomic::AtomicBool},
 };
 
+use axum::Router;
 use axum_server::Handle;
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -192,6 +193,11 @@ impl Bound {
         self.gate.local_addr()
     }
 
+    /// What answers on `gate_listen`, for who asks within this process.
+    pub fn checks(&self) -> Router {
+        http::gate::router(Arc::clone(&self.app))
+    }
+
     /// Serves until `shutdown`; then takes no new requests, and lets running exchanges finish within the grace.
     ///
     /// # Errors
@@ -201,7 +207,9 @@ impl Bound {
         tracing::info!(
             code = "started",
             listen = public.local_addr().map(tracing::field::display).ok(),
+            admin_listen = admin.local_addr().map(tracing::field::display).ok(),
             gate_listen = gate.local_addr().map(tracing::field::display).ok(),
+            applications = app.gate.applications.all().len(),
             public_url = app.public_url.origin(),
             "serving"
         );
@@ -373,7 +381,9 @@ mod tests {
     fn a_panic_is_logged_with_its_place_under_the_reference_of_the_page() {
         let _hook = Hook::install();
         let request = Request::get("/panics").header("accept-language", "de").body(Body::empty()).unwrap();
-        let routes = |app: &Arc<App>| router::layered(Router::new().route("/panics", get(panics)), app);
+        let routes = |app: &Arc<App>| {
+            router::layered(Router::new().route("/panics", get(panics)), http::headers::Hsts::none(), app)
+        };
         let (page, log) = ask(routes, request);
         let line = line_of_the_page("internal", &page, &log);
         assert!(line.contains("startup.rs") && line.contains("\"level\":\"ERROR\""), "{line}");

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt, net::IpAddr};
 
-use http::{HeaderMap, Method, request::Parts};
+use http::{HeaderMap, HeaderName, Method, header, request::Parts};
 use ipnet::IpNet;
 
 use super::path::{Readings, Unreadable};
@@ -11,6 +11,12 @@ use crate::server::{
     client_address::{is_trusted, named_client},
     problem::Problem,
 };
+
+// Ready to be looked for: from a text, each would be made anew for each request.
+static METHOD: HeaderName = HeaderName::from_static("x-forwarded-method");
+static PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+static HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+static URI: HeaderName = HeaderName::from_static("x-forwarded-uri");
 
 /// A request that a proxy holds back until we say whether it may pass.
 #[derive(Debug)]
@@ -140,10 +146,10 @@ pub fn forwarded<'a>(
     applications: &Applications,
 ) -> Result<Asked<'a>, Denied> {
     trust(peer, trusted)?;
-    let method = said(headers, "x-forwarded-method", Said::Method)?;
-    let proto = said(headers, "x-forwarded-proto", Said::Proto)?;
-    let host = said(headers, "x-forwarded-host", Said::Host)?;
-    let uri = said(headers, "x-forwarded-uri", Said::Uri)?;
+    let method = said(headers, &METHOD, Said::Method)?;
+    let proto = said(headers, &PROTO, Said::Proto)?;
+    let host = said(headers, &HOST, Said::Host)?;
+    let uri = said(headers, &URI, Said::Uri)?;
     check_proto(proto)?;
     let site = site(host, Said::Host, applications)?;
     let asked = Asked::about(site, method, uri, named_client(peer, headers, trusted));
@@ -164,12 +170,12 @@ pub fn itself<'a>(
 ) -> Result<Asked<'a>, Denied> {
     trust(peer, trusted)?;
     let headers = &request.headers;
-    match said(headers, "x-forwarded-proto", Said::Proto) {
+    match said(headers, &PROTO, Said::Proto) {
         Err(Denied::Missing(_)) => {}
         proto => check_proto(proto?)?,
     }
     let authority = request.uri.authority().map(http::uri::Authority::as_str);
-    let host = match said(headers, "host", Said::OwnHost) {
+    let host = match said(headers, &header::HOST, Said::OwnHost) {
         Err(Denied::Missing(_)) => authority.ok_or(Denied::Missing(Said::OwnHost))?,
         host => host?,
     };
@@ -228,7 +234,7 @@ fn trust(peer: IpAddr, trusted: &[IpNet]) -> Result<(), Denied> {
 }
 
 /// The one value of that header.
-fn said<'a>(headers: &'a HeaderMap, name: &str, what: Said) -> Result<&'a str, Denied> {
+fn said<'a>(headers: &'a HeaderMap, name: &HeaderName, what: Said) -> Result<&'a str, Denied> {
     let mut values = headers.get_all(name).iter();
     let value = values.next().filter(|value| !value.is_empty()).ok_or(Denied::Missing(what))?;
     if values.next().is_some() {

@@ -1,10 +1,21 @@
 //! The check: whether a request may pass, and what its application is told. Of a session that was seen a moment ago it
 //! costs two looks into memory; what an application is told is made once for a person and kept until it ages.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
-use http::HeaderMap;
-use moka::sync::Cache;
+use http::{
+    HeaderMap, HeaderValue,
+    header::{CACHE_CONTROL, VARY},
+};
+use moka::{policy::EvictionPolicy, sync::Cache as Brief};
+use quick_cache::{Weighter, sync::Cache};
+use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 use tokio::time::timeout;
 
@@ -20,12 +31,11 @@ use crate::server::{
     clock::System,
     cookie_headers::{Cookie, Cookies},
     email_address::EmailAddress,
-    ids::SessionHash,
+    ids::{BrowserHash, SessionHash},
     limits,
     public_url::PublicUrl,
     seal::Keyring,
     session::{Known, KnownSessions, SessionId, SignedIn},
-    sign_in::return_to::ReturnTo,
     store::{Store, StoreError},
 };
 
@@ -61,9 +71,18 @@ pub struct Gate {
     sessions: Arc<KnownSessions>,
     store: Arc<dyn Store>,
     /// What is told about the person whom a cookie stands for.
-    passes: Cache<Box<str>, Arc<Pass>>,
+    passes: Cache<Box<str>, Arc<Pass>, Bytes>,
     /// Who was sent to which page once more.
-    sent_again: Cache<(IpAddr, [u8; 8]), ()>,
+    sent_again: Brief<(Who, [u8; 32]), ()>,
+}
+
+/// Who was sent somewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Who {
+    /// The browser with this key.
+    Browser(BrowserHash),
+    /// Whoever has this address, if the proxies say it.
+    Address(Option<IpAddr>),
 }
 
 /// What an application is told, as far as it does not depend on a person.
@@ -81,7 +100,12 @@ pub enum Verdict<'g> {
     /// Nobody is signed in there.
     Nobody,
     /// The rules keep the person out, or everybody.
-    NotAdmitted(Option<Arc<SignedIn>>),
+    NotAdmitted {
+        /// Who is signed in, where that was asked.
+        person: Option<Arc<SignedIn>>,
+        /// Which rule, as an operator finds it in the settings.
+        by: String,
+    },
     /// The request brings a header of this name, which is for us alone to set.
     Forged(String),
     /// The store cannot tell, which is never treated as "nobody".
@@ -92,28 +116,46 @@ pub enum Verdict<'g> {
 pub struct Pass {
     /// Who it is.
     pub person: Arc<SignedIn>,
-    /// For the answer.
+    /// Of the answer: ready, but for the client's own cookies.
     pub headers: HeaderMap,
     host: Arc<str>,
     session: SessionHash,
     email: Option<EmailAddress>,
     username_is_shared: bool,
-    renew_at: Option<OffsetDateTime>,
+    renew_at: OffsetDateTime,
+    /// Somebody makes it anew; meanwhile it is good for all others, since its token lives as long again.
+    renewed: AtomicBool,
 }
 
 impl Pass {
+    /// A username that two accounts share counts for nothing.
     fn as_rules_see_it(&self) -> rules::Person<'_> {
-        rules::Person::of(&self.person, self.email.as_ref())
+        let person = rules::Person::of(&self.person, self.email.as_ref());
+        if self.username_is_shared { rules::Person { username: "", ..person } } else { person }
     }
 
+    /// Whether the caller is the one to make it anew, ahead of time.
+    fn is_mine_to_renew(&self, now: OffsetDateTime) -> bool {
+        now >= self.renew_at && !self.renewed.swap(true, Ordering::Relaxed)
+    }
+
+    /// Whether it says what is known, and will for a while. (Whoever was to make it anew may have gone.)
     fn is_good(&self, person: &Arc<SignedIn>, now: OffsetDateTime) -> bool {
-        Arc::ptr_eq(&self.person, person) && self.renew_at.is_none_or(|renew_at| now < renew_at)
+        now < self.renew_at + limits::ASSERTION_LIFE / 4 && Arc::ptr_eq(&self.person, person)
     }
 
-    fn bytes(&self) -> u32 {
+    fn bytes(&self) -> usize {
         let headers = self.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 100);
-        let whole = size_of::<Self>() + limits::CACHE_ENTRY_BYTES + headers.sum::<usize>();
-        u32::try_from(whole).unwrap_or(u32::MAX)
+        size_of::<Self>() + limits::CACHE_ENTRY_BYTES + headers.sum::<usize>()
+    }
+}
+
+#[derive(Clone)]
+struct Bytes;
+
+impl Weighter<Box<str>, Arc<Pass>> for Bytes {
+    fn weight(&self, cookie: &Box<str>, pass: &Arc<Pass>) -> u64 {
+        (cookie.len() + pass.bytes()) as u64
     }
 }
 
@@ -124,14 +166,9 @@ impl Gate {
         let identities = Identities::new(&parts.keys, &parts.public_url, parts.unverified_email);
         let told = parts.applications.all().iter().map(|application| {
             let names = Names::new(&application.identity);
-            Told { anyone: identities.of_anyone(&names), names }
+            Told { anyone: for_this_request(identities.of_anyone(&names)), names }
         });
         let told = told.collect();
-        let passes = Cache::builder()
-            .weigher(|_, pass: &Arc<Pass>| pass.bytes())
-            .max_capacity(limits::PASSES_BYTES)
-            .time_to_idle(limits::SESSION_KNOWN_AT_MOST)
-            .build();
         Self {
             cookies: Cookies::new(&parts.public_url),
             public_url: parts.public_url,
@@ -142,8 +179,9 @@ impl Gate {
             told,
             sessions: parts.sessions,
             store: parts.store,
-            passes,
-            sent_again: Cache::builder()
+            passes: Cache::with_weighter(limits::CACHED, limits::PASSES_BYTES, Bytes),
+            sent_again: Brief::builder()
+                .eviction_policy(EvictionPolicy::lru())
                 .max_capacity(limits::FAILURES_REMEMBERED)
                 .time_to_live(limits::SENT_AGAIN_WITHIN)
                 .build(),
@@ -152,14 +190,16 @@ impl Gate {
 
     /// Whether the request that `asked` is about may pass. `headers` are those that it brought.
     pub async fn check(&self, asked: &Asked<'_>, headers: &HeaderMap) -> Verdict<'_> {
-        let Some(told) = self.told.get(asked.site.index) else { return Verdict::NotAdmitted(None) };
+        let Some(told) = self.told.get(asked.site.index) else {
+            return Verdict::NotAdmitted { person: None, by: String::new() };
+        };
         if let Some(name) = headers.keys().find(|name| told.names.is_forged(name.as_str())) {
             return Verdict::Forged(name.to_string());
         }
         let decision = rules::decide(asked);
         match decision.access {
             Access::Anyone => Verdict::Anyone(&told.anyone),
-            Access::Nobody => Verdict::NotAdmitted(None),
+            Access::Nobody => Verdict::NotAdmitted { person: None, by: decision.by.named(&asked.site) },
             Access::SignedIn => self.check_person(&asked.site, &decision, headers).await,
         }
     }
@@ -168,7 +208,7 @@ impl Gate {
         match self.pass(site, headers).await {
             Ok(Some(pass)) => match decision.admits(&pass.as_rules_see_it()) {
                 Ok(()) => Verdict::Person(pass),
-                Err(_) => Verdict::NotAdmitted(Some(Arc::clone(&pass.person))),
+                Err(by) => Verdict::NotAdmitted { person: Some(Arc::clone(&pass.person)), by: by.named(site) },
             },
             Ok(None) => Verdict::Nobody,
             Err(error) => Verdict::Unknown(error),
@@ -183,23 +223,39 @@ impl Gate {
         let Some(cookie) = self.cookies.get(headers, Cookie::Session) else { return Ok(None) };
         // A cookie is for one host; another host's is nothing here, whatever is kept for it there.
         let kept = self.passes.get(cookie).filter(|pass| pass.host == site.host);
-        let session = match &kept {
-            Some(pass) => pass.session,
-            None => match self.session(site, cookie) {
-                Some(session) => session,
-                None => return Ok(None),
-            },
-        };
+        let now = self.system.now();
+        let renews = kept.as_ref().is_some_and(|pass| pass.is_mine_to_renew(now));
+        if let Some(pass) = &kept
+            && !renews
+            && let Some(person) = self.sessions.fresh(pass.session, now)
+            && pass.is_good(&person, now)
+        {
+            return Ok(kept);
+        }
+        // Apart, so that the many requests in between do not carry what it needs.
+        Box::pin(self.pass_anew(site, cookie, kept, renews)).await
+    }
+
+    async fn pass_anew(
+        &self,
+        site: &Site,
+        cookie: &str,
+        kept: Option<Arc<Pass>>,
+        renews: bool,
+    ) -> Result<Option<Arc<Pass>>, StoreError> {
+        let session = kept.as_ref().map(|pass| pass.session).or_else(|| self.session(site, cookie));
+        let Some(session) = session else { return Ok(None) };
         let person = match self.sessions.find(session).await {
             Known::SignedIn(person) => person,
             Known::Nobody => {
-                self.passes.invalidate(cookie);
+                self.passes.remove(cookie);
                 return Ok(None);
             }
             Known::Unknown(error) => return Err(error),
         };
         let now = self.system.now();
         if let Some(pass) = &kept
+            && !renews
             && pass.is_good(&person, now)
         {
             return Ok(kept);
@@ -221,9 +277,12 @@ impl Gate {
         let told = identity::Person { signed_in: &person, username_is_shared: shared };
         let identity = self.told.get(site.index).map(|Told { names, .. }| self.identities.of(names, site, &told, now));
         let Identity { headers, renew_at } = identity.unwrap_or_default();
+        // Also without a token: another account may have the username by then.
+        let renew_at = renew_at.unwrap_or(now + limits::ASSERTION_LIFE / 2);
         let email = person.verified_email();
-        let host = Arc::clone(&site.host);
-        Pass { person, headers, host, session, email, username_is_shared: shared, renew_at }
+        let (headers, host) = (for_this_request(headers), Arc::clone(&site.host));
+        let renewed = AtomicBool::new(false);
+        Pass { person, headers, host, session, email, username_is_shared: shared, renew_at, renewed }
     }
 
     /// The login host's session that the cookie stands for. Nothing is asked of the store for a cookie that we did not set.
@@ -286,11 +345,11 @@ impl Gate {
         self.told.get(site.index).map(|Told { names, .. }| self.identities.userinfo(names, &person)).unwrap_or_default()
     }
 
-    /// Whether that client may be sent to that page once more: not if that was a moment ago.
+    /// Whether they may be sent to that page once more: not if that was a moment ago.
     #[must_use]
-    pub fn may_be_sent_again(&self, client: IpAddr, page: &ReturnTo) -> bool {
+    pub fn may_be_sent_again(&self, who: Who, uri: &str) -> bool {
         let mut is_first = false;
-        self.sent_again.get_with((client, page.fingerprint()), || is_first = true);
+        self.sent_again.get_with((who, Sha256::digest(uri).into()), || is_first = true);
         is_first
     }
 
@@ -306,4 +365,11 @@ impl Gate {
         let person = identity::Person { signed_in: &pass.person, username_is_shared: pass.username_is_shared };
         self.identities.token(&self.told.get(site.index)?.names, site, &person, self.system.now())
     }
+}
+
+/// With what every yes says beside the identity: that it is for this one request.
+fn for_this_request(mut headers: HeaderMap) -> HeaderMap {
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(VARY, HeaderValue::from_static("Cookie"));
+    headers
 }

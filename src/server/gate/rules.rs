@@ -6,7 +6,7 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use super::{asked::Asked, path::Unreadable};
 use crate::server::{
-    application::{Access, Members, Rule, RuleAccess, RulePath},
+    application::{Access, Members, Rule, RuleAccess, RulePath, Site},
     email_address::{EmailAddress, is_same_composed},
     ids::ProviderId,
     store::Role,
@@ -46,6 +46,28 @@ pub struct Decided<'a> {
     /// The path as it was read.
     pub reading: &'a str,
     members: Option<&'a Members>,
+}
+
+impl Decided<'_> {
+    /// As an operator finds it in the settings.
+    #[must_use]
+    pub fn named(&self, site: &Site) -> String {
+        let (app, rules) = (site.index, &site.application.rules);
+        match self.by {
+            By::Rule(rule) | By::Addresses(rule) => {
+                let addresses = if matches!(self.by, By::Addresses(_)) { ".addresses" } else { "" };
+                let path = match rules.get(rule).map(|rule| &rule.path) {
+                    Some(RulePath::Exactly(path)) => format!("={path}"),
+                    Some(RulePath::Below(path)) => path.clone(),
+                    None => String::new(),
+                };
+                format!("app[{app}].rule[{rule}]{addresses} (path = {path:?})")
+            }
+            By::Access => format!("app[{app}].access (no rule matches)"),
+            By::Preflight => format!("app[{app}].preflight"),
+            By::Unreadable(_) => format!("app[{app}], which has rules about paths"),
+        }
+    }
 }
 
 /// What can decide.
@@ -166,14 +188,15 @@ fn is_from(addresses: &[ipnet::IpNet], client: Option<IpAddr>) -> bool {
 }
 
 fn is_one_of(person: &Person<'_>, members: &Members) -> bool {
-    let is_named = !person.username.is_empty() && members.users.iter().any(|user| user == person.username);
-    if is_named || members.roles.contains(&person.role) {
+    if members.roles.contains(&person.role) {
         return true;
     }
+    let is_named = !person.username.is_empty() && members.users.iter().any(|user| user == person.username);
+    // A username belongs to whoever comes first, from whichever provider.
     let counts = members.providers.is_empty() || members.providers.contains(person.provider);
     let is_in = |group: &String| person.groups.iter().any(|one| !one.is_empty() && is_same_composed(one, group));
     let has = |email: &EmailAddress| members.emails.contains(email) || members.domains.contains(&email.domain);
-    counts && (members.groups.iter().any(is_in) || person.email.is_some_and(has))
+    counts && (is_named || members.groups.iter().any(is_in) || person.email.is_some_and(has))
 }
 
 fn is_everywhere(path: &RulePath) -> bool {

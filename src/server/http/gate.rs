@@ -61,7 +61,7 @@ async fn verify(State(app): State<Arc<App>>, request: Request) -> Response {
         Verdict::Anyone(identity) => pass(identity.clone()),
         Verdict::Person(person) => pass(person.headers.clone()),
         Verdict::Nobody => ([(WWW_AUTHENTICATE, "Cookie")], no(StatusCode::UNAUTHORIZED)).into_response(),
-        Verdict::NotAdmitted(_) => no(StatusCode::FORBIDDEN),
+        Verdict::NotAdmitted { .. } => no(StatusCode::FORBIDDEN),
         Verdict::Forged(_) => no(StatusCode::BAD_REQUEST),
         Verdict::Unknown(_) => no(StatusCode::SERVICE_UNAVAILABLE),
     }
@@ -131,8 +131,7 @@ async fn decide(app: &Arc<App>, parts: &Parts, asked: &Asked<'_>) -> Response {
     pass(identity)
 }
 
-fn pass(mut identity: HeaderMap) -> Response {
-    headers::depend_on_cookie(&mut identity);
+fn pass(identity: HeaderMap) -> Response {
     let mut response = Response::default();
     *response.headers_mut() = identity;
     response

@@ -38,7 +38,8 @@ impl Renderer {
 
     /// Logs the problem under its reference.
     pub(in crate::server) fn without_attempt(&self, error: Problem, said: &Said) -> Failure {
-        let reference = self.reference(error);
+        let of = said.detail.as_deref().filter(|_| error.is_met_by_every_request());
+        let reference = self.reference(error, of);
         error.log(&reference, said);
         Failure::new(error, reference)
     }

@@ -56,9 +56,9 @@ impl Renderer {
         (status, [(VARY, "Accept-Language, Cookie")], Html(html)).into_response()
     }
 
-    /// A reference for a problem that has no attempt.
-    pub(crate) fn reference(&self, problem: Problem) -> Reference {
-        problem.reference(self.client, None, || self.app.new_reference())
+    /// A reference for a problem that has no attempt. `of`: what it is, for one that is met again and again.
+    pub(crate) fn reference(&self, problem: Problem, of: Option<&str>) -> Reference {
+        problem.reference(self.client, of, || self.app.new_reference())
     }
 }
 

@@ -10,9 +10,10 @@ use std::{
     },
 };
 
+use time::OffsetDateTime;
 use tokio::{
     sync::{Notify, oneshot},
-    time::timeout,
+    time::{Instant, timeout},
 };
 
 use super::{found::SignedIn, lately::Seen, sessions::Sessions};
@@ -36,9 +37,14 @@ type Waiting = HashMap<SessionHash, Vec<oneshot::Sender<Known>>>;
 pub struct KnownSessions {
     sessions: Arc<Sessions>,
     waiting: Mutex<Waiting>,
+    /// Something is to be asked.
     wake: Notify,
-    /// The store could not tell, and that was logged.
-    from_memory: AtomicBool,
+    /// Somebody waits for it.
+    urgent: Notify,
+    /// The store could not tell when it was asked last.
+    unanswered: AtomicBool,
+    /// When something was last answered that it had not confirmed in time.
+    from_memory: Mutex<Option<Instant>>,
     /// A round of last visits is being written.
     touching: Arc<tokio::sync::Mutex<()>>,
 }
@@ -51,7 +57,9 @@ impl KnownSessions {
             sessions,
             waiting: Mutex::default(),
             wake: Notify::new(),
-            from_memory: AtomicBool::new(false),
+            urgent: Notify::new(),
+            unanswered: AtomicBool::new(false),
+            from_memory: Mutex::default(),
             touching: Arc::default(),
         }
     }
@@ -59,21 +67,17 @@ impl KnownSessions {
     /// Who is signed in by that session: at most [`limits::SESSION_KNOWN_FRESH`] old, or, while the store cannot tell,
     /// what was last known, for [`limits::SESSION_KNOWN_UNANSWERED`] more.
     pub async fn find(&self, id: SessionHash) -> Known {
-        let seen = self.sessions.lately.get(id).filter(|seen| self.may_be_believed(seen));
-        let Some(seen) = seen else {
+        let now = self.sessions.now();
+        if let Some(person) = self.fresh(id, now) {
+            return Known::SignedIn(person);
+        }
+        let Some(seen) = self.sessions.lately.get(id).filter(|seen| may_be_believed(seen, now)) else {
             let asked = self.ask(id);
             let answer = timeout(limits::SESSION_ASK_WAIT, asked).await;
             return answer.unwrap_or_else(|_| Known::Unknown(StoreError::late()));
         };
-        let age = seen.age();
-        if age < limits::SESSION_KNOWN_FRESH {
-            if age >= limits::SESSION_ASKED_AHEAD && seen.is_mine_to_ask() {
-                self.enqueue(id, None);
-            }
-            return Known::SignedIn(Arc::clone(&seen.person));
-        }
         match self.ask_again(id, &seen).await {
-            Known::Unknown(error) if self.may_be_believed(&seen) => {
+            Known::Unknown(error) if may_be_believed(&seen, self.sessions.now()) => {
                 self.note_memory(&error);
                 Known::SignedIn(Arc::clone(&seen.person))
             }
@@ -81,9 +85,23 @@ impl KnownSessions {
         }
     }
 
+    /// Who is signed in by that session, where that is known without waiting: what nearly every request asks.
+    #[must_use]
+    pub fn fresh(&self, id: SessionHash, now: OffsetDateTime) -> Option<Arc<SignedIn>> {
+        let seen = self.sessions.lately.get(id)?;
+        let age = seen.age();
+        if age >= limits::SESSION_KNOWN_FRESH || now >= seen.until {
+            return None;
+        }
+        if age >= limits::SESSION_ASKED_AHEAD && seen.is_mine_to_ask() {
+            self.enqueue(id, None);
+        }
+        Some(Arc::clone(&seen.person))
+    }
+
     /// What was known is too old: the store is asked, and waited for unless it could not tell the last time.
     async fn ask_again(&self, id: SessionHash, seen: &Seen) -> Known {
-        if self.from_memory.load(Ordering::Relaxed) {
+        if self.unanswered.load(Ordering::Relaxed) {
             if seen.is_mine_to_ask() {
                 self.enqueue(id, None);
             }
@@ -93,14 +111,12 @@ impl KnownSessions {
         answer.unwrap_or_else(|_| Known::Unknown(StoreError::late()))
     }
 
-    fn may_be_believed(&self, seen: &Seen) -> bool {
-        seen.age() < limits::SESSION_KNOWN_AT_MOST && self.sessions.now() < seen.until
-    }
-
-    /// One request may be the first of thousands: it is said once, until the store can tell again.
+    /// One request may be the first of thousands, and a store may fail and answer by turns: that is said once.
     fn note_memory(&self, error: &StoreError) {
         metrics::counter!("vestibule_gate_checks_from_memory_total").increment(1);
-        if !self.from_memory.swap(true, Ordering::Relaxed) {
+        self.unanswered.store(true, Ordering::Relaxed);
+        let before = self.from_memory.lock().unwrap_or_else(PoisonError::into_inner).replace(Instant::now());
+        if before.is_none_or(|before| before.elapsed() >= limits::STORE_WORKS_AFTER) {
             let seconds = limits::SESSION_KNOWN_UNANSWERED.as_secs();
             tracing::warn!(
                 code = "sessions_from_memory",
@@ -116,6 +132,7 @@ impl KnownSessions {
         }
         let (answer, answered) = oneshot::channel();
         self.enqueue(id, Some(answer));
+        self.urgent.notify_one();
         answered.await.unwrap_or_else(|_| Known::Unknown(StoreError::late()))
     }
 
@@ -124,25 +141,25 @@ impl KnownSessions {
         self.wake.notify_one();
     }
 
-    /// Asks the store for all who wait, at most [`limits::SESSIONS_ASKED_AT_ONCE`] at a time, for ever.
+    /// Asks the store for all who wait, at most [`limits::SESSIONS_ASKED_AT_ONCE`] at a time, for ever. Nobody waits for what
+    /// is asked ahead of time: that is gathered first, since many cost the store little more than one.
     pub async fn run(&self) {
         loop {
-            let waiting = self.next();
-            if waiting.is_empty() {
-                self.wake.notified().await;
-            } else {
+            self.wake.notified().await;
+            let _ = timeout(limits::SESSIONS_GATHERED, self.urgent.notified()).await;
+            while let Some(waiting) = self.next() {
                 self.answer(waiting).await;
             }
         }
     }
 
-    fn next(&self) -> Waiting {
+    fn next(&self) -> Option<Waiting> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if waiting.len() <= limits::SESSIONS_ASKED_AT_ONCE {
-            return mem::take(&mut *waiting);
+            return Some(mem::take(&mut *waiting)).filter(|waiting| !waiting.is_empty());
         }
         let ids: Vec<_> = waiting.keys().take(limits::SESSIONS_ASKED_AT_ONCE).copied().collect();
-        ids.into_iter().filter_map(|id| waiting.remove_entry(&id)).collect()
+        Some(ids.into_iter().filter_map(|id| waiting.remove_entry(&id)).collect())
     }
 
     async fn answer(&self, mut waiting: Waiting) {
@@ -154,7 +171,7 @@ impl KnownSessions {
                 return waiting.into_iter().for_each(|(id, answers)| tell(&self.sessions, id, answers, &unknown));
             }
         };
-        self.from_memory.store(false, Ordering::Relaxed);
+        self.unanswered.store(false, Ordering::Relaxed);
         self.touch(found.due);
         // Nobody else waits for what is to be written.
         for (id, browser) in found.to_write {
@@ -186,6 +203,10 @@ impl KnownSessions {
             drop(touching);
         });
     }
+}
+
+fn may_be_believed(seen: &Seen, now: OffsetDateTime) -> bool {
+    seen.age() < limits::SESSION_KNOWN_AT_MOST && now < seen.until
 }
 
 fn tell(sessions: &Sessions, id: SessionHash, answers: Vec<oneshot::Sender<Known>>, known: &Known) {

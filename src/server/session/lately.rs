@@ -1,6 +1,7 @@
 //! Sessions that the store has confirmed lately, within this process.
 
 use std::{
+    collections::VecDeque,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -8,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use moka::sync::Cache;
+use quick_cache::{Weighter, sync::Cache};
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
@@ -46,15 +47,23 @@ impl Seen {
         self.asked_again.store(false, Ordering::Relaxed);
     }
 
-    fn bytes(&self) -> u32 {
+    fn bytes(&self) -> usize {
         let SignedIn { user, provider, issuer, facts, .. } = &*self.person;
         let optional = |text: &Option<String>| text.as_ref().map_or(0, String::len);
         let list = |texts: &[String]| texts.iter().map(|text| text.len() + size_of::<String>()).sum::<usize>();
         let texts = [user.id.as_str(), &user.username, provider.as_str(), issuer.as_str()].map(str::len);
         let texts = texts.iter().sum::<usize>() + optional(&user.email) + optional(&user.full_name);
         let facts = optional(&facts.sid) + optional(&facts.acr) + list(&facts.groups) + list(&facts.amr);
-        let whole = size_of::<Self>() + size_of::<SignedIn>() + texts + facts + limits::CACHE_ENTRY_BYTES;
-        u32::try_from(whole).unwrap_or(u32::MAX)
+        size_of::<Self>() + size_of::<SignedIn>() + texts + facts + limits::CACHE_ENTRY_BYTES
+    }
+}
+
+#[derive(Clone)]
+struct Bytes;
+
+impl Weighter<SessionHash, Arc<Seen>> for Bytes {
+    fn weight(&self, _: &SessionHash, seen: &Arc<Seen>) -> u64 {
+        seen.bytes() as u64
     }
 }
 
@@ -65,22 +74,58 @@ pub(super) struct Generation {
     forgotten: u64,
 }
 
+/// What has ended or changed.
+enum What {
+    Session(SessionHash),
+    Browser(BrowserHash),
+    User(UserId),
+}
+
+impl What {
+    fn concerns(&self, id: SessionHash, browser: Option<BrowserHash>, person: &SignedIn) -> bool {
+        match self {
+            Self::Session(session) => *session == id,
+            Self::Browser(ended) => browser == Some(*ended),
+            Self::User(user) => person.user.id == *user,
+        }
+    }
+}
+
+/// What has been forgotten lately, numbered: an answer that the store gave before must not be remembered after it. Older
+/// than a question can be, nothing is needed any more.
+#[derive(Default)]
+struct Forgotten {
+    count: u64,
+    last: VecDeque<(u64, Instant, What)>,
+}
+
+impl Forgotten {
+    fn add(&mut self, what: What) {
+        let now = Instant::now();
+        while self.last.front().is_some_and(|(_, at, _)| now >= *at + limits::FORGOTTEN_KEPT) {
+            self.last.pop_front();
+        }
+        self.count += 1;
+        self.last.push_back((self.count, now, what));
+    }
+
+    fn concerns(&self, asked: Generation, id: SessionHash, browser: Option<BrowserHash>, person: &SignedIn) -> bool {
+        let since = self.last.iter().rev().take_while(|(number, ..)| *number > asked.forgotten);
+        asked.asked.elapsed() >= limits::FORGOTTEN_KEPT
+            || since.into_iter().any(|(.., what)| what.concerns(id, browser, person))
+    }
+}
+
 /// The sessions seen lately. Bounded by bytes; whatever ends or changes a session in this process removes it at once.
 pub(super) struct Lately {
-    seen: Cache<SessionHash, Arc<Seen>>,
-    /// Counts what has been forgotten: an answer that the store gave before that must not be remembered after it.
-    forgotten: Mutex<u64>,
+    seen: Cache<SessionHash, Arc<Seen>, Bytes>,
+    forgotten: Mutex<Forgotten>,
 }
 
 impl Lately {
     pub(super) fn new() -> Self {
-        let seen = Cache::builder()
-            .weigher(|_, seen: &Arc<Seen>| seen.bytes())
-            .max_capacity(limits::KNOWN_SESSIONS_BYTES)
-            .time_to_idle(limits::SESSION_KNOWN_AT_MOST)
-            .support_invalidation_closures()
-            .build();
-        Self { seen, forgotten: Mutex::new(0) }
+        let seen = Cache::with_weighter(limits::CACHED, limits::KNOWN_SESSIONS_BYTES, Bytes);
+        Self { seen, forgotten: Mutex::default() }
     }
 
     pub(super) fn get(&self, id: SessionHash) -> Option<Arc<Seen>> {
@@ -89,11 +134,11 @@ impl Lately {
 
     /// To be taken before the store is asked.
     pub(super) fn generation(&self) -> Generation {
-        let forgotten = *self.forgotten.lock().unwrap_or_else(PoisonError::into_inner);
+        let forgotten = self.forgotten.lock().unwrap_or_else(PoisonError::into_inner).count;
         Generation { asked: Instant::now(), forgotten }
     }
 
-    /// Remembers what the store said, unless something was forgotten since it was asked. Returns the person, in the
+    /// Remembers what the store said, unless the session was forgotten since it was asked. Returns the person, in the
     /// same allocation as before if nothing about them has changed.
     pub(super) fn confirm(
         &self,
@@ -106,7 +151,7 @@ impl Lately {
         let before = self.seen.get(&id).map(|seen| Arc::clone(&seen.person));
         let person = before.filter(|before| before.is_same(&person)).unwrap_or_else(|| Arc::new(person));
         let forgotten = self.forgotten.lock().unwrap_or_else(PoisonError::into_inner);
-        if *forgotten == generation.forgotten {
+        if !forgotten.concerns(generation, id, browser, &person) {
             let seen = Seen {
                 person: Arc::clone(&person),
                 until,
@@ -122,27 +167,24 @@ impl Lately {
     /// The session has ended.
     pub(super) fn forget(&self, id: SessionHash) {
         let mut forgotten = self.forgotten.lock().unwrap_or_else(PoisonError::into_inner);
-        *forgotten += 1;
-        self.seen.invalidate(&id);
+        forgotten.add(What::Session(id));
+        self.seen.remove(&id);
     }
 
     /// All sessions of the browser have ended.
     pub(super) fn forget_browser(&self, browser: BrowserHash) {
-        self.forget_where(move |seen| seen.browser == Some(browser));
+        self.forget_where(What::Browser(browser));
     }
 
     /// Something about the user may have changed.
-    pub(super) fn forget_user(&self, user: UserId) {
-        self.forget_where(move |seen| seen.person.user.id == user);
+    pub(super) fn forget_user(&self, user: &UserId) {
+        self.forget_where(What::User(user.clone()));
     }
 
-    fn forget_where(&self, is_meant: impl Fn(&Seen) -> bool + Send + Sync + 'static) {
+    fn forget_where(&self, what: What) {
         let mut forgotten = self.forgotten.lock().unwrap_or_else(PoisonError::into_inner);
-        *forgotten += 1;
-        // The cache was built for it; if it were not, everything would be asked for again.
-        if self.seen.invalidate_entries_if(move |_, seen| is_meant(seen)).is_err() {
-            self.seen.invalidate_all();
-        }
+        self.seen.retain(|id, seen| !what.concerns(*id, seen.browser, &seen.person));
+        forgotten.add(what);
     }
 }
 
@@ -164,7 +206,7 @@ mod tests {
         let forgets: [fn(&Lately); 3] = [
             |lately| lately.forget(hash(1)),
             |lately| lately.forget_browser(browser(1)),
-            |lately| lately.forget_user(person(1).user.id),
+            |lately| lately.forget_user(&person(1).user.id),
         ];
         for forget in forgets {
             let lately = Lately::new();

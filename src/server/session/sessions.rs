@@ -188,7 +188,7 @@ impl Sessions {
 
     /// Something about the user may have changed: role, name, whether the account is active.
     pub fn user_changed(&self, user: &UserId) {
-        self.lately.forget_user(user.clone());
+        self.lately.forget_user(user);
     }
 
     /// Begins the session that an attempt delivers; delivering it again changes nothing. The browser's former session,
@@ -275,6 +275,7 @@ impl Sessions {
     async fn expire(&self, mut session: SessionRecord) -> Result<(), StoreError> {
         session.expires = session.expires.min(self.system.now());
         session.delivered_by = None;
+        session.user = SessionRecord::nobody();
         self.store.save_session(&session).await?;
         self.lately.forget(session.id);
         Ok(())

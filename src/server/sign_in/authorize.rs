@@ -17,7 +17,7 @@ use super::{
 use crate::server::{
     ids::AttemptId,
     problem::Problem,
-    provider::{AuthorizationRequest, Provider},
+    provider::{AuthorizationRequest, Availability, Provider},
     session::Found,
     store::StoreError,
 };
@@ -137,10 +137,14 @@ impl SignIn {
         let detail = match timeout_at(until, provider.authorization_url(request)).await {
             Ok(Ok(url)) => return Ok(url),
             Ok(Err(fault)) => format!("{} ({}): {fault}", provider.id(), fault.code()),
-            Err(_) => {
-                let code = Problem::ProviderSlow.code();
-                format!("{} ({code}): its metadata did not come in time", provider.id())
-            }
+            Err(_) => match provider.availability() {
+                // What is known of it says more.
+                Availability::Unavailable { code, detail, .. } => format!("{} ({code}): {detail}", provider.id()),
+                Availability::Available => {
+                    let code = Problem::ProviderSlow.code();
+                    format!("{} ({code}): its metadata did not come in time", provider.id())
+                }
+            },
         };
         Err(Reason::with_detail(Problem::SignInUnavailable, Some(detail)))
     }

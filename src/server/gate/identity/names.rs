@@ -17,6 +17,8 @@ pub(super) const ASSERTION: HeaderName = HeaderName::from_static("x-vestibule-as
 /// What an application is told, and under which names. Made once for each application.
 pub struct Names {
     headers: Vec<(HeaderName, Content)>,
+    /// How long these names are, a bit for each length: hardly any header of a request is as long as one of ours.
+    lengths: u64,
     /// Only these groups are told, by their keys.
     groups_sent: Option<HashSet<String>>,
 }
@@ -36,6 +38,7 @@ impl Names {
     pub fn new(rules: &IdentityRules) -> Self {
         let mut names = Self {
             headers: Vec::new(),
+            lengths: 0,
             groups_sent: rules
                 .groups_sent
                 .as_ref()
@@ -56,13 +59,17 @@ impl Names {
 
     /// An assertion, and nothing else.
     pub(super) fn of_an_assertion(&self) -> Self {
-        Self { headers: vec![(ASSERTION, Content::Assertion)], groups_sent: self.groups_sent.clone() }
+        let lengths = length(ASSERTION.as_str());
+        Self { headers: vec![(ASSERTION, Content::Assertion)], lengths, groups_sent: self.groups_sent.clone() }
     }
 
     /// Whether a client that brings `name` would have the application take it for ours. Applications and proxies read `-`
     /// and `_` as the same. `Authorization` is no forgery: clients have their own, and ours replaces it.
     #[must_use]
     pub fn is_forged(&self, name: &str) -> bool {
+        if self.lengths & length(name) == 0 {
+            return false;
+        }
         let plain = |byte: u8| if byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
         self.headers.iter().any(|(ours, _)| {
             let ours = ours.as_str().as_bytes();
@@ -119,6 +126,12 @@ impl Names {
 
     fn set(&mut self, name: HeaderName, content: Content) {
         self.headers.retain(|(known, _)| *known != name);
+        self.lengths |= length(name.as_str());
         self.headers.push((name, content));
     }
+}
+
+/// The bit of that length; one for all the longest.
+fn length(name: &str) -> u64 {
+    1 << name.len().min(63)
 }

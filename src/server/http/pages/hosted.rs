@@ -29,7 +29,9 @@ use crate::{
         },
         http::{
             cookies::set_host_session_cookie,
-            csrf, headers,
+            csrf,
+            fetch_metadata::navigations_only,
+            headers,
             redirect::see_other,
             render::Renderer,
             request::{self, Parameters},
@@ -53,7 +55,7 @@ pub(crate) fn router(app: &Arc<App>) -> Router<Arc<App>> {
         .merge(machines(app))
         .merge(files::assets_router())
         .route(paths::LOGIN, get(login))
-        .route(paths::ENTER, get(enter))
+        .route(paths::ENTER, get(enter).route_layer(from_fn_with_state(app.clone(), navigations_only)))
         .route(paths::ACCOUNT, any(|State(app): State<Arc<App>>| elsewhere(app, paths::ACCOUNT)))
         .route(paths::LOGOUT, any(|State(app): State<Arc<App>>| elsewhere(app, paths::LOGOUT)))
         .route(paths::SIGNED_OUT, any(|State(app): State<Arc<App>>| elsewhere(app, paths::SIGNED_OUT)))
@@ -131,7 +133,7 @@ async fn token(State(app): State<Arc<App>>, site: Option<Extension<Site>>, parts
         Verdict::Person(pass) => Ok(Some(pass)),
         Verdict::Anyone(_) => app.gate.pass(&site, &parts.headers).await,
         Verdict::Nobody => Ok(None),
-        Verdict::NotAdmitted(_) => return error(StatusCode::FORBIDDEN, Problem::NotAdmitted.code()),
+        Verdict::NotAdmitted { .. } => return error(StatusCode::FORBIDDEN, Problem::NotAdmitted.code()),
         Verdict::Forged(_) => return error(StatusCode::BAD_REQUEST, Problem::IdentityForged.code()),
         Verdict::Unknown(error) => Err(error),
     };
