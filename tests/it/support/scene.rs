@@ -12,7 +12,6 @@ use std::{
 
 use test_provider::{Client, DemoPerson, Endpoint, Profile, ProviderConfig, RunningProvider};
 use vestibule::server::{
-    application::{HostPattern, OriginPattern},
     ids::{Issuer, ProviderId},
     settings::{ClientAuth, Database, ProviderSettings, PublicUrl, SecretKey, Settings},
 };
