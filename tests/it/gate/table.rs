@@ -116,7 +116,7 @@ async fn signed_in_but_not_allowed() {
                 explains(&page, visitor, 403, "not_admitted");
                 if visitor.sees_pages() && uri == "/admin/x" {
                     assert!(page.body.contains("Alice Example"), "{page:#?}");
-                    assert!(page.body.contains("/auth/login?prompt=login&amp;return_to="), "{page:#?}");
+                    assert!(page.body.contains("/auth/login?prompt=login&amp;again=1&amp;return_to="), "{page:#?}");
                 } else if !visitor.sees_pages() && visitor != Visitor::Head {
                     let reference = json(&page)["reference"].clone();
                     assert_eq!(reference.as_str().unwrap().len(), 9, "{page:#?}");
