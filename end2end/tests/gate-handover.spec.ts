@@ -1,14 +1,16 @@
 // In the middle of a handover: reload, Back, many tabs, somebody else's browser. Everybody lands where they wanted to go, as
 // themselves.
 
-import type { BrowserContext, Page } from '@playwright/test';
+import type { Page } from '@playwright/test';
 
 import type { GateParts } from '../harness/gate-house.ts';
 import { expect, test } from './gate-fixtures.ts';
-import { own, signIn, signInFor, toldAbout } from './gate-steps.ts';
+import { signInFor, toldAbout } from './gate-steps.ts';
 import { ACCOUNT, START } from './steps.ts';
 
 const TABS = 20;
+
+test.setTimeout(120_000);
 
 /** The addresses under which the ticket for `url` was used, and the login host was asked for it. */
 async function handoverOf(page: Page, gate: GateParts, url: string): Promise<{ ticket: string; request: string }> {
@@ -84,51 +86,30 @@ test('a request that is taken to another browser signs nobody in at the first on
   await provider.asksForLogin(bobs);
 });
 
-test.describe('twenty tabs', () => {
-  test.setTimeout(120_000);
+interface Wanted {
+  readonly open: string;
+  readonly landed: string;
+}
 
-  interface Wanted {
-    readonly open: string;
-    readonly landed: string;
+/** On three hosts: each its own page of an application, or the account. */
+function tabs({ login, wiki, board }: GateParts): Wanted[] {
+  const account = { open: `${login}${START}?return_to=${ACCOUNT}`, landed: `${login}${ACCOUNT}` };
+  const of = (origin: string, n: number): Wanted => ({ open: `${origin}/tabs/${n}`, landed: `${origin}/tabs/${n}` });
+  return Array.from({ length: TABS }, (_, n) => [of(wiki.origin, n), of(board.origin, n), account][n % 3] ?? account);
+}
+
+test('twenty tabs on three hosts, restored at once in a browser that has lost our cookies, end on their pages', async ({ page, context, gate }) => {
+  await signInFor(page, gate, `${gate.wiki.origin}/start`);
+  for (const origin of [gate.login, gate.wiki.origin, gate.board.origin]) {
+    await context.clearCookies({ domain: new URL(origin).hostname });
   }
-
-  /** On three hosts: each its own page of an application, or the account. */
-  function pages({ login, wiki, board }: GateParts): Wanted[] {
-    const account = { open: `${login}${START}?return_to=${ACCOUNT}`, landed: `${login}${ACCOUNT}` };
-    const of = (origin: string, n: number): Wanted => ({ open: `${origin}/tabs/${n}`, landed: `${origin}/tabs/${n}` });
-    return Array.from({ length: TABS }, (_, n) => [of(wiki.origin, n), of(board.origin, n), account][n % 3] ?? account);
+  const wanted = tabs(gate);
+  const opened = await Promise.all(wanted.map(async ({ open, landed }) => ({ tab: await context.newPage(), open, landed })));
+  // A page that goes on by itself interrupts the wait for its own load.
+  await Promise.all(opened.map(({ tab, open }) => tab.goto(open, { waitUntil: 'commit' }).catch(() => undefined)));
+  for (const { tab, landed } of opened) await expect(tab).toHaveURL(landed, { timeout: 60_000 });
+  for (const { application } of [gate.wiki, gate.board]) {
+    const told = application.received.map(({ headers }) => headers['remote-user']);
+    expect(new Set(told)).toEqual(new Set(['alice']));
   }
-
-  async function openAll(context: BrowserContext, gate: GateParts): Promise<void> {
-    const wanted = pages(gate);
-    const tabs = await Promise.all(wanted.map(async ({ open, landed }) => ({ tab: await context.newPage(), open, landed })));
-    // A page that goes on by itself interrupts the wait for its own load.
-    await Promise.all(tabs.map(({ tab, open }) => tab.goto(open, { waitUntil: 'commit' }).catch(() => undefined)));
-    for (const { tab, landed } of tabs) await expect(tab).toHaveURL(landed, { timeout: 60_000 });
-    for (const place of [gate.wiki, gate.board]) {
-      const told = place.application.received.map(({ headers }) => headers['remote-user']);
-      expect(new Set(told)).toEqual(new Set(['alice']));
-    }
-  }
-
-  test('on three hosts at once, after one sign-in, end on their pages', async ({ page, context, gate }) => {
-    await signIn(page, gate);
-    await openAll(context, gate);
-  });
-
-  test('on three hosts at once, in a browser that has lost our cookies, end on their pages', async ({ page, context, gate }) => {
-    await signInFor(page, gate, `${gate.wiki.origin}/start`);
-    for (const origin of [gate.login, gate.wiki.origin, gate.board.origin]) {
-      await context.clearCookies({ domain: new URL(origin).hostname });
-    }
-    await openAll(context, gate);
-  });
-
-  test('one after the other in an application are no loop', async ({ page, gate }) => {
-    await signInFor(page, gate, `${gate.wiki.origin}/start`);
-    for (let n = 0; n < TABS; n += 1) {
-      await page.goto(own(gate.wiki, `/login?return_to=/tabs/${n}`));
-      await expect(page).toHaveURL(`${gate.wiki.origin}/tabs/${n}`);
-    }
-  });
 });

@@ -108,7 +108,7 @@ pub struct Members {
     pub domains: Vec<Domain>,
     /// Users with these usernames.
     pub users: Vec<String>,
-    /// Whose word counts for groups, addresses and domains; none: every provider's.
+    /// Whose word counts for groups, addresses, domains and users; none: every provider's.
     pub providers: Vec<ProviderId>,
 }
 
@@ -177,7 +177,7 @@ pub enum Field {
     Username,
     /// The name to show.
     Name,
-    /// The verified address.
+    /// The address, if it is verified or `users.unverified_email` is on.
     Email,
     /// The groups, by comma.
     Groups,
@@ -214,9 +214,7 @@ impl Site {
     pub fn join(&self, path: &str) -> String {
         format!("{}{path}", self.origin)
     }
-}
 
-impl Site {
     /// One of our own paths below `/auth`, as it is on this host.
     #[must_use]
     pub fn own(&self, path: &str) -> String {

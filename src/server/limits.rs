@@ -297,8 +297,8 @@ pub const USERNAME_NUMBER_MAX: u32 = 6;
 
 // ---- Sessions
 
-/// How long a browser's former session goes on after the same person has signed in anew, so that tabs in flight do not
-/// look signed out.
+/// How long a browser's former session goes on after the same person has signed in anew, with the same groups, so that tabs
+/// in flight do not look signed out.
 pub const SESSION_FORMER_LIFE: Duration = Duration::from_secs(60);
 /// When a session was last used is written at most this often …
 pub const SESSION_TOUCH_EVERY: Duration = Duration::from_secs(60);

@@ -151,13 +151,16 @@ impl Problem {
         )
     }
 
-    /// Whether it is met by every request of a page behind the gate, so that one line of the log has to do for all of
-    /// them.
+    /// Whether a page behind the gate may meet it with every request, and anybody could fill the log with it: one line of
+    /// the log has to do for all of them.
     #[must_use]
     pub const fn is_met_by_every_request(self) -> bool {
         matches!(
             self,
-            Self::NotAdmitted
+            Self::CrossSite
+                | Self::HandoverInvalid
+                | Self::FormNotSent
+                | Self::NotAdmitted
                 | Self::IdentityForged
                 | Self::ProxyRefused
                 | Self::ProxyMisconfigured

@@ -25,8 +25,9 @@ use super::{
 
 /// Everything under the public URL.
 pub fn public(app: &Arc<App>) -> Router {
-    let login = layered(routes(app), app);
-    let application = layered(hosted::router(app), app);
+    let login = layered(routes(app), headers::Hsts::of(app), app);
+    // It binds a whole host, and an application's is not ours.
+    let application = layered(hosted::router(app), headers::Hsts::none(), app);
     let (applications, login_origin) = (Arc::clone(&app.gate.applications), app.public_url.origin().to_owned());
     let by_host = service_fn(move |mut request| {
         let router = match by_host::note(&mut request, &applications, &login_origin) {
@@ -62,13 +63,13 @@ fn routes(app: &Arc<App>) -> Router<Arc<App>> {
 }
 
 /// The layers around every route; a request passes the last one first.
-pub(super) fn layered(routes: Router<Arc<App>>, app: &Arc<App>) -> Router {
+pub(super) fn layered(routes: Router<Arc<App>>, hsts: headers::Hsts, app: &Arc<App>) -> Router {
     routes
         .layer(DefaultBodyLimit::max(limits::REQUEST_BODY))
         .layer(RequestBodyTimeoutLayer::new(limits::REQUEST_BODY_TIMEOUT))
         .layer(from_fn_with_state(app.clone(), request_limits::limit_headers))
         .layer(from_fn_with_state(app.clone(), panic::catch))
-        .layer(from_fn_with_state(headers::Hsts::of(app), headers::layer))
+        .layer(from_fn_with_state(hsts, headers::layer))
         .layer(from_fn(request::note_arrival))
         .with_state(app.clone())
 }

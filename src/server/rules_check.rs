@@ -134,7 +134,7 @@ impl Question {
             Denied::Malformed(Said::OwnMethod) => {
                 format!("--method: is {:?}, which is no method in capitals; write it as GET", self.method)
             }
-            Denied::Malformed(Said::Proto) => url("does not begin with https://"),
+            Denied::Malformed(Said::Url) => url("does not begin with https://"),
             Denied::Malformed(Said::OwnHost) => url("has no host"),
             _ => url("has no path, or one with white space or a control character"),
         }

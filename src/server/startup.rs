@@ -320,6 +320,7 @@ mod tests {
     use crate::{
         paths,
         server::{
+            http::headers::Hsts,
             ids::{Issuer, ProviderId},
             settings::{ClientAuth, Database, ProviderSettings, SecretKey},
             telemetry::captured::{Hook, Log},
@@ -341,12 +342,8 @@ mod tests {
         };
         let database = Database::Sqlite { path: folder.join("people.db") };
         let keys = vec![SecretKey::new(Box::new(vec![1; 32]))];
-        let settings = Settings {
-            listen: any_port,
-            admin_listen: any_port,
-            gate_listen: any_port,
-            ..Settings::demo(provider, database, keys)
-        };
+        let mut settings = Settings::demo(provider, database, keys);
+        (settings.listen, settings.admin_listen, settings.gate_listen) = (any_port, any_port, any_port);
         bind(settings, System::real()).await.unwrap()
     }
 
@@ -381,7 +378,7 @@ mod tests {
     fn a_panic_is_logged_with_its_place_under_the_reference_of_the_page() {
         let _hook = Hook::install();
         let request = Request::get("/panics").header("accept-language", "de").body(Body::empty()).unwrap();
-        let routes = |app: &Arc<App>| router::layered(Router::new().route("/panics", get(panics)), app);
+        let routes = |app: &Arc<App>| router::layered(Router::new().route("/panics", get(panics)), Hsts::none(), app);
         let (page, log) = ask(routes, request);
         let line = line_of_the_page("internal", &page, &log);
         assert!(line.contains("startup.rs") && line.contains("\"level\":\"ERROR\""), "{line}");

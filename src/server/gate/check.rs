@@ -1,14 +1,21 @@
 //! The check: whether a request may pass, and what its application is told. Of a session that was seen a moment ago it
 //! costs two looks into memory; what an application is told is made once for a person and kept until it ages.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use http::{
     HeaderMap, HeaderValue,
     header::{CACHE_CONTROL, VARY},
 };
-use moka::sync::Cache as Brief;
+use moka::{policy::EvictionPolicy, sync::Cache as Brief};
 use quick_cache::{Weighter, sync::Cache};
+use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 use tokio::time::timeout;
 
@@ -24,12 +31,11 @@ use crate::server::{
     clock::System,
     cookie_headers::{Cookie, Cookies},
     email_address::EmailAddress,
-    ids::SessionHash,
+    ids::{BrowserHash, SessionHash},
     limits,
     public_url::PublicUrl,
     seal::Keyring,
     session::{Known, KnownSessions, SessionId, SignedIn},
-    sign_in::return_to::ReturnTo,
     store::{Store, StoreError},
 };
 
@@ -67,7 +73,16 @@ pub struct Gate {
     /// What is told about the person whom a cookie stands for.
     passes: Cache<Box<str>, Arc<Pass>, Bytes>,
     /// Who was sent to which page once more.
-    sent_again: Brief<(IpAddr, [u8; 8]), ()>,
+    sent_again: Brief<(Who, [u8; 32]), ()>,
+}
+
+/// Who was sent somewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Who {
+    /// The browser with this key.
+    Browser(BrowserHash),
+    /// Whoever has this address, if the proxies say it.
+    Address(Option<IpAddr>),
 }
 
 /// What an application is told, as far as it does not depend on a person.
@@ -107,7 +122,9 @@ pub struct Pass {
     session: SessionHash,
     email: Option<EmailAddress>,
     username_is_shared: bool,
-    renew_at: Option<OffsetDateTime>,
+    renew_at: OffsetDateTime,
+    /// Somebody makes it anew; meanwhile it is good for all others, since its token lives as long again.
+    renewed: AtomicBool,
 }
 
 impl Pass {
@@ -117,8 +134,14 @@ impl Pass {
         if self.username_is_shared { rules::Person { username: "", ..person } } else { person }
     }
 
+    /// Whether the caller is the one to make it anew, ahead of time.
+    fn is_mine_to_renew(&self, now: OffsetDateTime) -> bool {
+        now >= self.renew_at && !self.renewed.swap(true, Ordering::Relaxed)
+    }
+
+    /// Whether it says what is known, and will for a while. (Whoever was to make it anew may have gone.)
     fn is_good(&self, person: &Arc<SignedIn>, now: OffsetDateTime) -> bool {
-        Arc::ptr_eq(&self.person, person) && self.renew_at.is_none_or(|renew_at| now < renew_at)
+        now < self.renew_at + limits::ASSERTION_LIFE / 4 && Arc::ptr_eq(&self.person, person)
     }
 
     fn bytes(&self) -> usize {
@@ -158,6 +181,7 @@ impl Gate {
             store: parts.store,
             passes: Cache::with_weighter(limits::CACHED, limits::PASSES_BYTES, Bytes),
             sent_again: Brief::builder()
+                .eviction_policy(EvictionPolicy::lru())
                 .max_capacity(limits::FAILURES_REMEMBERED)
                 .time_to_live(limits::SENT_AGAIN_WITHIN)
                 .build(),
@@ -200,14 +224,16 @@ impl Gate {
         // A cookie is for one host; another host's is nothing here, whatever is kept for it there.
         let kept = self.passes.get(cookie).filter(|pass| pass.host == site.host);
         let now = self.system.now();
+        let renews = kept.as_ref().is_some_and(|pass| pass.is_mine_to_renew(now));
         if let Some(pass) = &kept
+            && !renews
             && let Some(person) = self.sessions.fresh(pass.session, now)
             && pass.is_good(&person, now)
         {
             return Ok(kept);
         }
         // Apart, so that the many requests in between do not carry what it needs.
-        Box::pin(self.pass_anew(site, cookie, kept, now)).await
+        Box::pin(self.pass_anew(site, cookie, kept, renews)).await
     }
 
     async fn pass_anew(
@@ -215,7 +241,7 @@ impl Gate {
         site: &Site,
         cookie: &str,
         kept: Option<Arc<Pass>>,
-        now: OffsetDateTime,
+        renews: bool,
     ) -> Result<Option<Arc<Pass>>, StoreError> {
         let session = kept.as_ref().map(|pass| pass.session).or_else(|| self.session(site, cookie));
         let Some(session) = session else { return Ok(None) };
@@ -227,7 +253,9 @@ impl Gate {
             }
             Known::Unknown(error) => return Err(error),
         };
+        let now = self.system.now();
         if let Some(pass) = &kept
+            && !renews
             && pass.is_good(&person, now)
         {
             return Ok(kept);
@@ -249,9 +277,12 @@ impl Gate {
         let told = identity::Person { signed_in: &person, username_is_shared: shared };
         let identity = self.told.get(site.index).map(|Told { names, .. }| self.identities.of(names, site, &told, now));
         let Identity { headers, renew_at } = identity.unwrap_or_default();
+        // Also without a token: another account may have the username by then.
+        let renew_at = renew_at.unwrap_or(now + limits::ASSERTION_LIFE / 2);
         let email = person.verified_email();
         let (headers, host) = (for_this_request(headers), Arc::clone(&site.host));
-        Pass { person, headers, host, session, email, username_is_shared: shared, renew_at }
+        let renewed = AtomicBool::new(false);
+        Pass { person, headers, host, session, email, username_is_shared: shared, renew_at, renewed }
     }
 
     /// The login host's session that the cookie stands for. Nothing is asked of the store for a cookie that we did not set.
@@ -314,11 +345,11 @@ impl Gate {
         self.told.get(site.index).map(|Told { names, .. }| self.identities.userinfo(names, &person)).unwrap_or_default()
     }
 
-    /// Whether that client may be sent to that page once more: not if that was a moment ago.
+    /// Whether they may be sent to that page once more: not if that was a moment ago.
     #[must_use]
-    pub fn may_be_sent_again(&self, client: IpAddr, page: &ReturnTo) -> bool {
+    pub fn may_be_sent_again(&self, who: Who, uri: &str) -> bool {
         let mut is_first = false;
-        self.sent_again.get_with((client, page.fingerprint()), || is_first = true);
+        self.sent_again.get_with((who, Sha256::digest(uri).into()), || is_first = true);
         is_first
     }
 

@@ -60,7 +60,7 @@ impl<'a> Readings<'a> {
                 if seen.contains(&other) {
                     continue;
                 }
-                bytes += other.len();
+                bytes += other.len().max(limits::READING_BYTES_LEAST);
                 if bytes > limits::READINGS_BYTES {
                     return Err(Unreadable::TooMany);
                 }

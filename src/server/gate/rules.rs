@@ -188,14 +188,15 @@ fn is_from(addresses: &[ipnet::IpNet], client: Option<IpAddr>) -> bool {
 }
 
 fn is_one_of(person: &Person<'_>, members: &Members) -> bool {
-    let is_named = !person.username.is_empty() && members.users.iter().any(|user| user == person.username);
-    if is_named || members.roles.contains(&person.role) {
+    if members.roles.contains(&person.role) {
         return true;
     }
+    let is_named = !person.username.is_empty() && members.users.iter().any(|user| user == person.username);
+    // A username belongs to whoever comes first, from whichever provider.
     let counts = members.providers.is_empty() || members.providers.contains(person.provider);
     let is_in = |group: &String| person.groups.iter().any(|one| !one.is_empty() && is_same_composed(one, group));
     let has = |email: &EmailAddress| members.emails.contains(email) || members.domains.contains(&email.domain);
-    counts && (members.groups.iter().any(is_in) || person.email.is_some_and(has))
+    counts && (is_named || members.groups.iter().any(is_in) || person.email.is_some_and(has))
 }
 
 fn is_everywhere(path: &RulePath) -> bool {

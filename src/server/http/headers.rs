@@ -30,6 +30,12 @@ const COOP: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 pub struct Hsts(pub(super) Option<HeaderValue>);
 
 impl Hsts {
+    /// None.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self(None)
+    }
+
     /// Only what the operator has set, and only over https (RFC 6797, 7.2): it binds every application on the host.
     #[must_use]
     pub fn of(app: &App) -> Self {

@@ -11,8 +11,11 @@ const KIB: usize = 1024;
 /// as the proxy wants it, so that none finds one closed while it asks, and ends where the proxy is gone.
 pub const GATE_KEEPALIVE: Duration = Duration::from_secs(5 * MINUTE);
 
-/// The most bytes of all readings of a path together: a dozen readings of a path of 2 kB, and hundreds of a short one.
+/// The most bytes of all readings of a path together: a dozen readings of a path of 2 kB.
 pub const READINGS_BYTES: usize = 32 * KIB;
+/// A shorter reading counts as this long, so that there are 128 at most: an ordinary path has one, `projects/a%2Fb` two, and
+/// what has hundreds is nobody's page.
+pub const READING_BYTES_LEAST: usize = 256;
 
 /// What every request of a client meets behind the gate has one line in the log for this long.
 pub const GATE_FAILURE_REMEMBERED: Duration = Duration::from_secs(MINUTE);
@@ -28,14 +31,21 @@ pub const SESSION_ASKED_AHEAD: Duration = Duration::from_secs(3);
 pub const SESSION_KNOWN_UNANSWERED: Duration = Duration::from_secs(60);
 /// … which makes this the oldest that is ever believed.
 pub const SESSION_KNOWN_AT_MOST: Duration = SESSION_KNOWN_FRESH.saturating_add(SESSION_KNOWN_UNANSWERED);
-/// A check of a session that nothing is known about waits this long for the store.
-pub const SESSION_ASK_WAIT: Duration = Duration::from_secs(2);
+/// A check of a session that nothing is known about waits this long for the store: with the next, less than the 1.5 s after
+/// which the first proxy gives up (HAProxy's script).
+pub const SESSION_ASK_WAIT: Duration = Duration::from_millis(900);
 /// One of a session that is known, but no longer fresh, waits this long before it goes on with what it knows.
 pub const SESSION_ASK_AGAIN_WAIT: Duration = Duration::from_millis(500);
 /// What is asked ahead of time is gathered this long.
 pub const SESSIONS_GATHERED: Duration = Duration::from_millis(100);
+/// What has ended in this process is remembered longer than any question to the store takes, so that an answer from before
+/// does not bring it back.
+pub const FORGOTTEN_KEPT: Duration = Duration::from_secs(30);
 /// Sessions that the store is asked for at once.
 pub const SESSIONS_ASKED_AT_ONCE: usize = 500;
+/// So many wait for the store at most: a flood of made-up cookies is refused past that, while those of sessions that are known
+/// go on.
+pub const SESSIONS_WAITING: usize = 20_000;
 /// What is known of sessions takes no more memory than this: over 100,000 of them, with a kilobyte for each.
 pub const KNOWN_SESSIONS_BYTES: u64 = 128 << 20;
 /// What applications are told about people takes no more memory than this: over 100,000 people at one host each.

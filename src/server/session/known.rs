@@ -1,19 +1,16 @@
 //! Who is signed in, at the cost of a look into memory: what the store has confirmed a moment ago holds for a few
 //! seconds, is asked for again ahead of time, and the store is asked for many sessions at once.
 
-use std::{
-    collections::HashMap,
-    mem,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicBool, Ordering},
 };
 
+use indexmap::IndexMap;
 use time::OffsetDateTime;
 use tokio::{
     sync::{Notify, oneshot},
-    time::timeout,
+    time::{Instant, timeout},
 };
 
 use super::{found::SignedIn, lately::Seen, sessions::Sessions};
@@ -30,8 +27,9 @@ pub enum Known {
     Unknown(StoreError),
 }
 
-/// Those who wait for what the store says about each session; nobody, where it is asked for ahead of time.
-type Waiting = HashMap<SessionHash, Vec<oneshot::Sender<Known>>>;
+/// Those who wait for what the store says about each session, in the order in which they came; nobody, where it is asked for
+/// ahead of time.
+type Waiting = IndexMap<SessionHash, Vec<oneshot::Sender<Known>>>;
 
 /// The sessions that are in use.
 pub struct KnownSessions {
@@ -41,8 +39,10 @@ pub struct KnownSessions {
     wake: Notify,
     /// At once.
     urgent: Notify,
-    /// The store could not tell, and that was logged.
-    from_memory: AtomicBool,
+    /// The store could not tell when it was asked last.
+    unanswered: AtomicBool,
+    /// When something was last answered that it had not confirmed in time.
+    from_memory: Mutex<Option<Instant>>,
     /// A round of last visits is being written.
     touching: Arc<tokio::sync::Mutex<()>>,
 }
@@ -56,7 +56,8 @@ impl KnownSessions {
             waiting: Mutex::default(),
             wake: Notify::new(),
             urgent: Notify::new(),
-            from_memory: AtomicBool::new(false),
+            unanswered: AtomicBool::new(false),
+            from_memory: Mutex::default(),
             touching: Arc::default(),
         }
     }
@@ -69,8 +70,10 @@ impl KnownSessions {
             return Known::SignedIn(person);
         }
         let Some(seen) = self.sessions.lately.get(id).filter(|seen| may_be_believed(seen, now)) else {
-            let asked = self.ask(id);
-            let answer = timeout(limits::SESSION_ASK_WAIT, asked).await;
+            if self.is_crowded() {
+                return Known::Unknown(StoreError::late());
+            }
+            let answer = timeout(limits::SESSION_ASK_WAIT, self.ask(id)).await;
             return answer.unwrap_or_else(|_| Known::Unknown(StoreError::late()));
         };
         match self.ask_again(id, &seen).await {
@@ -99,7 +102,7 @@ impl KnownSessions {
 
     /// What was known is too old: the store is asked, and waited for unless it could not tell the last time.
     async fn ask_again(&self, id: SessionHash, seen: &Seen) -> Known {
-        if self.from_memory.load(Ordering::Relaxed) {
+        if seen.is_late() || self.unanswered.load(Ordering::Relaxed) {
             if seen.is_mine_to_ask() {
                 self.enqueue(id, None);
                 self.wake_at_once();
@@ -107,13 +110,17 @@ impl KnownSessions {
             return Known::Unknown(self.sessions.store_away().unwrap_or_else(StoreError::late));
         }
         let answer = timeout(limits::SESSION_ASK_AGAIN_WAIT, self.ask(id)).await;
-        answer.unwrap_or_else(|_| Known::Unknown(StoreError::late()))
+        answer.unwrap_or_else(|_| {
+            seen.comes_late();
+            Known::Unknown(StoreError::late())
+        })
     }
 
-    /// One request may be the first of thousands: it is said once, until the store can tell again.
+    /// One request may be the first of thousands, and a store may fail and answer by turns: that is said once.
     fn note_memory(&self, error: &StoreError) {
         metrics::counter!("vestibule_gate_checks_from_memory_total").increment(1);
-        if !self.from_memory.swap(true, Ordering::Relaxed) {
+        let before = self.from_memory.lock().unwrap_or_else(PoisonError::into_inner).replace(Instant::now());
+        if before.is_none_or(|before| before.elapsed() >= limits::STORE_WORKS_AFTER) {
             let seconds = limits::SESSION_KNOWN_UNANSWERED.as_secs();
             tracing::warn!(
                 code = "sessions_from_memory",
@@ -137,6 +144,11 @@ impl KnownSessions {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).entry(id).or_default().extend(answer);
     }
 
+    /// Whether more wait than a slow store can be asked for in time: then one more that is not known is not asked for.
+    fn is_crowded(&self) -> bool {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).len() >= limits::SESSIONS_WAITING
+    }
+
     fn wake_at_once(&self) {
         self.urgent.notify_one();
         self.wake.notify_one();
@@ -155,14 +167,19 @@ impl KnownSessions {
         }
     }
 
+    /// The next whom somebody waits for, or nobody does since they are asked for ahead of time.
     fn next(&self) -> Waiting {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        if waiting.len() <= limits::SESSIONS_ASKED_AT_ONCE {
-            return mem::take(&mut *waiting);
+        let some = waiting.len().min(limits::SESSIONS_ASKED_AT_ONCE);
+        let (mut next, gone): (Waiting, Waiting) =
+            waiting.drain(..some).partition(|(_, answers)| answers.is_empty() || !answers.iter().all(is_closed));
+        if !waiting.is_empty() {
+            self.wake_at_once();
         }
-        self.wake_at_once();
-        let ids: Vec<_> = waiting.keys().take(limits::SESSIONS_ASKED_AT_ONCE).copied().collect();
-        ids.into_iter().filter_map(|id| waiting.remove_entry(&id)).collect()
+        drop(waiting);
+        // Whoever has gone needs no answer; but what is known is to be confirmed all the same.
+        next.extend(gone.into_iter().filter(|(id, _)| self.sessions.lately.get(*id).is_some()));
+        next
     }
 
     async fn answer(&self, mut waiting: Waiting) {
@@ -170,15 +187,16 @@ impl KnownSessions {
         let mut found = match self.sessions.find_all(&ids).await {
             Ok(found) => found,
             Err(error) => {
+                self.unanswered.store(true, Ordering::Relaxed);
                 let unknown = Known::Unknown(error);
                 return waiting.into_iter().for_each(|(id, answers)| tell(&self.sessions, id, answers, &unknown));
             }
         };
-        self.from_memory.store(false, Ordering::Relaxed);
+        self.unanswered.store(false, Ordering::Relaxed);
         self.touch(found.due);
         // Nobody else waits for what is to be written.
         for (id, browser) in found.to_write {
-            let answers = waiting.remove(&id).unwrap_or_default();
+            let answers = waiting.swap_remove(&id).unwrap_or_default();
             let sessions = Arc::clone(&self.sessions);
             tokio::spawn(async move {
                 let known = match sessions.find_by_writing(id, browser).await {
@@ -206,6 +224,10 @@ impl KnownSessions {
             drop(touching);
         });
     }
+}
+
+fn is_closed(answer: &oneshot::Sender<Known>) -> bool {
+    answer.is_closed()
 }
 
 fn may_be_believed(seen: &Seen, now: OffsetDateTime) -> bool {

@@ -1,6 +1,7 @@
 //! Sessions that the store has confirmed lately, within this process.
 
 use std::{
+    collections::VecDeque,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -29,6 +30,8 @@ pub(super) struct Seen {
     asked: Instant,
     /// It is being asked for again.
     asked_again: AtomicBool,
+    /// Somebody has waited for the answer in vain.
+    late: AtomicBool,
 }
 
 impl Seen {
@@ -39,6 +42,15 @@ impl Seen {
     /// Whether the caller is the one to ask for it again.
     pub(super) fn is_mine_to_ask(&self) -> bool {
         !self.asked_again.swap(true, Ordering::Relaxed)
+    }
+
+    /// Nobody else is to wait for the answer as long.
+    pub(super) fn comes_late(&self) {
+        self.late.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_late(&self) -> bool {
+        self.late.load(Ordering::Relaxed)
     }
 
     /// The store could not tell: somebody else is to ask.
@@ -73,17 +85,58 @@ pub(super) struct Generation {
     forgotten: u64,
 }
 
+/// What has ended or changed.
+enum What {
+    Session(SessionHash),
+    Browser(BrowserHash),
+    User(UserId),
+}
+
+impl What {
+    fn concerns(&self, id: SessionHash, browser: Option<BrowserHash>, person: &SignedIn) -> bool {
+        match self {
+            Self::Session(session) => *session == id,
+            Self::Browser(ended) => browser == Some(*ended),
+            Self::User(user) => person.user.id == *user,
+        }
+    }
+}
+
+/// What has been forgotten lately, numbered: an answer that the store gave before must not be remembered after it. Older
+/// than a question can be, nothing is needed any more.
+#[derive(Default)]
+struct Forgotten {
+    count: u64,
+    last: VecDeque<(u64, Instant, What)>,
+}
+
+impl Forgotten {
+    fn add(&mut self, what: What) {
+        let now = Instant::now();
+        while self.last.front().is_some_and(|(_, at, _)| now >= *at + limits::FORGOTTEN_KEPT) {
+            self.last.pop_front();
+        }
+        self.count += 1;
+        self.last.push_back((self.count, now, what));
+    }
+
+    fn concerns(&self, asked: Generation, id: SessionHash, browser: Option<BrowserHash>, person: &SignedIn) -> bool {
+        let since = self.last.iter().rev().take_while(|(number, ..)| *number > asked.forgotten);
+        asked.asked.elapsed() >= limits::FORGOTTEN_KEPT
+            || since.into_iter().any(|(.., what)| what.concerns(id, browser, person))
+    }
+}
+
 /// The sessions seen lately. Bounded by bytes; whatever ends or changes a session in this process removes it at once.
 pub(super) struct Lately {
     seen: Cache<SessionHash, Arc<Seen>, Bytes>,
-    /// Counts what has been forgotten: an answer that the store gave before that must not be remembered after it.
-    forgotten: Mutex<u64>,
+    forgotten: Mutex<Forgotten>,
 }
 
 impl Lately {
     pub(super) fn new() -> Self {
         let seen = Cache::with_weighter(limits::CACHED, limits::KNOWN_SESSIONS_BYTES, Bytes);
-        Self { seen, forgotten: Mutex::new(0) }
+        Self { seen, forgotten: Mutex::default() }
     }
 
     pub(super) fn get(&self, id: SessionHash) -> Option<Arc<Seen>> {
@@ -92,11 +145,11 @@ impl Lately {
 
     /// To be taken before the store is asked.
     pub(super) fn generation(&self) -> Generation {
-        let forgotten = *self.forgotten.lock().unwrap_or_else(PoisonError::into_inner);
+        let forgotten = self.forgotten.lock().unwrap_or_else(PoisonError::into_inner).count;
         Generation { asked: Instant::now(), forgotten }
     }
 
-    /// Remembers what the store said, unless something was forgotten since it was asked. Returns the person, in the
+    /// Remembers what the store said, unless the session was forgotten since it was asked. Returns the person, in the
     /// same allocation as before if nothing about them has changed.
     pub(super) fn confirm(
         &self,
@@ -109,13 +162,14 @@ impl Lately {
         let before = self.seen.get(&id).map(|seen| Arc::clone(&seen.person));
         let person = before.filter(|before| before.is_same(&person)).unwrap_or_else(|| Arc::new(person));
         let forgotten = self.forgotten.lock().unwrap_or_else(PoisonError::into_inner);
-        if *forgotten == generation.forgotten {
+        if !forgotten.concerns(generation, id, browser, &person) {
             let seen = Seen {
                 person: Arc::clone(&person),
                 until,
                 browser,
                 asked: generation.asked,
                 asked_again: AtomicBool::new(false),
+                late: AtomicBool::new(false),
             };
             self.seen.insert(id, Arc::new(seen));
         }
@@ -125,24 +179,24 @@ impl Lately {
     /// The session has ended.
     pub(super) fn forget(&self, id: SessionHash) {
         let mut forgotten = self.forgotten.lock().unwrap_or_else(PoisonError::into_inner);
-        *forgotten += 1;
+        forgotten.add(What::Session(id));
         self.seen.remove(&id);
     }
 
     /// All sessions of the browser have ended.
     pub(super) fn forget_browser(&self, browser: BrowserHash) {
-        self.forget_where(|seen| seen.browser == Some(browser));
+        self.forget_where(What::Browser(browser));
     }
 
     /// Something about the user may have changed.
     pub(super) fn forget_user(&self, user: &UserId) {
-        self.forget_where(|seen| seen.person.user.id == *user);
+        self.forget_where(What::User(user.clone()));
     }
 
-    fn forget_where(&self, is_meant: impl Fn(&Seen) -> bool) {
+    fn forget_where(&self, what: What) {
         let mut forgotten = self.forgotten.lock().unwrap_or_else(PoisonError::into_inner);
-        *forgotten += 1;
-        self.seen.retain(|_, seen| !is_meant(seen));
+        self.seen.retain(|id, seen| !what.concerns(*id, seen.browser, &seen.person));
+        forgotten.add(what);
     }
 }
 

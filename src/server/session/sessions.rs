@@ -275,6 +275,7 @@ impl Sessions {
     async fn expire(&self, mut session: SessionRecord) -> Result<(), StoreError> {
         session.expires = session.expires.min(self.system.now());
         session.delivered_by = None;
+        session.user = SessionRecord::nobody();
         self.store.save_session(&session).await?;
         self.lately.forget(session.id);
         Ok(())

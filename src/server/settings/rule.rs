@@ -17,8 +17,8 @@ use crate::server::{
 /// The keys that say who gets in.
 const MEMBERS: [&Key; 5] =
     [&schema::RULE_GROUPS, &schema::RULE_ROLES, &schema::RULE_EMAILS, &schema::RULE_DOMAINS, &schema::RULE_USERS];
-/// Those of them that go by what a provider says.
-const SAID: [&Key; 3] = [&schema::RULE_GROUPS, &schema::RULE_EMAILS, &schema::RULE_DOMAINS];
+/// Those of them that go by what a provider says. (A username belongs to whoever comes first, from whichever provider.)
+const SAID: [&Key; 4] = [&schema::RULE_GROUPS, &schema::RULE_EMAILS, &schema::RULE_DOMAINS, &schema::RULE_USERS];
 
 /// The rules of the application with the numbers `app`. `providers` is nothing if one of them is wrong itself.
 pub(super) fn read_all(reader: &mut Reader<'_>, app: Index, providers: Option<&[ProviderSettings]>) -> Vec<Rule> {
@@ -134,7 +134,7 @@ fn read_providers(reader: &mut Reader<'_>, index: Index, providers: Option<&[Pro
         reader.each(at, known, &format!("write one of: {}", ids.join(", ")))
     });
     if said.is_empty() {
-        let what = "is given, but it counts for groups, emails and domains, and none of them is given";
+        let what = "is given, but it counts for groups, emails, domains and users, and none of them is given";
         reader.fault(&key, what, "remove it, or add one of them");
     }
     named

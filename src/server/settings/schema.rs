@@ -317,8 +317,8 @@ keys! {
         "People with a verified email address in one of these domains get in, as with `users.allowed_domains`.";
     RULE_USERS: Rule "users", Kind::List, Unset::Default("[]"), "[\"ada\"]",
         "Users with one of these usernames get in.";
-    RULE_PROVIDERS: Rule "providers", Kind::List, Unset::Otherwise("required with `groups`, `emails` or `domains`, if there are two providers"), "[\"authelia\"]",
-        "The ids of the providers whose word counts for `groups`, `emails` and `domains`.";
+    RULE_PROVIDERS: Rule "providers", Kind::List, Unset::Otherwise("required with `groups`, `emails`, `domains` or `users`, if there are two providers"), "[\"authelia\"]",
+        "The ids of the providers whose word counts for `groups`, `emails` and `domains`, and whose people `users` means.";
     RULE_ADDRESSES: Rule "addresses", Kind::List, Unset::Otherwise("from everywhere"), "[\"192.0.2.0/24\"]",
         "Addresses or networks: who gets in does so from there alone. The client's address is found by `trusted_proxies`.";
 

@@ -23,7 +23,7 @@ pub trait SessionStore: Send + Sync {
     /// Notes that these sessions were used `now`; as [`save_session`](Self::save_session), but nothing else changes.
     async fn touch_sessions(&self, ids: &[SessionHash], now: OffsetDateTime) -> Result<(), StoreError>;
 
-    /// Saves a session that exists: its last-seen time, its first use, an earlier expiry. Never inserts, so that a
+    /// Saves a session that exists: its last-seen time, its first use, an earlier expiry, and that it is nobody's any more. Never inserts, so that a
     /// signed-out session cannot be revived, and never moves `expires` later. `false`: there is none.
     async fn save_session(&self, session: &SessionRecord) -> Result<bool, StoreError>;
 
@@ -62,12 +62,18 @@ pub struct SessionRecord {
 }
 
 impl SessionRecord {
+    /// Whose session is one that was ended: then it has ended for all processes, also for one whose clock is behind.
+    #[must_use]
+    pub fn nobody() -> UserId {
+        UserId::new("")
+    }
+
     /// A record that keeps a session from being created: it has ended, and occupies the id.
     pub(super) fn ended(id: SessionHash, browser: BrowserHash, provider: ProviderId, now: OffsetDateTime) -> Self {
         Self {
             id,
             browser: Some(browser),
-            user: UserId::new(""),
+            user: Self::nobody(),
             issuer: Issuer::new(""),
             provider,
             created: now,

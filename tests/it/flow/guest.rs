@@ -95,7 +95,8 @@ async fn a_slash_at_the_end_changes_nothing() {
             assert_eq!(browser.request(method, &scene.url(path), &[], None).await.status, StatusCode::OK, "{path}");
         }
     }
-    for (method, path) in [(Method::GET, "/auth/logout/"), (Method::POST, "/auth/"), (Method::POST, "/auth/login/")] {
+    for (method, path) in [(Method::PUT, "/auth/signed-out/"), (Method::POST, "/auth/"), (Method::POST, "/auth/login/")]
+    {
         let page = browser.request(method, &scene.url(path), &[("sec-fetch-site", "same-origin")], None).await;
         page.explains("method_not_allowed");
     }

@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use reqwest::{StatusCode, Url};
 use test_provider::{Behaviour, Document, JwtEdit, Rule};
 
-use super::rig::{BOARD, Endpoint, Question, WIKI, scene, user};
+use super::rig::{BOARD, Endpoint, Question, Visitor, WIKI, scene, user};
 use crate::support::{
     browser::Browser,
     claims::raw,
@@ -77,6 +77,36 @@ async fn reload_and_back_lead_to_the_page() {
             let (there, answer) = alice.goes(&scene, url.as_str()).await;
             assert_eq!((there.as_str(), user(&answer)), (&*page, Some("alice")), "{later} s after {url}: {answer:#?}");
         }
+    }
+}
+
+/// Whatever stands in the address, it is the address that opens, and on that host.
+#[tokio::test]
+async fn every_address_leads_back_to_itself() {
+    let scene = scene().await;
+    for path in [
+        "/",
+        "/page?a=b&c=%20d&e=%25",
+        "/a;b=c/d",
+        "//elsewhere.example/x",
+        "/x?return_to=https://elsewhere.example/&request=x&ticket=y",
+        "/%C3%BC?%C3%A4=%F0%9F%90%88",
+        "/a%2Fb",
+        "/auth",
+        "/authority/x",
+    ] {
+        let alice = Browser::default();
+        let page = scene.page(BOARD, path);
+        alice.opens(&scene, &page, "alice").await;
+    }
+    // Too long to be carried: its path, and if that is too long itself, the application.
+    for (path, opened) in [
+        (format!("/x?{}", "a".repeat(4_000)), "/x".to_owned()),
+        (format!("/{}", "a".repeat(4_000)), "/".to_owned()),
+        (format!("/{}", "%C3%BC".repeat(100)), format!("/{}", "%C3%BC".repeat(100))),
+    ] {
+        let (there, page) = Browser::default().goes(&scene, &scene.page(BOARD, &path)).await;
+        assert_eq!((there.as_str(), user(&page)), (&*scene.page(BOARD, &opened), Some("alice")));
     }
 }
 
@@ -165,22 +195,42 @@ async fn many_tabs_one_after_the_other_are_no_loop() {
 #[tokio::test]
 async fn another_account_takes_the_place_of_the_first() {
     let scene = scene().await;
-    let browser = Browser::default();
-    for host in [WIKI, BOARD] {
-        browser.opens(&scene, &scene.page(host, "/staff/x"), "alice").await;
-    }
-    scene.provider.log_in_as("bob");
-    let (_, page) = browser.goes(&scene, &scene.page(WIKI, "/admin/x")).await;
-    page.explains("not_admitted");
-    let button = Url::parse(&scene.page(WIKI, "/")).unwrap().join(&page.button()).unwrap();
-    let (there, page) = browser.goes(&scene, button.as_str()).await;
-    assert_eq!(there.as_str(), scene.page(WIKI, "/admin/x"));
-    page.explains("not_admitted");
-    assert!(page.body.contains("Bob Example"), "{page:#?}");
-    for host in [WIKI, BOARD] {
-        browser.opens(&scene, &scene.page(host, "/page"), "bob").await;
-        let (_, page) = browser.goes(&scene, &scene.page(host, "/staff/x")).await;
+    for at in [WIKI, BOARD] {
+        let browser = Browser::default();
+        scene.provider.log_in_as("alice");
+        for host in [WIKI, BOARD] {
+            browser.opens(&scene, &scene.page(host, "/staff/x"), "alice").await;
+        }
+        scene.provider.log_in_as("bob");
+        let wanted = scene.page(at, "/admin/x");
+        let (_, page) = browser.goes(&scene, &wanted).await;
         page.explains("not_admitted");
+        let button = Url::parse(&wanted).unwrap().join(&page.button()).unwrap();
+        let (there, page) = browser.goes(&scene, button.as_str()).await;
+        assert_eq!(there.as_str(), wanted);
+        page.explains("not_admitted");
+        assert!(page.body.contains("Bob Example"), "{page:#?}");
+        for host in [WIKI, BOARD] {
+            browser.opens(&scene, &scene.page(host, "/page"), "bob").await;
+            let (_, page) = browser.goes(&scene, &scene.page(host, "/staff/x")).await;
+            page.explains("not_admitted");
+        }
+    }
+}
+
+/// A form that finds nobody signed in: its page's button leads through a sign-in, in another tab, and Back keeps the form.
+#[tokio::test]
+async fn a_form_is_sent_after_a_sign_in_beside() {
+    let scene = scene().await;
+    for host in [WIKI, BOARD] {
+        let browser = Browser::default();
+        let form = Question::about(Endpoint::Forward, "/form").by(Visitor::Form).at(host);
+        let page = browser.asks(&scene, form).await;
+        page.explains("form_not_sent");
+        let button = Url::parse(&scene.page(host, "/form")).unwrap().join(&page.button()).unwrap();
+        let (there, page) = browser.goes(&scene, button.as_str()).await;
+        assert_eq!((there.as_str(), user(&page)), (&*scene.page(host, "/"), Some("alice")), "{page:#?}");
+        assert_eq!(user(&browser.asks(&scene, form).await), Some("alice"));
     }
 }
 

@@ -141,7 +141,7 @@ fn addresses(page: &Page) -> Vec<String> {
 
 #[tokio::test]
 async fn problems_on_an_applications_host_link_only_what_is_ours_there() {
-    let scene = Scene::with_applications(several).await;
+    let mut scene = Scene::with_applications(several).await;
     let (browser, nobody) = (alice(&scene).await, Browser::default());
     enter(&browser, &scene).await;
     let forged = [("remote-user", "root")];
@@ -155,8 +155,9 @@ async fn problems_on_an_applications_host_link_only_what_is_ours_there() {
         ("not_admitted", nobody.asks(&scene, question(CLOSED, "/a")).await),
         ("identity_forged", browser.asks_at(&scene, scene.at(), question(WIKI, "/a"), &forged).await),
     ];
-    // One that is known no more by the time.
-    scene.later(3_600);
+    // Nothing is known of her any more.
+    scene.kill().await;
+    scene.start().await;
     scene.damage("login_sessions").await;
     pages.push(("store_unavailable", browser.asks(&scene, question(WIKI, "/a?b=c")).await));
     for (code, page) in pages {

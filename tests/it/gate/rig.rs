@@ -214,12 +214,13 @@ impl Browser {
         let host = url.host_str().unwrap();
         let prefix = if host == BOARD { BOARD_PREFIX } else { "/auth" };
         let is_ours = url.path().starts_with(&format!("{prefix}/"));
-        if [WIKI, BOARD].contains(&host) && !is_ours {
+        let is_of_an_application = host.ends_with(".localhost") && host != LOGIN_HOST;
+        if is_of_an_application && !is_ours {
             let uri = &url[url::Position::BeforePath..url::Position::AfterQuery];
             let question = Question::about(Endpoint::Forward, uri).at(host);
             return self.asks_at(scene, at, question, &[]).await;
         }
-        if host == LOGIN_HOST || is_ours {
+        if host == LOGIN_HOST || is_of_an_application {
             let path = &url[url::Position::BeforePath..url::Position::AfterQuery];
             let authority = scene.authority(host);
             let mut headers = vec![("host", &*authority)];

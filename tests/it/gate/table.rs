@@ -1,8 +1,11 @@
 //! Who gets which answer: the table of `docs/gate.md`, every cell, on both of a proxy's ways to ask.
 
 use reqwest::StatusCode;
+use vestibule::server::settings::Settings;
 
-use super::rig::{BOARD, BOARD_PREFIX, ENDPOINTS, Endpoint, Question, VISITORS, Visitor, WIKI, json, scene, user};
+use super::rig::{
+    BOARD, BOARD_PREFIX, ENDPOINTS, Endpoint, Question, VISITORS, Visitor, WIKI, applications, json, scene, user,
+};
 use crate::support::{browser::Browser, page::Page, scene::Scene};
 
 /// What holds for every answer of the gate's.
@@ -113,7 +116,7 @@ async fn signed_in_but_not_allowed() {
                 explains(&page, visitor, 403, "not_admitted");
                 if visitor.sees_pages() && uri == "/admin/x" {
                     assert!(page.body.contains("Alice Example"), "{page:#?}");
-                    assert!(page.body.contains("/auth/login?prompt=login&amp;return_to="), "{page:#?}");
+                    assert!(page.body.contains("/auth/login?prompt=login&amp;again=1&amp;return_to="), "{page:#?}");
                 } else if !visitor.sees_pages() && visitor != Visitor::Head {
                     let reference = json(&page)["reference"].clone();
                     assert_eq!(reference.as_str().unwrap().len(), 9, "{page:#?}");
@@ -171,6 +174,34 @@ async fn open_to_anyone() {
                 }
             }
         }
+    }
+}
+
+/// Browsers send it without a cookie, so that it can pass as nobody's alone; where nobody may, it may not.
+#[tokio::test]
+async fn a_preflight_passes_where_the_operator_says_so() {
+    fn preflights(settings: &mut Settings) {
+        applications(settings);
+        settings.applications[0].preflight = true;
+    }
+    let scene = Scene::with_applications(preflights).await;
+    let preflight =
+        [("origin", "https://elsewhere.example"), ("access-control-request-method", "PUT"), ("sec-fetch-mode", "cors")];
+    for (host, uri, method, headers, expected) in [
+        (WIKI, "/page", "OPTIONS", &preflight[..], 200),
+        (WIKI, "/admin/x", "OPTIONS", &preflight, 200),
+        (WIKI, "/closed/x", "OPTIONS", &preflight, 403),
+        (WIKI, "/page", "OPTIONS", &preflight[..1], 401),
+        (WIKI, "/page", "PUT", &preflight, 401),
+        (BOARD, "/page", "OPTIONS", &preflight, 401),
+    ] {
+        let authority = scene.authority(host);
+        let mut headers = headers.to_vec();
+        headers.extend([("x-forwarded-method", method), ("x-forwarded-proto", "http"), ("x-forwarded-uri", uri)]);
+        headers.push(("x-forwarded-host", &authority));
+        let page = Browser::default().get_as(&format!("http://{}/auth/forward", scene.gate), &headers).await;
+        assert_eq!(page.status, expected, "{host} {uri} {method}");
+        assert_eq!(user(&page), (expected == 200).then_some(""), "{host} {uri} {method}");
     }
 }
 

@@ -1,8 +1,9 @@
 //! What cannot be taken from one host, browser, time or key to another.
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::jwk::JwkSet;
 use reqwest::{StatusCode, Url};
-use vestibule::server::settings::Settings;
+use vestibule::server::{application::HostPattern, limits, settings::Settings};
 
 use super::rig::{BOARD, Endpoint, Question, WIKI, applications, scene, user};
 use crate::support::{
@@ -68,6 +69,21 @@ async fn an_expired_ticket_begins_anew() {
     let enter = ticket(&alice, &scene, WIKI).await;
     scene.later(20);
     assert!(sets_session(&alice.visits(&scene, scene.at(), &enter).await));
+}
+
+/// A ticket of yesterday, however many there were in a row, says nothing about the cookies of the browser that brings it.
+#[tokio::test]
+async fn an_old_ticket_is_no_proof_that_cookies_are_blocked() {
+    let scene = scene().await;
+    let alice = alice(&scene).await;
+    for _ in 0..limits::HANDOVERS_WITHOUT_COOKIE {
+        ticket(&alice, &scene, WIKI).await;
+    }
+    let enter = ticket(&alice, &scene, WIKI).await;
+    Browser::default().visits(&scene, scene.at(), &enter).await.explains("cookies_blocked");
+    scene.later(31);
+    let page = Browser::default().visits(&scene, scene.at(), &enter).await;
+    assert_eq!((page.status, page.location()), (StatusCode::SEE_OTHER, &*scene.page(WIKI, "/page")));
 }
 
 #[tokio::test]
@@ -146,6 +162,40 @@ async fn a_cookie_is_for_one_host() {
     // Twice, it is nobody's: one of them is foreign, and nobody can tell which.
     mallory.set_cookie_of(&scene, WIKI, "vestibule", &format!("{wiki}; vestibule={wiki}"));
     assert!(!mallory.is_known_at(&scene, WIKI).await);
+}
+
+/// All hosts below a name are one application, and each has cookies and tickets of its own.
+#[tokio::test]
+async fn the_hosts_of_one_application_are_apart() {
+    const HOSTS: [&str; 2] = ["one.apps.localhost", "two.apps.localhost"];
+    fn below(settings: &mut Settings) {
+        applications(settings);
+        settings.applications[0].origins[0].host = HostPattern::Below("apps.localhost".to_owned());
+    }
+    let scene = Scene::with_applications(below).await;
+    let alice = alice(&scene).await;
+    let enter = ticket(&alice, &scene, HOSTS[0]).await;
+    let elsewhere = enter.as_str().replacen("one.", "two.", 1);
+    alice.asks(&scene, Question::about(Endpoint::Forward, "/page").at(HOSTS[1])).await;
+    let page = alice.visits(&scene, scene.at(), &Url::parse(&elsewhere).unwrap()).await;
+    page.explains("handover_invalid");
+    for host in HOSTS {
+        alice.opens(&scene, &scene.page(host, "/page"), "alice").await;
+        let page = alice.asks(&scene, Question::about(Endpoint::Verify, "/page").at(host)).await;
+        let assertion = page.header("x-vestibule-assertion").split('.').nth(1).unwrap();
+        let claims: serde_json::Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(assertion).unwrap()).unwrap();
+        assert_eq!(claims["aud"], scene.page(host, ""));
+    }
+    let mallory = Browser::default();
+    for (from, to) in [(HOSTS[0], HOSTS[1]), (HOSTS[1], HOSTS[0])] {
+        let cookie = alice.cookie_of(&scene, from, "vestibule").unwrap();
+        mallory.set_cookie_of(&scene, to, "vestibule", &cookie);
+        assert!(!mallory.is_known_at(&scene, to).await);
+    }
+    for host in ["apps.localhost", "a.one.apps.localhost", ".apps.localhost", "-apps.localhost"] {
+        let page = alice.asks(&scene, Question::about(Endpoint::Verify, "/page").at(host)).await;
+        assert_eq!(page.status, StatusCode::FORBIDDEN, "{host}");
+    }
 }
 
 #[tokio::test]

@@ -222,7 +222,7 @@ fn any_of_groups_roles_emails_domains_and_users_admits() {
 }
 
 #[test]
-fn only_the_providers_that_are_named_have_a_word_about_groups_and_addresses() {
+fn only_the_providers_that_are_named_have_a_word_about_anything_but_roles() {
     let email = EmailAddress::parse("ada@example.com").unwrap();
     let [ours, other] = ["op", "other"].map(ProviderId::new);
     let by = |provider| Person { email: Some(&email), provider, ..person("ada", &["staff"]) };
@@ -231,7 +231,7 @@ fn only_the_providers_that_are_named_have_a_word_about_groups_and_addresses() {
         (true, Members { groups: vec!["staff".into()], providers: providers(), ..Members::default() }),
         (true, Members { emails: vec![email.clone()], providers: providers(), ..Members::default() }),
         (true, Members { domains: vec![email.domain.clone()], providers: providers(), ..Members::default() }),
-        (false, Members { users: vec!["ada".into()], providers: providers(), ..Members::default() }),
+        (true, Members { users: vec!["ada".into()], providers: providers(), ..Members::default() }),
         (false, Members { roles: vec![Role::User], providers: providers(), ..Members::default() }),
     ] {
         let all = app(Access::SignedIn, vec![rule("/", "", RuleAccess::Members(members.clone()))]);

@@ -11,6 +11,7 @@ use axum::{
     },
     response::{IntoResponse as _, Response},
 };
+use percent_encoding::{CONTROLS, utf8_percent_encode};
 use serde_json::json;
 
 use super::visitor::Visitor;
@@ -20,7 +21,11 @@ use crate::{
         application::Site,
         cookie_headers::Cookie,
         failure_log::Said,
-        gate::{asked::Asked, check::Verdict, handover::Handover},
+        gate::{
+            asked::Asked,
+            check::{Verdict, Who},
+            handover::Handover,
+        },
         http::{cookies::set_flow_cookie, current_session, headers, redirect::see_other, render::Renderer},
         limits,
         problem::Problem,
@@ -64,9 +69,13 @@ impl<'r> Denial<'r> {
     /// next time that soon it was the proxy itself.
     pub(super) fn or_proxy_refused(&self, verdict: Verdict<'_>) -> Response {
         let may_pass = matches!(verdict, Verdict::Anyone(_) | Verdict::Person(_));
-        let page = self.page();
-        if may_pass && self.visitor == Visitor::Navigation && self.app.gate.may_be_sent_again(self.client(), &page) {
-            return self.finish(see_other(&self.absolute(&page)));
+        if may_pass
+            && self.visitor == Visitor::Navigation
+            && self.app.gate.may_be_sent_again(self.who(), self.asked.uri)
+        {
+            // As it was asked for, however long. What a URL cannot hold is written as one has it.
+            let uri = utf8_percent_encode(self.asked.uri, CONTROLS).to_string();
+            return self.finish(see_other(&self.site().join(&uri)));
         }
         self.of(verdict)
     }
@@ -155,8 +164,13 @@ impl<'r> Denial<'r> {
         *self.site().origin == *self.app.public_url.origin()
     }
 
-    fn client(&self) -> std::net::IpAddr {
-        self.asked.client.unwrap_or(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED))
+    /// Who asks: the browser by its cookie, if it has one, else its address.
+    fn who(&self) -> Who {
+        let cookie = self.app.cookies.get(&self.parts.headers, Cookie::Flow);
+        match cookie.and_then(|value| self.app.sign_in.browser(value)) {
+            Some(browser) => Who::Browser(browser.key.hash()),
+            None => Who::Address(self.asked.client),
+        }
     }
 
     /// The page that was asked for, or the first of this application.
@@ -166,16 +180,14 @@ impl<'r> Denial<'r> {
 
     /// A URL, if it leads to a page of this host.
     fn here(&self, url: &str) -> Option<ReturnTo> {
-        let page = self.app.sign_in.return_to(Some(url));
-        let is_here = match page.site(&self.app.gate.applications) {
+        // What is not followed is no line of the log: anybody could write there.
+        let applications = &self.app.gate.applications;
+        let (page, _) = ReturnTo::sanitize(Some(url), &self.app.public_url, applications);
+        let is_here = match page.site(applications) {
             Some(site) => site == *self.site(),
             None => self.is_login_host(),
         };
         is_here.then_some(page)
-    }
-
-    fn absolute(&self, page: &ReturnTo) -> String {
-        if self.is_login_host() { self.app.public_url.join(page.as_str()) } else { page.as_str().to_owned() }
     }
 
     /// The page on this host, encoded as a parameter of ours.
@@ -196,7 +208,9 @@ impl<'r> Denial<'r> {
     }
 
     fn finish(&self, response: Response) -> Response {
-        finish(self.app, response)
+        // It binds a whole host, and an application's is not ours.
+        let hsts = headers::Hsts::of(self.app).0.filter(|_| self.is_login_host());
+        finish(hsts, response)
     }
 }
 
@@ -209,7 +223,7 @@ pub(super) fn explain(app: &Arc<App>, parts: &Parts, failure: &Failure) -> Respo
         Visitor::Machine => json_of(failure),
         Visitor::Navigation | Visitor::Form => Renderer::new(Arc::clone(app), parts).failure(failure, same),
     };
-    finish(app, response)
+    finish(None, response)
 }
 
 fn json_of(failure: &Failure) -> Response {
@@ -223,8 +237,8 @@ fn json_of(failure: &Failure) -> Response {
 }
 
 /// What every answer carries.
-fn finish(app: &App, response: Response) -> Response {
-    let mut response = headers::complete(response, headers::Hsts::of(app).0);
+fn finish(hsts: Option<HeaderValue>, response: Response) -> Response {
+    let mut response = headers::complete(response, hsts);
     headers::depend_on_cookie(response.headers_mut());
     response
 }

@@ -54,11 +54,12 @@ async fn handover(
     if let Some(page) = value(&query, "page") {
         return see_other(app.sign_in.return_to(Some(&page)).as_str());
     }
-    let asked = value(&query, "request").and_then(|request| app.gate.open_handover(&request));
-    let Some((asked, site)) = asked.and_then(|asked| Some((asked.page.site(&app.gate.applications)?, asked))).map(swap)
-    else {
-        return renderer.problem(Problem::HandoverInvalid);
-    };
+    let asked = value(&query, "request").and_then(|request| {
+        let asked = app.gate.open_handover(&request)?;
+        let site = asked.page.site(&app.gate.applications)?;
+        Some((asked, site))
+    });
+    let Some((asked, site)) = asked else { return renderer.problem(Problem::HandoverInvalid) };
     match current_session::find(&app, &context).await {
         Ok(Found::SignedIn(_)) => match context.session {
             Some(session) => go_on(&app, &renderer, context.browser, session, &asked, &site),
@@ -68,10 +69,6 @@ async fn handover(
         Ok(Found::Disabled) => account::disabled(&app, &renderer),
         Err(error) => renderer.store_unavailable(&error, &format!("{}?{query}", paths::HANDOVER)),
     }
-}
-
-fn swap((site, asked): (Site, Handover)) -> (Handover, Site) {
-    (asked, site)
 }
 
 /// On to the application's host, with a ticket for the browser that asked.

@@ -29,7 +29,9 @@ use crate::{
         },
         http::{
             cookies::set_host_session_cookie,
-            csrf, headers,
+            csrf,
+            fetch_metadata::navigations_only,
+            headers,
             redirect::see_other,
             render::Renderer,
             request::{self, Parameters},
@@ -53,7 +55,7 @@ pub(crate) fn router(app: &Arc<App>) -> Router<Arc<App>> {
         .merge(machines(app))
         .merge(files::assets_router())
         .route(paths::LOGIN, get(login))
-        .route(paths::ENTER, get(enter))
+        .route(paths::ENTER, get(enter).route_layer(from_fn_with_state(app.clone(), navigations_only)))
         .route(paths::ACCOUNT, any(|State(app): State<Arc<App>>| elsewhere(app, paths::ACCOUNT)))
         .route(paths::LOGOUT, any(|State(app): State<Arc<App>>| elsewhere(app, paths::LOGOUT)))
         .route(paths::SIGNED_OUT, any(|State(app): State<Arc<App>>| elsewhere(app, paths::SIGNED_OUT)))
@@ -93,15 +95,16 @@ async fn enter(
     let ticket =
         query.and_then(|query| value(&query, "ticket")).and_then(|ticket| app.gate.open_ticket(&site, &ticket));
     let Some(ticket) = ticket else { return renderer.problem(Problem::HandoverInvalid) };
+    let is_fresh = ticket.is_fresh(app.system.now());
     let is_for = context.browser.as_ref().map(|browser| browser.key.hash() == ticket.browser);
     match is_for {
-        Some(true) if ticket.is_fresh(app.system.now()) => {
+        Some(true) if is_fresh => {
             let mut response = see_other(ticket.page.as_str());
             let cookie = app.gate.seal_host_session(&site, HostSession(ticket.session));
             set_host_session_cookie(&mut response, &app, &cookie);
             response
         }
-        None if ticket.turns >= limits::HANDOVERS_WITHOUT_COOKIE => {
+        None if is_fresh && ticket.turns >= limits::HANDOVERS_WITHOUT_COOKIE => {
             let failure =
                 renderer.without_attempt(Problem::CookiesBlocked, &crate::server::failure_log::Said::default());
             let login = format!("{}?return_to={}", site.own(paths::LOGIN), ticket.page.path_at(&site.origin));

@@ -109,12 +109,7 @@ fn rules_that_contradict_themselves() {
         ),
         (
             rule("access = \"anyone\"\nproviders = [\"op\"]"),
-            "app[0].rule[0].providers: is given, but it counts for groups, emails and domains",
-            "remove it",
-        ),
-        (
-            rule("users = [\"ada\"]\nproviders = [\"op\"]"),
-            "app[0].rule[0].providers: is given, but it counts for groups, emails and domains",
+            "app[0].rule[0].providers: is given, but it counts for groups, emails, domains and users",
             "remove it",
         ),
         (
@@ -185,7 +180,7 @@ fn with_two_providers_a_rule_says_whose_word_counts() {
         (rule("emails = [\"a@b.test\"]\nusers = [\"a\"]"), missing, "name those whose word counts"),
         (rule("domains = [\"b.test\"]"), missing, "name those whose word counts"),
     ]);
-    for good in ["groups = [\"a\"]\nproviders = [\"op\", \"second\"]", "users = [\"a\"]", "roles = [\"admin\"]"] {
+    for good in ["groups = [\"a\"]\nproviders = [\"op\", \"second\"]", "roles = [\"admin\"]"] {
         assert_eq!(rules(&rule(good)).len(), 1);
     }
     // What is wrong with a provider is said once.

@@ -150,6 +150,9 @@ impl SessionStore for MongoStore {
         if session.delivered_by.is_none() {
             update.insert("$unset", doc! { "delivered_by": "" });
         }
+        if session.user == SessionRecord::nobody() {
+            update.insert("$set", doc! { "user_id": session.user.as_str() });
+        }
         self.health
             .bounded(async {
                 let saved =
@@ -182,7 +185,11 @@ impl SessionStore for MongoStore {
                 for (id, provider) in delivered {
                     insert(database, &SessionRecord::ended(id, browser, provider, now)).await?;
                 }
-                let end = doc! { "$min": { "expires_at": date(now) }, "$unset": { "delivered_by": "" } };
+                let end = doc! {
+                    "$min": { "expires_at": date(now) },
+                    "$unset": { "delivered_by": "" },
+                    "$set": { "user_id": SessionRecord::nobody().as_str() },
+                };
                 sessions(database).update_many(theirs, end).await?;
                 Ok(())
             })

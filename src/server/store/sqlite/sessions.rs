@@ -133,12 +133,13 @@ impl SessionStore for SqliteStore {
             .bounded(async {
                 let saved = sqlx::query(
                     "UPDATE login_sessions SET last_seen_at = max(last_seen_at, ?1), expires_at = min(expires_at, ?2), \
-                 delivered_by = iif(?3, NULL, delivered_by) WHERE id = ?4",
+                 delivered_by = iif(?3, NULL, delivered_by), user_id = iif(?5, '', user_id) WHERE id = ?4",
                 )
                 .bind(to_millis(session.last_seen))
                 .bind(to_millis(session.expires))
                 .bind(session.delivered_by.is_none())
                 .bind(key(session.id))
+                .bind(session.user == SessionRecord::nobody())
                 .execute(&self.connections.writer)
                 .await?;
                 Ok(saved.rows_affected() == 1)
@@ -168,7 +169,7 @@ impl SessionStore for SqliteStore {
                     insert(&mut *transaction, &SessionRecord::ended(id, browser, provider, now)).await?;
                 }
                 sqlx::query(
-                    "UPDATE login_sessions SET expires_at = min(expires_at, ?), delivered_by = NULL WHERE browser = ?",
+                    "UPDATE login_sessions SET expires_at = min(expires_at, ?), delivered_by = NULL, user_id = '' WHERE browser = ?",
                 )
                 .bind(to_millis(now))
                 .bind(browser.as_bytes().to_vec())

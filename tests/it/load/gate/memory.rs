@@ -177,8 +177,9 @@ async fn insert(path: &Path, like: &str) {
     let key = |hash: SessionHash| hash.as_bytes().to_vec();
     for number in 0..MANY {
         sqlx::query(
-            "INSERT INTO login_sessions SELECT ?, user_id, issuer, provider, created_at, last_seen_at, expires_at, NULL, \
-             subject, sid, \"groups\", auth_time, acr, amr, browser FROM login_sessions WHERE id = ?",
+            "INSERT INTO login_sessions (id, user_id, issuer, provider, created_at, last_seen_at, expires_at, subject) \
+             SELECT ?, user_id, issuer, provider, created_at, last_seen_at, expires_at, subject FROM login_sessions \
+             WHERE id = ?",
         )
         .bind(key(session_like(number).hash()))
         .bind(key(like))

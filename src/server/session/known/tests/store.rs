@@ -1,6 +1,6 @@
 //! A store of sessions that fails, hangs and counts on request. Of attempts it knows that they are closed.
 
-use std::sync::atomic::AtomicU64;
+use std::{collections::HashMap, sync::atomic::AtomicU64};
 
 use async_trait::async_trait;
 use time::{OffsetDateTime, macros::datetime};
