@@ -85,7 +85,7 @@ pub async fn bind(settings: Settings, system: System) -> Result<Bound, StartupEr
     let providers = Arc::new(Providers::new(settings.providers, &settings.public_url, &system)?);
     let sessions = Arc::new(Sessions::new(store.clone(), settings.session, system.clone()));
     let tasks = TaskTracker::new();
-    let for_claudelens = settings.applications.iter().any(Application::is_claudelens);
+    let for_claudelens = settings.users.for_claudelens || settings.applications.iter().any(Application::is_claudelens);
     let applications = Arc::new(Applications::new(settings.applications));
     let keys = Arc::new(keys);
     let known_sessions = Arc::new(KnownSessions::new(Arc::clone(&sessions)));

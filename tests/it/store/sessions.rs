@@ -253,6 +253,7 @@ async fn session_delivered_while_signing_out_does_not_begin(bench: &Bench) {
     assert!(store.create_session(&session).await.unwrap());
     let signed_out = now();
     store.end_browser(claim.browser, signed_out).await.unwrap();
-    let ended = SessionRecord { expires: signed_out, delivered_by: None, ..session };
+    let nobody = SessionRecord::nobody();
+    let ended = SessionRecord { user: nobody, expires: signed_out, delivered_by: None, ..session };
     assert_eq!(store.session(claim.session).await.unwrap(), Some(ended));
 }
