@@ -19,7 +19,7 @@ use super::{
 /// What is asked. Without anything about a person it is what somebody who is not signed in gets.
 #[derive(Debug, clap::Args)]
 pub struct Question {
-    /// What is asked for, as https://wiki.example.com/admin/
+    /// What is asked for, as `https://wiki.example.com/admin/`
     url: String,
     /// The method of the request.
     #[arg(long, value_name = "METHOD", default_value = "GET")]

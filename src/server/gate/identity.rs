@@ -1,7 +1,7 @@
 //! What an application is told about a person: headers for the proxy to copy, and a token for its scripts.
 //!
 //! Every name of the application is in every answer, empty where there is nothing to say, so that a proxy that copies them
-//! always overwrites what a client brings. The answer stays below [`limits::IDENTITY_ANSWER_BYTES`], whatever the person.
+//! always overwrites what a client brings. The answer stays below `limits::IDENTITY_ANSWER_BYTES`, whatever the person.
 
 /// Under which names.
 mod names;

@@ -165,7 +165,13 @@ async fn twenty_tabs_on_three_hosts_at_once_end_on_their_pages() {
             }]
         });
         let tabs = tabs.map(async |url| {
-            let (there, answer) = browser.goes(&scene, &url).await;
+            let (mut there, mut answer) = browser.goes(&scene, &url).await;
+            // On a machine that is slow the store is late for some: their page tries again by itself.
+            for _ in 0..50 {
+                if answer.status == StatusCode::SERVICE_UNAVAILABLE {
+                    (there, answer) = browser.goes(&scene, there.as_str()).await;
+                }
+            }
             if url.starts_with(&scene.origin) {
                 // The application behind the login host is none of the gate's here.
                 assert!(url.ends_with(there.path()), "{url} ends at {there}: {answer:#?}");
