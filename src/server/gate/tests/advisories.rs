@@ -66,7 +66,7 @@ fn cve_2025_48865_what_connection_takes_away_is_missing() {
         assert_eq!(ask(&headers, &wiki()).unwrap_err().problem().code(), "proxy_misconfigured", "{taken}");
     }
     headers.remove("x-forwarded-for");
-    assert_eq!(ask(&headers, &wiki()).unwrap().client, None, "not the proxy's own address");
+    assert_eq!(ask(&headers, &wiki()).unwrap().client(), None, "not the proxy's own address");
 }
 
 /// Traefik GHSA-6384-m2mw-rf54 and GHSA-6jwx-7vp4-9847: the proxy decided on one path and the application served another.
