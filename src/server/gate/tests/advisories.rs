@@ -4,7 +4,7 @@ use super::*;
 #[test]
 fn ghsa_7x63_the_path_is_not_the_clients_to_name() {
     let peer = [198, 51, 100, 7].into();
-    assert_eq!(forwarded(peer, &said("/public/"), &trusted(), &wiki()).unwrap_err(), Denied::UntrustedProxy(peer));
+    assert_eq!(forwarded(peer, &said("/public/"), trusted(), &wiki()).unwrap_err(), Denied::UntrustedProxy(peer));
     for (name, value) in [
         ("X-Original-URL", "https://wiki.example.com/public/"),
         ("X-Original-URI", "/public/"),
