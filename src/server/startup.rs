@@ -11,7 +11,10 @@ use tokio::{
     signal::unix::{SignalKind, signal},
     time::{Instant, timeout_at},
 };
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::{
+    sync::CancellationToken,
+    task::{AbortOnDropHandle, TaskTracker},
+};
 
 use super::{
     application::{Application, Applications},
@@ -218,6 +221,8 @@ impl Bound {
         let serving = connections::serve(public, router::public(&app), &handle, limits::REQUEST_HEAD_TIMEOUT)?;
         let administering = connections::serve(admin, admin_router, &handle, limits::REQUEST_HEAD_TIMEOUT)?;
         let checking = connections::serve_checks(gate, Checks::new(app.clone()), &handle)?;
+        // Among the connections, and not on the main thread: there is one answer after the other.
+        let asking = AbortOnDropHandle::new(tokio::spawn(async move { known_sessions.run().await }));
         let background = async {
             let upkeep = async {
                 loop {
@@ -225,7 +230,7 @@ impl Bound {
                     metrics.upkeep();
                 }
             };
-            tokio::join!(app.providers.keep_fresh(), known_sessions.run(), upkeep)
+            tokio::join!(app.providers.keep_fresh(), asking, upkeep)
         };
         let stop = async {
             shutdown.cancelled().await;

@@ -29,12 +29,23 @@ pub struct Asked<'a> {
     pub uri: &'a str,
     /// The path in each way in which it can be read.
     pub path: Result<Readings<'a>, Unreadable>,
-    /// Whose request it is; `None` where the proxies do not say.
-    pub client: Option<IpAddr>,
+    client: Client<'a>,
     /// Whether a header tells the application to take another method for the request's.
     pub overridden: bool,
     /// Whether a browser asks the application if it may send a request of another origin (CORS).
     pub preflight: bool,
+}
+
+/// Whose request it is.
+#[derive(Clone, Copy, Debug)]
+enum Client<'a> {
+    Named(Option<IpAddr>),
+    /// By what the proxies say, which is read where somebody wants to know.
+    Behind {
+        peer: IpAddr,
+        headers: &'a HeaderMap,
+        trusted: &'a [IpNet],
+    },
 }
 
 /// Why a question is no question.
@@ -142,7 +153,7 @@ impl fmt::Display for Denied {
 pub fn forwarded<'a>(
     peer: IpAddr,
     headers: &'a HeaderMap,
-    trusted: &[IpNet],
+    trusted: &'a [IpNet],
     applications: &Applications,
 ) -> Result<Asked<'a>, Denied> {
     trust(peer, trusted)?;
@@ -152,7 +163,7 @@ pub fn forwarded<'a>(
     let uri = said(headers, &URI, Said::Uri)?;
     check_proto(proto)?;
     let site = site(host, Said::Host, applications)?;
-    let asked = Asked::about(site, method, uri, named_client(peer, headers, trusted));
+    let asked = Asked::of(site, method, uri, Client::Behind { peer, headers, trusted });
     let asked = asked.map_err(|wrong| if wrong == Said::OwnMethod { Said::Method } else { Said::Uri });
     Ok(asked.map_err(Denied::Malformed)?.with(headers))
 }
@@ -165,7 +176,7 @@ pub fn itself<'a>(
     peer: IpAddr,
     request: &'a Parts,
     prefix: &str,
-    trusted: &[IpNet],
+    trusted: &'a [IpNet],
     applications: &Applications,
 ) -> Result<Asked<'a>, Denied> {
     trust(peer, trusted)?;
@@ -185,7 +196,7 @@ pub fn itself<'a>(
     let uri = request.uri.path_and_query().and_then(|uri| uri.as_str().strip_prefix(prefix));
     let uri = uri.filter(|uri| !uri.is_empty()).ok_or(Denied::Missing(Said::OwnUri))?;
     let site = site(host, Said::OwnHost, applications)?;
-    let asked = Asked::about(site, request.method.as_str(), uri, named_client(peer, headers, trusted));
+    let asked = Asked::of(site, request.method.as_str(), uri, Client::Behind { peer, headers, trusted });
     Ok(asked.map_err(Denied::Malformed)?.with(headers))
 }
 
@@ -195,10 +206,23 @@ impl<'a> Asked<'a> {
     /// # Errors
     /// What of it is malformed: [`Said::OwnMethod`] or [`Said::OwnUri`].
     pub fn about(site: Site, method: &'a str, uri: &'a str, client: Option<IpAddr>) -> Result<Self, Said> {
+        Self::of(site, method, uri, Client::Named(client))
+    }
+
+    /// Whose request it is; `None` where the proxies do not say.
+    #[must_use]
+    pub fn client(&self) -> Option<IpAddr> {
+        match self.client {
+            Client::Named(client) => client,
+            Client::Behind { peer, headers, trusted } => named_client(peer, headers, trusted),
+        }
+    }
+
+    fn of(site: Site, method: &'a str, uri: &'a str, client: Client<'a>) -> Result<Self, Said> {
         if !is_method(method) {
             return Err(Said::OwnMethod);
         }
-        if !uri.starts_with('/') || uri.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        if !uri.starts_with('/') || has_a_gap(uri) {
             return Err(Said::OwnUri);
         }
         let path = Readings::of(uri);
@@ -235,7 +259,8 @@ fn trust(peer: IpAddr, trusted: &[IpNet]) -> Result<(), Denied> {
 
 /// The one value of that header.
 fn said<'a>(headers: &'a HeaderMap, name: &HeaderName, what: Said) -> Result<&'a str, Denied> {
-    let mut values = headers.get_all(name).iter();
+    // There are few headers, and to look at each costs less than to look for one.
+    let mut values = headers.iter().filter(|(one, _)| *one == name).map(|(_, value)| value);
     let value = values.next().filter(|value| !value.is_empty()).ok_or(Denied::Missing(what))?;
     if values.next().is_some() {
         return Err(Denied::Doubled(what));
@@ -260,17 +285,32 @@ fn site(host: &str, what: Said, applications: &Applications) -> Result<Site, Den
 /// `name[:digits]` of letters, digits, `-` and `.` names no host.
 #[must_use]
 pub fn host_name(host: &str) -> Option<Cow<'_, str>> {
-    let name = match host.split_once(':') {
-        Some((name, port)) if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        Some(_) => return None,
-        None => host,
+    let (name, port) = match host.bytes().position(|byte| byte == b':') {
+        Some(at) => (host.get(..at)?, host.get(at + 1..)),
+        None => (host, None),
     };
-    let name = name.strip_suffix('.').unwrap_or(name);
-    if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.')) {
+    if port.is_some_and(|port| port.is_empty() || !port.bytes().all(|byte| byte.is_ascii_digit())) {
         return None;
     }
-    let is_small = !name.bytes().any(|byte| byte.is_ascii_uppercase());
+    let name = name.strip_suffix('.').unwrap_or(name);
+    if name.is_empty() {
+        return None;
+    }
+    let mut is_small = true;
+    for byte in name.bytes() {
+        match byte {
+            b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' => {}
+            b'A'..=b'Z' => is_small = false,
+            _ => return None,
+        }
+    }
     Some(if is_small { Cow::Borrowed(name) } else { Cow::Owned(name.to_ascii_lowercase()) })
+}
+
+/// White space, which ends a path in a request's first line, or a control character.
+fn has_a_gap(uri: &str) -> bool {
+    let is_gap = |c: char| c.is_control() || c.is_whitespace();
+    if uri.is_ascii() { uri.bytes().any(|byte| is_gap(byte.into())) } else { uri.contains(is_gap) }
 }
 
 /// Methods are compared by their letters, and applications take `get` for `GET`: so only capitals are methods.

@@ -123,6 +123,7 @@ pub struct Pass {
     email: Option<EmailAddress>,
     username_is_shared: bool,
     renew_at: OffsetDateTime,
+    good_until: OffsetDateTime,
     /// Somebody makes it anew; meanwhile it is good for all others, since its token lives as long again.
     renewed: AtomicBool,
 }
@@ -141,7 +142,7 @@ impl Pass {
 
     /// Whether it says what is known, and will for a while. (Whoever was to make it anew may have gone.)
     fn is_good(&self, person: &Arc<SignedIn>, now: OffsetDateTime) -> bool {
-        now < self.renew_at + limits::ASSERTION_LIFE / 4 && Arc::ptr_eq(&self.person, person)
+        now < self.good_until && Arc::ptr_eq(&self.person, person)
     }
 
     fn bytes(&self) -> usize {
@@ -281,8 +282,8 @@ impl Gate {
         let renew_at = renew_at.unwrap_or(now + limits::ASSERTION_LIFE / 2);
         let email = person.verified_email();
         let (headers, host) = (for_this_request(headers), Arc::clone(&site.host));
-        let renewed = AtomicBool::new(false);
-        Pass { person, headers, host, session, email, username_is_shared: shared, renew_at, renewed }
+        let (good_until, renewed) = (renew_at + limits::ASSERTION_LIFE / 4, AtomicBool::new(false));
+        Pass { person, headers, host, session, email, username_is_shared: shared, renew_at, good_until, renewed }
     }
 
     /// The login host's session that the cookie stands for. Nothing is asked of the store for a cookie that we did not set.

@@ -8,6 +8,7 @@ mod names;
 
 use std::borrow::Cow;
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 use serde_json::json;
@@ -94,15 +95,24 @@ impl Identities {
     pub fn of(&self, names: &Names, site: &Site, person: &Person<'_>, now: OffsetDateTime) -> Identity {
         let facts = self.that_fit(names, site, person, now);
         let mut renew_at = None;
-        let mut headers = HeaderMap::with_capacity(names.contents().len());
+        let (mut all, mut values) = (String::new(), Vec::with_capacity(names.contents().len()));
         for (name, value) in self.values(names, site, &facts, now) {
             let (text, is_token) = match value {
-                Value::Text(text) => (text.into_owned(), false),
-                Value::Token(token) => (token, true),
-                Value::Assertion(assertion) => (self.keys.sign(assertion), true),
+                Value::Text(text) => (text, false),
+                Value::Token(token) => (token.into(), true),
+                Value::Assertion(assertion) => (self.keys.sign(assertion).into(), true),
             };
+            let begin = all.len();
+            all.push_str(&text);
+            values.push((name, begin..all.len(), is_token));
+        }
+        // In one piece of memory: they are sent together, and there may be many of them.
+        let all = Bytes::from(all);
+        let mut headers = HeaderMap::with_capacity(values.len());
+        for (name, range, is_token) in values {
             // Facts are texts that a header can carry.
-            let mut value = HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""));
+            let value = HeaderValue::from_maybe_shared(all.slice(range));
+            let mut value = value.unwrap_or(HeaderValue::from_static(""));
             value.set_sensitive(is_token);
             if is_token {
                 renew_at = Some(now + limits::ASSERTION_LIFE / 2);

@@ -1,7 +1,5 @@
 //! Who gets in: the first rule that matches decides, for each reading of the path, and the strictest of these answers holds.
 
-use std::net::IpAddr;
-
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::{asked::Asked, path::Unreadable};
@@ -126,7 +124,7 @@ fn judge<'a>(asked: &'a Asked<'_>, reading: &'a str, decision: &mut Option<Decis
         if fit == Fit::Not {
             continue;
         }
-        if !is_from(&rule.addresses, asked.client) {
+        if !is_from(&rule.addresses, asked) {
             let by = Decided { by: By::Addresses(index), reading, members: None };
             add(decision, Access::Nobody, by);
         } else {
@@ -182,9 +180,9 @@ impl<'a> Decision<'a> {
     }
 }
 
-fn is_from(addresses: &[ipnet::IpNet], client: Option<IpAddr>) -> bool {
+fn is_from(addresses: &[ipnet::IpNet], asked: &Asked<'_>) -> bool {
     addresses.is_empty()
-        || client.is_some_and(|client| addresses.iter().any(|net| net.contains(&client.to_canonical())))
+        || asked.client().is_some_and(|client| addresses.iter().any(|net| net.contains(&client.to_canonical())))
 }
 
 fn is_one_of(person: &Person<'_>, members: &Members) -> bool {
@@ -205,7 +203,7 @@ fn is_everywhere(path: &RulePath) -> bool {
 
 /// A rule that opens does so only for who comes from its addresses. To all others it closes.
 fn fit(rule: &Rule, asked: &Asked<'_>, reading: &str) -> Fit {
-    let opens = rule.access.opens() && is_from(&rule.addresses, asked.client);
+    let opens = rule.access.opens() && is_from(&rule.addresses, asked);
     let methods = if opens { opened_method(rule, asked) } else { closed_method(rule, asked) };
     if methods == Fit::Not {
         return Fit::Not;

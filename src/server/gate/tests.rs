@@ -1,6 +1,6 @@
 //! The gate against everything that is known to go wrong elsewhere.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::LazyLock};
 
 use http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
@@ -37,8 +37,9 @@ mod ruling;
 
 const PROXY: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
-fn trusted() -> Vec<IpNet> {
-    vec!["127.0.0.0/8".parse().unwrap()]
+fn trusted() -> &'static [IpNet] {
+    static TRUSTED: LazyLock<Vec<IpNet>> = LazyLock::new(|| vec!["127.0.0.0/8".parse().unwrap()]);
+    &TRUSTED
 }
 
 /// An application at `host`, or at `*.NAME`.
@@ -130,7 +131,7 @@ fn but(name: &str, value: Option<&str>) -> HeaderMap {
 }
 
 fn ask<'a>(headers: &'a HeaderMap, applications: &Applications) -> Result<Asked<'a>, Denied> {
-    forwarded(PROXY, headers, &trusted(), applications)
+    forwarded(PROXY, headers, trusted(), applications)
 }
 
 fn first(applications: &Applications) -> Site {

@@ -6,7 +6,10 @@ mod denial;
 /// What kind of request it is.
 mod visitor;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use axum::{
     extract::ConnectInfo,
@@ -46,9 +49,11 @@ impl Checks {
 
     /// The answer to a question of `peer`. A body that comes with it is not waited for.
     pub async fn answer(self, peer: SocketAddr, mut parts: Parts) -> Response {
+        if parts.uri.path() == paths::VERIFY {
+            return verify(&self.0, peer.ip(), &parts).await;
+        }
         parts.extensions.insert(ConnectInfo(peer));
         match parts.uri.path() {
-            paths::VERIFY => verify(&self.0, &parts).await,
             paths::DENIED => denied(&self.0, &parts).await,
             paths::FORWARD => forward(&self.0, &parts).await,
             _ => ext_authz(&self.0, &parts).await,
@@ -57,11 +62,11 @@ impl Checks {
 }
 
 /// `/auth/verify`, for proxies that take only yes or no, by the status.
-async fn verify(app: &App, parts: &Parts) -> Response {
-    let asked = match forwarded(app, parts) {
+async fn verify(app: &App, peer: IpAddr, parts: &Parts) -> Response {
+    let asked = match forwarded(app, peer, parts) {
         Ok(asked) => asked,
         Err(denied) => {
-            note(app, parts, &denied);
+            note(app, peer, &denied);
             return no(StatusCode::from_u16(denied.problem().status()).unwrap_or(StatusCode::FORBIDDEN));
         }
     };
@@ -84,7 +89,7 @@ fn no(status: StatusCode) -> Response {
 
 /// `/auth/denied`: where such a proxy sends the browser afterwards. Never a yes: what may pass was refused by the proxy.
 async fn denied(app: &Arc<App>, parts: &Parts) -> Response {
-    let asked = match forwarded(app, parts) {
+    let asked = match forwarded(app, request::peer_of(parts), parts) {
         Ok(asked) => asked,
         Err(denied) => return misasked(app, parts, &denied),
     };
@@ -94,7 +99,7 @@ async fn denied(app: &Arc<App>, parts: &Parts) -> Response {
 
 /// `/auth/forward`, for proxies that hand our answer to the browser unless it is a yes.
 async fn forward(app: &Arc<App>, parts: &Parts) -> Response {
-    match forwarded(app, parts) {
+    match forwarded(app, request::peer_of(parts), parts) {
         Ok(asked) => decide(app, parts, &asked).await,
         Err(denied) => misasked(app, parts, &denied),
     }
@@ -115,8 +120,8 @@ async fn ext_authz(app: &Arc<App>, parts: &Parts) -> Response {
     }
 }
 
-fn forwarded<'a>(app: &App, parts: &'a Parts) -> Result<Asked<'a>, Denied> {
-    asked::forwarded(request::peer_of(parts), &parts.headers, &app.trusted_proxies, &app.gate.applications)
+fn forwarded<'a>(app: &'a App, peer: IpAddr, parts: &'a Parts) -> Result<Asked<'a>, Denied> {
+    asked::forwarded(peer, &parts.headers, &app.trusted_proxies, &app.gate.applications)
 }
 
 /// A yes with the client's cookies but ours, or the denial.
@@ -140,14 +145,14 @@ fn pass(identity: HeaderMap) -> Response {
 /// A question that is none. What a client can cause is told to the client; what the operator has to mend also stands in the
 /// log.
 fn misasked(app: &Arc<App>, parts: &Parts, denied: &Denied) -> Response {
-    let failure = Failure::new(denied.problem(), note(app, parts, denied));
+    let failure = Failure::new(denied.problem(), note(app, request::peer_of(parts), denied));
     denial::explain(app, parts, &failure)
 }
 
 /// One fault of a proxy's is one line, whoever its visitors are, and whatever hosts they name.
-fn note(app: &App, parts: &Parts, denied: &Denied) -> Reference {
+fn note(app: &App, peer: IpAddr, denied: &Denied) -> Reference {
     let (problem, detail) = (denied.problem(), denied.to_string());
-    let proxy = ClientAddress::of(request::peer_of(parts));
+    let proxy = ClientAddress::of(peer);
     let fault = (problem == Problem::ProxyMisconfigured).then_some(&*detail);
     let reference = problem.reference(proxy, fault, || app.new_reference());
     problem.log_because(&reference, &detail);

@@ -36,8 +36,9 @@ pub const SESSION_KNOWN_AT_MOST: Duration = SESSION_KNOWN_FRESH.saturating_add(S
 pub const SESSION_ASK_WAIT: Duration = Duration::from_secs(2);
 /// One of a session that is known, but no longer fresh, waits this long before it goes on with what it knows.
 pub const SESSION_ASK_AGAIN_WAIT: Duration = Duration::from_millis(500);
-/// What is asked ahead of time is gathered this long.
-pub const SESSIONS_GATHERED: Duration = Duration::from_millis(100);
+/// What is asked ahead of time is gathered this long: so many together cost the store little more than one, and not so much that
+/// checks have to wait for their turn at the processor.
+pub const SESSIONS_GATHERED: Duration = Duration::from_millis(20);
 /// What has ended in this process is remembered longer than any question to the store takes, so that an answer from before
 /// does not bring it back.
 pub const FORGOTTEN_KEPT: Duration = Duration::from_secs(30);

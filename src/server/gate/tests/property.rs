@@ -48,7 +48,8 @@ fn some_rule() -> impl Strategy<Value = Rule> {
     ]);
     let methods = proptest::sample::select(vec!["", "", "", "GET", "GET|HEAD", "POST", "PUT|DELETE"]);
     let path = proptest::sample::select(&PATHS[..]);
-    let addresses = proptest::sample::select(vec![vec![], vec![], vec!["203.0.113.0/24".parse().unwrap()], trusted()]);
+    let addresses =
+        proptest::sample::select(vec![vec![], vec![], vec!["203.0.113.0/24".parse().unwrap()], trusted().to_vec()]);
     (path, methods, access, addresses).prop_map(|(path, methods, access, addresses)| {
         let path = if access.opens() { path } else { path.trim_start_matches('=') };
         let path = if path.ends_with('/') || access.opens() { path.to_owned() } else { format!("{path}/") };

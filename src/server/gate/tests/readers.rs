@@ -141,7 +141,7 @@ fn lets_in(asked: &Asked<'_>, method: &str, path: &str, any_case: bool, person: 
         return has(application.access, person);
     };
     let is_from = |client| rule.addresses.iter().any(|net| net.contains(&client));
-    if !rule.addresses.is_empty() && !asked.client.is_some_and(is_from) {
+    if !rule.addresses.is_empty() && !asked.client().is_some_and(is_from) {
         return false;
     }
     match &rule.access {

@@ -169,7 +169,7 @@ impl<'r> Denial<'r> {
         let cookie = self.app.cookies.get(&self.parts.headers, Cookie::Flow);
         match cookie.and_then(|value| self.app.sign_in.browser(value)) {
             Some(browser) => Who::Browser(browser.key.hash()),
-            None => Who::Address(self.asked.client),
+            None => Who::Address(self.asked.client()),
         }
     }
 

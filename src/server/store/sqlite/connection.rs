@@ -47,6 +47,8 @@ impl Connections {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(limits::STORE_WAIT)
+            // All that is asked for at once, or the threads on both sides take turns for each row.
+            .row_buffer_size(limits::SESSIONS_ASKED_AT_ONCE)
             // What is slow is a line of `outage.rs`, once.
             .disable_statement_logging();
         let pool = |connections| {
