@@ -24,8 +24,8 @@ from side_by_side import ROOT, version
 
 FILE = ROOT / "crates/bench/instructions.toml"
 FEW, MANY = 2_000, 12_000
-# Another compiler or C library gives a few more or less. So much less is worth a new number.
-TOLERANCE = 0.03
+# Two builds of one source differ by 4 % (what is inlined, where memory lies). So much less is worth a new number.
+TOLERANCE = 0.10
 
 
 def counted(*command: str | Path) -> int:

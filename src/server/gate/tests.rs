@@ -155,7 +155,7 @@ fn at_wiki(uri: &str) -> Access {
 }
 
 fn person<'a>(username: &'a str, groups: &[&str]) -> Person<'a> {
-    static PROVIDER: std::sync::LazyLock<ProviderId> = std::sync::LazyLock::new(|| ProviderId::new("op"));
+    static PROVIDER: LazyLock<ProviderId> = LazyLock::new(|| ProviderId::new("op"));
     let groups: Vec<_> = groups.iter().map(|group| (*group).to_owned()).collect();
     Person { username, role: Role::User, email: None, groups: groups.leak(), provider: &PROVIDER }
 }

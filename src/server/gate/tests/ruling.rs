@@ -127,7 +127,8 @@ fn what_is_unreadable_is_denied_where_a_rule_has_a_path() {
 
 fn overridden(applications: &Applications, method: &str, uri: &str) -> (Access, By) {
     let site = first(applications);
-    let asked = Asked { overridden: true, ..Asked::about(site, method, uri, None).unwrap() };
+    let mut asked = Asked::about(site, method, uri, None).unwrap();
+    asked.overridden = true;
     let decision = decide(&asked);
     (decision.access, decision.by.by)
 }
