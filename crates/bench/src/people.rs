@@ -115,11 +115,13 @@ impl Made<'_> {
             user: user.clone(),
             issuer: Issuer::new(self.provider.issuer.as_str()),
             provider: self.provider.id.clone(),
+            begun: now,
             created: now,
             last_seen: now,
             expires: now + LIFE,
             delivered_by: None,
             facts: SessionFacts { subject: subject(number).ok(), groups, ..SessionFacts::default() },
+            id_token: None,
         }
     }
 }

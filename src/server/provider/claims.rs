@@ -51,6 +51,8 @@ pub struct Claims {
 /// `None` when it is missing or cannot be read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Authentication {
+    /// `iat`: when the ID token was issued.
+    pub issued: Option<OffsetDateTime>,
     /// `sid`: the person's session at the provider.
     pub sid: Option<String>,
     /// `auth_time`: when the person was last asked for credentials.
@@ -167,6 +169,7 @@ impl<'d> Reader<'d> {
 
     fn authentication(&mut self) -> Authentication {
         Authentication {
+            issued: self.get("iat", numeric_date),
             sid: self.get("sid", |value| text(value).filter(|text| is_short(text))),
             auth_time: self.get("auth_time", moment),
             acr: self.get("acr", |value| text(value).filter(|text| is_short(text))),

@@ -50,6 +50,10 @@ pub struct NewSession {
     pub provider: ProviderId,
     /// The attempt that delivers it.
     pub attempt: AttemptId,
+    /// When that began.
+    pub begun: OffsetDateTime,
+    /// The ID token, sealed for this session, where sign-out needs it.
+    pub id_token: Option<Vec<u8>>,
 }
 
 /// All sessions.
@@ -207,11 +211,13 @@ impl Sessions {
             user: new.delivery.user,
             issuer: new.issuer,
             provider: new.provider,
+            begun: new.begun,
             created: now,
             last_seen: now,
             expires: now + self.rules.absolute,
             delivered_by: Some(new.attempt),
             facts: new.delivery.facts,
+            id_token: new.id_token,
         };
         if !self.store.create_session(&record).await? {
             // Delivered before: the same session, unless it has ended since.

@@ -19,9 +19,9 @@ impl Sealed for Delivery {
 
     fn write(&self) -> Payload {
         // Every fact by itself: where one is missing or new, the others are read all the same.
-        let SessionFacts { subject, sid, groups, auth_time, acr, amr } = &self.facts;
-        let auth_time = auth_time.map(OffsetDateTime::unix_timestamp);
-        Payload::unmarked(&(&self.user, subject, sid, groups, auth_time, acr, amr))
+        let SessionFacts { subject, issued, sid, groups, auth_time, acr, amr } = &self.facts;
+        let seconds = |at: &Option<OffsetDateTime>| at.map(OffsetDateTime::unix_timestamp);
+        Payload::unmarked(&(&self.user, subject, sid, groups, seconds(auth_time), acr, amr, seconds(issued)))
     }
 
     fn read(_version: u8, payload: &[u8]) -> Option<Self> {
@@ -30,12 +30,17 @@ impl Sealed for Delivery {
             subject: next(&mut appended),
             sid: next(&mut appended),
             groups: next(&mut appended),
-            auth_time: next::<Option<i64>>(&mut appended).and_then(|at| OffsetDateTime::from_unix_timestamp(at).ok()),
+            auth_time: seconds(&mut appended),
             acr: next(&mut appended),
             amr: next(&mut appended),
+            issued: seconds(&mut appended),
         };
         Some(Self { user, facts })
     }
+}
+
+fn seconds(rest: &mut &[u8]) -> Option<OffsetDateTime> {
+    next::<Option<i64>>(rest).and_then(|at| OffsetDateTime::from_unix_timestamp(at).ok())
 }
 
 /// The next field; its default where a process that does not know it has written the payload.
@@ -50,6 +55,7 @@ pub(super) fn facts(verified: &VerifiedClaims) -> SessionFacts {
     let authentication = verified.authentication().clone();
     SessionFacts {
         subject: Some(verified.subject().clone()),
+        issued: authentication.issued,
         sid: authentication.sid,
         groups: verified.claims().groups.clone().unwrap_or_default(),
         auth_time: authentication.auth_time,

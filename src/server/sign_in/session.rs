@@ -57,6 +57,8 @@ impl SignIn {
             issuer: callback.provider.issuer().clone(),
             provider: state.provider.clone(),
             attempt: state.attempt,
+            begun: state.started,
+            id_token: None,
         };
         let until = Instant::now().max(callback.request.arrived + self.rules.patience) + limits::DELIVERY_GRACE;
         let reference = state.attempt.reference();

@@ -23,8 +23,9 @@ pub trait SessionStore: Send + Sync {
     /// Notes that these sessions were used `now`; as [`save_session`](Self::save_session), but nothing else changes.
     async fn touch_sessions(&self, ids: &[SessionHash], now: OffsetDateTime) -> Result<(), StoreError>;
 
-    /// Saves a session that exists: its last-seen time, its first use, an earlier expiry, and that it is nobody's any more. Never inserts, so that a
-    /// signed-out session cannot be revived, and never moves `expires` later. `false`: there is none.
+    /// Saves a session that exists: its last-seen time, its first use, an earlier expiry, and that it is nobody's any more
+    /// (then its ID token is wiped, too). Never inserts, so that a signed-out session cannot be revived, and never moves
+    /// `expires` later. `false`: there is none.
     async fn save_session(&self, session: &SessionRecord) -> Result<bool, StoreError>;
 
     /// Deletes a session. Idempotent.
@@ -49,6 +50,8 @@ pub struct SessionRecord {
     pub issuer: Issuer,
     /// The provider.
     pub provider: ProviderId,
+    /// When the person set out to sign in; in records of an earlier version, when they had signed in.
+    pub begun: OffsetDateTime,
     /// When they signed in.
     pub created: OffsetDateTime,
     /// When the session was last used (written at most every [`limits::SESSION_TOUCH_EVERY`](crate::server::limits::SESSION_TOUCH_EVERY)).
@@ -59,6 +62,8 @@ pub struct SessionRecord {
     pub delivered_by: Option<AttemptId>,
     /// What the provider said at the sign-in.
     pub facts: SessionFacts,
+    /// The ID token, sealed, where the provider wants it back at sign-out. [`SessionStore::sessions`] leaves it out.
+    pub id_token: Option<Vec<u8>>,
 }
 
 impl SessionRecord {
@@ -76,11 +81,13 @@ impl SessionRecord {
             user: Self::nobody(),
             issuer: Issuer::new(""),
             provider,
+            begun: now,
             created: now,
             last_seen: now,
             expires: now,
             delivered_by: None,
             facts: SessionFacts::default(),
+            id_token: None,
         }
     }
 }
@@ -94,6 +101,9 @@ impl SessionRecord {
 pub struct SessionFacts {
     /// Who the person is at the issuer.
     pub subject: Option<Subject>,
+    /// When the ID token was issued.
+    #[serde(with = "time::serde::timestamp::option")]
+    pub issued: Option<OffsetDateTime>,
     /// The provider's own session (OpenID Connect Back-Channel Logout 2.1).
     pub sid: Option<String>,
     /// The groups the person is in.
@@ -115,6 +125,7 @@ mod tests {
     fn facts_are_sealed_and_stored_and_come_back() {
         let facts = SessionFacts {
             subject: Subject::new("s-1"),
+            issued: OffsetDateTime::from_unix_timestamp(1_795_428_060).ok(),
             sid: Some("their session".into()),
             groups: vec!["staff".into()],
             auth_time: OffsetDateTime::from_unix_timestamp(1_795_428_000).ok(),

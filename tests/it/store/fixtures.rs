@@ -143,6 +143,7 @@ pub(super) fn session_of(id: &[u8]) -> SessionRecord {
         user: UserId::new("0123456789abcdef01234567"),
         issuer: Issuer::new(ISSUER),
         provider: ProviderId::new("authelia"),
+        begun: now() - Duration::from_secs(2),
         created: now(),
         last_seen: now() + Duration::from_millis(1),
         expires: now() + Duration::from_secs(3_600),
@@ -154,7 +155,9 @@ pub(super) fn session_of(id: &[u8]) -> SessionRecord {
             auth_time: Some(datetime!(2026-11-23 09:59:00 UTC)),
             acr: Some("urn:example:two-factor".into()),
             amr: vec!["pwd".into(), "otp".into()],
+            issued: Some(datetime!(2026-11-23 10:00:00 UTC)),
         },
+        id_token: Some(b"sealed".to_vec()),
     }
 }
 

@@ -140,7 +140,8 @@ async fn expired_session_is_returned_as_it_is(bench: &Bench) {
 
 /// During a rolling update both versions share a database.
 async fn session_of_the_version_before_is_read(bench: &Bench) {
-    let session = SessionRecord { facts: SessionFacts::default(), ..session_of(b"a") };
+    let known = session_of(b"a");
+    let session = SessionRecord { begun: known.created, facts: SessionFacts::default(), id_token: None, ..known };
     match &bench.raw {
         Raw::Mongo { database, .. } => {
             let older = doc! {
@@ -254,6 +255,6 @@ async fn session_delivered_while_signing_out_does_not_begin(bench: &Bench) {
     let signed_out = now();
     store.end_browser(claim.browser, signed_out).await.unwrap();
     let nobody = SessionRecord::nobody();
-    let ended = SessionRecord { user: nobody, expires: signed_out, delivered_by: None, ..session };
+    let ended = SessionRecord { user: nobody, expires: signed_out, delivered_by: None, id_token: None, ..session };
     assert_eq!(store.session(claim.session).await.unwrap(), Some(ended));
 }

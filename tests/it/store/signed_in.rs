@@ -55,7 +55,16 @@ async fn verified(bench: &Bench) -> NewSession {
 
 fn new_session(delivery: Delivery) -> NewSession {
     let NewClaim { id: attempt, browser, provider, .. } = claim();
-    NewSession { id: ID, browser, delivery, issuer: Issuer::new(ISSUER), provider, attempt }
+    NewSession {
+        id: ID,
+        browser,
+        delivery,
+        issuer: Issuer::new(ISSUER),
+        provider,
+        attempt,
+        begun: now(),
+        id_token: None,
+    }
 }
 
 async fn a_session_begins_once_and_ends(bench: &Bench) {

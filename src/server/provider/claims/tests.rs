@@ -155,6 +155,7 @@ fn reads_how_and_when_the_person_was_authenticated_from_the_id_token_alone() {
     assert_eq!(
         all,
         Authentication {
+            issued: None,
             sid: Some("s1".into()),
             auth_time: Some(datetime!(2026-11-25 12:00 UTC)),
             acr: Some("phr".into()),

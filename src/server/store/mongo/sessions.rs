@@ -32,6 +32,8 @@ struct SessionDocument {
     user_id: String,
     issuer: String,
     provider: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    begun_at: Option<DateTime>,
     created_at: DateTime,
     last_seen_at: DateTime,
     expires_at: DateTime,
@@ -39,6 +41,8 @@ struct SessionDocument {
     delivered_by: Option<Binary>,
     #[serde(default)]
     facts: SessionFacts,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    id_token: Option<Binary>,
 }
 
 impl From<&SessionRecord> for SessionDocument {
@@ -49,11 +53,13 @@ impl From<&SessionRecord> for SessionDocument {
             user_id: session.user.as_str().to_owned(),
             issuer: session.issuer.as_str().to_owned(),
             provider: session.provider.as_str().to_owned(),
+            begun_at: Some(date(session.begun)),
             created_at: date(session.created),
             last_seen_at: date(session.last_seen),
             expires_at: date(session.expires),
             delivered_by: session.delivered_by.map(|attempt| binary(attempt.as_bytes())),
             facts: session.facts.clone(),
+            id_token: session.id_token.as_deref().map(binary),
         }
     }
 }
@@ -68,11 +74,13 @@ impl TryFrom<SessionDocument> for SessionRecord {
             user: UserId::new(document.user_id),
             issuer: Issuer::new(document.issuer),
             provider: ProviderId::new(document.provider),
+            begun: moment(document.begun_at.unwrap_or(document.created_at))?,
             created: moment(document.created_at)?,
             last_seen: moment(document.last_seen_at)?,
             expires: moment(document.expires_at)?,
             delivered_by: document.delivered_by.map(|id| array(&id.bytes).map(AttemptId::new)).transpose()?,
             facts: document.facts,
+            id_token: document.id_token.map(|sealed| sealed.bytes),
         })
     }
 }
@@ -121,7 +129,8 @@ impl SessionStore for MongoStore {
     async fn sessions(&self, ids: &[SessionHash]) -> Result<Vec<SessionRecord>, StoreError> {
         self.health
             .bounded(async {
-                let found = raw_sessions(self.database().await?).find(among(ids)).await?;
+                let found =
+                    raw_sessions(self.database().await?).find(among(ids)).projection(doc! { "id_token": 0 }).await?;
                 let documents: Vec<Document> = found.try_collect().await?;
                 let read = |document| {
                     SessionRecord::try_from(bson::deserialize_from_document::<SessionDocument>(document).ok()?).ok()
@@ -147,11 +156,16 @@ impl SessionStore for MongoStore {
             "$max": { "last_seen_at": date(session.last_seen) },
             "$min": { "expires_at": date(session.expires) },
         };
+        let mut unset = Document::new();
         if session.delivered_by.is_none() {
-            update.insert("$unset", doc! { "delivered_by": "" });
+            unset.insert("delivered_by", "");
         }
         if session.user == SessionRecord::nobody() {
             update.insert("$set", doc! { "user_id": session.user.as_str() });
+            unset.insert("id_token", "");
+        }
+        if !unset.is_empty() {
+            update.insert("$unset", unset);
         }
         self.health
             .bounded(async {
@@ -187,7 +201,7 @@ impl SessionStore for MongoStore {
                 }
                 let end = doc! {
                     "$min": { "expires_at": date(now) },
-                    "$unset": { "delivered_by": "" },
+                    "$unset": { "delivered_by": "", "id_token": "" },
                     "$set": { "user_id": SessionRecord::nobody().as_str() },
                 };
                 sessions(database).update_many(theirs, end).await?;

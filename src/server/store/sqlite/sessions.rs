@@ -19,8 +19,8 @@ use crate::server::{
 /// Named rather than `*`: a newer version that shares the file may add columns while this process runs.
 macro_rules! columns {
     () => {
-        "id, browser, user_id, issuer, provider, created_at, last_seen_at, expires_at, delivered_by, subject, sid, \
-         \"groups\", auth_time, acr, amr"
+        "id, browser, user_id, issuer, provider, begun_at, created_at, last_seen_at, expires_at, delivered_by, subject, \
+         issued_at, sid, \"groups\", auth_time, acr, amr"
     };
 }
 
@@ -30,53 +30,63 @@ fn read(row: &SqliteRow) -> Result<SessionRecord, StoreError> {
     let text = |column| row.try_get::<String, _>(column);
     let moment = |column| from_millis(row.try_get(column)?);
     let list = |column| serde_json::from_str(row.try_get(column)?).map_err(StoreError::unreadable);
-    let seconds = |at| OffsetDateTime::from_unix_timestamp(at).map_err(StoreError::unreadable);
+    let seconds = |column| {
+        let at = row.try_get::<Option<_>, _>(column)?;
+        at.map(|at| OffsetDateTime::from_unix_timestamp(at).map_err(StoreError::unreadable)).transpose()
+    };
+    let created = moment("created_at")?;
     Ok(SessionRecord {
         id: SessionHash::from_bytes(array(row.try_get("id")?)?),
         browser: bytes("browser")?.map(|hash| array(&hash).map(BrowserHash::from_bytes)).transpose()?,
         user: UserId::new(text("user_id")?),
         issuer: Issuer::new(text("issuer")?),
         provider: ProviderId::new(text("provider")?),
-        created: moment("created_at")?,
+        begun: row.try_get::<Option<_>, _>("begun_at")?.map_or(Ok(created), from_millis)?,
+        created,
         last_seen: moment("last_seen_at")?,
         expires: moment("expires_at")?,
         delivered_by: bytes("delivered_by")?.map(|id| array(&id).map(AttemptId::new)).transpose()?,
         facts: SessionFacts {
             subject: row.try_get::<Option<&str>, _>("subject")?.and_then(Subject::new),
+            issued: seconds("issued_at")?,
             sid: row.try_get("sid")?,
             groups: list("groups")?,
-            auth_time: row.try_get::<Option<_>, _>("auth_time")?.map(seconds).transpose()?,
+            auth_time: seconds("auth_time")?,
             acr: row.try_get("acr")?,
             amr: list("amr")?,
         },
+        id_token: None,
     })
 }
 
 /// What [`read`] reads. `false`: the id is taken.
 async fn insert(executor: impl Executor<'_, Database = Sqlite>, session: &SessionRecord) -> Result<bool, StoreError> {
-    let SessionRecord { id, browser, user, issuer, provider, created, last_seen, expires, delivered_by, facts } =
-        session;
+    let SessionRecord { id, browser, user, issuer, provider, begun, .. } = session;
+    let SessionRecord { created, last_seen, expires, delivered_by, facts, id_token, .. } = session;
     let list = |texts: &[String]| serde_json::to_string(texts).map_err(StoreError::unreadable);
     let inserted = sqlx::query(concat!(
         "INSERT INTO login_sessions (",
         columns!(),
-        ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"
+        ", id_token) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"
     ))
     .bind(key(*id))
     .bind(browser.map(|browser| browser.as_bytes().to_vec()))
     .bind(user.as_str())
     .bind(issuer.as_str())
     .bind(provider.as_str())
+    .bind(to_millis(*begun))
     .bind(to_millis(*created))
     .bind(to_millis(*last_seen))
     .bind(to_millis(*expires))
     .bind(delivered_by.map(|attempt| attempt.as_bytes().to_vec()))
     .bind(facts.subject.as_ref().map(Subject::as_str))
+    .bind(facts.issued.map(OffsetDateTime::unix_timestamp))
     .bind(facts.sid.as_deref())
     .bind(list(&facts.groups)?)
     .bind(facts.auth_time.map(OffsetDateTime::unix_timestamp))
     .bind(facts.acr.as_deref())
     .bind(list(&facts.amr)?)
+    .bind(id_token.as_deref())
     .execute(executor)
     .await?;
     Ok(inserted.rows_affected() == 1)
@@ -95,11 +105,13 @@ impl SessionStore for SqliteStore {
     async fn session(&self, id: SessionHash) -> Result<Option<SessionRecord>, StoreError> {
         self.health
             .bounded(async {
-                let found = sqlx::query(concat!("SELECT ", columns!(), " FROM login_sessions WHERE id = ?"))
+                let found = sqlx::query(concat!("SELECT ", columns!(), ", id_token FROM login_sessions WHERE id = ?"))
                     .bind(key(id))
                     .fetch_optional(&self.connections.readers)
                     .await?;
-                found.as_ref().map(read).transpose()
+                let with_id_token =
+                    |row: &SqliteRow| Ok(SessionRecord { id_token: row.try_get("id_token")?, ..read(row)? });
+                found.as_ref().map(with_id_token).transpose()
             })
             .await
     }
@@ -133,7 +145,8 @@ impl SessionStore for SqliteStore {
             .bounded(async {
                 let saved = sqlx::query(
                     "UPDATE login_sessions SET last_seen_at = max(last_seen_at, ?1), expires_at = min(expires_at, ?2), \
-                 delivered_by = iif(?3, NULL, delivered_by), user_id = iif(?5, '', user_id) WHERE id = ?4",
+                 delivered_by = iif(?3, NULL, delivered_by), user_id = iif(?5, '', user_id), \
+                 id_token = iif(?5, NULL, id_token) WHERE id = ?4",
                 )
                 .bind(to_millis(session.last_seen))
                 .bind(to_millis(session.expires))
@@ -169,7 +182,8 @@ impl SessionStore for SqliteStore {
                     insert(&mut *transaction, &SessionRecord::ended(id, browser, provider, now)).await?;
                 }
                 sqlx::query(
-                    "UPDATE login_sessions SET expires_at = min(expires_at, ?), delivered_by = NULL, user_id = '' WHERE browser = ?",
+                    "UPDATE login_sessions SET expires_at = min(expires_at, ?), delivered_by = NULL, user_id = '', id_token = NULL \
+                     WHERE browser = ?",
                 )
                 .bind(to_millis(now))
                 .bind(browser.as_bytes().to_vec())

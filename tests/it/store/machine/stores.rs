@@ -259,11 +259,13 @@ impl Attempts for Real<'_> {
             user: UserId::new("0".repeat(24)),
             issuer: Issuer::new("https://op.example.com"),
             provider: ProviderId::new("op"),
+            begun: self.rules_now(),
             created: self.rules_now(),
             last_seen: self.rules_now(),
             expires: self.rules_now() + Duration::from_secs(3600),
             delivered_by: Some(id()),
             facts: SessionFacts::default(),
+            id_token: None,
         };
         let new = self.store().create_session(&session).await.unwrap();
         assert_eq!(new, self.rules.begin_session().await);

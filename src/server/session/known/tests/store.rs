@@ -60,11 +60,13 @@ fn record(id: SessionHash, number: u8) -> SessionRecord {
         user: UserId::new(number.to_string()),
         issuer: Issuer::new("https://id.example.com"),
         provider: ProviderId::new("op"),
+        begun: now,
         created: now,
         last_seen: now,
         expires: now + Duration::from_secs(24 * 3600),
         delivered_by: None,
         facts: SessionFacts::default(),
+        id_token: None,
     }
 }
 
