@@ -312,6 +312,9 @@ pub const SESSION_CLAIM_BYTES: usize = 255;
 /// person signs out must not begin the session anew.
 pub const SESSION_REMOVED_AFTER: Duration = Duration::from_secs(60);
 
+/// A recheck that the provider has not answered is tried again after this long; meanwhile the session goes on.
+pub const RECHECK_PAUSE: Duration = Duration::from_secs(5 * 60);
+
 // ---- What applications are told
 
 // ---- The store

@@ -58,9 +58,9 @@ pub struct NewSession {
 
 /// All sessions.
 pub struct Sessions {
-    store: Arc<dyn Store>,
-    rules: SessionRules,
-    system: System,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) rules: SessionRules,
+    pub(super) system: System,
     /// Those that the store has confirmed lately.
     pub(super) lately: Lately,
     /// The last visit could not be noted, and that was logged.
@@ -124,8 +124,9 @@ impl Sessions {
 
     fn signed_in(&self, session: SessionRecord, user: User) -> SignedIn {
         let until = self.ends(&session);
+        let recheck_from = self.recheck_from(&session);
         let SessionRecord { provider, issuer, facts, created: since, .. } = session;
-        SignedIn { user, provider, issuer, facts, since, until }
+        SignedIn { user, provider, issuer, facts, since, until, recheck_from }
     }
 
     fn is_touch_due(&self, session: &SessionRecord, now: OffsetDateTime) -> bool {
@@ -213,6 +214,8 @@ impl Sessions {
             provider: new.provider,
             begun: new.begun,
             created: now,
+            confirmed: now,
+            rechecked: None,
             last_seen: now,
             expires: now + self.rules.absolute,
             delivered_by: Some(new.attempt),
@@ -278,7 +281,7 @@ impl Sessions {
 
     /// Ends a session but leaves its record for the store to remove a minute later: a delivery under way at this moment
     /// finds the id taken, and cannot insert it again.
-    async fn expire(&self, mut session: SessionRecord) -> Result<(), StoreError> {
+    pub(super) async fn expire(&self, mut session: SessionRecord) -> Result<(), StoreError> {
         session.expires = session.expires.min(self.system.now());
         session.delivered_by = None;
         session.user = SessionRecord::nobody();
@@ -303,7 +306,7 @@ impl Sessions {
 
     /// A session that lives. One that cannot be read (a newer version wrote it) counts as none: the person signs in
     /// again instead of getting an error until they delete a cookie.
-    async fn readable(&self, id: SessionId) -> Result<Option<SessionRecord>, StoreError> {
+    pub(super) async fn readable(&self, id: SessionId) -> Result<Option<SessionRecord>, StoreError> {
         match self.open(id.hash()).await {
             Err(StoreError::Unreadable(detail)) => {
                 log_unreadable(&detail);

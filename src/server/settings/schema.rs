@@ -341,6 +341,8 @@ keys! {
         "Idle timeout: a session ends after this long without use.";
     SESSION_ABSOLUTE: Session "absolute", Kind::Duration { least: MINUTE, most: limits::COOKIE_LIFE_MAX }, Unset::Default("\"30d\""), "\"30d\"",
         "Maximum session lifetime; not less than `idle`.";
+    SESSION_RECHECK: Session "recheck", Kind::Duration { least: MINUTE.saturating_mul(10), most: limits::COOKIE_LIFE_MAX }, Unset::Otherwise("the provider is not asked again"), "\"12h\"",
+        "How old what the provider said may become: the next page after that is shown when it has been asked again, in passing (`prompt=none`).";
 
     SIGN_IN_PATIENCE: SignIn "patience", Kind::Duration { least: Duration::from_millis(1), most: Duration::from_millis(1800) }, Unset::Default("\"1.5s\""), "\"1s\"",
         "How long a request waits before the waiting page is shown.";
