@@ -5,6 +5,7 @@ mod alone;
 mod answers;
 mod handover;
 mod pages;
+mod recheck;
 mod revocation;
 mod rig;
 mod scripts;
