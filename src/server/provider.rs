@@ -22,6 +22,8 @@ mod client_registration;
 mod content_coding;
 /// The discovery document and its checks.
 mod discovery;
+/// Sign-out at the provider.
+mod end_session;
 /// What can go wrong, with code and description.
 mod fault;
 /// When a document is fetched, and when it is too old.
@@ -63,6 +65,7 @@ pub use self::{
     availability::Availability,
     capacity::{ExchangePermit, QueueTicket},
     claims::{Authentication, Claims, VerifiedClaims},
+    end_session::{EndSessionRequest, RawIdToken},
     fault::ProviderFault,
     openid_provider::Provider,
     requests::{AuthorizationRequest, Redemption},

@@ -14,7 +14,7 @@ mod sessions;
 mod tower;
 
 pub use self::{
-    found::{Found, SignedIn},
+    found::{EndedSession, Found, SignedIn},
     id::SessionId,
     known::{Known, KnownSessions},
     sessions::{Delivery, NewSession, Sessions},

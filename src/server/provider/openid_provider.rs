@@ -1,6 +1,6 @@
 //! One configured OpenID Provider: what is known about it, whether it can be used, and the authorization request.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicBool};
 
 use openidconnect::{
     AuthenticationFlow, CsrfToken, Nonce, PkceCodeChallenge, PkceCodeVerifier,
@@ -55,6 +55,7 @@ impl Provider {
             registration: Arc::clone(&registration),
             provider: settings.id.clone(),
             system: system.clone(),
+            warned: AtomicBool::new(false),
         };
         let outage = OutageLog::new(settings.id.clone());
         let metadata = Cache::new(discovery, Arc::clone(&outage), system.clone());
