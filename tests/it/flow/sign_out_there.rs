@@ -175,6 +175,7 @@ async fn lo_03_a_provider_that_offers_no_sign_out_still_knows_the_person_and_the
     assert!(asks(&browser, &scene).await && asks(&browser, &scene).await, "until somebody has signed in");
     assert!(!asks(&scene.browser(), &scene).await, "no other browser");
     browser.sign_in(&scene).await;
+    browser.forget(&scene, "vestibule");
     assert!(!asks(&browser, &scene).await);
 }
 

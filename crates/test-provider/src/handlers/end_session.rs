@@ -66,7 +66,9 @@ pub(crate) async fn end_session(
         Some(EndSessionFault::NoState) => None,
         Some(EndSessionFault::Decline | EndSessionFault::DeclineAndReturn) | None => state.map(str::to_owned),
     };
-    let query = state.map(|state| format!("?{}", form::encode(&[("state".to_owned(), state)]))).unwrap_or_default();
+    let mark = if uri.contains('?') { '&' } else { '?' };
+    let query =
+        state.map(|state| format!("{mark}{}", form::encode(&[("state".to_owned(), state)]))).unwrap_or_default();
     (StatusCode::SEE_OTHER, [(header::LOCATION, format!("{uri}{query}"))]).into_response()
 }
 
