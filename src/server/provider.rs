@@ -24,6 +24,8 @@ mod content_coding;
 mod discovery;
 /// Sign-out at the provider.
 mod end_session;
+/// What an endpoint has to be.
+mod endpoint_url;
 /// What can go wrong, with code and description.
 mod fault;
 /// When a document is fetched, and when it is too old.

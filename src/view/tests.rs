@@ -306,18 +306,22 @@ fn write_every_page() {
         let name = Some("Ada Lovelace".into());
         write("sign-out", sign_out(&shell, &SignOut { name, logout: "/auth/logout".into() }));
         write("signed-in", signed_in(&shell, "/reports/42"));
-        let there = || There::Link("https://op.example.com/end?state=abc".into());
-        write("signing-out", signing_out(&shell, &leaving(there(), "Example")));
-        write("signing-out-away", signing_out(&shell, &SigningOut { available: false, ..leaving(there(), "Example") }));
-        for (name, there, provider) in [
-            ("signed-out", AtProvider::Unknown, None),
-            ("signed-out-remains", AtProvider::Remains, Some("Example".into())),
-            ("signed-out-somewhere", AtProvider::Remains, None),
-            ("signed-out-asked", AtProvider::Asked, Some("Example".into())),
-        ] {
-            let other_account = Some("/auth/oidc/login?prompt=login".into());
-            let page = SignedOut { provider, again: "/auth/login".into(), other_account, ..signed_out_of(there, "") };
-            write(name, signed_out(&shell, &page));
-        }
+        write_pages_of_sign_out(&shell, write);
+    }
+}
+
+fn write_pages_of_sign_out(shell: &Shell<'_>, write: impl Fn(&str, String)) {
+    let there = || There::Link("https://op.example.com/end?state=abc".into());
+    write("signing-out", signing_out(shell, &leaving(there(), "Example")));
+    write("signing-out-away", signing_out(shell, &SigningOut { available: false, ..leaving(there(), "Example") }));
+    for (name, there, provider) in [
+        ("signed-out", AtProvider::Unknown, None),
+        ("signed-out-remains", AtProvider::Remains, Some("Example".into())),
+        ("signed-out-somewhere", AtProvider::Remains, None),
+        ("signed-out-asked", AtProvider::Asked, Some("Example".into())),
+    ] {
+        let other_account = Some("/auth/oidc/login?prompt=login".into());
+        let page = SignedOut { provider, again: "/auth/login".into(), other_account, ..signed_out_of(there, "") };
+        write(name, signed_out(shell, &page));
     }
 }

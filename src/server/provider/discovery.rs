@@ -18,12 +18,13 @@ use serde_json::{Map, Value};
 use super::{
     client_registration::ClientRegistration,
     end_session::EndSession,
+    endpoint_url::endpoint,
     fault::ProviderFault,
     http::{Endpoint, Http},
     source::{Schedule, Source},
     strict_json::Object,
 };
-use crate::server::{clock::System, ids::ProviderId, limits, log_text::clip, settings::is_loopback};
+use crate::server::{clock::System, ids::ProviderId, limits, log_text::clip};
 
 /// Signature algorithms of ID tokens that we accept, where the provider lists them (docs/decisions/id-token.md).
 pub(super) const ALGORITHMS: [CoreJwsSigningAlgorithm; 9] = [
@@ -196,27 +197,6 @@ fn text<'d>(document: &'d Map<String, Value>, member: &str) -> Result<&'d str, S
         Some(_) => Err(format!("{member} is not a string")),
         None => Err(format!("{member} is missing")),
     }
-}
-
-/// An absolute https URL without user or fragment; http only beside a loopback http issuer. (DI-07; the crate takes any
-/// URL. White space and control characters are refused since the parser would drop them silently.)
-pub(super) fn endpoint(member: &str, text: &str, plain_http: bool) -> Result<Url, String> {
-    if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
-        return Err(format!("{member} is not a URL"));
-    }
-    let url = Url::parse(text).map_err(|error| format!("{member} is not an absolute URL ({error})"))?;
-    match url.scheme() {
-        "https" => {}
-        "http" if plain_http && is_loopback(&url) => {}
-        scheme => return Err(format!("{member} is {scheme}, not https")),
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(format!("{member} has a user name or password"));
-    }
-    if url.fragment().is_some() {
-        return Err(format!("{member} has a fragment"));
-    }
-    Ok(url)
 }
 
 /// The listed signature algorithms that we accept; RS256 if none is listed (Core 3.1.3.7, 7).

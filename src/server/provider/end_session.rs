@@ -7,9 +7,7 @@ use openidconnect::url::Url;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
-use super::{
-    client_registration::ClientRegistration, discovery::endpoint, openid_provider::Provider, strict_json::Object,
-};
+use super::{client_registration::ClientRegistration, endpoint_url::endpoint, strict_json::Object};
 use crate::server::{
     limits,
     seal::{Payload, Purpose, Sealed, take},
@@ -93,6 +91,29 @@ impl EndSession {
             Self::NotOffered | Self::Unusable(_) => None,
         }
     }
+
+    /// The request that the browser brings there; `None` if sign-out is not offered.
+    pub(super) fn request(
+        &self,
+        registration: &ClientRegistration,
+        id_token: Option<&RawIdToken>,
+        state: String,
+    ) -> Option<EndSessionRequest> {
+        let endpoint = self.url()?;
+        let hint = id_token.map(|token| ("id_token_hint", token.expose().to_owned()));
+        let fields: Vec<_> = hint
+            .into_iter()
+            .chain([
+                ("client_id", registration.client_id.to_string()),
+                ("post_logout_redirect_uri", registration.post_logout_redirect_uri.clone()),
+                ("state", state),
+            ])
+            .collect();
+        let mut url = endpoint.clone();
+        url.query_pairs_mut().extend_pairs(&fields);
+        let fits = url.as_str().len() <= limits::END_SESSION_URL;
+        Some(if fits { EndSessionRequest::Get(url) } else { EndSessionRequest::Post { to: endpoint.clone(), fields } })
+    }
 }
 
 fn unambiguous(endpoint: Url) -> Result<Url, String> {
@@ -113,42 +134,6 @@ pub enum EndSessionRequest {
         /// The parameters.
         fields: Vec<(&'static str, String)>,
     },
-}
-
-impl Provider {
-    /// The request that ends the person's session at the provider, as far as its metadata are known: nothing is fetched, and
-    /// nothing is waited for. `None`: it does not offer that.
-    ///
-    /// `id_token` is the one of the very session that was signed out; `state` comes back with the person.
-    #[must_use]
-    pub fn end_session(&self, id_token: Option<&RawIdToken>, state: String) -> Option<EndSessionRequest> {
-        let metadata = self.metadata.latest()?;
-        Some(request(metadata.end_session.url()?, &self.registration, id_token, state))
-    }
-}
-
-fn request(
-    endpoint: &Url,
-    registration: &ClientRegistration,
-    id_token: Option<&RawIdToken>,
-    state: String,
-) -> EndSessionRequest {
-    let hint = id_token.map(|token| ("id_token_hint", token.expose().to_owned()));
-    let fields: Vec<_> = hint
-        .into_iter()
-        .chain([
-            ("client_id", registration.client_id.to_string()),
-            ("post_logout_redirect_uri", registration.post_logout_redirect_uri.clone()),
-            ("state", state),
-        ])
-        .collect();
-    let mut url = endpoint.clone();
-    url.query_pairs_mut().extend_pairs(&fields);
-    if url.as_str().len() <= limits::END_SESSION_URL {
-        EndSessionRequest::Get(url)
-    } else {
-        EndSessionRequest::Post { to: endpoint.clone(), fields }
-    }
 }
 
 #[cfg(test)]
