@@ -152,6 +152,15 @@ pub const JWKS_REFETCH_EVERY: Duration = Duration::from_secs(60);
 /// Discovery is fetched because sign-ins fail at most this often (docs/decisions/provider-probe.md).
 pub const DISCOVERY_PROBE_EVERY: Duration = Duration::from_secs(10);
 
+// ---- The provider: sign-out
+
+/// The longest URL by which a browser is sent to sign out at the provider; what is longer goes there as a form. With the ID
+/// token of a person in a few groups it has less; proxies' default buffers hold it beside a browser's cookies.
+pub const END_SESSION_URL: usize = 1_500;
+/// Whoever comes back from there later than this is not taken to have just signed out: a page of the provider's that asks may
+/// have been left open, but not for longer than a sign-in may take.
+pub const SIGN_OUT_RETURNS_WITHIN: Duration = Duration::from_secs(HOUR);
+
 // ---- The provider: circuit breaker
 
 /// Token requests that fail in a row before the circuit opens.

@@ -22,6 +22,10 @@ mod client_registration;
 mod content_coding;
 /// The discovery document and its checks.
 mod discovery;
+/// Sign-out at the provider.
+mod end_session;
+/// What an endpoint has to be.
+mod endpoint_url;
 /// What can go wrong, with code and description.
 mod fault;
 /// When a document is fetched, and when it is too old.
@@ -63,6 +67,7 @@ pub use self::{
     availability::Availability,
     capacity::{ExchangePermit, QueueTicket},
     claims::{Authentication, Claims, VerifiedClaims},
+    end_session::{EndSessionRequest, RawIdToken},
     fault::ProviderFault,
     openid_provider::Provider,
     requests::{AuthorizationRequest, Redemption},

@@ -16,7 +16,7 @@ mod sessions;
 mod tower;
 
 pub use self::{
-    found::{Found, SignedIn},
+    found::{EndedSession, Found, SignedIn},
     id::SessionId,
     known::{Known, KnownSessions},
     recheck::Rechecked,

@@ -12,5 +12,6 @@ mod outage;
 mod pages;
 mod return_to;
 mod sign_out;
+mod sign_out_there;
 mod tabs;
 mod trace;

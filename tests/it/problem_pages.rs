@@ -44,6 +44,7 @@ fn assets() -> AssetUrls {
         stylesheet: "/auth/assets/main.css".into(),
         favicon: "/auth/assets/favicon.svg".into(),
         again: "/auth/assets/again.js".into(),
+        submit: "/auth/assets/submit.js".into(),
         boot: String::new(),
         script: String::new(),
         wasm: String::new(),

@@ -82,6 +82,7 @@ pub(crate) struct Parameters {
     pub(crate) return_to: Option<String>,
     pub(crate) prompt: Option<String>,
     pub(crate) again: Option<String>,
+    pub(crate) state: Option<String>,
 }
 
 impl Parameters {
@@ -108,6 +109,7 @@ impl Parameters {
                 "provider" => &mut parameters.provider,
                 "prompt" => &mut parameters.prompt,
                 "again" => &mut parameters.again,
+                "state" => &mut parameters.state,
                 _ => continue,
             };
             parameter.get_or_insert_with(|| decoded(pair.split_once('=').map_or("", |(_, value)| value)));

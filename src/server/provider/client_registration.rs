@@ -16,6 +16,8 @@ pub(super) struct ClientRegistration {
     pub(super) client_id: ClientId,
     pub(super) authentication: ClientAuthentication,
     pub(super) redirect_uri: RedirectUrl,
+    /// Where people come back to after sign-out at the provider, to be registered there.
+    pub(super) post_logout_redirect_uri: String,
     /// Without `openid`, which is always sent.
     pub(super) scopes: Vec<Scope>,
     /// Audiences that an ID token may name beside us.
@@ -41,6 +43,7 @@ impl ClientRegistration {
             client_id: ClientId::new(settings.client_id.clone()),
             authentication: ClientAuthentication::new(&settings.client_auth),
             redirect_uri,
+            post_logout_redirect_uri: public_url.join(paths::SIGNED_OUT),
             scopes: settings.scopes.iter().filter(|scope| *scope != "openid").cloned().map(Scope::new).collect(),
             trusted_audiences: settings.trusted_audiences.clone(),
             plain_http,

@@ -3,7 +3,10 @@
 //! Only the members used here are read; the others, and optional ones of the wrong type, are ignored (DI-17), where
 //! `openidconnect::ProviderMetadata` would refuse the document or, for RFC 9207, drop the member.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use openidconnect::{
     AuthUrl, EndpointNotSet, EndpointSet, JsonWebKeySet, TokenUrl,
@@ -14,12 +17,14 @@ use serde_json::{Map, Value};
 
 use super::{
     client_registration::ClientRegistration,
+    end_session::EndSession,
+    endpoint_url::endpoint,
     fault::ProviderFault,
     http::{Endpoint, Http},
     source::{Schedule, Source},
     strict_json::Object,
 };
-use crate::server::{clock::System, ids::ProviderId, limits, log_text::clip, settings::is_loopback};
+use crate::server::{clock::System, ids::ProviderId, limits, log_text::clip};
 
 /// Signature algorithms of ID tokens that we accept, where the provider lists them (docs/decisions/id-token.md).
 pub(super) const ALGORITHMS: [CoreJwsSigningAlgorithm; 9] = [
@@ -73,6 +78,8 @@ pub(super) struct Discovery {
     pub(super) registration: Arc<ClientRegistration>,
     pub(super) provider: ProviderId,
     pub(super) system: System,
+    /// The log has it that sign-out there is not used: the metadata are read again and again.
+    pub(super) warned: AtomicBool,
 }
 
 impl Source for Discovery {
@@ -96,7 +103,21 @@ impl Source for Discovery {
         })?;
         let metadata = Metadata::check(&document, &self.registration)?;
         self.registration.authentication.warn_if_not_listed(&document.members, &self.provider);
+        self.warn_of(&metadata.end_session);
         Ok(metadata)
+    }
+}
+
+impl Discovery {
+    fn warn_of(&self, end_session: &EndSession) {
+        if let EndSession::Unusable(why) = end_session
+            && !self.warned.swap(true, Ordering::Relaxed)
+        {
+            tracing::warn!(
+                code = "end_session_not_used", provider = %self.provider, detail = clip(why),
+                "sign-out at the provider is not used, so signing out ends the session here alone"
+            );
+        }
     }
 }
 
@@ -108,6 +129,7 @@ pub(super) struct Metadata {
     pub(super) client: Client,
     pub(super) jwks_uri: Url,
     pub(super) userinfo_endpoint: Option<Url>,
+    pub(super) end_session: EndSession,
     /// Of ID tokens; never empty.
     pub(super) algorithms: Vec<CoreJwsSigningAlgorithm>,
     /// Of signed userinfo; empty where the provider says nothing of it.
@@ -126,6 +148,7 @@ impl Metadata {
         if let Some(name) = document.damaged.iter().find(|name| READ.contains(&name.as_str())) {
             return Err(format!("`{name}` cannot be read"));
         }
+        let end_session = EndSession::read(document, registration.plain_http);
         let document = &document.members;
         let issuer = text(document, "issuer")?;
         if issuer != registration.issuer.as_str() {
@@ -160,6 +183,7 @@ impl Metadata {
             client,
             jwks_uri,
             userinfo_endpoint,
+            end_session,
             algorithms: algorithms(document)?,
             userinfo_algorithms: userinfo_algorithms(document),
             promises_iss: document.get(ISS_PROMISED) == Some(&Value::Bool(true)),
@@ -173,27 +197,6 @@ fn text<'d>(document: &'d Map<String, Value>, member: &str) -> Result<&'d str, S
         Some(_) => Err(format!("{member} is not a string")),
         None => Err(format!("{member} is missing")),
     }
-}
-
-/// An absolute https URL without user or fragment; http only beside a loopback http issuer. (DI-07; the crate takes any
-/// URL. White space and control characters are refused since the parser would drop them silently.)
-fn endpoint(member: &str, text: &str, plain_http: bool) -> Result<Url, String> {
-    if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
-        return Err(format!("{member} is not a URL"));
-    }
-    let url = Url::parse(text).map_err(|error| format!("{member} is not an absolute URL ({error})"))?;
-    match url.scheme() {
-        "https" => {}
-        "http" if plain_http && is_loopback(&url) => {}
-        scheme => return Err(format!("{member} is {scheme}, not https")),
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(format!("{member} has a user name or password"));
-    }
-    if url.fragment().is_some() {
-        return Err(format!("{member} has a fragment"));
-    }
-    Ok(url)
 }
 
 /// The listed signature algorithms that we accept; RS256 if none is listed (Core 3.1.3.7, 7).

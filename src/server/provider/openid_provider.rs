@@ -1,6 +1,6 @@
 //! One configured OpenID Provider: what is known about it, whether it can be used, and the authorization request.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicBool};
 
 use openidconnect::{
     AuthenticationFlow, CsrfToken, Nonce, PkceCodeChallenge, PkceCodeVerifier,
@@ -16,6 +16,7 @@ use super::{
     circuit_breaker::{CircuitBreaker, Open, Permit},
     client_registration::ClientRegistration,
     discovery::Discovery,
+    end_session::{EndSessionRequest, RawIdToken},
     fault::ProviderFault,
     http::Http,
     jwks::Jwks,
@@ -55,6 +56,7 @@ impl Provider {
             registration: Arc::clone(&registration),
             provider: settings.id.clone(),
             system: system.clone(),
+            warned: AtomicBool::new(false),
         };
         let outage = OutageLog::new(settings.id.clone());
         let metadata = Cache::new(discovery, Arc::clone(&outage), system.clone());
@@ -173,6 +175,15 @@ impl Provider {
             url = url.add_prompt(CoreAuthPrompt::Login);
         }
         Ok(url.url().0)
+    }
+
+    /// The request that ends the person's session at the provider, as far as its metadata are known: nothing is fetched, and
+    /// nothing is waited for. `None`: it does not offer that.
+    ///
+    /// `id_token` is the one of the very session that was signed out; `state` comes back with the person.
+    #[must_use]
+    pub fn end_session(&self, id_token: Option<&RawIdToken>, state: String) -> Option<EndSessionRequest> {
+        self.metadata.latest()?.end_session.request(&self.registration, id_token, state)
     }
 
     /// Checks `iss` of the authorization response (RFC 9207 2.4): equal, byte for byte, where present; present where

@@ -10,6 +10,7 @@ use super::{
     claims::VerifiedClaims,
     client_auth::redact,
     discovery::Metadata,
+    end_session::RawIdToken,
     fault::ProviderFault,
     id_token::{self, Attempt, IdTokenClaims},
     jwt::{Expected, Rejection},
@@ -52,7 +53,9 @@ impl Provider {
         }
         let person = VerifiedClaims::new(self.issuer.clone(), person.subject, &person.all, userinfo.as_ref());
         self.name_unreadable(&person);
-        Ok(person)
+        // What is not used is not kept.
+        let wanted = metadata.end_session.url().map(|_| RawIdToken::new(tokens.id_token));
+        Ok(person.with_id_token(wanted))
     }
 
     /// One line that names the claims of this person that cannot be read, each of which counts as missing.

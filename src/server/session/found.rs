@@ -24,6 +24,19 @@ pub enum Found {
     Nobody,
 }
 
+/// A session that has just been signed out, for sign-out at the provider.
+#[derive(Clone, Debug)]
+pub struct EndedSession {
+    /// Which it was.
+    pub id: SessionHash,
+    /// The provider that the person had come through.
+    pub provider: ProviderId,
+    /// Its issuer at that time.
+    pub issuer: Issuer,
+    /// Its ID token, sealed, where one was kept.
+    pub id_token: Option<Vec<u8>>,
+}
+
 /// A signed-in person.
 #[derive(Clone, Debug)]
 pub struct SignedIn {

@@ -247,7 +247,7 @@ macro_rules! keys {
 
 keys! {
     PUBLIC_URL: Root "public_url", Kind::Url, Unset::Fault, "\"https://auth.example.com\"",
-        "The origin that people see, without a path: `https://`, or `http://` on loopback for development. The redirect URI to register with every provider is this origin followed by `/auth/oidc/callback`; request headers never change it.";
+        "The origin that people see, without a path: `https://`, or `http://` on loopback for development. The redirect URI to register with every provider is this origin followed by `/auth/oidc/callback`, and the post-logout redirect URI, where the provider has one, followed by `/auth/signed-out`; request headers never change it.";
     LISTEN: Root "listen", Kind::Address, Unset::Default("\"127.0.0.1:3000\""), "\"0.0.0.0:3000\"",
         "The address on which the pages are served.";
     ADMIN_LISTEN: Root "admin_listen", Kind::Address, Unset::Default("\"127.0.0.1:3002\""), "\"127.0.0.1:9000\"",

@@ -132,7 +132,7 @@ impl SignIn {
             state: state.seal(&self.keys, &self.system),
             nonce: secrets.nonce(),
             verifier: secrets.verifier(),
-            prompt_login: state.other_account,
+            prompt_login: state.other_account || browser.asks,
         };
         let detail = match timeout_at(until, provider.authorization_url(request)).await {
             Ok(Ok(url)) => return Ok(url),

@@ -222,7 +222,8 @@ impl SignIn {
             Ok(Provisioned::User(user)) => {
                 // Its role, or its name, may be another from now on.
                 self.sessions.user_changed(&user.id);
-                Ok(Delivery { user: user.id, facts: delivery::facts(claims) })
+                let (facts, id_token) = (delivery::facts(claims), claims.id_token().cloned());
+                Ok(Delivery { user: user.id, facts, id_token })
             }
             Ok(Provisioned::NotAllowed(why)) => Err(Reason::with_detail(Problem::NotAllowed, Some(why))),
             Ok(Provisioned::Unknown) => Err(Problem::UserUnknown.into()),

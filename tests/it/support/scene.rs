@@ -69,6 +69,15 @@ struct Mongo {
     client: mongodb::Client,
 }
 
+impl Mongo {
+    /// A new one; `options` as they stand in a connection string.
+    async fn at(uri: &str, options: &str) -> Self {
+        let name = format!("scene_{}", bson::oid::ObjectId::new().to_hex());
+        let client = mongodb::Client::with_uri_str(uri).await.unwrap();
+        Self { uri: format!("{uri}{name}{options}"), name, client }
+    }
+}
+
 impl Scene {
     pub async fn new() -> Self {
         Self::with(Profile::Standard, |_| {}).await
@@ -113,10 +122,20 @@ impl Scene {
 
     /// On the MongoDB server at `uri`, in a database of its own; `options` as they stand in a connection string.
     pub async fn on_mongo(uri: &str, options: &str, tweak: fn(&mut Settings)) -> Self {
-        let name = format!("scene_{}", bson::oid::ObjectId::new().to_hex());
-        let client = mongodb::Client::with_uri_str(uri).await.unwrap();
-        let mongo = Mongo { uri: format!("{uri}{name}{options}"), name, client };
+        let mongo = Mongo::at(uri, options).await;
         let scene = Self::on(ProviderConfig::new(Profile::Standard), tweak, Some(mongo), Found::There).await;
+        scene.prepared().await;
+        scene
+    }
+
+    /// With a patient program, and a provider that signs people out at our request; on the MongoDB server at `mongo`, or on
+    /// SQLite.
+    pub async fn offering_sign_out(mongo: Option<&str>) -> Self {
+        let config =
+            ProviderConfig { token_delay: Duration::ZERO, end_session: true, ..ProviderConfig::new(Profile::Standard) };
+        let tweak = |settings: &mut Settings| settings.sign_in.patience = Duration::from_secs(20);
+        let Some(uri) = mongo else { return Self::configured(config, tweak).await };
+        let scene = Self::on(config, tweak, Some(Mongo::at(uri, "").await), Found::There).await;
         scene.prepared().await;
         scene
     }
@@ -134,7 +153,8 @@ impl Scene {
             Found::At(front) => format!("http://{front}"),
             Found::AsLoginHost => format!("http://{LOGIN_HOST}:{}", port.address.port()),
         };
-        let client = Client::basic(CLIENT_ID, CLIENT_SECRET, &format!("{origin}/auth/oidc/callback"));
+        let client = Client::basic(CLIENT_ID, CLIENT_SECRET, &format!("{origin}/auth/oidc/callback"))
+            .with_post_logout_redirect_uri(&format!("{origin}/auth/signed-out"));
         let people = vec![DemoPerson::alice(), DemoPerson::bob(), DemoPerson::incident()];
         let provider = RunningProvider::start(ProviderConfig { people, ..config }.with_client(client)).await.unwrap();
         provider.log_in_as("alice");
