@@ -62,7 +62,7 @@ mod token_request;
 mod userinfo;
 
 pub use self::{
-    authorization_request::AuthorizationRequest,
+    authorization_request::{AuthorizationRequest, Prompt},
     availability::Availability,
     capacity::{ExchangePermit, QueueTicket},
     claims::{Authentication, Claims, VerifiedClaims},

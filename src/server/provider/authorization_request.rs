@@ -6,6 +6,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 
 use super::client_registration::ClientRegistration;
+use crate::server::settings::ResponseMode;
 
 /// What an authentication request needs beyond the provider's settings.
 pub struct AuthorizationRequest {
@@ -15,8 +16,22 @@ pub struct AuthorizationRequest {
     pub nonce: String,
     /// The PKCE verifier; its S256 challenge is sent (RFC 7636).
     pub verifier: SecretString,
-    /// `prompt=login`: the person wants another account.
-    pub prompt_login: bool,
+    /// What the person, or the page they are on, wants of the provider's own pages.
+    pub prompt: Prompt,
+    /// Who is expected to sign in.
+    pub login_hint: Option<String>,
+}
+
+/// What a start wants of the provider's own pages (`prompt`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Prompt {
+    /// What the operator has set.
+    #[default]
+    Usual,
+    /// `login` with it: the person wants another account.
+    AnotherAccount,
+    /// `none` alone: nobody is asked anything.
+    Silent,
 }
 
 /// A parameter: its name and its value.
@@ -24,7 +39,7 @@ pub(super) type Parameter = (&'static str, String);
 
 /// Parameters that we send, or that would change the meaning of what we send: an authorization endpoint that has one of
 /// them already would make the request ambiguous.
-pub(super) const RESERVED: [&str; 12] = [
+pub(super) const RESERVED: [&str; 18] = [
     "response_type",
     "client_id",
     "scope",
@@ -35,6 +50,12 @@ pub(super) const RESERVED: [&str; 12] = [
     "code_challenge_method",
     "prompt",
     "response_mode",
+    "max_age",
+    "acr_values",
+    "ui_locales",
+    "claims",
+    "login_hint",
+    "id_token_hint",
     "request",
     "request_uri",
 ];
@@ -53,10 +74,33 @@ impl AuthorizationRequest {
             ("code_challenge", challenge),
             ("code_challenge_method", "S256".to_owned()),
         ];
-        if self.prompt_login {
-            parameters.push(("prompt", "login".to_owned()));
+        let asked = &registration.request;
+        let mut add = |name, value: String| {
+            if !value.is_empty() {
+                parameters.push((name, value));
+            }
+        };
+        // `query` is what the code flow has anyway.
+        if asked.response_mode == ResponseMode::FormPost {
+            add("response_mode", "form_post".to_owned());
         }
+        add("prompt", prompt(self.prompt, &asked.prompt));
+        add("max_age", asked.max_age.map(|age| age.as_secs().to_string()).unwrap_or_default());
+        add("acr_values", asked.acr_values.join(" "));
+        add("ui_locales", asked.ui_locales.join(" "));
+        add("claims", asked.claims.clone().unwrap_or_default());
+        add("login_hint", self.login_hint.unwrap_or_default());
         parameters
+    }
+}
+
+/// What the person wants and what the operator has set, together; `none` stands alone (Core 3.1.2.1).
+fn prompt(wanted: Prompt, set: &[String]) -> String {
+    let login = "login".to_owned();
+    match wanted {
+        Prompt::Silent => "none".to_owned(),
+        Prompt::AnotherAccount if !set.contains(&login) => [std::slice::from_ref(&login), set].concat().join(" "),
+        Prompt::AnotherAccount | Prompt::Usual => set.join(" "),
     }
 }
 

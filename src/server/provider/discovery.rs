@@ -16,11 +16,17 @@ use super::{
     authorization_request::RESERVED,
     client_registration::ClientRegistration,
     fault::ProviderFault,
-    http::{Endpoint, Http},
+    http::{Endpoint, Http, ProviderResponse},
     source::{Schedule, Source},
     strict_json::Object,
 };
-use crate::server::{clock::System, ids::ProviderId, limits, log_text::clip, settings::is_loopback};
+use crate::server::{
+    clock::System,
+    ids::ProviderId,
+    limits,
+    log_text::{clip, clip_to},
+    settings::is_loopback,
+};
 
 /// Signature algorithms of ID tokens that we accept, where the provider lists them (docs/decisions/id-token.md).
 pub(super) const ALGORITHMS: [CoreJwsSigningAlgorithm; 9] = [
@@ -69,12 +75,14 @@ impl Source for Discovery {
     };
 
     async fn fetch(&self) -> Result<Metadata, ProviderFault> {
-        let document = self.http.document(Endpoint::Discovery, &self.url, self.system.now()).await;
-        let document = document.and_then(|document| document.object());
-        // The operator may have named another page than they think.
-        let document = document.map_err(|fault| match fault {
+        let response = self.http.document(Endpoint::Discovery, &self.url, self.system.now()).await;
+        // JSON that is no such document is the provider's own; a page may be of something in front of it, and pass.
+        let is_json = response.as_ref().is_ok_and(ProviderResponse::is_json);
+        let document = response.and_then(|response| response.object()).map_err(|fault| match fault {
+            // The operator may have named another page than they think.
             ProviderFault::BadAnswer { endpoint, detail } => {
-                ProviderFault::BadAnswer { endpoint, detail: clip(&format!("{detail}, at {}", self.url)) }
+                let detail = clip(&format!("{detail}, at {}", self.url));
+                if is_json { ProviderFault::Metadata(detail) } else { ProviderFault::BadAnswer { endpoint, detail } }
             }
             other => other,
         })?;
@@ -188,7 +196,9 @@ fn algorithms(document: &Map<String, Value>) -> Result<Vec<CoreJwsSigningAlgorit
     };
     let accepted = accepted(listed);
     if accepted.is_empty() {
-        return Err(format!("{ALGORITHMS_LISTED} has no algorithm that we accept (RS256 is the usual one)"));
+        let listed: Vec<_> = listed.iter().filter_map(Value::as_str).collect();
+        let listed = clip_to(&listed.join(" "), 80);
+        return Err(format!("{ALGORITHMS_LISTED} has no algorithm that we accept (RS256 is the usual one): {listed}"));
     }
     Ok(accepted)
 }

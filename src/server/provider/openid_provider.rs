@@ -21,7 +21,7 @@ use crate::server::{
     clock::System,
     ids::{Issuer, ProviderId},
     limits,
-    settings::{ProviderSettings, PublicUrl},
+    settings::{ProviderSettings, PublicUrl, ResponseMode},
 };
 
 /// One configured provider.
@@ -94,10 +94,16 @@ impl Provider {
         self.discovery_url.as_str()
     }
 
-    /// Hash of (issuer, client_id, redirect_uri): a state sealed for other settings does not open for these.
+    /// Hash of the settings that an attempt depends on: a state sealed for others does not open for these.
     #[must_use]
     pub fn fingerprint(&self) -> [u8; 16] {
         self.registration.fingerprint()
+    }
+
+    /// How its answers come back.
+    #[must_use]
+    pub fn response_mode(&self) -> ResponseMode {
+        self.registration.request.response_mode
     }
 
     /// Fetches discovery and keys now and keeps them fresh until the future is dropped. Never fails: what cannot be

@@ -17,7 +17,11 @@ use crate::{
         },
         ids::ProviderId,
         session::Found,
-        sign_in::{RequestContext, return_to::ReturnTo, start::Start},
+        sign_in::{
+            RequestContext,
+            return_to::ReturnTo,
+            start::{Prompt, Start},
+        },
         state::App,
         store::StoreError,
     },
@@ -68,7 +72,7 @@ async fn signed_out(State(app): State<Arc<App>>, renderer: Renderer, parameters:
     let provider = named.or_else(|| app.providers.iter().next());
     let other_account = provider.map(|provider| {
         let provider = provider.id().clone();
-        Start { provider, return_to: ReturnTo::default(), other_account: true, clicked: true }.path()
+        Start { prompt: Prompt::AnotherAccount, ..Start::new(provider, ReturnTo::default()).clicked() }.path()
     });
     let page = view::SignedOut {
         provider: named.map(|provider| provider.name().to_owned()),
