@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     clock::System,
     ids::{Issuer, ProviderId},
-    settings::{ClientAuth, Database, ProviderSettings, SecretKey, Settings},
+    settings::{AuthenticationRequestSettings, ClientAuth, Database, ProviderSettings, SecretKey, Settings},
     startup, stderr,
 };
 
@@ -69,6 +69,7 @@ fn provider_settings(issuer: &str) -> ProviderSettings {
         client_auth: ClientAuth::Basic(CLIENT_SECRET.into()),
         scopes: ["openid", "profile", "email"].map(str::to_owned).to_vec(),
         trusted_audiences: Vec::new(),
+        request: AuthenticationRequestSettings::default(),
         ca_file: None,
     }
 }

@@ -197,6 +197,11 @@ pub const RETURN_TO: usize = 1_000;
 /// The same as a parameter of ours, where some characters take three bytes: such a redirect has less than those 3,072
 /// bytes, too.
 pub const RETURN_TO_PARAMETER: usize = 2_600;
+/// The longest `login_hint` that is passed on, in bytes as encoded: with it and the longest page to return to, the redirect
+/// to the provider stays below the same 3,072 bytes.
+pub const LOGIN_HINT: usize = 200;
+/// The longest `claims` parameter of an operator, in bytes as encoded: it is part of every redirect to the provider.
+pub const CLAIMS_PARAMETER: usize = 1_000;
 /// The longest callback query with a provider's answer that goes into a redirect, in bytes: the budget of 1,536 bytes less
 /// what other headers take. What is longer goes into the page instead.
 pub const REDIRECT_QUERY: usize = 1_150;

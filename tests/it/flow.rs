@@ -3,11 +3,16 @@
 mod accounts;
 mod admin;
 mod admission;
+mod asked;
 mod callback;
+mod elsewhere;
+mod form_post;
 mod guest;
 mod handed_on;
+mod initiated;
 mod limits;
 mod loops;
+mod mix_up;
 mod outage;
 mod pages;
 mod return_to;

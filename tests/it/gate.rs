@@ -7,7 +7,7 @@ mod handover;
 mod pages;
 mod recheck;
 mod revocation;
-mod rig;
+pub mod rig;
 mod scripts;
 mod table;
 mod tickets;

@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use vestibule::{
-    server::problem::Problem,
+    server::problem::{Problem, WayOn},
     view::{self, Action, AssetUrls, Lang, ProblemPage, Shell, texts},
 };
 
@@ -31,7 +31,9 @@ fn page(problem: Problem) -> ProblemPage {
         kind: problem.kind(),
         who: problem.who(),
         action: Action { way_on: problem.way_on(), href: "/auth/login".into() },
-        second: None,
+        second: problem
+            .is_for_the_operator_alone()
+            .then(|| Action { way_on: WayOn::OtherProvider, href: "/auth/login".into() }),
         person: (problem == Problem::NotAdmitted).then(|| "Ada Lovelace".into()),
         retry_in: matches!(problem, Problem::ProviderBusy | Problem::TooManyFailures).then_some(45),
         refresh: problem.passes().then(|| "/auth/oidc/callback?state=abc".into()),

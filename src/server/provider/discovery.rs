@@ -9,22 +9,28 @@ use std::sync::{
 };
 
 use openidconnect::{
-    AuthUrl, EndpointNotSet, EndpointSet, JsonWebKeySet, TokenUrl,
+    EndpointNotSet, EndpointSet, JsonWebKeySet, TokenUrl,
     core::{CoreClient, CoreJwsSigningAlgorithm},
     url::Url,
 };
 use serde_json::{Map, Value};
 
 use super::{
+    authorization_request::RESERVED,
     client_registration::ClientRegistration,
     end_session::EndSession,
     endpoint_url::endpoint,
     fault::ProviderFault,
-    http::{Endpoint, Http},
+    http::{Endpoint, Http, ProviderResponse},
     source::{Schedule, Source},
     strict_json::Object,
 };
-use crate::server::{clock::System, ids::ProviderId, limits, log_text::clip};
+use crate::server::{
+    clock::System,
+    ids::ProviderId,
+    limits,
+    log_text::{clip, clip_to},
+};
 
 /// Signature algorithms of ID tokens that we accept, where the provider lists them (docs/decisions/id-token.md).
 pub(super) const ALGORITHMS: [CoreJwsSigningAlgorithm; 9] = [
@@ -37,23 +43,6 @@ pub(super) const ALGORITHMS: [CoreJwsSigningAlgorithm; 9] = [
     CoreJwsSigningAlgorithm::EcdsaP256Sha256,
     CoreJwsSigningAlgorithm::EcdsaP384Sha384,
     CoreJwsSigningAlgorithm::EdDsa,
-];
-
-/// Parameters that we send in an authentication request, or that would change its meaning: an authorization endpoint that
-/// has one of them already would make the request ambiguous.
-const RESERVED: [&str; 12] = [
-    "response_type",
-    "client_id",
-    "scope",
-    "redirect_uri",
-    "state",
-    "nonce",
-    "code_challenge",
-    "code_challenge_method",
-    "prompt",
-    "response_mode",
-    "request",
-    "request_uri",
 ];
 
 /// The members that are read here. One that is damaged is never taken for one that is not there.
@@ -92,12 +81,14 @@ impl Source for Discovery {
     };
 
     async fn fetch(&self) -> Result<Metadata, ProviderFault> {
-        let document = self.http.document(Endpoint::Discovery, &self.url, self.system.now()).await;
-        let document = document.and_then(|document| document.object());
-        // The operator may have named another page than they think.
-        let document = document.map_err(|fault| match fault {
+        let response = self.http.document(Endpoint::Discovery, &self.url, self.system.now()).await;
+        // JSON that is no such document is the provider's own; a page may be of something in front of it, and pass.
+        let is_json = response.as_ref().is_ok_and(ProviderResponse::is_json);
+        let document = response.and_then(|response| response.object()).map_err(|fault| match fault {
+            // The operator may have named another page than they think.
             ProviderFault::BadAnswer { endpoint, detail } => {
-                ProviderFault::BadAnswer { endpoint, detail: clip(&format!("{detail}, at {}", self.url)) }
+                let detail = clip(&format!("{detail}, at {}", self.url));
+                if is_json { ProviderFault::Metadata(detail) } else { ProviderFault::BadAnswer { endpoint, detail } }
             }
             other => other,
         })?;
@@ -121,12 +112,13 @@ impl Discovery {
     }
 }
 
-/// Makes authentication and token requests.
-pub(super) type Client = CoreClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet>;
+/// Makes token requests.
+pub(super) type Client = CoreClient<EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet>;
 
 /// A discovery document that passed every check.
 pub(super) struct Metadata {
     pub(super) client: Client,
+    pub(super) authorization_endpoint: Url,
     pub(super) jwks_uri: Url,
     pub(super) userinfo_endpoint: Option<Url>,
     pub(super) end_session: EndSession,
@@ -171,7 +163,6 @@ impl Metadata {
 
         let client =
             CoreClient::new(registration.client_id.clone(), registration.issuer.clone(), JsonWebKeySet::default())
-                .set_auth_uri(AuthUrl::from_url(authorization))
                 .set_token_uri(TokenUrl::from_url(token))
                 .set_redirect_uri(registration.redirect_uri.clone())
                 .set_auth_type(registration.authentication.auth_type.clone());
@@ -181,6 +172,7 @@ impl Metadata {
         };
         Ok(Self {
             client,
+            authorization_endpoint: authorization,
             jwks_uri,
             userinfo_endpoint,
             end_session,
@@ -206,7 +198,9 @@ fn algorithms(document: &Map<String, Value>) -> Result<Vec<CoreJwsSigningAlgorit
     };
     let accepted = accepted(listed);
     if accepted.is_empty() {
-        return Err(format!("{ALGORITHMS_LISTED} has no algorithm that we accept (RS256 is the usual one)"));
+        let listed: Vec<_> = listed.iter().filter_map(Value::as_str).collect();
+        let listed = clip_to(&listed.join(" "), 80);
+        return Err(format!("{ALGORITHMS_LISTED} has no algorithm that we accept (RS256 is the usual one): {listed}"));
     }
     Ok(accepted)
 }

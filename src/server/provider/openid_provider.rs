@@ -2,14 +2,10 @@
 
 use std::sync::{Arc, atomic::AtomicBool};
 
-use openidconnect::{
-    AuthenticationFlow, CsrfToken, Nonce, PkceCodeChallenge, PkceCodeVerifier,
-    core::{CoreAuthPrompt, CoreResponseType},
-    url::Url,
-};
-use secrecy::ExposeSecret as _;
+use openidconnect::url::Url;
 
 use super::{
+    authorization_request::{self, AuthorizationRequest},
     availability::Availability,
     cache::Cache,
     capacity::{Capacity, QueueTicket},
@@ -21,13 +17,12 @@ use super::{
     http::Http,
     jwks::Jwks,
     outage::OutageLog,
-    requests::AuthorizationRequest,
 };
 use crate::server::{
     clock::System,
     ids::{Issuer, ProviderId},
     limits,
-    settings::{ProviderSettings, PublicUrl},
+    settings::{ProviderSettings, PublicUrl, ResponseMode},
 };
 
 /// One configured provider.
@@ -101,10 +96,16 @@ impl Provider {
         self.discovery_url.as_str()
     }
 
-    /// Hash of (issuer, client_id, redirect_uri): a state sealed for other settings does not open for these.
+    /// Hash of the settings that an attempt depends on: a state sealed for others does not open for these.
     #[must_use]
     pub fn fingerprint(&self) -> [u8; 16] {
         self.registration.fingerprint()
+    }
+
+    /// How its answers come back.
+    #[must_use]
+    pub fn response_mode(&self) -> ResponseMode {
+        self.registration.request.response_mode
     }
 
     /// Fetches discovery and keys now and keeps them fresh until the future is dropped. Never fails: what cannot be
@@ -160,21 +161,8 @@ impl Provider {
     /// Why discovery failed.
     pub async fn authorization_url(&self, request: AuthorizationRequest) -> Result<Url, ProviderFault> {
         let metadata = self.metadata.get().await?;
-        let AuthorizationRequest { state, nonce, verifier, prompt_login } = request;
-        let verifier = PkceCodeVerifier::new(verifier.expose_secret().to_owned());
-        let mut url = metadata
-            .client
-            .authorize_url(
-                AuthenticationFlow::<CoreResponseType>::AuthorizationCode,
-                || CsrfToken::new(state),
-                || Nonce::new(nonce),
-            )
-            .add_scopes(self.registration.scopes.iter().cloned())
-            .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier));
-        if prompt_login {
-            url = url.add_prompt(CoreAuthPrompt::Login);
-        }
-        Ok(url.url().0)
+        let parameters = request.parameters(&self.registration);
+        Ok(authorization_request::url(&metadata.authorization_endpoint, &parameters))
     }
 
     /// The request that ends the person's session at the provider, as far as its metadata are known: nothing is fetched, and

@@ -110,7 +110,10 @@ impl Provider {
             keys = newer;
             checked = check(&keys);
         }
-        let checked = checked.map_err(|rejection| ProviderFault::IdToken(clip(&rejection.into_words())));
+        let checked = checked.map_err(|rejection| match rejection {
+            Rejection::TooWeak(what) => ProviderFault::TooWeak(clip(&what)),
+            Rejection::UnknownKey(what) | Rejection::Final(what) => ProviderFault::IdToken(clip(&what)),
+        });
         record(trace, "id_token", since, &checked);
         Ok((checked?, keys))
     }

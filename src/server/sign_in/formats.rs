@@ -8,6 +8,7 @@ use super::{
     authorization_response::{AuthorizationResponse, Received},
     browser_cookie::Browser,
     return_to::ReturnTo,
+    start::Prompt,
     state::State,
 };
 use crate::server::{
@@ -17,7 +18,7 @@ use crate::server::{
     provider::RawIdToken,
     seal::Sealed,
     session::Delivery,
-    settings::PublicUrl,
+    settings::{PublicUrl, ResponseMode},
     store::SessionFacts,
 };
 
@@ -74,7 +75,7 @@ fn states_go_both_ways() {
         .0,
         started,
         browser: BrowserHash::from_bytes([3; 32]),
-        other_account: false,
+        prompt: Prompt::AnotherAccount,
         login_page_expired: true,
         restarts: 4,
     };
@@ -86,11 +87,16 @@ fn states_go_both_ways() {
         started_ms: to_millis(started),
         browser: [3; 32],
         login_page_expired: true,
-        other_account: false,
+        other_account: true,
         restarts: 4,
     };
     assert_eq!(opened_by_old::<OldState>(&state), old);
     assert_eq!(format!("{:?}", opened_by_us::<State>(&old)), format!("{state:?}"));
+    for prompt in [Prompt::Usual, Prompt::Silent] {
+        let state = State { prompt, ..state.clone() };
+        assert!(!opened_by_old::<OldState>(&state).other_account);
+        assert_eq!(State::read(0, state.write().as_unmarked().unwrap()).unwrap().prompt, prompt);
+    }
 }
 
 #[test]
@@ -115,7 +121,7 @@ fn flow_cookies_go_both_ways() {
 fn responses_go_both_ways() {
     let came = datetime!(2026-11-26 12:00 UTC);
     let iss = || Some("https://op.test".to_owned());
-    let received = |response| Received { response, came };
+    let received = |response| Received { response, came, mode: ResponseMode::Query };
     for (new, old, back) in [
         (
             AuthorizationResponse::Code { code: "c".into(), iss: iss() },
@@ -133,7 +139,10 @@ fn responses_go_both_ways() {
         assert_eq!(opened_by_old::<(OldAnswer, i64)>(&received(new.clone())), old);
         assert_eq!(opened_by_us::<Received>(&old), received(back));
         let payload = received(new.clone()).write();
-        assert_eq!(Received::read(0, payload.as_unmarked().unwrap()), Some(received(new)));
+        assert_eq!(Received::read(0, payload.as_unmarked().unwrap()), Some(received(new.clone())));
+        let posted = Received { mode: ResponseMode::FormPost, ..received(new) };
+        assert_eq!(opened_by_old::<(OldAnswer, i64)>(&posted), old);
+        assert_eq!(Received::read(0, posted.write().as_unmarked().unwrap()), Some(posted));
     }
 }
 

@@ -37,7 +37,8 @@ async fn is_due(scene: &Scene, browser: &Browser) {
 /// What the provider was asked to do with the person.
 fn prompts(scene: &Scene) -> Vec<Option<String>> {
     let requests = scene.provider.requests_to(At::Authorize);
-    let prompt = |query: &[(String, String)]| query.iter().find(|(name, _)| name == "prompt").map(|(_, value)| value.clone());
+    let prompt =
+        |query: &[(String, String)]| query.iter().find(|(name, _)| name == "prompt").map(|(_, value)| value.clone());
     requests.iter().map(|request| prompt(&request.query)).collect()
 }
 

@@ -13,7 +13,7 @@ use std::{
 use test_provider::{Client, DemoPerson, Endpoint, Profile, ProviderConfig, RunningProvider};
 use vestibule::server::{
     ids::{Issuer, ProviderId},
-    settings::{ClientAuth, Database, ProviderSettings, PublicUrl, SecretKey, Settings},
+    settings::{AuthenticationRequestSettings, ClientAuth, Database, ProviderSettings, PublicUrl, SecretKey, Settings},
 };
 
 use self::program::{Ahead, Running};
@@ -209,6 +209,7 @@ impl Scene {
             client_auth: ClientAuth::Basic(CLIENT_SECRET.into()),
             scopes: ["openid", "profile", "email"].map(str::to_owned).to_vec(),
             trusted_audiences: Vec::new(),
+            request: AuthenticationRequestSettings::default(),
             ca_file: None,
         };
         let mut settings = Settings::demo(

@@ -23,7 +23,11 @@ use crate::{
         ids::ProviderId,
         provider::{Availability, EndSessionRequest, Provider},
         session::{Found, SignedIn},
-        sign_in::{RequestContext, SignedOut, return_to::ReturnTo, start::Start},
+        sign_in::{
+            RequestContext, SignedOut,
+            return_to::ReturnTo,
+            start::{Prompt, Start},
+        },
         state::App,
     },
     view,
@@ -111,7 +115,7 @@ async fn signed_out(
     };
     let other_account = named.or_else(|| app.providers.iter().next()).map(|provider| {
         let provider = provider.id().clone();
-        Start { provider, return_to: ReturnTo::default(), other_account: true, clicked: true }.path()
+        Start { prompt: Prompt::AnotherAccount, ..Start::new(provider, ReturnTo::default()).clicked() }.path()
     });
     let provider = named.map(|provider| provider.name().to_owned());
     let page = view::SignedOut { there, provider, asks, again: paths::LOGIN.to_owned(), other_account };
