@@ -260,7 +260,11 @@ impl Sessions {
         Ok(ended)
     }
 
-    pub(super) async fn end(&self, id: SessionId) -> Result<Option<EndedSession>, StoreError> {
+    /// Ends one session. Returns what it was, if it lived.
+    ///
+    /// # Errors
+    /// The store; then it may live.
+    pub async fn end(&self, id: SessionId) -> Result<Option<EndedSession>, StoreError> {
         let mut session = match self.open(id.hash()).await {
             Ok(Some(session)) => session,
             // One that has ended stays as it is: its record keeps the id taken.

@@ -33,6 +33,7 @@ use crate::{
         limits,
         problem::Problem,
         provider::Provider,
+        session::SignedIn,
         settings::ResponseMode,
         sign_in::{
             Completion, RequestContext,
@@ -136,6 +137,17 @@ pub(super) async fn begin(
         Some(provider) => go(app, renderer, context, Start::new(provider, return_to)).await,
         None => see_other(&login_page(&return_to)),
     }
+}
+
+/// Somebody who is signed in is confirmed by their provider first.
+pub(super) async fn recheck(
+    app: &Arc<App>,
+    renderer: &Renderer,
+    context: RequestContext,
+    person: &SignedIn,
+    return_to: ReturnTo,
+) -> Response {
+    go(app, renderer, context, Start::new(person.provider.clone(), return_to)).await
 }
 
 fn only_provider(app: &App) -> Option<ProviderId> {
