@@ -3,6 +3,7 @@
 mod accounts;
 mod admin;
 mod admission;
+mod backchannel;
 mod callback;
 mod guest;
 mod handed_on;

@@ -6,7 +6,7 @@ mod answers;
 mod handover;
 mod pages;
 mod revocation;
-mod rig;
+pub mod rig;
 mod scripts;
 mod table;
 mod tickets;

@@ -11,7 +11,7 @@ use axum::{
     },
     http::{
         HeaderMap, HeaderValue, StatusCode,
-        header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, SET_COOKIE},
+        header::{ACCEPT, CONTENT_LENGTH, SET_COOKIE},
     },
     middleware,
     response::{IntoResponse as _, Response},
@@ -27,7 +27,7 @@ use crate::{
             fetch_metadata::navigations_only,
             redirect::see_other,
             render::Renderer,
-            request::Parameters,
+            request::{Parameters, is_form},
         },
         ids::{ProviderId, Reference},
         limits,
@@ -178,9 +178,7 @@ async fn form_post(
         }
         Err(_) => return renderer.problem_with_detail(Problem::BadRequest, "the body did not come in full"),
     };
-    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let media_type = content_type.split(';').next().unwrap_or_default().trim();
-    if !media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+    if !is_form(&headers) {
         return renderer.problem(Problem::BadRequest);
     }
     let Ok(form) = std::str::from_utf8(&body) else { return renderer.problem(Problem::BadRequest) };
