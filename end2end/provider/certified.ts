@@ -13,6 +13,8 @@ interface Settings {
   readonly issuer: string;
   readonly client: { readonly id: string; readonly secret: string };
   readonly redirectUri: string;
+  /** Where it says that a session has ended. */
+  readonly backchannelLogoutUri?: string;
 }
 
 export class CertifiedProvider implements IdentityProvider {
@@ -37,6 +39,9 @@ export class CertifiedProvider implements IdentityProvider {
           response_types: ['code'],
           grant_types: ['authorization_code'],
           scope: 'openid profile email',
+          ...(settings.backchannelLogoutUri === undefined
+            ? {}
+            : { backchannel_logout_uri: settings.backchannelLogoutUri, backchannel_logout_session_required: true }),
         },
       ],
       claims: {
@@ -46,7 +51,9 @@ export class CertifiedProvider implements IdentityProvider {
       },
       pkce: { required: () => false },
       findAccount: (_, login) => ({ accountId: login, claims: () => claims(login) }),
-      features: { devInteractions: { enabled: false } },
+      features: { devInteractions: { enabled: false }, backchannelLogout: { enabled: true } },
+      // By itself it posts no logout token to a private address, and here all are.
+      fetch: (url, options) => fetch(url, { ...options, dispatcher: undefined } as RequestInit),
       interactions: { url: (_, interaction) => `/interaction/${interaction.uid}` },
       cookies: { keys: ['only for tests'] },
       ttl: { AccessToken: 3_600, AuthorizationCode: 60, Grant: 3_600, IdToken: 3_600, Interaction: 600, Session: 3_600 },
@@ -93,8 +100,9 @@ export class CertifiedProvider implements IdentityProvider {
     return this.settings.client;
   }
 
-  async listen(): Promise<number> {
-    await new Promise<void>(resolve => this.#server.listen(0, '127.0.0.1', resolve));
+  /** At any port, or at that one. */
+  async listen(port = 0): Promise<number> {
+    await new Promise<void>(resolve => this.#server.listen(port, '127.0.0.1', resolve));
     return (this.#server.address() as AddressInfo).port;
   }
 

@@ -174,6 +174,23 @@ mod tests {
         assert_ne!(Problem::StateInvalid.reference(client(1), None, new), once);
     }
 
+    /// WB-18.
+    #[test]
+    fn bad_logout_tokens_are_one_line_for_each_client_provider_and_failure() {
+        let (log, _guard) = Log::json();
+        let client = |last| ClientAddress::of(IpAddr::V4(Ipv4Addr::new(198, 51, 100, last)));
+        let (reference, provider) = (Reference::of(b"a logout's"), ProviderId::new("op"));
+        for _ in 0..1_000 {
+            logout(LogoutFailure::Refused, client(1), None, &reference, "no token");
+            logout(LogoutFailure::Refused, client(1), Some(&provider), &reference, "expired");
+            logout(LogoutFailure::Failed, client(1), Some(&provider), &reference, "the disk is full");
+            logout(LogoutFailure::Refused, client(2), None, &reference, "no token");
+        }
+        let text = log.text();
+        assert_eq!(text.lines().count(), 4, "{text}");
+        assert!(text.lines().all(|line| line.contains("WARN") && line.contains("to_do")), "{text}");
+    }
+
     /// What the operator can look into says what to do about it: the store's own mend where that is known.
     #[test]
     fn every_warning_says_what_to_do() {

@@ -113,10 +113,16 @@ impl Scene {
 
     /// On the MongoDB server at `uri`, in a database of its own; `options` as they stand in a connection string.
     pub async fn on_mongo(uri: &str, options: &str, tweak: fn(&mut Settings)) -> Self {
-        let name = format!("scene_{}", bson::oid::ObjectId::new().to_hex());
-        let client = mongodb::Client::with_uri_str(uri).await.unwrap();
-        let mongo = Mongo { uri: format!("{uri}{name}{options}"), name, client };
+        let mongo = Mongo::at(uri, options).await;
         let scene = Self::on(ProviderConfig::new(Profile::Standard), tweak, Some(mongo), Found::There).await;
+        scene.prepared().await;
+        scene
+    }
+
+    /// As the login host of applications, on the MongoDB server at `uri`.
+    pub async fn with_applications_on_mongo(uri: &str, tweak: fn(&mut Settings)) -> Self {
+        let config = ProviderConfig { token_delay: Duration::ZERO, ..ProviderConfig::new(Profile::Standard) };
+        let scene = Self::on(config, tweak, Some(Mongo::at(uri, "").await), Found::AsLoginHost).await;
         scene.prepared().await;
         scene
     }
