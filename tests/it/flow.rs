@@ -4,6 +4,7 @@ mod accounts;
 mod admin;
 mod admission;
 mod asked;
+mod backchannel;
 mod callback;
 mod elsewhere;
 mod form_post;

@@ -69,15 +69,6 @@ struct Mongo {
     client: mongodb::Client,
 }
 
-impl Mongo {
-    /// A new one; `options` as they stand in a connection string.
-    async fn at(uri: &str, options: &str) -> Self {
-        let name = format!("scene_{}", bson::oid::ObjectId::new().to_hex());
-        let client = mongodb::Client::with_uri_str(uri).await.unwrap();
-        Self { uri: format!("{uri}{name}{options}"), name, client }
-    }
-}
-
 impl Scene {
     pub async fn new() -> Self {
         Self::with(Profile::Standard, |_| {}).await
@@ -136,6 +127,14 @@ impl Scene {
         let tweak = |settings: &mut Settings| settings.sign_in.patience = Duration::from_secs(20);
         let Some(uri) = mongo else { return Self::configured(config, tweak).await };
         let scene = Self::on(config, tweak, Some(Mongo::at(uri, "").await), Found::There).await;
+        scene.prepared().await;
+        scene
+    }
+
+    /// As the login host of applications, on the MongoDB server at `uri`.
+    pub async fn with_applications_on_mongo(uri: &str, tweak: fn(&mut Settings)) -> Self {
+        let config = ProviderConfig { token_delay: Duration::ZERO, ..ProviderConfig::new(Profile::Standard) };
+        let scene = Self::on(config, tweak, Some(Mongo::at(uri, "").await), Found::AsLoginHost).await;
         scene.prepared().await;
         scene
     }
