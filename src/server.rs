@@ -13,6 +13,8 @@ pub mod attempt;
 pub mod client_address;
 /// Time and randomness, handed in from outside.
 pub mod clock;
+/// The keys that we prove with who we are at a provider.
+pub mod client_key;
 /// How our two cookies are read from headers and written into them.
 pub mod cookie_headers;
 /// `vestibule demo`: the program with a provider and people to try it with.
@@ -28,8 +30,14 @@ pub mod gate;
 pub mod http;
 /// Small types that carry meaning.
 pub mod ids;
+/// Public keys as they are published.
+mod jwk;
+/// JSON Web Tokens as we write them.
+mod jwt;
 /// The sealing keys in a file beside the SQLite database.
 pub mod key_file;
+/// `vestibule keys`.
+pub mod keys;
 /// Every number that decides how the program behaves.
 pub mod limits;
 /// Foreign text on its way into the log.

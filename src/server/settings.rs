@@ -7,7 +7,8 @@
 
 pub use self::{
     fault::Fault,
-    provider::{ClientAuth, ProviderSettings},
+    client_auth::{AssertionKey, Audience, ClientAuth},
+    provider::ProviderSettings,
     root::{SecretKeys, Settings},
     session::SessionRules,
     sign_in::SignInRules,
