@@ -4,6 +4,8 @@
 //! A sign-in reads: `Provider::authorization_url`, then `Provider::check_response_issuer`, then `Provider::redeem`,
 //! which is token request -> ID token -> userinfo. The checks that the crate does not make are in the files below.
 
+/// The authentication request.
+mod authorization_request;
 /// Whether a provider can be used.
 mod availability;
 /// Its documents in memory.
@@ -60,11 +62,12 @@ mod token_request;
 mod userinfo;
 
 pub use self::{
+    authorization_request::AuthorizationRequest,
     availability::Availability,
     capacity::{ExchangePermit, QueueTicket},
     claims::{Authentication, Claims, VerifiedClaims},
     fault::ProviderFault,
     openid_provider::Provider,
-    requests::{AuthorizationRequest, Redemption},
+    requests::Redemption,
     set::Providers,
 };

@@ -1,7 +1,7 @@
 //! What the operator registered at the provider, checked once.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use openidconnect::{ClientId, IssuerUrl, RedirectUrl, Scope, url::Url};
+use openidconnect::{ClientId, IssuerUrl, RedirectUrl, url::Url};
 use sha2::{Digest as _, Sha256};
 
 use super::client_auth::{ClientAuthentication, redact};
@@ -16,8 +16,8 @@ pub(super) struct ClientRegistration {
     pub(super) client_id: ClientId,
     pub(super) authentication: ClientAuthentication,
     pub(super) redirect_uri: RedirectUrl,
-    /// Without `openid`, which is always sent.
-    pub(super) scopes: Vec<Scope>,
+    /// Always with `openid`.
+    pub(super) scopes: Vec<String>,
     /// Audiences that an ID token may name beside us.
     pub(super) trusted_audiences: Vec<String>,
     /// The issuer is http on loopback, so its endpoints may be too: development.
@@ -41,7 +41,7 @@ impl ClientRegistration {
             client_id: ClientId::new(settings.client_id.clone()),
             authentication: ClientAuthentication::new(&settings.client_auth),
             redirect_uri,
-            scopes: settings.scopes.iter().filter(|scope| *scope != "openid").cloned().map(Scope::new).collect(),
+            scopes: settings.scopes.clone(),
             trusted_audiences: settings.trusted_audiences.clone(),
             plain_http,
         })

@@ -6,13 +6,14 @@
 use std::sync::Arc;
 
 use openidconnect::{
-    AuthUrl, EndpointNotSet, EndpointSet, JsonWebKeySet, TokenUrl,
+    EndpointNotSet, EndpointSet, JsonWebKeySet, TokenUrl,
     core::{CoreClient, CoreJwsSigningAlgorithm},
     url::Url,
 };
 use serde_json::{Map, Value};
 
 use super::{
+    authorization_request::RESERVED,
     client_registration::ClientRegistration,
     fault::ProviderFault,
     http::{Endpoint, Http},
@@ -32,23 +33,6 @@ pub(super) const ALGORITHMS: [CoreJwsSigningAlgorithm; 9] = [
     CoreJwsSigningAlgorithm::EcdsaP256Sha256,
     CoreJwsSigningAlgorithm::EcdsaP384Sha384,
     CoreJwsSigningAlgorithm::EdDsa,
-];
-
-/// Parameters that we send in an authentication request, or that would change its meaning: an authorization endpoint that
-/// has one of them already would make the request ambiguous.
-const RESERVED: [&str; 12] = [
-    "response_type",
-    "client_id",
-    "scope",
-    "redirect_uri",
-    "state",
-    "nonce",
-    "code_challenge",
-    "code_challenge_method",
-    "prompt",
-    "response_mode",
-    "request",
-    "request_uri",
 ];
 
 /// The members that are read here. One that is damaged is never taken for one that is not there.
@@ -100,12 +84,13 @@ impl Source for Discovery {
     }
 }
 
-/// Makes authentication and token requests.
-pub(super) type Client = CoreClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet>;
+/// Makes token requests.
+pub(super) type Client = CoreClient<EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet>;
 
 /// A discovery document that passed every check.
 pub(super) struct Metadata {
     pub(super) client: Client,
+    pub(super) authorization_endpoint: Url,
     pub(super) jwks_uri: Url,
     pub(super) userinfo_endpoint: Option<Url>,
     /// Of ID tokens; never empty.
@@ -148,7 +133,6 @@ impl Metadata {
 
         let client =
             CoreClient::new(registration.client_id.clone(), registration.issuer.clone(), JsonWebKeySet::default())
-                .set_auth_uri(AuthUrl::from_url(authorization))
                 .set_token_uri(TokenUrl::from_url(token))
                 .set_redirect_uri(registration.redirect_uri.clone())
                 .set_auth_type(registration.authentication.auth_type.clone());
@@ -158,6 +142,7 @@ impl Metadata {
         };
         Ok(Self {
             client,
+            authorization_endpoint: authorization,
             jwks_uri,
             userinfo_endpoint,
             algorithms: algorithms(document)?,

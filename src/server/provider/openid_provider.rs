@@ -2,14 +2,10 @@
 
 use std::sync::Arc;
 
-use openidconnect::{
-    AuthenticationFlow, CsrfToken, Nonce, PkceCodeChallenge, PkceCodeVerifier,
-    core::{CoreAuthPrompt, CoreResponseType},
-    url::Url,
-};
-use secrecy::ExposeSecret as _;
+use openidconnect::url::Url;
 
 use super::{
+    authorization_request::{self, AuthorizationRequest},
     availability::Availability,
     cache::Cache,
     capacity::{Capacity, QueueTicket},
@@ -20,7 +16,6 @@ use super::{
     http::Http,
     jwks::Jwks,
     outage::OutageLog,
-    requests::AuthorizationRequest,
 };
 use crate::server::{
     clock::System,
@@ -158,21 +153,8 @@ impl Provider {
     /// Why discovery failed.
     pub async fn authorization_url(&self, request: AuthorizationRequest) -> Result<Url, ProviderFault> {
         let metadata = self.metadata.get().await?;
-        let AuthorizationRequest { state, nonce, verifier, prompt_login } = request;
-        let verifier = PkceCodeVerifier::new(verifier.expose_secret().to_owned());
-        let mut url = metadata
-            .client
-            .authorize_url(
-                AuthenticationFlow::<CoreResponseType>::AuthorizationCode,
-                || CsrfToken::new(state),
-                || Nonce::new(nonce),
-            )
-            .add_scopes(self.registration.scopes.iter().cloned())
-            .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier));
-        if prompt_login {
-            url = url.add_prompt(CoreAuthPrompt::Login);
-        }
-        Ok(url.url().0)
+        let parameters = request.parameters(&self.registration);
+        Ok(authorization_request::url(&metadata.authorization_endpoint, &parameters))
     }
 
     /// Checks `iss` of the authorization response (RFC 9207 2.4): equal, byte for byte, where present; present where
