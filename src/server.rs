@@ -11,10 +11,10 @@ pub mod assets;
 pub mod attempt;
 /// The client address of a request.
 pub mod client_address;
-/// Time and randomness, handed in from outside.
-pub mod clock;
 /// The keys that we prove with who we are at a provider.
 pub mod client_key;
+/// Time and randomness, handed in from outside.
+pub mod clock;
 /// How our two cookies are read from headers and written into them.
 pub mod cookie_headers;
 /// `vestibule demo`: the program with a provider and people to try it with.

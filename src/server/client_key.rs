@@ -100,7 +100,9 @@ impl ClientKey {
         let der = PrivateKeyDer::from_pem_slice(pem.as_bytes());
         match der {
             Err(_) => Err(("holds no private key in PEM".into(), MAKE)),
-            Ok(_) if one > 1 => Err(("holds more than one key or certificate".into(), "give each key a file of its own")),
+            Ok(_) if one > 1 => {
+                Err(("holds more than one key or certificate".into(), "give each key a file of its own"))
+            }
             Ok(PrivateKeyDer::Pkcs8(der)) => Self::from_pkcs8(der.secret_pkcs8_der()).map_err(|what| (what, MAKE)),
             Ok(_) => Err(("holds a key in another form than PKCS#8 (BEGIN PRIVATE KEY)".into(), CONVERT)),
         }

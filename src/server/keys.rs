@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::{
-    client_key::{ClientKey, ClientKeys, NewKey, published},
+    client_key::{ClientKey, NewKey, published},
     key_file::write_private,
     settings::{Settings, small_file::reason},
 };
@@ -34,12 +34,5 @@ impl New {
 /// The public keys of every `private_key_file`, as `/auth/oidc/jwks.json` serves them.
 #[must_use]
 pub fn shown(settings: &Settings) -> String {
-    let keys = settings.providers.iter().filter_map(|provider| provider.client_auth.keys());
-    let mut set = jwks(keys);
-    set.push('\n');
-    set
-}
-
-fn jwks<'k>(keys: impl Iterator<Item = &'k ClientKeys>) -> String {
-    published(keys)
+    published(settings.providers.iter().filter_map(|provider| provider.client_auth.keys())) + "\n"
 }

@@ -6,8 +6,8 @@
 //! field in the type of its table.
 
 pub use self::{
-    fault::Fault,
     client_auth::{AssertionKey, Audience, ClientAuth},
+    fault::Fault,
     provider::ProviderSettings,
     root::{SecretKeys, Settings},
     session::SessionRules,
@@ -21,8 +21,11 @@ pub use super::{
 };
 
 pub(crate) use self::nearest::LOG;
+#[cfg(test)]
+pub(crate) use self::schema::ALGORITHMS;
 
 mod application;
+mod client_auth;
 mod database;
 mod fault;
 mod given;

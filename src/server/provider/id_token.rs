@@ -1,7 +1,8 @@
 //! The checks of an ID token, in the order of OpenID Connect Core 3.1.3.7. What is checked here decides, and no mercy is
 //! shown; every other claim is read in `claims`, and none of them keeps anyone out.
 
-use openidconnect::{AccessToken, AccessTokenHash, Nonce};
+use openidconnect::{AccessToken, AccessTokenHash, AuthorizationCode, AuthorizationCodeHash, Nonce};
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
@@ -17,6 +18,8 @@ pub(super) struct Attempt<'a> {
     pub(super) nonce: &'a str,
     /// When the attempt began.
     pub(super) started: OffsetDateTime,
+    /// What was sent for the ID token.
+    pub(super) code: &'a SecretString,
     /// What came with the ID token.
     pub(super) access_token: &'a AccessToken,
 }
@@ -30,7 +33,7 @@ pub(super) struct IdTokenClaims {
 }
 
 /// The claims that are checked. One that cannot be read is never taken for one that is not there.
-const CHECKED: [&str; 9] = ["iss", "sub", "aud", "exp", "iat", "nbf", "nonce", "azp", "at_hash"];
+const CHECKED: [&str; 10] = ["iss", "sub", "aud", "exp", "iat", "nbf", "nonce", "azp", "at_hash", "c_hash"];
 
 /// Checks an ID token. (1: encrypted ones are not accepted. 8: there is no key for HMAC, whatever the list of algorithms.
 /// 12 and 13: we ask for neither `acr` nor `auth_time`.)
@@ -66,6 +69,8 @@ fn check_claims(signed: &SignedClaims<'_>, attempt: &Attempt<'_>, expected: &Exp
     check(nonce == Nonce::new(attempt.nonce.to_owned()), "nonce is another")?;
     // 3.1.3.8: at_hash, where present, is the access token's.
     check_at_hash(signed, attempt.access_token)?;
+    // 3.3.2.11: so is c_hash the code's, though this flow has no need of it.
+    check_c_hash(signed, attempt.code)?;
     // 2 (ID Token): sub has 1 to 255 ASCII characters.
     Subject::new(text(claims, "sub")?).ok_or_else(|| "sub is not 1 to 255 printable ASCII characters".to_owned())
 }
@@ -114,6 +119,15 @@ fn check_at_hash(signed: &SignedClaims<'_>, access_token: &AccessToken) -> Resul
     let actual = AccessTokenHash::from_token(access_token, &signed.algorithm, signed.key)
         .map_err(|_| "at_hash of an unknown kind".to_owned())?;
     check(actual == AccessTokenHash::new(at_hash.to_owned()), "at_hash is not the access token's")
+}
+
+fn check_c_hash(signed: &SignedClaims<'_>, code: &SecretString) -> Result<(), String> {
+    let Some(c_hash) = present(&signed.claims.members, "c_hash") else { return Ok(()) };
+    let c_hash = c_hash.as_str().ok_or_else(|| wrong_type("c_hash"))?;
+    let code = AuthorizationCode::new(code.expose_secret().to_owned());
+    let actual = AuthorizationCodeHash::from_code(&code, &signed.algorithm, signed.key)
+        .map_err(|_| "c_hash of an unknown kind".to_owned())?;
+    check(actual == AuthorizationCodeHash::new(c_hash.to_owned()), "c_hash is not the code's")
 }
 
 #[cfg(test)]

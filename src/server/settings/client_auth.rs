@@ -12,7 +12,7 @@ use super::{
 use crate::server::client_key::{ClientKey, ClientKeys};
 
 /// How we authenticate at the endpoints that want it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum ClientAuth {
     /// `client_secret_basic`: id and secret form-encoded in the Authorization header.
     Basic(SecretString),
@@ -25,7 +25,7 @@ pub enum ClientAuth {
 }
 
 /// What signs an assertion.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum AssertionKey {
     /// The client secret, by HMAC.
     Secret(SecretString),
@@ -97,7 +97,11 @@ impl ClientAuth {
                         let bytes = text.expose_secret().len();
                         if bytes < HMAC_KEY_BYTES {
                             let what = format!("has {bytes} bytes, client_secret_jwt needs at least {HMAC_KEY_BYTES}");
-                            reader.fault(&secret, what, "let the provider make a longer one, or choose another client_auth");
+                            reader.fault(
+                                &secret,
+                                what,
+                                "let the provider make a longer one, or choose another client_auth",
+                            );
                             return None;
                         }
                         Some(Self::Assertion(AssertionKey::Secret(text), audience?))

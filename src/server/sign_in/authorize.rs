@@ -134,19 +134,19 @@ impl SignIn {
             verifier: secrets.verifier(),
             prompt_login: state.other_account,
         };
-        let detail = match timeout_at(until, provider.authorization_url(request)).await {
+        let (code, detail) = match timeout_at(until, provider.authorization_url(request)).await {
             Ok(Ok(url)) => return Ok(url),
-            Ok(Err(fault)) => format!("{} ({}): {fault}", provider.id(), fault.code()),
+            Ok(Err(fault)) => (fault.code(), fault.to_string()),
             Err(_) => match provider.availability() {
                 // What is known of it says more.
-                Availability::Unavailable { code, detail, .. } => format!("{} ({code}): {detail}", provider.id()),
-                Availability::Available => {
-                    let code = Problem::ProviderSlow.code();
-                    format!("{} ({code}): its metadata did not come in time", provider.id())
-                }
+                Availability::Unavailable { code, detail, .. } => (code, detail),
+                Availability::Available => (Problem::ProviderSlow.code(), "it did not answer in time".to_owned()),
             },
         };
-        Err(Reason::with_detail(Problem::SignInUnavailable, Some(detail)))
+        // What refuses a pushed request: waiting does not help.
+        let refused = |problem: &Problem| matches!(problem, Problem::ClientRefused | Problem::ProviderRefusedRequest);
+        let problem = Problem::from_code(code).filter(refused).unwrap_or(Problem::SignInUnavailable);
+        Err(Reason::with_detail(problem, Some(format!("{} ({code}): {detail}", provider.id()))))
     }
 }
 
