@@ -165,6 +165,11 @@ impl ClientKey {
         &self.public.kid
     }
 
+    #[cfg(test)]
+    pub(crate) const fn public(&self) -> &PublicKey {
+        &self.public
+    }
+
     /// What it signs with, by its registered name.
     #[must_use]
     pub const fn algorithm(&self) -> &'static str {

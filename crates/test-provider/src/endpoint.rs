@@ -14,6 +14,8 @@ pub enum Endpoint {
     Authorize,
     /// Where the login form goes.
     Login,
+    /// Where authorization requests are pushed.
+    Pushed,
     /// The token endpoint.
     Token,
     /// The userinfo endpoint.
@@ -23,8 +25,16 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    pub(crate) const ALL: [Self; 7] =
-        [Self::Discovery, Self::Jwks, Self::Authorize, Self::Login, Self::Token, Self::Userinfo, Self::Other];
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Discovery,
+        Self::Jwks,
+        Self::Authorize,
+        Self::Login,
+        Self::Pushed,
+        Self::Token,
+        Self::Userinfo,
+        Self::Other,
+    ];
 }
 
 /// A JSON response that can be edited.
@@ -35,6 +45,8 @@ pub enum Document {
     Discovery,
     /// The key set.
     Jwks,
+    /// The response to a pushed request, errors too.
+    Pushed,
     /// The token endpoint's response, errors too.
     Token,
     /// The claims at userinfo.

@@ -5,5 +5,6 @@ mod authorization_response;
 pub(crate) mod authorize;
 pub(crate) mod discovery;
 mod page;
+pub(crate) mod pushed;
 pub(crate) mod token;
 pub(crate) mod userinfo;

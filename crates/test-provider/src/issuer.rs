@@ -20,6 +20,7 @@ pub(crate) struct Paths {
     pub(crate) jwks: String,
     pub(crate) authorize: String,
     pub(crate) login: String,
+    pub(crate) pushed: String,
     pub(crate) token: String,
     pub(crate) userinfo: String,
 }
@@ -30,9 +31,15 @@ impl Issuer {
         let Some(parsed) = parsed else { return Err(ProviderError::Issuer(url)) };
         let path = parsed.path().trim_end_matches('/').to_owned();
         let at = |end: &str| format!("{path}{end}");
-        let [jwks, authorize, token, userinfo] = match profile {
-            Profile::Standard => ["/jwks", "/authorize", "/token", "/userinfo"],
-            Profile::Authelia => ["/jwks.json", "/api/oidc/authorization", "/api/oidc/token", "/api/oidc/userinfo"],
+        let [jwks, authorize, pushed, token, userinfo] = match profile {
+            Profile::Standard => ["/jwks", "/authorize", "/par", "/token", "/userinfo"],
+            Profile::Authelia => [
+                "/jwks.json",
+                "/api/oidc/authorization",
+                "/api/oidc/pushed-authorization-request",
+                "/api/oidc/token",
+                "/api/oidc/userinfo",
+            ],
         }
         .map(at);
         let paths = Paths {
@@ -40,6 +47,7 @@ impl Issuer {
             jwks,
             authorize,
             login: at("/login"),
+            pushed,
             token,
             userinfo,
         };
@@ -67,6 +75,7 @@ impl Issuer {
             Endpoint::Jwks => &self.paths.jwks,
             Endpoint::Authorize => &self.paths.authorize,
             Endpoint::Login => &self.paths.login,
+            Endpoint::Pushed => &self.paths.pushed,
             Endpoint::Token => &self.paths.token,
             Endpoint::Userinfo => &self.paths.userinfo,
             Endpoint::Other => &self.path,

@@ -1,7 +1,7 @@
 //! What the provider remembers: codes, access tokens, sessions, failures.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     net::IpAddr,
     time::Duration,
 };
@@ -67,6 +67,10 @@ pub(crate) struct Vault {
     pub(crate) codes: HashMap<String, Code>,
     tokens: HashMap<String, AccessToken>,
     pub(crate) sessions: HashMap<String, Session>,
+    /// The `jti` of every assertion that was taken.
+    pub(crate) assertions: HashSet<String>,
+    /// Pushed requests, by the reference to them.
+    pub(crate) pushed: HashMap<String, String>,
     failures: HashMap<IpAddr, VecDeque<Instant>>,
 }
 

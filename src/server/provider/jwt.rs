@@ -196,3 +196,6 @@ fn check_header(header: &Map<String, Value>) -> Result<(), String> {
 pub(super) fn check(holds: bool, what: &str) -> Result<(), String> {
     if holds { Ok(()) } else { Err(what.into()) }
 }
+
+#[cfg(test)]
+mod tests;
