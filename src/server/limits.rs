@@ -120,6 +120,11 @@ pub const PROVIDER_RESPONSE_BYTES: usize = 512 * KIB;
 pub const ACCESS_TOKEN_BYTES: usize = 128 * KIB;
 /// The longest ID token; it is parsed twice (ID-62).
 pub const ID_TOKEN_BYTES: usize = 256 * KIB;
+/// How long an assertion that proves who we are is good (RFC 7523): Keycloak takes none that is longer.
+pub const CLIENT_ASSERTION_LIFE: time::Duration = time::Duration::seconds(60);
+/// The longest `request_uri` of a pushed request: it goes into the `Location` header, with what stands in
+/// [`RETURN_TO`]'s place there.
+pub const REQUEST_URI_BYTES: usize = 512;
 /// Pauses between attempts to connect for a token request. Together they bridge the restart of a proxy, not an outage.
 pub const TOKEN_CONNECT_PAUSES: [Duration; 3] =
     [Duration::from_millis(100), Duration::from_millis(400), Duration::from_millis(1_500)];

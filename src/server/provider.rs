@@ -16,6 +16,8 @@ mod capacity;
 pub mod circuit_breaker;
 /// The claims that we read.
 mod claims;
+/// The assertion that proves who we are.
+mod client_assertion;
 /// How we authenticate at the token endpoint.
 mod client_auth;
 /// What the operator registered.
@@ -46,6 +48,8 @@ mod logout_token;
 mod openid_provider;
 /// An outage, for the log.
 mod outage;
+/// Authorization requests that the provider gets from us.
+mod pushed_request;
 /// From the code to a verified person.
 mod redeem;
 /// What a provider says where it refuses.

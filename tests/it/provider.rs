@@ -3,10 +3,12 @@
 
 mod authorization;
 mod claims;
+mod client_auth;
 mod content_coding;
 mod discovery;
 mod id_token;
 mod keys;
+mod pushed;
 mod rig;
 mod token;
 mod userinfo;

@@ -44,7 +44,7 @@ impl Source for Jwks {
 ///
 /// # Errors
 /// Where no key is left, with what is wrong with each: such a set never replaces a good one.
-fn read(document: &Map<String, Value>) -> Result<CoreJsonWebKeySet, ProviderFault> {
+pub(super) fn read(document: &Map<String, Value>) -> Result<CoreJsonWebKeySet, ProviderFault> {
     let fault = |what: String| ProviderFault::Keys(clip(&what));
     let entries = document.get("keys").and_then(Value::as_array);
     let entries = entries.ok_or_else(|| fault("`keys` is missing or not a list".into()))?;
@@ -85,8 +85,8 @@ fn usable(entry: &Value) -> Result<CoreJsonWebKey, String> {
     if text("use").is_some_and(|purpose| purpose != "sig") {
         return Err(format!("{kind} that is not for signatures (`use`)"));
     }
-    let operations = entry.get("key_ops").and_then(Value::as_array);
-    if operations.is_some_and(|operations| !operations.iter().any(|operation| operation == "verify")) {
+    let verifies = |operations: &Value| operations.as_array().is_some_and(|all| all.iter().any(|one| one == "verify"));
+    if entry.get("key_ops").is_some_and(|operations| !verifies(operations)) {
         return Err(format!("{kind} that is not for verifying (`key_ops`)"));
     }
     let mut fitting = ALGORITHMS.iter().filter(|algorithm| jwt::fits(&key, algorithm)).peekable();

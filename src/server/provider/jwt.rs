@@ -205,3 +205,6 @@ fn check_header(header: &Map<String, Value>, types: &[&str]) -> Result<(), Strin
 pub(super) fn check(holds: bool, what: &str) -> Result<(), String> {
     if holds { Ok(()) } else { Err(what.into()) }
 }
+
+#[cfg(test)]
+mod tests;
