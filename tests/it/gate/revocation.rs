@@ -96,7 +96,7 @@ async fn a_role_that_changes_at_a_sign_in_holds_at_once() {
 async fn a_second_process_learns_of_it() {
     let scene = scene().await;
     let (public, gate) = scene.start_another().await;
-    let other = super::rig::At { public, gate };
+    let other = At { public, gate };
     let alice = Browser::default();
     alice.opens(&scene, &scene.page(WIKI, "/page"), "alice").await;
     assert!(alice.is_known_by(&scene, other, WIKI).await);
