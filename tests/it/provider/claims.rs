@@ -33,7 +33,7 @@ impl At {
 }
 
 /// Claims as no provider should send them, and whether the log names them.
-const ODD: [(&str, &str, bool); 43] = [
+const ODD: [(&str, &str, bool); 42] = [
     ("amr", r#""pwd""#, false),
     ("amr", "7", true),
     ("acr", "1", true),
