@@ -6,10 +6,10 @@ use openidconnect::{ClientId, IssuerUrl, RedirectUrl, core::CoreJwsSigningAlgori
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    authorization_request::Parameter,
+    algorithms::named,
     client_auth::{ClientAuthentication, encoded, redact, redact_tokens},
-    discovery::named,
     fault::ProviderFault,
+    parameter::Parameter,
 };
 use crate::{
     paths,
@@ -86,14 +86,15 @@ impl ClientRegistration {
         system: &System,
         form: &mut Vec<Parameter>,
     ) -> Result<Option<HeaderValue>, ProviderFault> {
-        self.authentication.prove(self, endpoint, system, form).ok_or_else(|| ProviderFault::ClientRefused {
+        let us = (self.client_id.as_str(), self.issuer.as_str());
+        self.authentication.prove(us, endpoint, system, form).ok_or_else(|| ProviderFault::ClientRefused {
             method: self.authentication.method,
             detail: "nothing was sent, since our own key does not sign".into(),
         })
     }
 
-    /// `words` without our secret and our assertions, in any form in which it was sent or may come back: as it is, form-encoded, and in the
-    /// header of RFC 7617.
+    /// `words` without our secret and our assertions, in any form in which it was sent or may come back: as it is, form-encoded,
+    /// and in the header of RFC 7617.
     pub(super) fn redact(&self, words: String) -> String {
         let words = redact_tokens(words);
         let Some(secret) = self.authentication.secret() else { return words };

@@ -10,9 +10,9 @@ use time::OffsetDateTime;
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    authorization_request::Parameter,
     content_coding::{self, Packed},
     fault::ProviderFault,
+    parameter::Parameter,
     refusal_words, retry_after,
     strict_json::{self, Object},
     tls,

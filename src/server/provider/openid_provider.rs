@@ -6,7 +6,7 @@ use openidconnect::url::Url;
 use tokio::sync::Semaphore;
 
 use super::{
-    authorization_request::{self, AuthorizationRequest, Parameter},
+    authorization_request::{self, AuthorizationRequest},
     availability::Availability,
     cache::Cache,
     capacity::{Capacity, QueueTicket},
@@ -18,6 +18,7 @@ use super::{
     http::Http,
     jwks::Jwks,
     outage::OutageLog,
+    parameter::Parameter,
     pushed_request::PushedRequest,
 };
 use crate::server::{

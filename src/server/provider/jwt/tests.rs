@@ -9,7 +9,7 @@ use time::{Duration, macros::datetime};
 use super::*;
 use crate::server::{
     client_key::{ClientKey, NewKey},
-    provider::{discovery, id_token, jwks},
+    provider::{algorithms::ALGORITHMS, id_token, jwks},
     public_url::PublicUrl,
     settings::Settings,
 };
@@ -77,7 +77,7 @@ fn set(keys: &[Value]) -> Result<CoreJsonWebKeySet, String> {
 
 fn verify(token: &str, keys: &CoreJsonWebKeySet) -> Result<(), String> {
     let registration = registration();
-    let expected = Expected { registration: &registration, algorithms: &discovery::ALGORITHMS, keys, now: NOW };
+    let expected = Expected { registration: &registration, algorithms: &ALGORITHMS, keys, now: NOW };
     expected.verify(token, &PLAIN).map(|_| ()).map_err(Rejection::into_words)
 }
 
@@ -229,8 +229,7 @@ fn at_hash_and_c_hash_are_by_the_hash_of_the_algorithm() {
             });
             claims[name] = value.clone();
             let attempt = id_token::Attempt { nonce: "n", started: NOW, code: &code, access_token: &access_token };
-            let expected =
-                Expected { registration: &registration, algorithms: &discovery::ALGORITHMS, keys: &keys, now: NOW };
+            let expected = Expected { registration: &registration, algorithms: &ALGORITHMS, keys: &keys, now: NOW };
             id_token::verify(&signer.token(&claims), &attempt, &expected).map(|_| ()).map_err(Rejection::into_words)
         };
         for (name, of, wrong) in [("at_hash", ACCESS, CODE), ("c_hash", CODE, ACCESS)] {
