@@ -26,6 +26,9 @@ mod discovery;
 mod fault;
 /// When a document is fetched, and when it is too old.
 mod freshness;
+/// What `make fuzz` tries of it.
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 /// The HTTP client, with limits on time and size.
 mod http;
 /// The checks of an ID token.

@@ -44,7 +44,7 @@ impl Source for Jwks {
 ///
 /// # Errors
 /// Where no key is left, with what is wrong with each: such a set never replaces a good one.
-fn read(document: &Map<String, Value>) -> Result<CoreJsonWebKeySet, ProviderFault> {
+pub(super) fn read(document: &Map<String, Value>) -> Result<CoreJsonWebKeySet, ProviderFault> {
     let fault = |what: String| ProviderFault::Keys(clip(&what));
     let entries = document.get("keys").and_then(Value::as_array);
     let entries = entries.ok_or_else(|| fault("`keys` is missing or not a list".into()))?;
