@@ -206,7 +206,7 @@ pub(super) fn judge_return_to(asked: &str) -> String {
     };
     assert!(lands.username().is_empty() && lands.password().is_none(), "{asked:?} has credentials");
     assert!(!signs_in_or_out(lands.path(), prefix, origin == own.origin().ascii_serialization()), "{asked:?}: {lands}");
-    assert_eq!(judged.is_configured(applications), true, "{asked:?}");
+    assert!(judged.is_configured(applications), "{asked:?}");
     // It is not read in another way than a browser does.
     if dropped.is_none() && !asked.is_empty() {
         let meant = own.join(asked).expect("what is kept is a URL");

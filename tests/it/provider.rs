@@ -7,6 +7,7 @@ mod content_coding;
 mod discovery;
 mod id_token;
 mod keys;
+mod quiet;
 mod rig;
 mod token;
 mod userinfo;

@@ -19,6 +19,7 @@ use vestibule::server::{
 use self::program::{Ahead, Running};
 use crate::support::{
     browser::Browser,
+    mongo,
     port::{ANY, Port},
 };
 
@@ -69,6 +70,20 @@ struct Mongo {
     client: mongodb::Client,
 }
 
+impl Mongo {
+    async fn new(uri: &str, options: &str) -> Self {
+        let name = format!("scene_{}", bson::oid::ObjectId::new().to_hex());
+        let client = mongodb::Client::with_uri_str(uri).await.unwrap();
+        Self { uri: format!("{uri}{name}{options}"), name, client }
+    }
+}
+
+/// Whether scenes are on MongoDB where they would be on SQLite: so the same tests show the same of both (stage `mongodb` of
+/// `tools/test.py`).
+pub fn on_mongo_instead() -> bool {
+    std::env::var_os("VESTIBULE_TEST_STORE").is_some_and(|store| store == "mongodb")
+}
+
 impl Scene {
     pub async fn new() -> Self {
         Self::with(Profile::Standard, |_| {}).await
@@ -113,12 +128,8 @@ impl Scene {
 
     /// On the MongoDB server at `uri`, in a database of its own; `options` as they stand in a connection string.
     pub async fn on_mongo(uri: &str, options: &str, tweak: fn(&mut Settings)) -> Self {
-        let name = format!("scene_{}", bson::oid::ObjectId::new().to_hex());
-        let client = mongodb::Client::with_uri_str(uri).await.unwrap();
-        let mongo = Mongo { uri: format!("{uri}{name}{options}"), name, client };
-        let scene = Self::on(ProviderConfig::new(Profile::Standard), tweak, Some(mongo), Found::There).await;
-        scene.prepared().await;
-        scene
+        let mongo = Mongo::new(uri, options).await;
+        Self::on(ProviderConfig::new(Profile::Standard), tweak, Some(mongo), Found::There).await
     }
 
     /// As the login host of applications on other hosts; `tweak` says which.
@@ -128,6 +139,10 @@ impl Scene {
     }
 
     async fn on(config: ProviderConfig, tweak: fn(&mut Settings), mongo: Option<Mongo>, found: Found) -> Self {
+        let mongo = match mongo {
+            None if on_mongo_instead() => Some(Mongo::new(mongo::server().await.uri(), "").await),
+            given => given,
+        };
         let port = Port::reserve();
         let origin = match found {
             Found::There => format!("http://{}", port.address),
@@ -157,6 +172,9 @@ impl Scene {
             _folder: folder,
         };
         scene.start().await;
+        if scene.mongo.is_some() {
+            scene.prepared().await;
+        }
         scene
     }
 

@@ -228,6 +228,16 @@ fn no_payload_leads_anywhere_else() {
     assert!(elsewhere >= 800, "{elsewhere} of them lead elsewhere in a browser");
 }
 
+/// Found by fuzzing: the first page of such a host was longer than any page to return to may be.
+#[test]
+fn a_label_that_no_host_has_is_no_application() {
+    let page = |length| format!("https://{}.apps.example/x", "l".repeat(length));
+    assert_eq!(judge_return_to(&page(63)), page(63));
+    for length in [64, 1_000, 4_000] {
+        assert_eq!(judge_return_to(&page(length)), "/");
+    }
+}
+
 /// RT-14: what is good is kept, whatever stands in it.
 #[test]
 fn good_pages_are_kept_as_they_are() {

@@ -1,0 +1,122 @@
+//! What every answer says to browsers, whoever asks and however (matrix group N).
+
+use reqwest::{Method, StatusCode};
+
+use crate::support::scene::Scene;
+
+/// Pages, redirects, files, answers for machines, and what is not there.
+const PATHS: [&str; 14] = [
+    "/",
+    "/auth",
+    "/auth/login",
+    "/auth/account",
+    "/auth/logout",
+    "/auth/signed-out",
+    "/auth/oidc/login",
+    "/auth/oidc/callback",
+    "/auth/oidc/callback?state=x&code=y",
+    "/auth/api/complete-sign-in",
+    "/auth/assets/nothing",
+    "/healthz",
+    "/nowhere",
+    "/robots.txt",
+];
+
+/// WB-08, WB-10
+#[tokio::test]
+async fn every_answer_has_them() {
+    let scene = Scene::patient().await;
+    for path in PATHS {
+        for method in [Method::GET, Method::POST, Method::PUT] {
+            let page = scene.browser().request(method.clone(), &scene.url(path), &[], Some(String::new())).await;
+            assert!(page.status.as_u16() < 500, "{method} {path}: {page:#?}");
+            for (name, value) in [
+                ("x-content-type-options", "nosniff"),
+                ("x-frame-options", "DENY"),
+                ("cross-origin-opener-policy", "same-origin"),
+            ] {
+                assert_eq!(page.header(name), value, "{method} {path}: {name}");
+            }
+            assert!(page.header("content-security-policy").contains("frame-ancestors 'none'"), "{method} {path}");
+            assert!(["no-referrer", "same-origin"].contains(&page.header("referrer-policy")), "{method} {path}");
+            for name in ["server", "x-powered-by", "via"] {
+                assert!(!page.headers.contains_key(name), "{method} {path}: {name}");
+            }
+        }
+    }
+}
+
+/// WB-14: with a session and without, and for a preflight.
+#[tokio::test]
+async fn no_other_origin_may_read_an_answer() {
+    let scene = Scene::patient().await;
+    let browser = scene.browser();
+    browser.sign_in(&scene).await;
+    for path in PATHS {
+        for method in [Method::GET, Method::POST, Method::OPTIONS] {
+            for origin in ["https://evil.example", "null"] {
+                let asks = [("origin", origin), ("access-control-request-method", "POST")];
+                let page = browser.request(method.clone(), &scene.url(path), &asks, None).await;
+                let grants = page.headers.keys().find(|name| name.as_str().starts_with("access-control-"));
+                assert_eq!(grants, None, "{method} {path} from {origin}");
+            }
+        }
+    }
+    assert!(browser.is_signed_in(&scene).await);
+}
+
+/// WB-15
+#[tokio::test]
+async fn other_methods_are_refused() {
+    let scene = Scene::patient().await;
+    let browser = scene.browser();
+    browser.sign_in(&scene).await;
+    let ours = ("sec-fetch-site", "same-origin");
+    for path in ["/auth/login", "/auth/account", "/auth/oidc/login", "/auth/logout", "/healthz"] {
+        for method in ["PUT", "DELETE", "PATCH", "TRACE", "PROPFIND", "VESTIBULE"] {
+            let method = Method::from_bytes(method.as_bytes()).unwrap();
+            let page = browser.request(method.clone(), &scene.url(path), &[ours], None).await;
+            assert_eq!(page.status, StatusCode::METHOD_NOT_ALLOWED, "{method} {path}");
+            assert!(!page.body.contains("sec-fetch-site"), "{method} {path} says what it was told");
+        }
+    }
+    for name in ["x-http-method-override", "x-http-method", "x-method-override"] {
+        let page = browser.get_as(&scene.url("/auth/logout"), &[(name, "POST"), ours]).await;
+        assert_eq!(page.status, StatusCode::OK, "{name}");
+        let page = browser.request(Method::POST, &scene.url("/auth/login"), &[(name, "GET"), ours], None).await;
+        assert_eq!(page.status, StatusCode::METHOD_NOT_ALLOWED, "{name}");
+    }
+    assert!(browser.is_signed_in(&scene).await);
+}
+
+/// WB-12
+#[tokio::test]
+async fn nothing_that_is_sent_is_reflected() {
+    const MARK: &str = "marked<script>";
+    let scene = Scene::patient().await;
+    let browser = scene.browser();
+    let encoded = "marked%3Cscript%3E";
+    for path in [
+        format!("/{encoded}"),
+        format!("/auth/{encoded}"),
+        format!("/auth/login?{encoded}={encoded}&provider={encoded}&return_to=/{encoded}"),
+        format!("/auth/oidc/login?provider={encoded}"),
+        format!("/auth/oidc/callback?state={encoded}&error={encoded}&error_description={encoded}"),
+        format!("/auth/signed-out?provider={encoded}&state={encoded}"),
+        format!("/auth/assets/{encoded}"),
+    ] {
+        let lies = [
+            ("user-agent", MARK),
+            ("referer", MARK),
+            ("accept-language", MARK),
+            ("x-forwarded-host", MARK),
+            ("cookie", MARK),
+        ];
+        let page = browser.get_as(&scene.url(&path), &lies).await;
+        assert!(!page.body.contains(MARK), "{path}: {}", page.body);
+        assert!(
+            page.headers.values().all(|value| !value.as_bytes().windows(8).any(|part| part == b"<script>")),
+            "{path}"
+        );
+    }
+}
