@@ -46,6 +46,11 @@ fuzz: ## Try what strangers send with whatever a fuzzer finds, FUZZ_SECONDS (120
 			-max_total_time=$(or $(FUZZ_SECONDS),120) -max_len=4096 -timeout=10 -print_final_stats=1 || found="$$found $$target"; \
 	done; [ -z "$$found" ] || { echo "make: found something in:$$found (fuzz/artifacts)"; exit 1; }
 
+mutants: ## Alter what checks, and see that tests notice: MUTANTS="--shard 1/4", or names of files (an hour or more in all)
+	@tools/setup mutants
+	@cargo run -q -p xtask -- site
+	@python3 tools/mutants.py $(MUTANTS)
+
 bench: ## Measure what a check of the gate costs, beside a handler that does nothing (10 min; a quiet machine)
 	@tools/setup bench
 	@cargo run -q -p xtask -- site

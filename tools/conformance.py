@@ -118,19 +118,20 @@ def of_cargo(log: str) -> Results:
 
 def of_playwright(report: str) -> Results:
     """Playwright's JSON report: `file › title`, passed in every project where it was not skipped."""
-    results: Results = {}
+    states: dict[str, list[str]] = {}
 
     def suite(found: dict) -> None:
         for spec in found.get("specs", []):
             name = f"{Path(spec['file']).name} › {spec['title']}"
-            states = [test["status"] for test in spec["tests"] if test["status"] != "skipped"]
-            results[name] = results.get(name, True) and bool(states) and all(state == "expected" for state in states)
+            # One for each project, in one entry or in several.
+            of_this = states.setdefault(name, [])
+            of_this += [test["status"] for test in spec["tests"] if test["status"] != "skipped"]
         for inner in found.get("suites", []):
             suite(inner)
 
     for top in json.loads(report).get("suites", []):
         suite(top)
-    return results
+    return {name: bool(found) and all(state == "expected" for state in found) for name, found in states.items()}
 
 
 READERS = {"rust": of_cargo, "load": of_cargo, "mongodb": of_cargo}

@@ -38,6 +38,7 @@ REPORT = {
                 {
                     "specs": [
                         {"file": "tests/a.spec.ts", "title": "both", "tests": [{"status": "expected"}, {"status": "skipped"}]},
+                        {"file": "tests/a.spec.ts", "title": "both", "tests": [{"status": "skipped"}]},
                         {"file": "tests/a.spec.ts", "title": "one", "tests": [{"status": "expected"}, {"status": "unexpected"}]},
                         {"file": "tests/a.spec.ts", "title": "none", "tests": [{"status": "skipped"}]},
                         {"file": "tests/a.spec.ts", "title": "again", "tests": [{"status": "flaky"}]},

@@ -2,7 +2,7 @@
 
 use reqwest::{Method, StatusCode};
 
-use crate::support::scene::Scene;
+use crate::support::{scene::Scene, wait::eventually};
 
 /// Pages, redirects, files, answers for machines, and what is not there.
 const PATHS: [&str; 14] = [
@@ -119,4 +119,23 @@ async fn nothing_that_is_sent_is_reflected() {
             "{path}"
         );
     }
+}
+
+/// WB-17, LG-07
+#[tokio::test]
+async fn a_panic_is_a_page_and_the_process_lives() {
+    let scene = Scene::patient().await;
+    let browser = scene.browser();
+    let page = eventually("a handler panics, and not what runs beside it", || async {
+        scene.panics_once();
+        let page = browser.get(&scene.url("/auth/oidc/login?return_to=/a")).await;
+        (page.data("code") == Some("internal")).then_some(page)
+    });
+    let page = page.await;
+    assert_eq!(page.status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert!(page.data("reference").is_some_and(|reference| !reference.is_empty()), "{page:#?}");
+    for inside in ["on purpose", "panicked", ".rs:", "backtrace"] {
+        assert!(!page.body.contains(inside), "{}", page.body);
+    }
+    browser.sign_in(&scene).await;
 }

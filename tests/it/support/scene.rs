@@ -252,6 +252,11 @@ impl Scene {
         self.clock.advance(seconds);
     }
 
+    /// Lets whatever asks the program's clock next panic.
+    pub fn panics_once(&self) {
+        self.clock.break_once();
+    }
+
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.origin)
     }
