@@ -3,6 +3,7 @@
 
     tools/conformance.py                   compares docs/conformance.md with the rows in tests/conformance/
     UPDATE_DOCS=1 tools/conformance.py     writes it
+    tools/conformance.py --named           lists the tests whose comments name a row that does not name them
 
 A row names the tests that would fail without what it requires. It is a fault where one of them did not pass in this run of
 tools/test.py, or was not there; a row without a test is a gap. Only stages of this run count: after a run of some stages
@@ -288,8 +289,41 @@ def judge(groups: list[Group], run: Run) -> tuple[int, list[str], list[str]]:
     return shown, faults, unknown
 
 
+TEST = re.compile(r"((?:^ *//.*\n|^ *#\[.*\n)*)^ *(?:async )?fn (\w+)", re.MULTILINE)
+ID = re.compile(r"\b[A-Z]{2}-\d\d\b")
+
+
+def named(root: Path) -> dict[str, set[str]]:
+    """The rows that comments and messages of Rust tests name, each with those tests: as good as text tells it."""
+    found: dict[str, set[str]] = {}
+    for top in (root / "tests/it", root / "src"):
+        for path in sorted(top.rglob("*.rs")):
+            text = path.read_text()
+            module = "::".join(path.relative_to(top).with_suffix("").parts)
+            tests = list(TEST.finditer(text))
+            ends = [test.start() for test in tests[1:]] + [len(text)]
+            for test, end in zip(tests, ends):
+                if not re.search(r"#\[(?:tokio::)?test\b", test[1]) and f"    {test[2]},\n" not in text:
+                    continue
+                inner = "::tests" if top.name == "src" and "tests" not in path.parts and path.stem != "tests" else ""
+                for id in ID.findall(text[test.start() : end]):
+                    found.setdefault(id, set()).add(f"{module}{inner}::{test[2]}")
+    return found
+
+
+def print_named(groups: list[Group]) -> None:
+    tests = named(ROOT)
+    for row in (row for group in groups for row in group.rows):
+        known = {test.removesuffix("::mongo").removesuffix("::sqlite") for test in row.tests}
+        for test in sorted(tests.get(row.id, set()) - known):
+            print(f"{row.id}{' (a gap)' if row.is_gap else ''}: {test}")
+
+
 def main() -> int:
     groups = read_groups(ROWS)
+    if sys.argv[1:] == ["--named"]:
+        print_named(groups)
+        return 0
     shown, faults, unknown = judge(groups, Run.read(LOGS))
     wanted = document(groups)
     if os.environ.get("UPDATE_DOCS") and not faults:
