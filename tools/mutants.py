@@ -38,7 +38,6 @@ FILES: dict[str, list[tuple[str, ...]]] = {
     "provider/jwks.rs": [("lib", "server::provider::jwks", "server::fuzzing")],
     "provider/userinfo.rs": [PROTOCOL],
     "provider/discovery.rs": [PROTOCOL],
-    "provider/logout_token.rs": [("it", "provider::", "sign_out::")],
     "sign_in/authorization_response.rs": [("lib", "server::sign_in::", "server::fuzzing")],
     "sign_in/callback_query.rs": [("lib", "server::sign_in::", "server::fuzzing")],
     "sign_in/callback.rs": [("it", "flow::callback", "flow::answers", "flow::handed_on", "flow::outage", "flow::limits")],

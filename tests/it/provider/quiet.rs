@@ -1,7 +1,7 @@
 //! What a provider says too little of, or too much.
 
 use serde_json::json;
-use test_provider::{Document, Edit, Endpoint, HeadEdit};
+use test_provider::{Behaviour, Document, Edit, Endpoint, HeadEdit, JwtEdit, KeyName, SignatureFault};
 
 use super::rig::{Rig, claims, edit, head};
 
@@ -68,4 +68,41 @@ async fn a_key_set_may_be_called_by_its_own_name() {
     let rig = Rig::new().await;
     rig.says([head(Endpoint::Jwks, HeadEdit::content_type("text/plain"))]);
     assert_eq!(rig.code_of().await, "provider_bad_answer");
+}
+
+/// CT-25
+#[tokio::test]
+async fn keys_come_from_where_the_metadata_say() {
+    let (rig, keys) = (Rig::new().await, Rig::new().await);
+    rig.says([edit(Document::Discovery, Edit::set("jwks_uri", keys.op.url(Endpoint::Jwks)))]);
+    assert_eq!(rig.code_of().await, "ok");
+    assert_eq!((keys.op.count(Endpoint::Jwks), rig.op.count(Endpoint::Jwks)), (1, 0));
+}
+
+/// CB-20, CB-23
+#[tokio::test]
+async fn an_issuer_that_nobody_promised_is_believed_where_it_is_right() {
+    let rig = Rig::new().await;
+    rig.says([edit(Document::Discovery, Edit::remove("authorization_response_iss_parameter_supported"))]);
+    let provider = rig.provider();
+    provider.check_response_issuer(Some(rig.op.issuer())).await.unwrap();
+    provider.check_response_issuer(None).await.unwrap();
+    for wrong in [format!("{}/", rig.op.issuer()), rig.op.issuer().replace("127.0.0.1", "127.0.0.2"), String::new()] {
+        let fault = provider.check_response_issuer(Some(&wrong)).await.unwrap_err();
+        assert_eq!(fault.code(), "issuer_mismatch", "{wrong}");
+    }
+}
+
+/// CT-16, ID-09
+#[tokio::test]
+async fn a_damaged_signature_is_refused_by_es256_too() {
+    let rig = Rig::new().await;
+    let signed = |signature| Behaviour::IdToken(JwtEdit { signature, ..JwtEdit::key(KeyName::P256) });
+    rig.says([signed(None)]);
+    assert_eq!(rig.code_of().await, "ok");
+    for fault in [SignatureFault::FlippedBit, SignatureFault::Truncated, SignatureFault::Empty, SignatureFault::Zeroed]
+    {
+        rig.says([signed(Some(fault.clone()))]);
+        assert_eq!(rig.code_of().await, "id_token_invalid", "{fault:?}");
+    }
 }
