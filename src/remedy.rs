@@ -35,6 +35,8 @@ pub enum WayOn {
     UseAnotherAccount,
     /// Goes to the login page.
     Login,
+    /// The same, for another provider.
+    OtherProvider,
     /// The same in a new tab, so that the page before can be gone back to.
     SignInBeside,
     /// Goes to the home page.

@@ -27,6 +27,8 @@ mod sign_out;
 mod signed_in;
 #[cfg(feature = "ssr")]
 mod signed_out;
+#[cfg(feature = "ssr")]
+mod signing_out;
 #[cfg(all(test, feature = "ssr"))]
 mod tests;
 #[cfg(feature = "ssr")]
@@ -43,6 +45,7 @@ pub use self::{
     shell::{AssetUrls, Shell},
     sign_out::{SignOut, sign_out},
     signed_in::signed_in,
-    signed_out::{SignedOut, signed_out},
+    signed_out::{AtProvider, SignedOut, signed_out},
+    signing_out::{SigningOut, There, signing_out},
     waiting::{Waiting, waiting},
 };

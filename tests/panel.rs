@@ -78,6 +78,7 @@ mod server {
             stylesheet: "/main.css".into(),
             favicon: "/favicon.svg".into(),
             again: "/auth/assets/again.js".into(),
+            submit: "/auth/assets/submit.js".into(),
             boot: "/boot.js".into(),
             script: "/vestibule.js".into(),
             wasm: "/vestibule.wasm".into(),

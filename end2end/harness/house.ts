@@ -71,7 +71,7 @@ async function build(undo: Undo[]): Promise<Parts> {
   const mongo = await Mongo.start(directory, `vestibule_end2end_${process.pid}`);
   undo.push(() => mongo.stop());
   const certified = new CertifiedProvider({
-    issuer: `https://${OP}:${providers}`, client: newClient(), redirectUri,
+    issuer: `https://${OP}:${providers}`, client: newClient(), redirectUri, postLogoutRedirectUri: `${origin}/auth/signed-out`,
   });
   const certifiedPort = await certified.listen();
   undo.push(() => certified.stop());

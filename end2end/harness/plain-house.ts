@@ -25,13 +25,14 @@ export interface Registration {
 export interface Site {
   readonly origin: string;
   readonly redirectUri: string;
+  readonly postLogoutRedirectUri: string;
   readonly port: number;
 }
 
 export async function chooseSite(): Promise<Site> {
   const port = await freePort();
   const origin = `http://localhost:${port}`;
-  return { origin, redirectUri: `${origin}/auth/oidc/callback`, port };
+  return { origin, redirectUri: `${origin}/auth/oidc/callback`, postLogoutRedirectUri: `${origin}/auth/signed-out`, port };
 }
 
 export class PlainHouse {

@@ -72,6 +72,10 @@ export class AutheliaProvider implements IdentityProvider {
     await page.getByLabel('Password').waitFor();
   }
 
+  async confirmSignOut(): Promise<void> {
+    // It cannot be asked to sign anybody out.
+  }
+
   async delayTokens(ms: number): Promise<void> {
     await this.behave({ delay: { at: 'token', ms } });
   }

@@ -13,6 +13,7 @@ interface Settings {
   readonly issuer: string;
   readonly client: { readonly id: string; readonly secret: string };
   readonly redirectUri: string;
+  readonly postLogoutRedirectUri: string;
 }
 
 export class CertifiedProvider implements IdentityProvider {
@@ -24,7 +25,7 @@ export class CertifiedProvider implements IdentityProvider {
   readonly #server: Server;
   readonly #codes = new Map<string, { presented: number; redeemed: number }>();
   #delay = 0;
-  #held: { promise: Promise<void>; release: () => void } | undefined;
+  #held: { path: '/token' | '/session/end'; promise: Promise<void>; release: () => void } | undefined;
 
   constructor(private readonly settings: Settings) {
     this.#provider = new Provider(settings.issuer, {
@@ -34,21 +35,28 @@ export class CertifiedProvider implements IdentityProvider {
           client_secret: settings.client.secret,
           token_endpoint_auth_method: 'client_secret_basic',
           redirect_uris: [settings.redirectUri],
+          post_logout_redirect_uris: [settings.postLogoutRedirectUri],
           response_types: ['code'],
           grant_types: ['authorization_code'],
           scope: 'openid profile email',
         },
       ],
       claims: {
-        openid: ['sub'],
+        // What stands beside `sub` is in the ID token.
+        openid: ['sub', 'ballast'],
         profile: ['name', 'preferred_username', 'given_name', 'family_name'],
         email: ['email', 'email_verified'],
       },
       pkce: { required: () => false },
       findAccount: (_, login) => ({ accountId: login, claims: () => claims(login) }),
-      features: { devInteractions: { enabled: false } },
+      features: {
+        devInteractions: { enabled: false },
+        rpInitiatedLogout: { enabled: true, logoutSource: (ctx, form) => void (ctx.body = logoutPage(form)) },
+      },
       interactions: { url: (_, interaction) => `/interaction/${interaction.uid}` },
-      cookies: { keys: ['only for tests'] },
+      // A form of ours may bring the browser to be signed out, with its cookies.
+      enableHttpPostMethods: true,
+      cookies: { keys: ['only for tests'], long: { httpOnly: true, sameSite: 'none', secure: true } },
       ttl: { AccessToken: 3_600, AuthorizationCode: 60, Grant: 3_600, IdToken: 3_600, Interaction: 600, Session: 3_600 },
       // The person is never asked for consent, as with Authelia's `implicit`.
       loadExistingGrant: async ctx => {
@@ -70,8 +78,8 @@ export class CertifiedProvider implements IdentityProvider {
     this.#provider.use(async (ctx, next) => {
       if (ctx.path === '/token') {
         if (this.#delay > 0) await new Promise(resolve => setTimeout(resolve, this.#delay));
-        await this.#held?.promise;
       }
+      if (ctx.path === this.#held?.path) await this.#held.promise;
       await next();
       if (ctx.path === '/token') this.#log(ctx.oidc?.params?.['code'], ctx.status, ctx.body);
     });
@@ -103,6 +111,11 @@ export class CertifiedProvider implements IdentityProvider {
     return person(`person-${crypto.randomUUID().slice(0, 8)}`);
   }
 
+  /** The same, with an ID token of some kilobytes. */
+  heavyNewcomer(): Person {
+    return person(`heavy-${crypto.randomUUID().slice(0, 8)}`);
+  }
+
   async signIn(page: Page, { login }: Person): Promise<void> {
     await page.getByLabel('Name').fill(login);
     await page.getByRole('button', { name: 'Sign in' }).click();
@@ -117,12 +130,31 @@ export class CertifiedProvider implements IdentityProvider {
     await page.getByRole('button', { name: 'Cancel' }).click();
   }
 
+  async confirmSignOut(page: Page): Promise<void> {
+    await page.getByRole('button', { name: 'Yes, sign me out' }).click();
+  }
+
+  async declineSignOut(page: Page): Promise<void> {
+    await page.getByRole('button', { name: 'No, stay signed in' }).click();
+  }
+
+  /** Whether it knows who is at the browser: then it asks nobody. */
+  async knows(page: Page): Promise<boolean> {
+    const session = (await page.context().cookies(this.issuer)).find(({ name }) => name === '_session');
+    return session !== undefined && (await this.#provider.Session.find(session.value))?.accountId !== undefined;
+  }
+
   async delayTokens(ms: number): Promise<void> {
     this.#delay = ms;
   }
 
   async holdTokens(): Promise<void> {
-    this.#held = deferred();
+    this.#held = { path: '/token', ...deferred() };
+  }
+
+  /** Answers who comes to be signed out only after `release`. */
+  async holdSignOut(): Promise<void> {
+    this.#held = { path: '/session/end', ...deferred() };
   }
 
   async release(): Promise<void> {
@@ -177,6 +209,12 @@ const LOGIN_FORM = `<!DOCTYPE html><html lang="en"><head><title>Example ID</titl
 <form method="post"><label>Name <input name="login" autofocus></label>
 <button>Sign in</button> <button name="cancel" value="yes">Cancel</button></form></body></html>`;
 
+function logoutPage(form: string): string {
+  return `<!DOCTYPE html><html lang="en"><head><title>Example ID</title></head><body><h1>Do you want to sign out?</h1>${form}
+<button form="op.logoutForm" name="logout" value="yes">Yes, sign me out</button>
+<button form="op.logoutForm">No, stay signed in</button></body></html>`;
+}
+
 function person(login: string): Person {
   return { login, password: '', subject: login, name: `${login} Example`, email: `${login}@example.com` };
 }
@@ -191,6 +229,7 @@ function claims(login: string): { sub: string; [claim: string]: string | boolean
     preferred_username: login,
     email: email ?? '',
     email_verified: true,
+    ...(login.startsWith('heavy-') ? { ballast: 'x'.repeat(4_000) } : {}),
   };
 }
 

@@ -23,6 +23,7 @@ const READY_MS = 180_000;
 export interface Realm {
   readonly name: string;
   readonly redirectUri: string;
+  readonly postLogoutRedirectUri: string;
   /** Members of the client, beside its name, secret and redirect URI. */
   readonly client?: object;
 }
@@ -60,7 +61,7 @@ export class Keycloak {
   }
 
   /** Makes a realm in which our program is registered; its settings are what comes back. */
-  async add({ name, redirectUri, client = {} }: Realm): Promise<Registration> {
+  async add({ name, redirectUri, postLogoutRedirectUri, client = {} }: Realm): Promise<Registration> {
     const { id, secret } = { id: 'vestibule', secret: crypto.randomUUID() };
     await this.#admin('POST', '', {
       realm: name,
@@ -73,6 +74,7 @@ export class Keycloak {
       })),
       clients: [{
         clientId: id, secret, redirectUris: [redirectUri], protocol: 'openid-connect',
+        attributes: { 'post.logout.redirect.uris': postLogoutRedirectUri },
         // Without it Keycloak says nothing of groups.
         protocolMappers: [{
           name: 'groups', protocol: 'openid-connect', protocolMapper: 'oidc-group-membership-mapper',
@@ -88,6 +90,11 @@ export class Keycloak {
     const [user] = (await this.#admin('GET', `/${realm}/users?exact=true&username=${login}`)) as [{ id: string }];
     const name = PEOPLE.find(person => person.login === login)?.name ?? '';
     return { login, password: login, subject: user.id, name, email: `${login}@example.com` };
+  }
+
+  /** How many sessions of that person Keycloak has. */
+  async sessions(realm: string, { subject }: Person): Promise<number> {
+    return ((await this.#admin('GET', `/${realm}/users/${subject}/sessions`)) as unknown[]).length;
   }
 
   /** How long a login page that is opened from now on may be left open. */

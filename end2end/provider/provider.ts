@@ -30,6 +30,8 @@ export interface IdentityProvider {
   signIn(page: Page, person: Person): Promise<void>;
   /** Whether `page` shows the login form. */
   asksForLogin(page: Page): Promise<void>;
+  /** Says yes to being signed out, where the provider asks. */
+  confirmSignOut(page: Page): Promise<void>;
   /** Answers token requests only after so long. */
   delayTokens(ms: number): Promise<void>;
   /** Answers token requests only after `release`. */

@@ -4,8 +4,8 @@ import type { Page } from '@playwright/test';
 
 import { expect, test } from './fixtures.ts';
 import {
-  ACCOUNT, CALLBACK, LOGIN, SIGNED_OUT, answerInHand, atCallback, button, codesRedeemedOnce, expectProblem, loginFor,
-  signIn, signInAt, startAt, waitAt,
+  ACCOUNT, CALLBACK, LOGIN, answerInHand, atCallback, button, codesRedeemedOnce, expectProblem, loginFor, signIn,
+  signInAt, signOut, startAt, waitAt,
 } from './steps.ts';
 
 const WANTED = '/reports/42';
@@ -93,8 +93,7 @@ test('back and reload at a problem page explain the same again, one click from a
 test('reload and back after sign-out stay signed out', async ({ page, house }) => {
   const person = house.certified.newcomer();
   await signIn(page, house.certified, person);
-  await page.getByRole('button', { name: 'Sign out' }).click();
-  await page.waitForURL(url => url.pathname === SIGNED_OUT);
+  await signOut(page, house.certified);
   await page.reload();
   await expect(page.getByRole('heading', { level: 1 })).toHaveText('You are signed out');
   await page.goBack();

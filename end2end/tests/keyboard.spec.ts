@@ -17,6 +17,7 @@ test('signing in, reading and signing out need no mouse', async ({ page, house }
   await tabTo(page, /Sign out/);
   await expectVisibleFocus(page);
   await page.keyboard.press('Enter');
+  await house.certified.confirmSignOut(page);
   await page.waitForURL(url => url.pathname === SIGNED_OUT);
   await tabTo(page, /Use another account/);
   await expectVisibleFocus(page);

@@ -4,7 +4,7 @@ import { expect, test as base, type Page } from '@playwright/test';
 
 import { PlainHouse, chooseSite } from '../harness/plain-house.ts';
 import { Keycloak } from '../provider/keycloak.ts';
-import { ACCOUNT, START, expectProblem } from './steps.ts';
+import { ACCOUNT, SIGNED_OUT, START, expectProblem } from './steps.ts';
 
 interface Real {
   readonly keycloak: Keycloak;
@@ -125,6 +125,23 @@ test('one that has expired while the person signed in in another tab leads on to
   // Keycloak's script has seen that, and goes back to us by itself with an error.
   await page.waitForURL('/reports/42');
   await expect.poll(() => house.program.log).toContain('temporarily_unavailable: authentication_expired');
+});
+
+test('signing out ends the session at Keycloak, too', async ({ page, real: { keycloak, house } }) => {
+  const person = await keycloak.person('staff', 'ada');
+  const before = await keycloak.sessions('staff', person);
+  await start(page, 'staff');
+  await keycloak.signIn(page, person);
+  await page.waitForURL(ACCOUNT);
+  expect(await keycloak.sessions('staff', person)).toBe(before + 1);
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  // By the session's ID token Keycloak knows whom to sign out: it asks nobody.
+  await page.waitForURL(url => url.pathname === SIGNED_OUT && url.searchParams.has('state'));
+  await expect(page.getByText('which was asked to sign you out there, too.')).toBeVisible();
+  expect(await keycloak.sessions('staff', person)).toBe(before);
+  expect(house.program.log).not.toMatch(/eyJ[\w-]+\.[\w-]+\.[\w-]+/);
+  await start(page, 'staff');
+  await expect(page.getByLabel('Username or email')).toBeVisible();
 });
 
 test('after its keys have been changed Keycloak signs people in as before', async ({ page, real: { keycloak } }) => {

@@ -1,7 +1,7 @@
 import { ObjectId } from 'mongodb';
 
 import { expect, test } from './fixtures.ts';
-import { ACCOUNT, LOGIN, expectProblem, forget, signIn, usersOf, waitAt } from './steps.ts';
+import { ACCOUNT, LOGIN, expectProblem, forget, signIn, signOut, usersOf, waitAt } from './steps.ts';
 
 test('two first sign-ins at the same time make one user, and both succeed', async ({ anotherBrowser, house }) => {
   const { certified } = house;
@@ -51,10 +51,11 @@ test('a user who is switched off is refused at sign-in', async ({ page, house })
   const { certified, db } = house;
   const person = certified.newcomer();
   await signIn(page, certified, person);
-  await page.getByRole('button', { name: 'Sign out' }).click();
+  await signOut(page, certified);
   await db.collection('users').updateOne({ subject: person.subject }, { $set: { is_active: false } });
   await page.goto(LOGIN);
   await page.getByRole('link', { name: certified.name }).click();
+  await certified.signIn(page, person);
   await expectProblem(page, 'user_disabled');
   await expect(page.getByText('Access denied. Please contact your administrator.')).toBeVisible();
   expect(house.recorder.exchanges.map(({ status }) => status)).toContain(403);

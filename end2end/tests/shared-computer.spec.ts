@@ -1,11 +1,15 @@
 // A computer that several people use: after sign-out, Back to any page of the former sign-in signs nobody in and shows
-// nothing of the person. The provider still knows them all the while; that is its own business, and the worst case for us.
+// nothing of the person, and the next person is asked who they are. The provider may know the former one all the while; that
+// is the worst case for us.
 
 import type { CDPSession, Page } from '@playwright/test';
 
 import type { Parts } from '../harness/house.ts';
 import { expect, test as base } from './fixtures.ts';
-import { ACCOUNT, CALLBACK, LOGIN, SESSION_COOKIE, SIGNED_OUT, codesRedeemedOnce, signIn, waitAt } from './steps.ts';
+import {
+  ACCOUNT, CALLBACK, LOGIN, LOGOUT, SESSION_COOKIE, SIGNED_OUT, button, codesRedeemedOnce, loginFor, signIn, signInAt,
+  signOut, waitAt,
+} from './steps.ts';
 
 const WANTED = '/reports/42';
 
@@ -55,8 +59,7 @@ async function inAndOut(page: Page, { authelia }: Parts): Promise<void> {
   await authelia.release();
   await page.waitForURL(WANTED);
   await page.goto(ACCOUNT);
-  await page.getByRole('button', { name: 'Sign out' }).click();
-  await page.waitForURL(url => url.pathname === SIGNED_OUT);
+  await signOut(page, authelia);
 }
 
 test('Back shows pages that the browser has kept, where it may', async ({ page }) => {
@@ -92,8 +95,7 @@ test('Back to the account page, after sign-out in another tab, shows nobody', as
   await page.goto('/elsewhere');
   const other = await context.newPage();
   await other.goto(ACCOUNT);
-  await other.getByRole('button', { name: 'Sign out' }).click();
-  await other.waitForURL(url => url.pathname === SIGNED_OUT);
+  await signOut(other, certified);
   await page.bringToFront();
   const seen = await back(browser);
   expect(new URL(seen?.url ?? '').pathname).toBe(LOGIN);
@@ -112,4 +114,49 @@ test('no address of the former sign-in, opened after sign-out, signs anybody in'
   }
   expect(new URL(page.url()).pathname).toBe(LOGIN);
   expect(await codesRedeemedOnce(authelia)).toBe(1);
+});
+
+test('the next person is asked who they are, at a provider that still knows the one before', async ({ page, house }) => {
+  const { authelia } = house;
+  await signIn(page, authelia, authelia.alice);
+  await signOut(page, authelia);
+  await expect(page.getByText(`You are still signed in at ${authelia.name}.`)).toBeVisible();
+  await page.getByRole('link', { name: 'Sign in again' }).click();
+  await button(page, authelia).click();
+  await authelia.asksForLogin(page);
+  await authelia.signIn(page, authelia.bob);
+  await page.goto(ACCOUNT);
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText(authelia.bob.name);
+});
+
+test('the next person is asked, also if the one before chose to stay signed in at the provider', async ({ page, house, javaScriptEnabled }) => {
+  const { certified } = house;
+  const [person, next] = [certified.newcomer(), certified.newcomer()];
+  await signIn(page, certified, person);
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  // It sends them back all the same, with our `state`.
+  await certified.declineSignOut(page);
+  await page.waitForURL(url => url.pathname === SIGNED_OUT && url.searchParams.has('state'));
+  expect(await certified.knows(page)).toBe(true);
+  await signInAt(page, certified, next, ACCOUNT);
+  if (javaScriptEnabled === false) await page.getByRole('button', { name: 'Continue' }).click();
+  await page.waitForURL(ACCOUNT);
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText(next.name);
+});
+
+test('the next person is asked, also if the provider never answered', async ({ page, house }) => {
+  const { certified } = house;
+  const person = certified.newcomer();
+  await signIn(page, certified, person);
+  await certified.holdSignOut();
+  await page.getByRole('button', { name: 'Sign out' }).click({ noWaitAfter: true });
+  // Our page stays, as long as the browser waits for the next one; until then it lets nobody look into it.
+  await expect.poll(() => house.recorder.of(LOGOUT).map(({ body }) => body.toString())).toEqual([
+    expect.stringContaining('As long as you see this page, that has not happened yet.'),
+  ]);
+  await expect.poll(() => new URL(page.url()).pathname).toBe(LOGOUT);
+  await page.goto(loginFor(ACCOUNT));
+  await button(page, certified).click();
+  await certified.asksForLogin(page);
+  await certified.release();
 });

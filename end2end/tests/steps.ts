@@ -65,6 +65,13 @@ export async function signIn(page: Page, provider: IdentityProvider, person: Per
   await page.waitForURL(wanted);
 }
 
+/** The button, and all that follows it, as far as the page of ours after it. */
+export async function signOut(page: Page, provider: IdentityProvider): Promise<void> {
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await provider.confirmSignOut(page);
+  await page.waitForURL(url => url.pathname === SIGNED_OUT);
+}
+
 /** That a page explains itself: status, stable code, reference, and no innards of the program. */
 export async function expectProblem(page: Page, code: string): Promise<void> {
   await expect(page.getByRole('heading', { level: 1 })).toBeVisible();

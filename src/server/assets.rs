@@ -48,6 +48,7 @@ impl Assets {
             stylesheet: built("css")?,
             favicon: versioned("favicon.svg")?,
             again: versioned("again.js")?,
+            submit: versioned("submit.js")?,
             boot: versioned("boot.js")?,
             script: built("js")?,
             wasm: built("wasm")?,

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     clock::System,
     ids::{Issuer, ProviderId},
-    settings::{ClientAuth, Database, ProviderSettings, SecretKey, Settings},
+    settings::{AuthenticationRequestSettings, ClientAuth, Database, ProviderSettings, SecretKey, Settings},
     startup, stderr,
 };
 
@@ -17,16 +17,19 @@ const PROVIDER_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHO
 const CLIENT_ID: &str = "vestibule-demo";
 const CLIENT_SECRET: &str = "demo-secret-for-loopback-only";
 const REDIRECT_URI: &str = "http://127.0.0.1:3000/auth/oidc/callback";
+const SIGNED_OUT: &str = "http://127.0.0.1:3000/auth/signed-out";
 
 /// Runs provider and application until asked to stop. Prints where to go and as whom.
 ///
 /// # Errors
 /// A sentence for the person who tries it.
 pub async fn demo() -> Result<(), String> {
+    let client = Client::basic(CLIENT_ID, CLIENT_SECRET, REDIRECT_URI).with_post_logout_redirect_uri(SIGNED_OUT);
     let config = ProviderConfig {
         listen: PROVIDER_LISTEN,
         show_demo_people: true,
-        ..ProviderConfig::new(Profile::Standard).with_client(Client::basic(CLIENT_ID, CLIENT_SECRET, REDIRECT_URI))
+        end_session: true,
+        ..ProviderConfig::new(Profile::Standard).with_client(client)
     };
     let people: String =
         config.people.iter().map(|person| format!("  {:8} {}\n", person.username, person.password)).collect();
@@ -66,6 +69,7 @@ fn provider_settings(issuer: &str) -> ProviderSettings {
         client_auth: ClientAuth::Basic(CLIENT_SECRET.into()),
         scopes: ["openid", "profile", "email"].map(str::to_owned).to_vec(),
         trusted_audiences: Vec::new(),
+        request: AuthenticationRequestSettings::default(),
         ca_file: None,
     }
 }

@@ -74,7 +74,7 @@ impl Problem {
     }
 
     /// The reference of a failure without an attempt: a new one, unless it is met again and again, by a page that
-    /// reloads by itself or by all requests behind the gate, and its client was shown one a moment ago. That is one fault.
+    /// reloads by itself, by everyone until the operator has mended it, or by all requests behind the gate, and its client was shown one a moment ago. That is one fault.
     pub(super) fn reference(
         self,
         client: ClientAddress,
@@ -83,7 +83,7 @@ impl Problem {
     ) -> Reference {
         let key = || (client, self, of.map(Into::into));
         match self {
-            _ if self.passes() => WAITING.get_with(key(), new),
+            _ if self.passes() || self.is_for_the_operator_alone() => WAITING.get_with(key(), new),
             _ if self.is_met_by_every_request() => MET.get_with(key(), new),
             _ => new(),
         }

@@ -152,6 +152,15 @@ pub const JWKS_REFETCH_EVERY: Duration = Duration::from_secs(60);
 /// Discovery is fetched because sign-ins fail at most this often (docs/decisions/provider-probe.md).
 pub const DISCOVERY_PROBE_EVERY: Duration = Duration::from_secs(10);
 
+// ---- The provider: sign-out
+
+/// The longest URL by which a browser is sent to sign out at the provider; what is longer goes there as a form. With the ID
+/// token of a person in a few groups it has less; proxies' default buffers hold it beside a browser's cookies.
+pub const END_SESSION_URL: usize = 1_500;
+/// Whoever comes back from there later than this is not taken to have just signed out: a page of the provider's that asks may
+/// have been left open, but not for longer than a sign-in may take.
+pub const SIGN_OUT_RETURNS_WITHIN: Duration = Duration::from_secs(HOUR);
+
 // ---- The provider: circuit breaker
 
 /// Token requests that fail in a row before the circuit opens.
@@ -190,6 +199,11 @@ pub const RETURN_TO: usize = 1_000;
 /// The same as a parameter of ours, where some characters take three bytes: such a redirect has less than those 3,072
 /// bytes, too.
 pub const RETURN_TO_PARAMETER: usize = 2_600;
+/// The longest `login_hint` that is passed on, in bytes as encoded: with it and the longest page to return to, the redirect
+/// to the provider stays below the same 3,072 bytes.
+pub const LOGIN_HINT: usize = 200;
+/// The longest `claims` parameter of an operator, in bytes as encoded: it is part of every redirect to the provider.
+pub const CLAIMS_PARAMETER: usize = 1_000;
 /// The longest callback query with a provider's answer that goes into a redirect, in bytes: the budget of 1,536 bytes less
 /// what other headers take. What is longer goes into the page instead.
 pub const REDIRECT_QUERY: usize = 1_150;
@@ -313,6 +327,9 @@ pub const SESSION_CLAIM_BYTES: usize = 255;
 /// How long after its end a session's record stays, so that its id stays taken: a delivery that is under way while the
 /// person signs out must not begin the session anew.
 pub const SESSION_REMOVED_AFTER: Duration = Duration::from_secs(60);
+
+/// A recheck that the provider has not answered is tried again after this long; meanwhile the session goes on.
+pub const RECHECK_PAUSE: Duration = Duration::from_secs(5 * 60);
 
 // ---- What applications are told
 

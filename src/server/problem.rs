@@ -60,6 +60,7 @@ table! {
     Interrupted = "interrupted", 409, WARN, Failed, You, StartAgain;
     AnswerMalformed = "answer_malformed", 400, INFO, Failed, You, StartAgain;
     IssuerMismatch = "issuer_mismatch", 400, WARN, Failed, Operator, StartAgain;
+    ResponseModeMismatch = "response_mode_mismatch", 400, WARN, Failed, Operator, StartAgain;
     AccessDenied = "access_denied", 403, INFO, Failed, You, StartAgain;
     ProviderInteraction = "provider_interaction", 400, INFO, Failed, You, UseAnotherAccount;
     ProviderError = "provider_error", 424, WARN, Failed, Provider, StartAgain;
@@ -78,6 +79,7 @@ table! {
     TokenRefused = "token_refused", 424, ERROR, Failed, Operator, StartAgain;
     TokenResponseInvalid = "token_response_invalid", 424, ERROR, Failed, Operator, StartAgain;
     IdTokenInvalid = "id_token_invalid", 424, ERROR, Failed, Operator, StartAgain;
+    AuthenticationTooWeak = "authentication_too_weak", 403, WARN, Failed, You, StartAgain;
     UserinfoUnavailable = "userinfo_unavailable", 424, ERROR, Failed, Provider, StartAgain;
     UserinfoInvalid = "userinfo_invalid", 424, ERROR, Failed, Operator, StartAgain;
     UserDisabled = "user_disabled", 403, INFO, Failed, Operator, UseAnotherAccount;
@@ -149,6 +151,12 @@ impl Problem {
             self,
             Self::StoreUnavailable | Self::SignInUnavailable | Self::ProviderDown | Self::Busy | Self::TooManyFailures
         )
+    }
+
+    /// Whether a provider answers, but in a way that only the operator can mend: waiting does not help.
+    #[must_use]
+    pub const fn is_for_the_operator_alone(self) -> bool {
+        matches!(self, Self::ProviderMetadata | Self::ProviderKeys)
     }
 
     /// Whether a page behind the gate may meet it with every request, and anybody could fill the log with it: one line of

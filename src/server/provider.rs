@@ -4,6 +4,8 @@
 //! A sign-in reads: `Provider::authorization_url`, then `Provider::check_response_issuer`, then `Provider::redeem`,
 //! which is token request -> ID token -> userinfo. The checks that the crate does not make are in the files below.
 
+/// The authentication request.
+mod authorization_request;
 /// Whether a provider can be used.
 mod availability;
 /// Its documents in memory.
@@ -22,6 +24,10 @@ mod client_registration;
 mod content_coding;
 /// The discovery document and its checks.
 mod discovery;
+/// Sign-out at the provider.
+mod end_session;
+/// What an endpoint has to be.
+mod endpoint_url;
 /// What can go wrong, with code and description.
 mod fault;
 /// When a document is fetched, and when it is too old.
@@ -63,11 +69,13 @@ mod token_request;
 mod userinfo;
 
 pub use self::{
+    authorization_request::{AuthorizationRequest, Prompt},
     availability::Availability,
     capacity::{ExchangePermit, QueueTicket},
     claims::{Authentication, Claims, VerifiedClaims},
+    end_session::{EndSessionRequest, RawIdToken},
     fault::ProviderFault,
     openid_provider::Provider,
-    requests::{AuthorizationRequest, Redemption},
+    requests::Redemption,
     set::Providers,
 };

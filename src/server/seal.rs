@@ -32,6 +32,10 @@ pub enum Purpose {
     Answer,
     /// What delivery needs, inside an attempt's record.
     Delivery,
+    /// The ID token that sign-out at the provider needs, inside a session's record.
+    IdToken,
+    /// The `state` of a sign-out at the provider.
+    SignOut,
     /// An application's question for the person at its host.
     Handover,
     /// The answer to it.
@@ -47,6 +51,8 @@ impl Purpose {
             Self::Flow => "flow",
             Self::Answer => "answer",
             Self::Delivery => "delivery",
+            Self::IdToken => "id token",
+            Self::SignOut => "sign-out",
             Self::Handover => "handover",
             Self::Ticket => "ticket",
             Self::HostSession => "host session",

@@ -8,15 +8,18 @@ mod id;
 mod known;
 /// What the store has confirmed lately.
 mod lately;
+/// Asking the provider again.
+mod recheck;
 /// Sessions: found, begun and ended.
 mod sessions;
 /// Our sessions as a `tower-sessions` store.
 mod tower;
 
 pub use self::{
-    found::{Found, SignedIn},
+    found::{EndedSession, Found, SignedIn},
     id::SessionId,
     known::{Known, KnownSessions},
+    recheck::Rechecked,
     sessions::{Delivery, NewSession, Sessions},
     tower::TowerSessionStore,
 };

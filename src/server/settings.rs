@@ -6,6 +6,7 @@
 //! field in the type of its table.
 
 pub use self::{
+    authentication_request::{AuthenticationRequestSettings, ResponseMode},
     fault::Fault,
     provider::{ClientAuth, ProviderSettings},
     root::{SecretKeys, Settings},
@@ -22,6 +23,7 @@ pub use super::{
 pub(crate) use self::nearest::LOG;
 
 mod application;
+mod authentication_request;
 mod database;
 mod fault;
 mod given;

@@ -46,6 +46,8 @@ pub mod redirect_loop;
 pub mod return_to;
 /// From a verified person to a session.
 mod session;
+/// Sign-out, here and at the provider.
+mod sign_out;
 /// The parameters of a start.
 pub mod start;
 /// The sealed `state`.
@@ -57,4 +59,5 @@ mod token_bucket;
 pub use self::{
     completion::{Completion, Failure, RequestContext},
     flow::{Parts, SignIn},
+    sign_out::SignedOut,
 };

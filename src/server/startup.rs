@@ -327,7 +327,7 @@ mod tests {
         server::{
             http::headers::Hsts,
             ids::{Issuer, ProviderId},
-            settings::{ClientAuth, Database, ProviderSettings, SecretKey},
+            settings::{AuthenticationRequestSettings, ClientAuth, Database, ProviderSettings, SecretKey},
             telemetry::captured::{Hook, Log},
         },
     };
@@ -343,6 +343,7 @@ mod tests {
             client_auth: ClientAuth::None,
             scopes: vec!["openid".to_owned()],
             trusted_audiences: Vec::new(),
+            request: AuthenticationRequestSettings::default(),
             ca_file: None,
         };
         let database = Database::Sqlite { path: folder.join("people.db") };

@@ -17,6 +17,8 @@ pub struct AssetUrls {
     pub favicon: String,
     /// The script that refreshes a page.
     pub again: String,
+    /// The script that sends a page's form.
+    pub submit: String,
     /// The constant loader: the content security policy allows no inline script.
     pub boot: String,
     /// The wasm's glue.
@@ -35,6 +37,7 @@ impl AssetUrls {
             stylesheet: below(&self.stylesheet),
             favicon: below(&self.favicon),
             again: below(&self.again),
+            submit: below(&self.submit),
             boot: below(&self.boot),
             script: below(&self.script),
             wasm: below(&self.wasm),
@@ -57,6 +60,8 @@ pub(super) enum Script<'a> {
     None,
     /// The panel's program; where it cannot run (wasm is forbidden, a file is missing), the loader goes to this path.
     Panel { otherwise: Option<&'a str> },
+    /// What sends the page's one form.
+    Submit,
 }
 
 /// When a page is requested again, or another one instead.
@@ -104,9 +109,16 @@ impl Refresh<'_> {
 
 impl Script<'_> {
     /// What loads the panel's program.
-    fn links(&self, assets: &AssetUrls) -> Option<impl IntoView + use<>> {
-        let Self::Panel { otherwise } = self else { return None };
-        Some(view! {
+    fn links(&self, assets: &AssetUrls) -> Option<AnyView> {
+        match self {
+            Self::None => None,
+            Self::Submit => Some(view! { <script r#type="module" src=assets.submit.clone()></script> }.into_any()),
+            Self::Panel { otherwise } => Some(Self::panel(assets, *otherwise).into_any()),
+        }
+    }
+
+    fn panel(assets: &AssetUrls, otherwise: Option<&str>) -> impl IntoView + use<> {
+        view! {
             <link rel="modulepreload" href=assets.script.clone() />
             <link
                 rel="preload"
@@ -122,7 +134,7 @@ impl Script<'_> {
                 data-wasm=assets.wasm.clone()
                 data-otherwise=otherwise.map(|path| own_path(path).to_owned())
             ></script>
-        })
+        }
     }
 }
 

@@ -10,6 +10,7 @@ fn assets() -> AssetUrls {
         stylesheet: "/auth/assets/pkg/vestibule.1.css".into(),
         favicon: "/auth/assets/favicon.svg".into(),
         again: "/auth/assets/again.js".into(),
+        submit: "/auth/assets/submit.js".into(),
         boot: "/auth/assets/boot.js".into(),
         script: "/auth/assets/pkg/vestibule.1.js".into(),
         wasm: "/auth/assets/pkg/vestibule.1.wasm".into(),
@@ -29,6 +30,20 @@ fn problem_of(code: &'static str) -> ProblemPage {
         retry_in: None,
         refresh: None,
         script: true,
+    }
+}
+
+fn leaving(there: There, provider: &str) -> SigningOut {
+    SigningOut { provider: provider.into(), available: true, there }
+}
+
+fn signed_out_of(there: AtProvider, name: &str) -> SignedOut {
+    SignedOut {
+        there,
+        provider: Some(name.into()),
+        asks: there != AtProvider::Unknown,
+        again: name.into(),
+        other_account: Some(name.into()),
     }
 }
 
@@ -73,10 +88,12 @@ fn every_page(lang: Lang, name: &str) -> Vec<(&'static str, bool, String)> {
             )
         }),
         ("sign out", false, sign_out(&shell, &SignOut { name: Some(name.into()), logout: name.into() })),
-        ("signed out", false, {
-            signed_out(
+        ("signed out", false, { signed_out(&shell, &signed_out_of(AtProvider::Remains, name)) }),
+        ("signing out", false, signing_out(&shell, &leaving(There::Link(name.into()), name))),
+        ("signing out, by a form", false, {
+            signing_out(
                 &shell,
-                &SignedOut { provider: Some(name.into()), again: name.into(), other_account: Some(name.into()) },
+                &leaving(There::Form { action: name.into(), fields: vec![("state", name.into())] }, name),
             )
         }),
     ]
@@ -87,11 +104,16 @@ fn hostile_names_stay_text() {
     for (page, _, html) in every_page(Lang::En, HOSTILE) {
         assert!(!html.contains("<script>") && !html.contains("<img src=x"), "{page}: {html}");
         assert!(!html.contains("\"'>"), "{page}: {html}");
-        // What the panel posts is not shown, and keeps its characters.
-        if page != "waiting" {
+        // What is posted is not shown, and keeps its characters.
+        if page != "waiting" && page != "signing out, by a form" {
             assert!(!html.contains(['\u{202e}', '\u{200b}']), "{page}: {html}");
         }
     }
+}
+
+/// Where these pages go, the server has judged: to an application, or to the provider.
+fn is_judged(page: &str, foreign: &str) -> bool {
+    (page == "signed in" || page.starts_with("signing out")) && foreign.starts_with("https://")
 }
 
 #[test]
@@ -102,14 +124,11 @@ fn links_lead_to_our_own_origin() {
                 for (_, rest) in
                     html.match_indices(&format!(" {attribute}=\"")).map(|(at, m)| html.split_at(at + m.len()))
                 {
-                    // Where this page goes, the server has judged: it may be an application.
-                    let is_application = page == "signed in" && foreign.starts_with("https://");
-                    let own = rest.starts_with("/auth/") || is_application && rest.starts_with(foreign);
+                    let own = rest.starts_with("/auth/") || is_judged(page, foreign) && rest.starts_with(foreign);
                     assert!(own, "{page}: {attribute} {}", &rest[..30]);
                 }
             }
-            let is_application = page == "signed in" && foreign.starts_with("https://");
-            assert!(is_application || !html.contains(&format!("url={foreign}")), "{page}: {html}");
+            assert!(is_judged(page, foreign) || !html.contains(&format!("url={foreign}")), "{page}: {html}");
         }
     }
 }
@@ -125,9 +144,9 @@ fn no_page_needs_more_than_the_policy_allows() {
             // No script has a text of its own; the panel is loaded by one page or not, and some look again.
             let scripts: Vec<&str> = html.split("<script").skip(1).collect();
             assert_eq!(scripts.iter().filter(|loader| loader.contains(&assets().boot)).count(), usize::from(script));
-            let again = html.matches(&assets().again).count();
-            assert_eq!(scripts.len(), usize::from(script) + again, "{page}: {html}");
-            assert!(again <= 1, "{page}: {html}");
+            let other: usize = [assets().again, assets().submit].map(|url| html.matches(&url).count()).iter().sum();
+            assert_eq!(scripts.len(), usize::from(script) + other, "{page}: {html}");
+            assert!(other <= 1, "{page}: {html}");
             assert!(scripts.iter().all(|script| script.contains(" src=\"/auth/") && script.contains("\"></script>")));
             assert_eq!(html.contains("modulepreload"), script, "{page}");
             assert_eq!(html.matches("<h1").count(), 1, "{page}");
@@ -218,6 +237,27 @@ fn an_unavailable_provider_says_so_before_its_button_and_is_looked_after() {
     assert!(html.contains("<meta http-equiv=\"refresh\" content=\"10\">"), "{html}");
 }
 
+/// LO-05: by the URL, or by a form that goes by itself and has a button; where the provider is away, by a click alone.
+#[test]
+fn the_way_to_sign_out_at_the_provider_is_taken_by_itself_and_has_a_button() {
+    let assets = assets();
+    let shell = Shell { lang: Lang::En, assets: &assets };
+    let url = "https://op.example.com/end?id_token_hint=a&state=b";
+    let html = signing_out(&shell, &leaving(There::Link(url.into()), "Example"));
+    let escaped = url.replace('&', "&amp;");
+    assert!(html.contains(&format!("<meta http-equiv=\"refresh\" content=\"0;url={escaped}\">")), "{html}");
+    assert!(!html.contains("<noscript") && html.contains(&format!("href=\"{escaped}\"")), "{html}");
+    let fields = vec![("id_token_hint", "a\"b".to_owned())];
+    let form = There::Form { action: "https://op.example.com/end".into(), fields };
+    let html = signing_out(&shell, &leaving(form, "Example"));
+    assert!(html.contains(" method=\"post\" action=\"https://op.example.com/end\""), "{html}");
+    assert!(html.contains("name=\"id_token_hint\" value=\"a&quot;b\"") && html.contains("submit.js"), "{html}");
+    let away = SigningOut { available: false, ..leaving(There::Link(url.into()), "Example") };
+    let html = signing_out(&shell, &away);
+    assert!(!html.contains("http-equiv=\"refresh\"") && html.contains("cannot be reached"), "{html}");
+    assert!(html.contains(&format!("href=\"{escaped}\"")), "{html}");
+}
+
 /// Writes the pages to `target/pages`, where a person can look at them. `tests/it/problem_pages.rs` adds the problems.
 #[test]
 fn write_every_page() {
@@ -265,9 +305,23 @@ fn write_every_page() {
         );
         let name = Some("Ada Lovelace".into());
         write("sign-out", sign_out(&shell, &SignOut { name, logout: "/auth/logout".into() }));
-        let provider = Some("Example".into());
-        let other_account = Some("/auth/oidc/login?prompt=login".into());
         write("signed-in", signed_in(&shell, "/reports/42"));
-        write("signed-out", signed_out(&shell, &SignedOut { provider, again: "/auth/login".into(), other_account }));
+        write_pages_of_sign_out(&shell, write);
+    }
+}
+
+fn write_pages_of_sign_out(shell: &Shell<'_>, write: impl Fn(&str, String)) {
+    let there = || There::Link("https://op.example.com/end?state=abc".into());
+    write("signing-out", signing_out(shell, &leaving(there(), "Example")));
+    write("signing-out-away", signing_out(shell, &SigningOut { available: false, ..leaving(there(), "Example") }));
+    for (name, there, provider) in [
+        ("signed-out", AtProvider::Unknown, None),
+        ("signed-out-remains", AtProvider::Remains, Some("Example".into())),
+        ("signed-out-somewhere", AtProvider::Remains, None),
+        ("signed-out-asked", AtProvider::Asked, Some("Example".into())),
+    ] {
+        let other_account = Some("/auth/oidc/login?prompt=login".into());
+        let page = SignedOut { provider, again: "/auth/login".into(), other_account, ..signed_out_of(there, "") };
+        write(name, signed_out(shell, &page));
     }
 }

@@ -48,6 +48,7 @@ browser back (RFC 6749, 4.1.2.1), so it shows a page of its own. Its words and i
 | what it says, or something like it | what to do |
 |---|---|
 | `Invalid parameter: redirect_uri` (Keycloak), `redirect_uri_mismatch` | Register `public_url` followed by `/auth/oidc/callback` for the client, to the last character. |
+| `Invalid redirect uri` (Keycloak) or `post_logout_redirect_uri not registered`, at sign-out | Register `public_url` followed by `/auth/signed-out` as the post-logout redirect URI. |
 | `Client not found` (Keycloak), `invalid_client`, `unauthorized_client` | Compare `client_id` with the registration, and look whether `issuer` names the realm or tenant that has the client. |
 | The browser cannot open the provider's page at all. | People's browsers must reach the provider, too, at the address that its metadata names as `authorization_endpoint`. |
 

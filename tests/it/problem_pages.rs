@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use vestibule::{
-    server::problem::Problem,
+    server::problem::{Problem, WayOn},
     view::{self, Action, AssetUrls, Lang, ProblemPage, Shell, texts},
 };
 
@@ -31,7 +31,9 @@ fn page(problem: Problem) -> ProblemPage {
         kind: problem.kind(),
         who: problem.who(),
         action: Action { way_on: problem.way_on(), href: "/auth/login".into() },
-        second: None,
+        second: problem
+            .is_for_the_operator_alone()
+            .then(|| Action { way_on: WayOn::OtherProvider, href: "/auth/login".into() }),
         person: (problem == Problem::NotAdmitted).then(|| "Ada Lovelace".into()),
         retry_in: matches!(problem, Problem::ProviderBusy | Problem::TooManyFailures).then_some(45),
         refresh: problem.passes().then(|| "/auth/oidc/callback?state=abc".into()),
@@ -44,6 +46,7 @@ fn assets() -> AssetUrls {
         stylesheet: "/auth/assets/main.css".into(),
         favicon: "/auth/assets/favicon.svg".into(),
         again: "/auth/assets/again.js".into(),
+        submit: "/auth/assets/submit.js".into(),
         boot: String::new(),
         script: String::new(),
         wasm: String::new(),

@@ -117,6 +117,8 @@ impl Made<'_> {
             provider: self.provider.id.clone(),
             begun: now,
             created: now,
+            confirmed: now,
+            rechecked: None,
             last_seen: now,
             expires: now + LIFE,
             delivered_by: None,

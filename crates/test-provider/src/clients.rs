@@ -20,6 +20,8 @@ pub struct Client {
     pub authentication: Authentication,
     /// Compared character by character.
     pub redirect_uris: Vec<String>,
+    /// Where people may go after sign-out here; compared character by character.
+    pub post_logout_redirect_uris: Vec<String>,
     /// The scopes it may request.
     pub scopes: Vec<String>,
     /// `id_token_signed_response_alg`.
@@ -86,11 +88,19 @@ impl Client {
             id: id.to_owned(),
             authentication,
             redirect_uris: vec![redirect_uri.to_owned()],
+            post_logout_redirect_uris: Vec::new(),
             scopes: ["openid", "profile", "email", "groups"].map(str::to_owned).to_vec(),
             id_token_alg: Algorithm::Rs256,
             require_pkce: false,
             userinfo_signed: false,
         }
+    }
+
+    /// The same, and people may go there after sign-out.
+    #[must_use]
+    pub fn with_post_logout_redirect_uri(mut self, uri: &str) -> Self {
+        self.post_logout_redirect_uris.push(uri.to_owned());
+        self
     }
 
     pub(crate) fn secret(&self) -> Option<&str> {

@@ -39,6 +39,8 @@ pub struct ProviderConfig {
     /// Respond with 400 to any `Host` but the issuer's, as Authelia does. Off by default, for proxies that do not
     /// forward it.
     pub check_host: bool,
+    /// Whether people can be signed out here at a client's request (RP-Initiated Logout). Authelia does not offer it.
+    pub end_session: bool,
     /// Time and randomness.
     pub system: Arc<dyn System>,
 }
@@ -73,6 +75,7 @@ impl ProviderConfig {
             head_limit: if authelia { 4096 } else { 64 * 1024 },
             idle: Duration::from_secs(30),
             check_host: false,
+            end_session: false,
             system: Arc::new(RealSystem),
         }
     }

@@ -18,13 +18,23 @@ pub enum Endpoint {
     Token,
     /// The userinfo endpoint.
     Userinfo,
+    /// The end session endpoint, where it is offered.
+    EndSession,
     /// Anything else.
     Other,
 }
 
 impl Endpoint {
-    pub(crate) const ALL: [Self; 7] =
-        [Self::Discovery, Self::Jwks, Self::Authorize, Self::Login, Self::Token, Self::Userinfo, Self::Other];
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Discovery,
+        Self::Jwks,
+        Self::Authorize,
+        Self::Login,
+        Self::Token,
+        Self::Userinfo,
+        Self::EndSession,
+        Self::Other,
+    ];
 }
 
 /// A JSON response that can be edited.

@@ -4,6 +4,7 @@ mod authorization_request;
 mod authorization_response;
 pub(crate) mod authorize;
 pub(crate) mod discovery;
+pub(crate) mod end_session;
 mod page;
 pub(crate) mod token;
 pub(crate) mod userinfo;

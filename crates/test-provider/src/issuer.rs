@@ -22,6 +22,7 @@ pub(crate) struct Paths {
     pub(crate) login: String,
     pub(crate) token: String,
     pub(crate) userinfo: String,
+    pub(crate) end_session: String,
 }
 
 impl Issuer {
@@ -42,6 +43,7 @@ impl Issuer {
             login: at("/login"),
             token,
             userinfo,
+            end_session: at("/end-session"),
         };
         Ok(Self { origin: parsed.origin().ascii_serialization(), path, paths, url })
     }
@@ -69,6 +71,7 @@ impl Issuer {
             Endpoint::Login => &self.paths.login,
             Endpoint::Token => &self.paths.token,
             Endpoint::Userinfo => &self.paths.userinfo,
+            Endpoint::EndSession => &self.paths.end_session,
             Endpoint::Other => &self.path,
         }
     }

@@ -40,7 +40,9 @@ pub use keys::{KeyName, PublicKeyForm};
 pub use log::{LoggedRequest, Redemption};
 pub use people::{DemoPerson, Weight};
 pub use profile::Profile;
-pub use rules::{Behaviour, CallbackEdit, Edit, Fault, HeadEdit, JwksFault, JwtEdit, Members, Rule, SignatureFault};
+pub use rules::{
+    Behaviour, CallbackEdit, Edit, EndSessionFault, Fault, HeadEdit, JwksFault, JwtEdit, Members, Rule, SignatureFault,
+};
 pub use running::RunningProvider;
 pub use system::{RealSystem, System};
 pub use tls::CA_FILE;

@@ -44,6 +44,9 @@ struct Arguments {
     /// Where it is returned to; may be repeated.
     #[arg(long, required = true)]
     redirect_uri: Vec<String>,
+    /// Where people may go after sign-out, which is then offered; may be repeated.
+    #[arg(long)]
+    post_logout_redirect_uri: Vec<String>,
     /// How long every token request takes.
     #[arg(long)]
     token_delay_ms: Option<u64>,
@@ -76,8 +79,10 @@ impl Arguments {
         config.listen = self.listen;
         config.issuer = self.issuer;
         config.people.push(DemoPerson::incident());
+        config.end_session = !self.post_logout_redirect_uri.is_empty();
         config.clients.push(Client {
             redirect_uris: self.redirect_uri,
+            post_logout_redirect_uris: self.post_logout_redirect_uri,
             ..Client::basic(&self.client_id, &self.client_secret, "")
         });
         config.show_demo_people = self.show_people;

@@ -6,7 +6,7 @@ mod edit;
 mod fault;
 
 pub(crate) use active::Rules;
-pub use behaviour::{Behaviour, CallbackEdit, JwksFault, JwtEdit, Rule, SignatureFault};
+pub use behaviour::{Behaviour, CallbackEdit, EndSessionFault, JwksFault, JwtEdit, Rule, SignatureFault};
 pub(crate) use edit::render;
 pub use edit::{Edit, Members};
 pub use fault::{Fault, HeadEdit};

@@ -14,21 +14,26 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 
 use crate::{
-    handlers::{authorize, discovery, token, userinfo},
+    handlers::{authorize, discovery, end_session, token, userinfo},
     provider::Provider,
     wire::Connection,
 };
 
 fn router(provider: &Arc<Provider>) -> Router {
     let paths = &provider.issuer.paths;
-    Router::new()
+    let router = Router::new()
         .route(&paths.discovery, get(discovery::metadata))
         .route(&paths.jwks, get(discovery::keys))
         .route(&paths.authorize, get(authorize::authorize).post(authorize::authorize))
         .route(&paths.login, post(authorize::login))
         .route(&paths.token, post(token::token))
-        .route(&paths.userinfo, get(userinfo::userinfo).post(userinfo::userinfo))
-        .with_state(Arc::clone(provider))
+        .route(&paths.userinfo, get(userinfo::userinfo).post(userinfo::userinfo));
+    let router = if provider.config.end_session {
+        router.route(&paths.end_session, get(end_session::end_session).post(end_session::end_session))
+    } else {
+        router
+    };
+    router.with_state(Arc::clone(provider))
 }
 
 /// What the handle asks of the listening task.

@@ -55,6 +55,14 @@ pub(crate) struct AccessToken {
     pub(crate) heavy: bool,
 }
 
+/// Whose an ID token is.
+#[derive(Clone)]
+pub(crate) struct IssuedIdToken {
+    pub(crate) client_id: String,
+    pub(crate) username: String,
+    pub(crate) issued_at: OffsetDateTime,
+}
+
 /// A browser signed in at the provider.
 #[derive(Clone)]
 pub(crate) struct Session {
@@ -66,6 +74,7 @@ pub(crate) struct Session {
 pub(crate) struct Vault {
     pub(crate) codes: HashMap<String, Code>,
     tokens: HashMap<String, AccessToken>,
+    id_tokens: HashMap<String, IssuedIdToken>,
     pub(crate) sessions: HashMap<String, Session>,
     failures: HashMap<IpAddr, VecDeque<Instant>>,
 }
@@ -88,6 +97,17 @@ impl Vault {
 
     pub(crate) fn token(&self, text: &str, now: OffsetDateTime) -> Option<&AccessToken> {
         self.tokens.get(text).filter(|token| now - token.issued_at < TOKEN_LIFE)
+    }
+
+    /// As long as a session may last, since a client may bring it back to sign out.
+    pub(crate) fn issue_id_token(&mut self, text: String, token: IssuedIdToken) {
+        let now = token.issued_at;
+        self.id_tokens.retain(|_, token| now - token.issued_at < SESSION_LIFE);
+        self.id_tokens.insert(text, token);
+    }
+
+    pub(crate) fn id_token(&self, text: &str) -> Option<&IssuedIdToken> {
+        self.id_tokens.get(text)
     }
 
     pub(crate) fn revoke(&mut self, text: &str) {

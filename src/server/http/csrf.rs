@@ -29,14 +29,16 @@ pub(crate) async fn same_origin_only(
 }
 
 /// A safe method changes nothing; any other has to come from a page of our own origin. `Sec-Fetch-Site` decides where
-/// the browser sends it, else `Origin`, byte for byte; with neither it is refused.
+/// the browser sends it, else `Origin`, byte for byte; with neither it is refused. No browser names another origin than its
+/// own page's beside `same-origin` (`null` it may say, for a page that has no `Referer`).
 fn is_same_origin(method: &Method, headers: &HeaderMap, own: &str) -> bool {
     if method.is_safe() {
         return true;
     }
+    let mut origins = headers.get_all(ORIGIN).iter();
     match headers.get("sec-fetch-site") {
-        Some(site) => site == "same-origin",
-        None => headers.get(ORIGIN).is_some_and(|origin| origin == own),
+        Some(site) => site == "same-origin" && origins.all(|origin| origin == own || origin == "null"),
+        None => origins.next().is_some_and(|origin| origin == own) && origins.next().is_none(),
     }
 }
 
@@ -56,6 +58,7 @@ mod tests {
         let post = |pairs: &[(&'static str, &str)]| is_same_origin(&Method::POST, &headers(pairs), own);
         assert!(post(&[("sec-fetch-site", "same-origin")]));
         assert!(post(&[("origin", "https://rp.example")]));
+        assert!(post(&[("sec-fetch-site", "same-origin"), ("origin", "null")]));
         for pairs in [
             &[][..],
             &[("origin", "null")],
@@ -65,6 +68,7 @@ mod tests {
             &[("sec-fetch-site", "same-site")],
             &[("sec-fetch-site", "none")],
             &[("sec-fetch-site", "cross-site"), ("origin", "https://rp.example")],
+            &[("sec-fetch-site", "same-origin"), ("origin", "https://evil.example")],
         ] {
             assert!(!post(pairs), "{pairs:?}");
         }

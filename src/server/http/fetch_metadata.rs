@@ -39,7 +39,7 @@ pub(crate) async fn navigations_only(
 ) -> Response {
     match classify(request.method(), request.headers()) {
         Fetch::Navigation => next.run(request).await,
-        Fetch::Script => login_required(&app, &app.sign_in.return_to(parameters.return_to.as_deref())),
+        Fetch::Script => login_required(&app, &app.sign_in.return_to(parameters.destination())),
         Fetch::Prefetch => StatusCode::SERVICE_UNAVAILABLE.into_response(),
         Fetch::Other => StatusCode::NO_CONTENT.into_response(),
     }

@@ -21,7 +21,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 
-use self::denial::Denial;
+use self::{denial::Denial, visitor::Visitor};
 use super::{headers, request};
 use crate::{
     paths,
@@ -70,7 +70,7 @@ async fn verify(app: &App, peer: IpAddr, parts: &Parts) -> Response {
             return no(StatusCode::from_u16(denied.problem().status()).unwrap_or(StatusCode::FORBIDDEN));
         }
     };
-    match app.gate.check(&asked, &parts.headers).await {
+    match verdict(app, parts, &asked).await {
         Verdict::Anyone(identity) => pass(identity.clone()),
         Verdict::Person(person) => pass(person.headers.clone()),
         Verdict::Nobody => ([(WWW_AUTHENTICATE, "Cookie")], no(StatusCode::UNAUTHORIZED)).into_response(),
@@ -93,7 +93,7 @@ async fn denied(app: &Arc<App>, parts: &Parts) -> Response {
         Ok(asked) => asked,
         Err(denied) => return misasked(app, parts, &denied),
     };
-    let verdict = app.gate.check(&asked, &parts.headers).await;
+    let verdict = verdict(app, parts, &asked).await;
     Denial::new(app, parts, &asked).or_proxy_refused(verdict)
 }
 
@@ -120,13 +120,28 @@ async fn ext_authz(app: &Arc<App>, parts: &Parts) -> Response {
     }
 }
 
+/// The gate's verdict. A page is shown to nobody whom the provider is to confirm first (`session.recheck`); what is no
+/// navigation passes meanwhile, so that nobody loses a form or the work in an open page.
+async fn verdict<'a>(app: &'a App, parts: &Parts, asked: &Asked<'_>) -> Verdict<'a> {
+    match app.gate.check(asked, &parts.headers).await {
+        Verdict::Person(pass)
+            if pass.person.recheck_from.is_some()
+                && Visitor::of(asked.method, &parts.headers) == Visitor::Navigation
+                && app.gate.is_recheck_due(&pass).await =>
+        {
+            Verdict::Nobody
+        }
+        verdict => verdict,
+    }
+}
+
 fn forwarded<'a>(app: &'a App, peer: IpAddr, parts: &'a Parts) -> Result<Asked<'a>, Denied> {
     asked::forwarded(peer, &parts.headers, &app.trusted_proxies, &app.gate.applications)
 }
 
 /// A yes with the client's cookies but ours, or the denial.
 async fn decide(app: &Arc<App>, parts: &Parts, asked: &Asked<'_>) -> Response {
-    let mut identity = match app.gate.check(asked, &parts.headers).await {
+    let mut identity = match verdict(app, parts, asked).await {
         Verdict::Anyone(identity) => identity.clone(),
         Verdict::Person(person) => person.headers.clone(),
         no => return Denial::new(app, parts, asked).of(no),

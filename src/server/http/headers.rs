@@ -15,12 +15,11 @@ use axum::{
 
 use crate::server::state::App;
 
-/// Pages load nothing but our own files, run no inline script, are framed by nobody, and post to us alone. Forms never
-/// lead to a provider (Chromium checks every redirect of a form's submission against `form-action`): starts are links.
-const POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; style-src 'self'; img-src 'self'; \
-     base-uri 'none'; frame-ancestors 'none'; form-action 'self'",
-);
+/// Pages load nothing but our own files, run no inline script, are framed by nobody, and post to us alone. Forms do not lead
+/// to a provider (Chromium checks every redirect of a form's submission against `form-action`): starts are links. One page
+/// has to be let ([`let_forms_leave`]).
+const POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; style-src 'self'; img-src 'self'; \
+     base-uri 'none'; frame-ancestors 'none'; form-action 'self'";
 /// Tells machines where a person can sign in.
 pub(super) const LOGIN: HeaderName = HeaderName::from_static("x-vestibule-login");
 const COOP: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
@@ -53,9 +52,8 @@ pub async fn layer(State(Hsts(hsts)): State<Hsts>, request: Request, next: Next)
 pub(super) fn complete(mut response: Response, hsts: Option<HeaderValue>) -> Response {
     let is_redirect = response.status().is_redirection();
     let headers = response.headers_mut();
-    let policy =
-        if is_redirect { HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'") } else { POLICY };
-    default(headers, CONTENT_SECURITY_POLICY, policy);
+    let policy = if is_redirect { "default-src 'none'; frame-ancestors 'none'" } else { POLICY };
+    default(headers, CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
     default(headers, X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     default(headers, X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     // A form posted from a page under `no-referrer` has `Origin: null`; redirects have nothing to post.
@@ -67,6 +65,14 @@ pub(super) fn complete(mut response: Response, hsts: Option<HeaderValue>) -> Res
         default(headers, STRICT_TRANSPORT_SECURITY, hsts);
     }
     response
+}
+
+/// Lets the forms of this one page lead to any origin of that scheme: the provider's, and wherever it sends the browser on
+/// (docs/decisions/sign-out.md).
+pub(super) fn let_forms_leave(headers: &mut HeaderMap, scheme: &str) {
+    if let Ok(policy) = HeaderValue::try_from(format!("{POLICY} {scheme}:")) {
+        headers.insert(CONTENT_SECURITY_POLICY, policy);
+    }
 }
 
 /// The response is for this one request.

@@ -82,15 +82,18 @@ impl Renderer {
             WayOn::TryAgain if failure.problem.passes() => same.or(begin_again),
             WayOn::TryAgain => begin_again.or(same),
             WayOn::StartAgain | WayOn::UseAnotherAccount | WayOn::SignInBeside => begin_again,
-            WayOn::Login => None,
+            WayOn::Login | WayOn::OtherProvider => failure.others.clone(),
             WayOn::Home => Some("/".to_owned()),
         };
         path.unwrap_or_else(|| self.own(paths::LOGIN))
     }
 }
 
-/// A person who was refused may have another account at the provider.
+/// Where the provider cannot be used, another one may do; a person who was refused may have another account there.
 fn second_action(failure: &Failure) -> Option<view::Action> {
+    if let Some(others) = &failure.others {
+        return Some(view::Action { way_on: WayOn::OtherProvider, href: others.clone() });
+    }
     let again = failure.begin_again.as_ref().filter(|_| failure.problem == Problem::AccessDenied)?;
     Some(view::Action { way_on: WayOn::UseAnotherAccount, href: format!("{again}&prompt=login") })
 }

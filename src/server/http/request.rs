@@ -19,7 +19,7 @@ use crate::server::{
     client_address::{self, ClientAddress},
     cookie_headers::Cookie,
     session::SessionId,
-    sign_in::RequestContext,
+    sign_in::{RequestContext, start::Prompt},
     state::App,
 };
 
@@ -82,6 +82,12 @@ pub(crate) struct Parameters {
     pub(crate) return_to: Option<String>,
     pub(crate) prompt: Option<String>,
     pub(crate) again: Option<String>,
+    pub(crate) state: Option<String>,
+    pub(crate) login_hint: Option<String>,
+    /// Core 4: that a provider, or who knows it, has sent the person here. Every value, since it must not be there twice.
+    pub(crate) iss: Vec<String>,
+    /// Core 4: where they are to land.
+    pub(crate) target_link_uri: Option<String>,
 }
 
 impl Parameters {
@@ -90,7 +96,18 @@ impl Parameters {
         self.prompt.as_deref() == Some("login")
     }
 
-    pub(super) fn parse(query: &str) -> Self {
+    /// The same, as a start has it.
+    pub(crate) fn prompt(&self) -> Prompt {
+        if self.wants_another_account() { Prompt::AnotherAccount } else { Prompt::Usual }
+    }
+
+    /// Where the person is to land; who names an issuer may call it `target_link_uri`.
+    pub(crate) fn destination(&self) -> Option<&str> {
+        let target = self.target_link_uri.as_ref().filter(|_| !self.iss.is_empty());
+        target.or(self.return_to.as_ref()).map(String::as_str)
+    }
+
+    pub(crate) fn parse(query: &str) -> Self {
         let mut parameters = Self::default();
         let mut rest = query;
         while !rest.is_empty() {
@@ -104,13 +121,21 @@ impl Parameters {
                 continue;
             }
             rest = behind;
+            let value = || decoded(pair.split_once('=').map_or("", |(_, value)| value));
             let parameter = match &*name {
+                "iss" => {
+                    parameters.iss.push(value());
+                    continue;
+                }
                 "provider" => &mut parameters.provider,
                 "prompt" => &mut parameters.prompt,
                 "again" => &mut parameters.again,
+                "state" => &mut parameters.state,
+                "login_hint" => &mut parameters.login_hint,
+                "target_link_uri" => &mut parameters.target_link_uri,
                 _ => continue,
             };
-            parameter.get_or_insert_with(|| decoded(pair.split_once('=').map_or("", |(_, value)| value)));
+            parameter.get_or_insert_with(value);
         }
         parameters
     }

@@ -5,7 +5,8 @@ use percent_encoding::{AsciiSet, percent_decode_str, percent_encode};
 
 use crate::server::sign_in::return_to::is_absolute;
 
-/// The parameters that our pages read (`request.rs`).
+/// The parameters that stood behind `return_to` in links of ours whose `?` was not encoded. Those that came later
+/// (`request.rs`) belong to the application there.
 const OURS: [&str; 4] = ["provider", "return_to", "prompt", "again"];
 
 /// The value at the beginning of `raw`, which is what follows `return_to=`, and what stands behind it in the query.
@@ -52,7 +53,10 @@ mod tests {
         http::request::Parameters,
         ids::ProviderId,
         settings::PublicUrl,
-        sign_in::{return_to::ReturnTo, start::Start},
+        sign_in::{
+            return_to::ReturnTo,
+            start::{LoginHint, Prompt, Start},
+        },
     };
 
     fn read(query: &str) -> Parameters {
@@ -127,15 +131,18 @@ mod tests {
 
     proptest! {
         #[test]
-        fn our_own_links_mean_what_they_meant(asked in "/[ -~ü\u{85}\t]{0,60}", other_account: bool, clicked: bool) {
+        fn our_own_links_mean_what_they_meant(asked in "/[ -~ü\u{85}\t]{0,60}", other_account: bool, clicked: bool, hint: bool) {
             let (page, _) = ReturnTo::sanitize(Some(&asked), &PublicUrl::parse("https://rp.example").unwrap(), &Applications::default());
-            let start = Start { provider: ProviderId::new("op"), return_to: page.clone(), other_account, clicked };
+            let prompt = if other_account { Prompt::AnotherAccount } else { Prompt::Usual };
+            let hint = hint.then(|| LoginHint::read("ada&return_to=/x@example.com").unwrap());
+            let start = Start { prompt, clicked, login_hint: hint.clone(), ..Start::new(ProviderId::new("op"), page.clone()) };
             let path = start.path();
             for path in [path.clone(), as_before(&path)] {
                 let parameters = read(path.split_once('?').unwrap().1);
                 prop_assert_eq!(parameters.provider.as_deref(), Some("op"));
                 prop_assert_eq!(parameters.return_to.as_deref(), Some(page.as_str()));
                 prop_assert_eq!((parameters.prompt.is_some(), parameters.again.is_some()), (other_account, clicked));
+                prop_assert_eq!(parameters.login_hint.as_deref(), hint.as_ref().map(LoginHint::as_str));
             }
         }
 

@@ -62,6 +62,11 @@ impl<S: Source> Cache<S> {
         if let Next::Use(value) = self.next() { Some(value) } else { None }
     }
 
+    /// The latest good version, however old; nothing is fetched.
+    pub(super) fn latest(&self) -> Option<Arc<S::Document>> {
+        self.lock().freshness.latest().cloned()
+    }
+
     /// The document, fetched if need be. A caller that goes away does not stop the fetch.
     pub(super) async fn get(self: &Arc<Self>) -> Fetched<S::Document> {
         loop {

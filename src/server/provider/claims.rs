@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::{jwt::numeric_date, jwt::present, strict_json::Object};
+use super::{end_session::RawIdToken, jwt::numeric_date, jwt::present, strict_json::Object};
 use crate::{
     server::{
         email_address::EmailAddress,
@@ -23,6 +23,7 @@ pub struct VerifiedClaims {
     subject: Subject,
     claims: Claims,
     authentication: Authentication,
+    id_token: Option<RawIdToken>,
 }
 
 /// What is said about the person. Each is `None` when it is missing, or cannot be read: that costs the claim and nothing
@@ -73,7 +74,13 @@ impl VerifiedClaims {
         let mut of_the_token = Reader::of(&id_token);
         let authentication = of_the_token.authentication();
         claims.unreadable.append(&mut of_the_token.unreadable);
-        Self { issuer, subject, claims, authentication }
+        Self { issuer, subject, claims, authentication, id_token: None }
+    }
+
+    /// With the ID token itself, where sign-out at the provider will need it.
+    #[must_use]
+    pub(super) fn with_id_token(self, id_token: Option<RawIdToken>) -> Self {
+        Self { id_token, ..self }
     }
 
     /// The issuer.
@@ -98,6 +105,12 @@ impl VerifiedClaims {
     #[must_use]
     pub const fn authentication(&self) -> &Authentication {
         &self.authentication
+    }
+
+    /// The ID token itself, where sign-out at the provider will need it.
+    #[must_use]
+    pub const fn id_token(&self) -> Option<&RawIdToken> {
+        self.id_token.as_ref()
     }
 }
 

@@ -1,13 +1,13 @@
 //! What the operator registered at the provider, checked once.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use openidconnect::{ClientId, IssuerUrl, RedirectUrl, Scope, url::Url};
+use openidconnect::{ClientId, IssuerUrl, RedirectUrl, url::Url};
 use sha2::{Digest as _, Sha256};
 
 use super::client_auth::{ClientAuthentication, redact};
 use crate::{
     paths,
-    server::settings::{ProviderSettings, PublicUrl, is_loopback},
+    server::settings::{AuthenticationRequestSettings, ProviderSettings, PublicUrl, ResponseMode, is_loopback},
 };
 
 /// Issuer, client and redirect URI: the three that make a registration, and what goes with them.
@@ -16,10 +16,14 @@ pub(super) struct ClientRegistration {
     pub(super) client_id: ClientId,
     pub(super) authentication: ClientAuthentication,
     pub(super) redirect_uri: RedirectUrl,
-    /// Without `openid`, which is always sent.
-    pub(super) scopes: Vec<Scope>,
+    /// Where people come back to after sign-out at the provider, to be registered there.
+    pub(super) post_logout_redirect_uri: String,
+    /// Always with `openid`.
+    pub(super) scopes: Vec<String>,
     /// Audiences that an ID token may name beside us.
     pub(super) trusted_audiences: Vec<String>,
+    /// What is asked of each authentication request, and checked when its answer comes.
+    pub(super) request: AuthenticationRequestSettings,
     /// The issuer is http on loopback, so its endpoints may be too: development.
     pub(super) plain_http: bool,
 }
@@ -41,8 +45,10 @@ impl ClientRegistration {
             client_id: ClientId::new(settings.client_id.clone()),
             authentication: ClientAuthentication::new(&settings.client_auth),
             redirect_uri,
-            scopes: settings.scopes.iter().filter(|scope| *scope != "openid").cloned().map(Scope::new).collect(),
+            post_logout_redirect_uri: public_url.join(paths::SIGNED_OUT),
+            scopes: settings.scopes.clone(),
             trusted_audiences: settings.trusted_audiences.clone(),
+            request: settings.request.clone(),
             plain_http,
         })
     }
@@ -74,13 +80,23 @@ impl ClientRegistration {
         forms.iter().fold(words, |words, form| redact(words, form))
     }
 
-    /// Hash of (issuer, client_id, redirect_uri); lengths keep neighbours apart.
+    /// Hash of (issuer, client_id, redirect_uri), and of what an attempt is checked against when it comes back, where that
+    /// is set: an attempt is never judged by what it was not asked. Lengths keep neighbours apart.
     pub(super) fn fingerprint(&self) -> [u8; 16] {
         let mut hash = Sha256::new();
-        for part in [self.issuer.as_str(), self.client_id.as_str(), self.redirect_uri.as_str()] {
+        let mut add = |part: &str| {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part);
+        };
+        [self.issuer.as_str(), self.client_id.as_str(), self.redirect_uri.as_str()].into_iter().for_each(&mut add);
+        let AuthenticationRequestSettings { response_mode, max_age, acr_values, .. } = &self.request;
+        if *response_mode == ResponseMode::FormPost {
+            add("form_post");
         }
+        if let Some(age) = max_age {
+            add(&format!("max_age {}", age.as_secs()));
+        }
+        acr_values.iter().for_each(|value| add(&format!("acr {value}")));
         let mut fingerprint = [0; 16];
         for (byte, hashed) in fingerprint.iter_mut().zip(hash.finalize()) {
             *byte = hashed;

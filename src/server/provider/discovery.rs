@@ -3,23 +3,34 @@
 //! Only the members used here are read; the others, and optional ones of the wrong type, are ignored (DI-17), where
 //! `openidconnect::ProviderMetadata` would refuse the document or, for RFC 9207, drop the member.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use openidconnect::{
-    AuthUrl, EndpointNotSet, EndpointSet, JsonWebKeySet, TokenUrl,
+    EndpointNotSet, EndpointSet, JsonWebKeySet, TokenUrl,
     core::{CoreClient, CoreJwsSigningAlgorithm},
     url::Url,
 };
 use serde_json::{Map, Value};
 
 use super::{
+    authorization_request::RESERVED,
     client_registration::ClientRegistration,
+    end_session::EndSession,
+    endpoint_url::endpoint,
     fault::ProviderFault,
-    http::{Endpoint, Http},
+    http::{Endpoint, Http, ProviderResponse},
     source::{Schedule, Source},
     strict_json::Object,
 };
-use crate::server::{clock::System, ids::ProviderId, limits, log_text::clip, settings::is_loopback};
+use crate::server::{
+    clock::System,
+    ids::ProviderId,
+    limits,
+    log_text::{clip, clip_to},
+};
 
 /// Signature algorithms of ID tokens that we accept, where the provider lists them (docs/decisions/id-token.md).
 pub(super) const ALGORITHMS: [CoreJwsSigningAlgorithm; 9] = [
@@ -32,23 +43,6 @@ pub(super) const ALGORITHMS: [CoreJwsSigningAlgorithm; 9] = [
     CoreJwsSigningAlgorithm::EcdsaP256Sha256,
     CoreJwsSigningAlgorithm::EcdsaP384Sha384,
     CoreJwsSigningAlgorithm::EdDsa,
-];
-
-/// Parameters that we send in an authentication request, or that would change its meaning: an authorization endpoint that
-/// has one of them already would make the request ambiguous.
-const RESERVED: [&str; 12] = [
-    "response_type",
-    "client_id",
-    "scope",
-    "redirect_uri",
-    "state",
-    "nonce",
-    "code_challenge",
-    "code_challenge_method",
-    "prompt",
-    "response_mode",
-    "request",
-    "request_uri",
 ];
 
 /// The members that are read here. One that is damaged is never taken for one that is not there.
@@ -73,6 +67,8 @@ pub(super) struct Discovery {
     pub(super) registration: Arc<ClientRegistration>,
     pub(super) provider: ProviderId,
     pub(super) system: System,
+    /// The log has it that sign-out there is not used: the metadata are read again and again.
+    pub(super) warned: AtomicBool,
 }
 
 impl Source for Discovery {
@@ -85,29 +81,47 @@ impl Source for Discovery {
     };
 
     async fn fetch(&self) -> Result<Metadata, ProviderFault> {
-        let document = self.http.document(Endpoint::Discovery, &self.url, self.system.now()).await;
-        let document = document.and_then(|document| document.object());
-        // The operator may have named another page than they think.
-        let document = document.map_err(|fault| match fault {
+        let response = self.http.document(Endpoint::Discovery, &self.url, self.system.now()).await;
+        // JSON that is no such document is the provider's own; a page may be of something in front of it, and pass.
+        let is_json = response.as_ref().is_ok_and(ProviderResponse::is_json);
+        let document = response.and_then(|response| response.object()).map_err(|fault| match fault {
+            // The operator may have named another page than they think.
             ProviderFault::BadAnswer { endpoint, detail } => {
-                ProviderFault::BadAnswer { endpoint, detail: clip(&format!("{detail}, at {}", self.url)) }
+                let detail = clip(&format!("{detail}, at {}", self.url));
+                if is_json { ProviderFault::Metadata(detail) } else { ProviderFault::BadAnswer { endpoint, detail } }
             }
             other => other,
         })?;
         let metadata = Metadata::check(&document, &self.registration)?;
         self.registration.authentication.warn_if_not_listed(&document.members, &self.provider);
+        self.warn_of(&metadata.end_session);
         Ok(metadata)
     }
 }
 
-/// Makes authentication and token requests.
-pub(super) type Client = CoreClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet>;
+impl Discovery {
+    fn warn_of(&self, end_session: &EndSession) {
+        if let EndSession::Unusable(why) = end_session
+            && !self.warned.swap(true, Ordering::Relaxed)
+        {
+            tracing::warn!(
+                code = "end_session_not_used", provider = %self.provider, detail = clip(why),
+                "sign-out at the provider is not used, so signing out ends the session here alone"
+            );
+        }
+    }
+}
+
+/// Makes token requests.
+pub(super) type Client = CoreClient<EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet>;
 
 /// A discovery document that passed every check.
 pub(super) struct Metadata {
     pub(super) client: Client,
+    pub(super) authorization_endpoint: Url,
     pub(super) jwks_uri: Url,
     pub(super) userinfo_endpoint: Option<Url>,
+    pub(super) end_session: EndSession,
     /// Of ID tokens; never empty.
     pub(super) algorithms: Vec<CoreJwsSigningAlgorithm>,
     /// Of signed userinfo; empty where the provider says nothing of it.
@@ -126,6 +140,7 @@ impl Metadata {
         if let Some(name) = document.damaged.iter().find(|name| READ.contains(&name.as_str())) {
             return Err(format!("`{name}` cannot be read"));
         }
+        let end_session = EndSession::read(document, registration.plain_http);
         let document = &document.members;
         let issuer = text(document, "issuer")?;
         if issuer != registration.issuer.as_str() {
@@ -148,7 +163,6 @@ impl Metadata {
 
         let client =
             CoreClient::new(registration.client_id.clone(), registration.issuer.clone(), JsonWebKeySet::default())
-                .set_auth_uri(AuthUrl::from_url(authorization))
                 .set_token_uri(TokenUrl::from_url(token))
                 .set_redirect_uri(registration.redirect_uri.clone())
                 .set_auth_type(registration.authentication.auth_type.clone());
@@ -158,8 +172,10 @@ impl Metadata {
         };
         Ok(Self {
             client,
+            authorization_endpoint: authorization,
             jwks_uri,
             userinfo_endpoint,
+            end_session,
             algorithms: algorithms(document)?,
             userinfo_algorithms: userinfo_algorithms(document),
             promises_iss: document.get(ISS_PROMISED) == Some(&Value::Bool(true)),
@@ -175,27 +191,6 @@ fn text<'d>(document: &'d Map<String, Value>, member: &str) -> Result<&'d str, S
     }
 }
 
-/// An absolute https URL without user or fragment; http only beside a loopback http issuer. (DI-07; the crate takes any
-/// URL. White space and control characters are refused since the parser would drop them silently.)
-fn endpoint(member: &str, text: &str, plain_http: bool) -> Result<Url, String> {
-    if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
-        return Err(format!("{member} is not a URL"));
-    }
-    let url = Url::parse(text).map_err(|error| format!("{member} is not an absolute URL ({error})"))?;
-    match url.scheme() {
-        "https" => {}
-        "http" if plain_http && is_loopback(&url) => {}
-        scheme => return Err(format!("{member} is {scheme}, not https")),
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(format!("{member} has a user name or password"));
-    }
-    if url.fragment().is_some() {
-        return Err(format!("{member} has a fragment"));
-    }
-    Ok(url)
-}
-
 /// The listed signature algorithms that we accept; RS256 if none is listed (Core 3.1.3.7, 7).
 fn algorithms(document: &Map<String, Value>) -> Result<Vec<CoreJwsSigningAlgorithm>, String> {
     let Some(listed) = document.get(ALGORITHMS_LISTED).and_then(Value::as_array) else {
@@ -203,7 +198,9 @@ fn algorithms(document: &Map<String, Value>) -> Result<Vec<CoreJwsSigningAlgorit
     };
     let accepted = accepted(listed);
     if accepted.is_empty() {
-        return Err(format!("{ALGORITHMS_LISTED} has no algorithm that we accept (RS256 is the usual one)"));
+        let listed: Vec<_> = listed.iter().filter_map(Value::as_str).collect();
+        let listed = clip_to(&listed.join(" "), 80);
+        return Err(format!("{ALGORITHMS_LISTED} has no algorithm that we accept (RS256 is the usual one): {listed}"));
     }
     Ok(accepted)
 }

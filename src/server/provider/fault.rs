@@ -78,6 +78,9 @@ pub enum ProviderFault {
     /// The ID token fails a check.
     #[error("ID token: {0}")]
     IdToken(String),
+    /// `acr` of the ID token is none of those that were asked for.
+    #[error("ID token: {0}")]
+    TooWeak(String),
     /// There is no userinfo response to use.
     #[error("userinfo unavailable: {0}")]
     UserinfoUnavailable(String),
@@ -108,6 +111,7 @@ impl ProviderFault {
             Self::TokenRefused(_) => "token_refused",
             Self::TokenResponse(_) => "token_response_invalid",
             Self::IdToken(_) => "id_token_invalid",
+            Self::TooWeak(_) => "authentication_too_weak",
             Self::UserinfoUnavailable(_) => "userinfo_unavailable",
             Self::UserinfoInvalid(_) => "userinfo_invalid",
             Self::IssuerMismatch => "issuer_mismatch",
@@ -137,6 +141,7 @@ impl ProviderFault {
             | Self::TokenRefused(said)
             | Self::TokenResponse(said)
             | Self::IdToken(said)
+            | Self::TooWeak(said)
             | Self::UserinfoUnavailable(said)
             | Self::UserinfoInvalid(said) => Some(said),
             Self::ServerError { said, .. } | Self::Busy { said, .. } => said.as_mut(),

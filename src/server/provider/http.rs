@@ -94,11 +94,14 @@ pub(super) struct ProviderResponse {
 }
 
 impl ProviderResponse {
+    /// Whether it says that it is JSON, or says nothing.
+    pub(super) fn is_json(&self) -> bool {
+        self.media_type.as_deref().is_none_or(|media_type| self.endpoint.json_types().contains(&media_type))
+    }
+
     /// The body as one JSON object of the right media type. A byte order mark before it is skipped (RFC 8259 8.1).
     pub(super) fn object(&self) -> Result<Object, ProviderFault> {
-        if let Some(media_type) = self.media_type.as_deref()
-            && !self.endpoint.json_types().contains(&media_type)
-        {
+        if let Some(media_type) = self.media_type.as_deref().filter(|_| !self.is_json()) {
             return Err(self.bad(&format!("`{media_type}` instead of JSON")));
         }
         let body = strict_json::without_mark(&self.body);

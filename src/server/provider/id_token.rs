@@ -1,6 +1,8 @@
 //! The checks of an ID token, in the order of OpenID Connect Core 3.1.3.7. What is checked here decides, and no mercy is
 //! shown; every other claim is read in `claims`, and none of them keeps anyone out.
 
+use std::time::Duration;
+
 use openidconnect::{AccessToken, AccessTokenHash, Nonce};
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
@@ -32,8 +34,7 @@ pub(super) struct IdTokenClaims {
 /// The claims that are checked. One that cannot be read is never taken for one that is not there.
 const CHECKED: [&str; 9] = ["iss", "sub", "aud", "exp", "iat", "nbf", "nonce", "azp", "at_hash"];
 
-/// Checks an ID token. (1: encrypted ones are not accepted. 8: there is no key for HMAC, whatever the list of algorithms.
-/// 12 and 13: we ask for neither `acr` nor `auth_time`.)
+/// Checks an ID token. (1: encrypted ones are not accepted. 8: there is no key for HMAC, whatever the list of algorithms.)
 pub(super) fn verify(token: &str, attempt: &Attempt<'_>, expected: &Expected<'_>) -> Result<IdTokenClaims, Rejection> {
     // 6 and 7: the signature, by the one key that fits, with an algorithm that the provider lists and we accept.
     let signed = expected.verify(token)?;
@@ -41,6 +42,8 @@ pub(super) fn verify(token: &str, attempt: &Attempt<'_>, expected: &Expected<'_>
         return Err(Rejection::of(format!("`{name}` cannot be read")));
     }
     let subject = check_claims(&signed, attempt, expected).map_err(Rejection::Final)?;
+    // 12: acr, where values were asked for, is one of them.
+    check_acr(&signed.claims.members, &expected.registration.request.acr_values).map_err(Rejection::TooWeak)?;
     Ok(IdTokenClaims { subject, all: signed.claims })
 }
 
@@ -64,6 +67,11 @@ fn check_claims(signed: &SignedClaims<'_>, attempt: &Attempt<'_>, expected: &Exp
     // 11: nonce is the one that was sent.
     let nonce = Nonce::new(text(claims, "nonce")?.to_owned());
     check(nonce == Nonce::new(attempt.nonce.to_owned()), "nonce is another")?;
+    // 13: auth_time, where max_age was sent, is not longer ago.
+    if let Some(max_age) = expected.registration.request.max_age {
+        let auth_time = numeric_date(required(claims, "auth_time")?).ok_or_else(|| no_date("auth_time"))?;
+        check_auth_time(auth_time, max_age, attempt.started, expected.now)?;
+    }
     // 3.1.3.8: at_hash, where present, is the access token's.
     check_at_hash(signed, attempt.access_token)?;
     // 2 (ID Token): sub has 1 to 255 ASCII characters.
@@ -108,6 +116,31 @@ fn check_iat(issued: OffsetDateTime, started: OffsetDateTime, now: OffsetDateTim
     check(second(issued) <= second(now + limits::CLOCK_LEEWAY), "iat is in the future; is a clock wrong?")
 }
 
+/// The person had signed in at the provider at most `max_age` before the sign-in began here: the provider has judged by the
+/// moment at which it was asked, however long they then took over its pages.
+fn check_auth_time(
+    auth_time: OffsetDateTime,
+    max_age: Duration,
+    started: OffsetDateTime,
+    now: OffsetDateTime,
+) -> Result<(), String> {
+    let second = |moment: OffsetDateTime| moment.unix_timestamp();
+    check(
+        second(auth_time) >= second(started - limits::CLOCK_LEEWAY - max_age),
+        "auth_time is longer ago than max_age; does the provider know that parameter?",
+    )?;
+    check(second(auth_time) <= second(now + limits::CLOCK_LEEWAY), "auth_time is in the future; is a clock wrong?")
+}
+
+fn check_acr(claims: &Map<String, Value>, wanted: &[String]) -> Result<(), String> {
+    let acr = present(claims, "acr").and_then(Value::as_str);
+    if wanted.is_empty() || acr.is_some_and(|acr| wanted.iter().any(|wanted| wanted == acr)) {
+        return Ok(());
+    }
+    let acr = acr.map_or_else(|| "missing".to_owned(), |acr| format!("`{}`", clip(acr)));
+    Err(format!("acr is {acr}, acr_values of the settings are {}", wanted.join(" ")))
+}
+
 fn check_at_hash(signed: &SignedClaims<'_>, access_token: &AccessToken) -> Result<(), String> {
     let Some(at_hash) = present(&signed.claims.members, "at_hash") else { return Ok(()) };
     let at_hash = at_hash.as_str().ok_or_else(|| wrong_type("at_hash"))?;
@@ -119,6 +152,18 @@ fn check_at_hash(signed: &SignedClaims<'_>, access_token: &AccessToken) -> Resul
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn auth_time_counts_from_the_begin_of_the_attempt_give_or_take_the_leeway() {
+        let started = OffsetDateTime::UNIX_EPOCH + time::Duration::hours(1);
+        let now = started + time::Duration::minutes(9);
+        let max_age = Duration::from_secs(600);
+        let fits = |moment: OffsetDateTime| check_auth_time(moment, max_age, started, now).is_ok();
+        let second = time::Duration::seconds(1);
+        let oldest = started - max_age - limits::CLOCK_LEEWAY;
+        assert!(fits(oldest) && fits(now + limits::CLOCK_LEEWAY));
+        assert!(!fits(oldest - second) && !fits(now + limits::CLOCK_LEEWAY + second));
+    }
 
     #[test]
     fn iat_lies_between_the_begin_of_the_attempt_and_now_give_or_take_the_leeway() {

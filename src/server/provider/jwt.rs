@@ -32,6 +32,8 @@ pub(super) enum Rejection {
     UnknownKey(String),
     /// It is not accepted, whatever the keys.
     Final(String),
+    /// Nothing is wrong with it, but the person has signed in in a way that is not good enough.
+    TooWeak(String),
 }
 
 impl Rejection {
@@ -41,7 +43,7 @@ impl Rejection {
 
     pub(super) fn into_words(self) -> String {
         match self {
-            Self::UnknownKey(what) | Self::Final(what) => what,
+            Self::UnknownKey(what) | Self::Final(what) | Self::TooWeak(what) => what,
         }
     }
 }

@@ -1,32 +1,28 @@
 //! One configured OpenID Provider: what is known about it, whether it can be used, and the authorization request.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicBool};
 
-use openidconnect::{
-    AuthenticationFlow, CsrfToken, Nonce, PkceCodeChallenge, PkceCodeVerifier,
-    core::{CoreAuthPrompt, CoreResponseType},
-    url::Url,
-};
-use secrecy::ExposeSecret as _;
+use openidconnect::url::Url;
 
 use super::{
+    authorization_request::{self, AuthorizationRequest},
     availability::Availability,
     cache::Cache,
     capacity::{Capacity, QueueTicket},
     circuit_breaker::{CircuitBreaker, Open, Permit},
     client_registration::ClientRegistration,
     discovery::Discovery,
+    end_session::{EndSessionRequest, RawIdToken},
     fault::ProviderFault,
     http::Http,
     jwks::Jwks,
     outage::OutageLog,
-    requests::AuthorizationRequest,
 };
 use crate::server::{
     clock::System,
     ids::{Issuer, ProviderId},
     limits,
-    settings::{ProviderSettings, PublicUrl},
+    settings::{ProviderSettings, PublicUrl, ResponseMode},
 };
 
 /// One configured provider.
@@ -55,6 +51,7 @@ impl Provider {
             registration: Arc::clone(&registration),
             provider: settings.id.clone(),
             system: system.clone(),
+            warned: AtomicBool::new(false),
         };
         let outage = OutageLog::new(settings.id.clone());
         let metadata = Cache::new(discovery, Arc::clone(&outage), system.clone());
@@ -99,10 +96,16 @@ impl Provider {
         self.discovery_url.as_str()
     }
 
-    /// Hash of (issuer, client_id, redirect_uri): a state sealed for other settings does not open for these.
+    /// Hash of the settings that an attempt depends on: a state sealed for others does not open for these.
     #[must_use]
     pub fn fingerprint(&self) -> [u8; 16] {
         self.registration.fingerprint()
+    }
+
+    /// How its answers come back.
+    #[must_use]
+    pub fn response_mode(&self) -> ResponseMode {
+        self.registration.request.response_mode
     }
 
     /// Fetches discovery and keys now and keeps them fresh until the future is dropped. Never fails: what cannot be
@@ -158,21 +161,17 @@ impl Provider {
     /// Why discovery failed.
     pub async fn authorization_url(&self, request: AuthorizationRequest) -> Result<Url, ProviderFault> {
         let metadata = self.metadata.get().await?;
-        let AuthorizationRequest { state, nonce, verifier, prompt_login } = request;
-        let verifier = PkceCodeVerifier::new(verifier.expose_secret().to_owned());
-        let mut url = metadata
-            .client
-            .authorize_url(
-                AuthenticationFlow::<CoreResponseType>::AuthorizationCode,
-                || CsrfToken::new(state),
-                || Nonce::new(nonce),
-            )
-            .add_scopes(self.registration.scopes.iter().cloned())
-            .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier));
-        if prompt_login {
-            url = url.add_prompt(CoreAuthPrompt::Login);
-        }
-        Ok(url.url().0)
+        let parameters = request.parameters(&self.registration);
+        Ok(authorization_request::url(&metadata.authorization_endpoint, &parameters))
+    }
+
+    /// The request that ends the person's session at the provider, as far as its metadata are known: nothing is fetched, and
+    /// nothing is waited for. `None`: it does not offer that.
+    ///
+    /// `id_token` is the one of the very session that was signed out; `state` comes back with the person.
+    #[must_use]
+    pub fn end_session(&self, id_token: Option<&RawIdToken>, state: String) -> Option<EndSessionRequest> {
+        self.metadata.latest()?.end_session.request(&self.registration, id_token, state)
     }
 
     /// Checks `iss` of the authorization response (RFC 9207 2.4): equal, byte for byte, where present; present where

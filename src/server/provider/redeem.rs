@@ -10,6 +10,7 @@ use super::{
     claims::VerifiedClaims,
     client_auth::redact,
     discovery::Metadata,
+    end_session::RawIdToken,
     fault::ProviderFault,
     id_token::{self, Attempt, IdTokenClaims},
     jwt::{Expected, Rejection},
@@ -52,7 +53,9 @@ impl Provider {
         }
         let person = VerifiedClaims::new(self.issuer.clone(), person.subject, &person.all, userinfo.as_ref());
         self.name_unreadable(&person);
-        Ok(person)
+        // What is not used is not kept.
+        let wanted = metadata.end_session.url().map(|_| RawIdToken::new(tokens.id_token));
+        Ok(person.with_id_token(wanted))
     }
 
     /// One line that names the claims of this person that cannot be read, each of which counts as missing.
@@ -107,7 +110,10 @@ impl Provider {
             keys = newer;
             checked = check(&keys);
         }
-        let checked = checked.map_err(|rejection| ProviderFault::IdToken(clip(&rejection.into_words())));
+        let checked = checked.map_err(|rejection| match rejection {
+            Rejection::TooWeak(what) => ProviderFault::TooWeak(clip(&what)),
+            Rejection::UnknownKey(what) | Rejection::Final(what) => ProviderFault::IdToken(clip(&what)),
+        });
         record(trace, "id_token", since, &checked);
         Ok((checked?, keys))
     }

@@ -4,18 +4,6 @@ use secrecy::SecretString;
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
-/// What an authentication request needs beyond the provider's settings.
-pub struct AuthorizationRequest {
-    /// The sealed state.
-    pub state: String,
-    /// Fresh for this attempt.
-    pub nonce: String,
-    /// The PKCE verifier; its S256 challenge is sent (RFC 7636).
-    pub verifier: SecretString,
-    /// `prompt=login`: the person wants another account.
-    pub prompt_login: bool,
-}
-
 /// What redeeming a code needs.
 pub struct Redemption {
     /// The authorization code.

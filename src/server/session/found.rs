@@ -24,6 +24,19 @@ pub enum Found {
     Nobody,
 }
 
+/// A session that has just been signed out, for sign-out at the provider.
+#[derive(Clone, Debug)]
+pub struct EndedSession {
+    /// Which it was.
+    pub id: SessionHash,
+    /// The provider that the person had come through.
+    pub provider: ProviderId,
+    /// Its issuer at that time.
+    pub issuer: Issuer,
+    /// Its ID token, sealed, where one was kept.
+    pub id_token: Option<Vec<u8>>,
+}
+
 /// A signed-in person.
 #[derive(Clone, Debug)]
 pub struct SignedIn {
@@ -39,6 +52,8 @@ pub struct SignedIn {
     pub since: OffsetDateTime,
     /// When the session ends unless it is used before.
     pub until: OffsetDateTime,
+    /// From when on the provider is asked again, where the operator wants that (`session.recheck`).
+    pub recheck_from: Option<OffsetDateTime>,
 }
 
 impl SignedIn {
@@ -48,11 +63,17 @@ impl SignedIn {
         self.user.email.as_deref().filter(|_| self.user.email_verified).and_then(EmailAddress::parse)
     }
 
+    /// Whether the provider is to be asked again before they are shown another page.
+    #[must_use]
+    pub fn is_recheck_due(&self, now: OffsetDateTime) -> bool {
+        self.recheck_from.is_some_and(|from| now >= from)
+    }
+
     /// Whether nothing about the person is different, however long the session goes on.
     pub(super) fn is_same(&self, other: &Self) -> bool {
-        let Self { user, provider, issuer, facts, since, until: _ } = self;
+        let Self { user, provider, issuer, facts, since, until: _, recheck_from } = self;
         let same_person = *user == other.user && *facts == other.facts && *since == other.since;
-        same_person && *provider == other.provider && *issuer == other.issuer
+        same_person && *recheck_from == other.recheck_from && *provider == other.provider && *issuer == other.issuer
     }
 }
 

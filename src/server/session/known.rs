@@ -100,6 +100,19 @@ impl KnownSessions {
         Some(Arc::clone(&seen.person))
     }
 
+    /// What the store says of that session at this moment, for the rare question whose answer must not be a few seconds old.
+    ///
+    /// # Errors
+    /// The store cannot tell.
+    pub async fn find_now(&self, id: SessionHash) -> Result<Option<Arc<SignedIn>>, StoreError> {
+        if let Some(error) = self.sessions.store_away() {
+            return Err(error);
+        }
+        let browser = self.sessions.lately.get(id).and_then(|seen| seen.browser());
+        let found = timeout(limits::SESSION_ASK_WAIT, self.sessions.find_by_writing(id, browser)).await;
+        found.unwrap_or_else(|_| Err(StoreError::late()))
+    }
+
     /// What was known is too old: the store is asked, and waited for unless it could not tell the last time.
     async fn ask_again(&self, id: SessionHash, seen: &Seen) -> Known {
         if seen.is_late() || self.unanswered.load(Ordering::Relaxed) {

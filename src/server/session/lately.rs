@@ -35,6 +35,10 @@ pub(super) struct Seen {
 }
 
 impl Seen {
+    pub(super) const fn browser(&self) -> Option<BrowserHash> {
+        self.browser
+    }
+
     pub(super) fn age(&self) -> Duration {
         self.asked.elapsed()
     }

@@ -9,12 +9,11 @@ use std::{
     time::Duration,
 };
 
-use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use tokio::time::timeout;
 
 use super::{
-    found::{Found, FoundAll, SignedIn},
+    found::{EndedSession, Found, FoundAll, SignedIn},
     id::SessionId,
     lately::Lately,
 };
@@ -22,17 +21,20 @@ use crate::server::{
     clock::System,
     ids::{AttemptId, BrowserHash, Issuer, ProviderId, SessionHash, UserId},
     limits,
+    provider::RawIdToken,
     settings::SessionRules,
     store::{SessionFacts, SessionRecord, Store, StoreError, User},
 };
 
 /// What a verified attempt delivers: an account, and what its session is to remember.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct Delivery {
     /// Whose session it is.
     pub user: UserId,
     /// What the provider said.
     pub facts: SessionFacts,
+    /// The ID token, where sign-out at the provider will need it.
+    pub id_token: Option<RawIdToken>,
 }
 
 /// What a new session is made of.
@@ -58,9 +60,9 @@ pub struct NewSession {
 
 /// All sessions.
 pub struct Sessions {
-    store: Arc<dyn Store>,
-    rules: SessionRules,
-    system: System,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) rules: SessionRules,
+    pub(super) system: System,
     /// Those that the store has confirmed lately.
     pub(super) lately: Lately,
     /// The last visit could not be noted, and that was logged.
@@ -124,8 +126,9 @@ impl Sessions {
 
     fn signed_in(&self, session: SessionRecord, user: User) -> SignedIn {
         let until = self.ends(&session);
+        let recheck_from = self.recheck_from(&session);
         let SessionRecord { provider, issuer, facts, created: since, .. } = session;
-        SignedIn { user, provider, issuer, facts, since, until }
+        SignedIn { user, provider, issuer, facts, since, until, recheck_from }
     }
 
     fn is_touch_due(&self, session: &SessionRecord, now: OffsetDateTime) -> bool {
@@ -213,6 +216,8 @@ impl Sessions {
             provider: new.provider,
             begun: new.begun,
             created: now,
+            confirmed: now,
+            rechecked: None,
             last_seen: now,
             expires: now + self.rules.absolute,
             delivered_by: Some(new.attempt),
@@ -235,8 +240,7 @@ impl Sessions {
 
     /// Signs out: the session is dead at once, and so is every other that this browser was given and its cookie no
     /// longer names (of callbacks in parallel, or the former one's last minute). The attempts that created them create
-    /// no session any more, and those that still run for this browser are interrupted. Returns the provider the person
-    /// had come through.
+    /// no session any more, and those that still run for this browser are interrupted. Returns what `id` was, if it lived.
     ///
     /// # Errors
     /// The store; then the person is still signed in.
@@ -244,8 +248,8 @@ impl Sessions {
         &self,
         id: Option<SessionId>,
         browser: Option<BrowserHash>,
-    ) -> Result<Option<ProviderId>, StoreError> {
-        let provider = match id {
+    ) -> Result<Option<EndedSession>, StoreError> {
+        let ended = match id {
             Some(id) => self.end(id).await?,
             None => None,
         };
@@ -253,11 +257,11 @@ impl Sessions {
             self.store.end_browser(browser, self.system.now()).await?;
             self.lately.forget_browser(browser);
         }
-        Ok(provider)
+        Ok(ended)
     }
 
-    pub(super) async fn end(&self, id: SessionId) -> Result<Option<ProviderId>, StoreError> {
-        let session = match self.open(id.hash()).await {
+    pub(super) async fn end(&self, id: SessionId) -> Result<Option<EndedSession>, StoreError> {
+        let mut session = match self.open(id.hash()).await {
             Ok(Some(session)) => session,
             // One that has ended stays as it is: its record keeps the id taken.
             Ok(None) => return Ok(None),
@@ -271,14 +275,19 @@ impl Sessions {
         if let Some(attempt) = session.delivered_by {
             self.store.close_delivery(attempt).await?;
         }
-        let provider = session.provider.clone();
+        let ended = EndedSession {
+            id: session.id,
+            provider: session.provider.clone(),
+            issuer: session.issuer.clone(),
+            id_token: session.id_token.take(),
+        };
         self.expire(session).await?;
-        Ok(Some(provider))
+        Ok(Some(ended))
     }
 
     /// Ends a session but leaves its record for the store to remove a minute later: a delivery under way at this moment
     /// finds the id taken, and cannot insert it again.
-    async fn expire(&self, mut session: SessionRecord) -> Result<(), StoreError> {
+    pub(super) async fn expire(&self, mut session: SessionRecord) -> Result<(), StoreError> {
         session.expires = session.expires.min(self.system.now());
         session.delivered_by = None;
         session.user = SessionRecord::nobody();
@@ -303,7 +312,7 @@ impl Sessions {
 
     /// A session that lives. One that cannot be read (a newer version wrote it) counts as none: the person signs in
     /// again instead of getting an error until they delete a cookie.
-    async fn readable(&self, id: SessionId) -> Result<Option<SessionRecord>, StoreError> {
+    pub(super) async fn readable(&self, id: SessionId) -> Result<Option<SessionRecord>, StoreError> {
         match self.open(id.hash()).await {
             Err(StoreError::Unreadable(detail)) => {
                 log_unreadable(&detail);

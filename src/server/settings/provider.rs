@@ -6,6 +6,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::{
+    authentication_request::AuthenticationRequestSettings,
     reader::{Reader, given_url},
     schema::{self, At, Index, Key, Table},
     small_file::read,
@@ -33,6 +34,8 @@ pub struct ProviderSettings {
     pub scopes: Vec<String>,
     /// Audiences that an ID token may name beside us.
     pub trusted_audiences: Vec<String>,
+    /// What is asked of each authentication request.
+    pub request: AuthenticationRequestSettings,
     /// PEM file of a root trusted beside the system's.
     pub ca_file: Option<PathBuf>,
 }
@@ -78,6 +81,7 @@ impl ProviderSettings {
             ClientAuth::read(reader, at(&schema::PROVIDER_CLIENT_AUTH), at(&schema::PROVIDER_CLIENT_SECRET));
         let scopes = scopes(reader, at(&schema::PROVIDER_SCOPES));
         let trusted_audiences = reader.texts(at(&schema::PROVIDER_TRUSTED_AUDIENCES));
+        let request = AuthenticationRequestSettings::read(reader, index);
         let ca_file = ca_file(reader, at(&schema::PROVIDER_CA_FILE));
         let id = id?;
         Some(Self {
@@ -88,6 +92,7 @@ impl ProviderSettings {
             client_auth: client_auth?,
             scopes,
             trusted_audiences,
+            request,
             ca_file,
         })
     }

@@ -247,7 +247,7 @@ macro_rules! keys {
 
 keys! {
     PUBLIC_URL: Root "public_url", Kind::Url, Unset::Fault, "\"https://auth.example.com\"",
-        "The origin that people see, without a path: `https://`, or `http://` on loopback for development. The redirect URI to register with every provider is this origin followed by `/auth/oidc/callback`; request headers never change it.";
+        "The origin that people see, without a path: `https://`, or `http://` on loopback for development. The redirect URI to register with every provider is this origin followed by `/auth/oidc/callback`, and the post-logout redirect URI, where the provider has one, followed by `/auth/signed-out`; request headers never change it.";
     LISTEN: Root "listen", Kind::Address, Unset::Default("\"127.0.0.1:3000\""), "\"0.0.0.0:3000\"",
         "The address on which the pages are served.";
     ADMIN_LISTEN: Root "admin_listen", Kind::Address, Unset::Default("\"127.0.0.1:3002\""), "\"127.0.0.1:9000\"",
@@ -279,6 +279,18 @@ keys! {
         "The scopes to request; `openid` must be one of them.";
     PROVIDER_TRUSTED_AUDIENCES: Provider "trusted_audiences", Kind::List, Unset::Default("[]"), "[\"123456789012345678\"]",
         "Audiences that an ID token may name beside our client. Zitadel names the project's ID and those of all its applications; elsewhere there is one audience, and this stays empty.";
+    PROVIDER_RESPONSE_MODE: Provider "response_mode", Kind::Choice(&["query", "form_post"]), Unset::Default("\"query\""), "\"form_post\"",
+        "How the provider's answer comes back. `query`: in the address of a redirect. `form_post`: in a form that the browser posts, so that no code is ever in an address; the provider has to offer it (`response_modes_supported`). A code that comes in the other way is refused with `response_mode_mismatch`.";
+    PROVIDER_PROMPT: Provider "prompt", Kind::Choices(&["login", "consent", "select_account"]), Unset::Default("[]"), "[\"select_account\"]",
+        "What the provider asks people at every sign-in: for their password (`login`), their consent, or which account to use. Who wants to use another account is asked to log in, too.";
+    PROVIDER_MAX_AGE: Provider "max_age", Kind::Duration { least: SECOND, most: DAY.saturating_mul(365) }, Unset::Otherwise("however long ago"), "\"12h\"",
+        "How long ago people may have signed in at the provider, counted from the start of their sign-in here; after that the provider asks them again. Sent in whole seconds. The ID token then has to say when that was (`auth_time`), and is refused where it was longer ago.";
+    PROVIDER_ACR_VALUES: Provider "acr_values", Kind::List, Unset::Default("[]"), "[\"mfa\", \"phr\"]",
+        "The ways of signing in that are good enough, by the provider's names for them, the best first. The ID token has to name one of them (`acr`); otherwise the person is told to sign in in another way (`authentication_too_weak`).";
+    PROVIDER_UI_LOCALES: Provider "ui_locales", Kind::List, Unset::Default("[]"), "[\"de\", \"en\"]",
+        "The languages that the provider's pages are to use, the best first.";
+    PROVIDER_CLAIMS: Provider "claims", Kind::Text, Unset::Otherwise("only what `scopes` ask for"), "'{\"userinfo\": {\"groups\": {\"essential\": true}}}'",
+        "Single claims to ask for, as a JSON object on one line with `userinfo` or `id_token` in it (OpenID Connect Core 5.5); not many providers know it. It goes into the address of each start, encoded in 1,000 bytes at most.";
     PROVIDER_CA_FILE: Provider "ca_file", Kind::File, Unset::Otherwise("only the system's roots"), "\"/etc/ssl/example-ca.pem\"",
         "PEM file with a root certificate that is trusted for this provider in addition to the system's roots (`SSL_CERT_FILE` is respected).";
 
@@ -341,6 +353,8 @@ keys! {
         "Idle timeout: a session ends after this long without use.";
     SESSION_ABSOLUTE: Session "absolute", Kind::Duration { least: MINUTE, most: limits::COOKIE_LIFE_MAX }, Unset::Default("\"30d\""), "\"30d\"",
         "Maximum session lifetime; not less than `idle`.";
+    SESSION_RECHECK: Session "recheck", Kind::Duration { least: MINUTE.saturating_mul(10), most: limits::COOKIE_LIFE_MAX }, Unset::Otherwise("the provider is not asked again"), "\"12h\"",
+        "How old what the provider said may become: the next page after that is shown when it has been asked again, in passing (`prompt=none`).";
 
     SIGN_IN_PATIENCE: SignIn "patience", Kind::Duration { least: Duration::from_millis(1), most: Duration::from_millis(1800) }, Unset::Default("\"1.5s\""), "\"1s\"",
         "How long a request waits before the waiting page is shown.";

@@ -14,6 +14,8 @@ pub struct SessionRules {
     pub idle: Duration,
     /// Maximum lifetime, however much the session is used.
     pub absolute: Duration,
+    /// How old what the provider said may become before it is asked again.
+    pub recheck: Option<Duration>,
 }
 
 impl SessionRules {
@@ -26,7 +28,18 @@ impl SessionRules {
             let what = format!("is {}, longer than session.absolute, {}", written(idle), written(absolute));
             reader.fault(&At::from(&schema::SESSION_IDLE), what, "lower it, or raise session.absolute");
         }
-        Self { idle: idle.unwrap_or_default(), absolute: absolute.unwrap_or_default() }
+        let recheck = reader.duration(&schema::SESSION_RECHECK);
+        if let (Some(recheck), Some(absolute)) = (recheck, absolute)
+            && recheck >= absolute
+        {
+            let what = format!(
+                "is {}, and no session lives longer than session.absolute, {}",
+                written(recheck),
+                written(absolute)
+            );
+            reader.fault(&At::from(&schema::SESSION_RECHECK), what, "lower it, or leave it out");
+        }
+        Self { recheck, idle: idle.unwrap_or_default(), absolute: absolute.unwrap_or_default() }
     }
 }
 

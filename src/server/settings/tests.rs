@@ -11,6 +11,7 @@ use super::{
 use crate::server::store::Role;
 
 mod applications;
+mod authentication_request;
 mod environment;
 mod rules;
 mod unseen;

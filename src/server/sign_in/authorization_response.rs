@@ -13,6 +13,7 @@ use crate::server::{
     log_text::{clip, clip_to},
     problem::Problem,
     seal::{Payload, Purpose, Sealed, take},
+    settings::ResponseMode,
 };
 
 /// What the provider sent; nothing in it is verified yet.
@@ -154,6 +155,8 @@ pub struct Received {
     pub response: AuthorizationResponse,
     /// When it first arrived here.
     pub came: OffsetDateTime,
+    /// How it came.
+    pub mode: ResponseMode,
 }
 
 /// Versions: so far only unmarked, as long as a process of 0.1.0 (November 2026) may have to read it.
@@ -168,18 +171,20 @@ impl Sealed for Received {
             }
             AuthorizationResponse::Malformed => (Wire::Malformed, None),
         };
-        Payload::unmarked(&(response, to_millis(self.came), description))
+        Payload::unmarked(&(response, to_millis(self.came), description, self.mode == ResponseMode::FormPost))
     }
 
     fn read(_version: u8, payload: &[u8]) -> Option<Self> {
         let ((response, came), appended) = take::<(Wire, i64)>(payload)?;
-        let description = take::<Option<String>>(appended).and_then(|(description, _)| description);
+        let (description, appended) = take::<Option<String>>(appended).unwrap_or_default();
+        let posted = take::<bool>(appended).is_some_and(|(posted, _)| posted);
+        let mode = if posted { ResponseMode::FormPost } else { ResponseMode::Query };
         let response = match response {
             Wire::Code { code, iss } => AuthorizationResponse::Code { code, iss },
             Wire::Error { error, iss } => AuthorizationResponse::Error { error, description, iss },
             Wire::Malformed => AuthorizationResponse::Malformed,
         };
-        Some(Self { response, came: from_millis(came)? })
+        Some(Self { response, came: from_millis(came)?, mode })
     }
 }
 

@@ -11,7 +11,7 @@ use super::{
     flow::SignIn,
     redirect_loop::Onward,
     return_to::ReturnTo,
-    start::{Start, Started},
+    start::{Prompt, Start, Started, login_page},
     state::State,
 };
 use crate::server::{
@@ -49,7 +49,9 @@ impl SignIn {
             Err(Reason { problem, said, .. }) => {
                 let reference = problem.reference(client, Some(start.provider.as_str()), || self.new_reference());
                 problem.log(&reference, &said);
-                let failure = Failure::new(problem, reference);
+                let is_for_others = problem.is_for_the_operator_alone() && self.providers.iter().nth(1).is_some();
+                let others = is_for_others.then(|| login_page(&start.return_to));
+                let failure = Failure { others, ..Failure::new(problem, reference) };
                 StartOutcome::Failed(failure.with_start(start).with_retry(None, self.system.now()))
             }
         }
@@ -64,7 +66,7 @@ impl SignIn {
             browser.clicked();
         }
         let provider = self.providers.get(&start.provider).ok_or(Problem::UnknownProvider)?;
-        if let Some(session) = request.session.filter(|_| !start.other_account) {
+        if let Some(session) = request.session.filter(|_| start.prompt == Prompt::Usual) {
             match timeout_at(until, self.sessions.find(session)).await {
                 Ok(Ok(Found::SignedIn(_))) => {
                     let return_to = start.return_to.clone();
@@ -91,11 +93,12 @@ impl SignIn {
             return_to: start.return_to.clone(),
             started: now,
             browser: browser.key.hash(),
-            other_account: start.other_account,
+            prompt: start.prompt,
             login_page_expired: false,
             restarts: 0,
         };
-        let location = self.authorization_url(provider, &state, &browser, until).await?;
+        let login_hint = start.login_hint.as_ref().map(|hint| hint.as_str().to_owned());
+        let location = self.authorization_url(provider, &state, login_hint, &browser, until).await?;
         tracing::info!(code = "start", reference = %state.attempt.reference(), provider = %provider.id(), "sign-in started");
         let changed = !known || start.clicked;
         Ok(StartOutcome::Started(Started { location, browser: changed.then_some(browser) }))
@@ -116,7 +119,7 @@ impl SignIn {
             restarts: old.restarts + 1,
             ..old.clone()
         };
-        let location = self.authorization_url(provider, &state, browser, until).await?;
+        let location = self.authorization_url(provider, &state, None, browser, until).await?;
         Ok(Started { location, browser: None })
     }
 
@@ -124,6 +127,7 @@ impl SignIn {
         &self,
         provider: &Provider,
         state: &State,
+        login_hint: Option<String>,
         browser: &Browser,
         until: Instant,
     ) -> Result<Url, Reason> {
@@ -132,21 +136,23 @@ impl SignIn {
             state: state.seal(&self.keys, &self.system),
             nonce: secrets.nonce(),
             verifier: secrets.verifier(),
-            prompt_login: state.other_account,
+            prompt: if browser.asks && state.prompt == Prompt::Usual { Prompt::AnotherAccount } else { state.prompt },
+            login_hint,
         };
-        let detail = match timeout_at(until, provider.authorization_url(request)).await {
+        let (code, detail) = match timeout_at(until, provider.authorization_url(request)).await {
             Ok(Ok(url)) => return Ok(url),
-            Ok(Err(fault)) => format!("{} ({}): {fault}", provider.id(), fault.code()),
+            Ok(Err(fault)) => (fault.code(), fault.to_string()),
             Err(_) => match provider.availability() {
                 // What is known of it says more.
-                Availability::Unavailable { code, detail, .. } => format!("{} ({code}): {detail}", provider.id()),
+                Availability::Unavailable { code, detail, .. } => (code, detail),
                 Availability::Available => {
-                    let code = Problem::ProviderSlow.code();
-                    format!("{} ({code}): its metadata did not come in time", provider.id())
+                    (Problem::ProviderSlow.code(), "its metadata did not come in time".to_owned())
                 }
             },
         };
-        Err(Reason::with_detail(Problem::SignInUnavailable, Some(detail)))
+        let problem = Problem::from_code(code).filter(|problem| *problem == Problem::ProviderMetadata);
+        let problem = problem.unwrap_or(Problem::SignInUnavailable);
+        Err(Reason::with_detail(problem, Some(format!("{} ({code}): {detail}", provider.id()))))
     }
 }
 

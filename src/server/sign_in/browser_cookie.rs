@@ -63,6 +63,9 @@ pub struct Browser {
     pub device: Option<Device>,
     /// How often in a row it has been sent here without a click.
     pub turns: Turns,
+    /// Someone has signed out here, and nobody in since: the next sign-in asks who it is, lest it be the one before, whom the
+    /// provider may still know (`docs/decisions/sign-out.md`).
+    pub asks: bool,
     /// When someone last signed out here: attempts started before that are not restarted automatically.
     signed_out: Option<OffsetDateTime>,
 }
@@ -71,14 +74,14 @@ impl Browser {
     /// A browser that has not presented a valid key.
     #[must_use]
     pub fn new(system: &System) -> Self {
-        Self { key: BrowserKey(system.bytes()), device: None, turns: Turns::default(), signed_out: None }
+        Self { key: BrowserKey(system.bytes()), device: None, turns: Turns::default(), asks: false, signed_out: None }
     }
 
     /// `before` after a sign-out: with a new key, so that no attempt started before can be completed.
     #[must_use]
     pub fn signed_out(before: Option<&Self>, system: &System) -> Self {
         let device = before.and_then(|browser| browser.device);
-        Self { signed_out: Some(system.now()), device, ..Self::new(system) }
+        Self { signed_out: Some(system.now()), device, asks: true, ..Self::new(system) }
     }
 
     /// Whether an attempt that began at `started` may be restarted automatically: not if someone has signed out since,
@@ -97,6 +100,7 @@ impl Browser {
     pub fn signed_in(&mut self, page: &ReturnTo, started: OffsetDateTime, device: Device, system: &System) {
         self.turns.signed_in(page, started, system.now());
         self.device = Some(device);
+        self.asks = false;
     }
 
     /// Opens the cookie's value. `None` unless it is ours.
@@ -120,21 +124,24 @@ struct Wire {
     turns: redirect_loop::Wire,
 }
 
-/// Versions: so far only unmarked, without and with `device`, as long as a process of 0.1.0 (November 2026) may have to
+/// Versions: so far only unmarked, without and with `device` and `asks`, as long as a process of 0.1.0 (November 2026) may have to
 /// read it.
 impl Sealed for Browser {
     const PURPOSE: Purpose = Purpose::Flow;
 
     fn write(&self) -> Payload {
         let wire = Wire { key: self.key.clone(), signed_out: self.signed_out.map(to_millis), turns: self.turns.into() };
-        Payload::unmarked(&(wire, self.device))
+        Payload::unmarked(&(wire, self.device, self.asks))
     }
 
     fn read(_version: u8, payload: &[u8]) -> Option<Self> {
         let (wire, appended) = take::<Wire>(payload)?;
+        let (device, appended) = take::<Option<Device>>(appended).unwrap_or_default();
+        let (asks, _appended) = take::<bool>(appended).unwrap_or_default();
         Some(Self {
             key: wire.key,
-            device: take::<Option<Device>>(appended).and_then(|(device, _)| device),
+            device,
+            asks,
             turns: wire.turns.into(),
             signed_out: wire.signed_out.and_then(from_millis),
         })
@@ -163,10 +170,21 @@ mod tests {
         let (system, keys) = (System::real(), keys());
         let mut browser = Browser::signed_out(None, &system);
         browser.signed_in(&page(), system.now(), Device([7; 16]), &system);
+        browser.asks = true;
         let cookie = browser.seal(&keys, &system);
         assert_eq!(Browser::open(&cookie, &keys), Some(browser));
         assert!(cookie.len() <= 180, "{}", cookie.len());
         assert_eq!(Browser::open("junk", &keys), None);
+    }
+
+    #[test]
+    fn after_a_sign_out_the_next_sign_in_asks_and_the_one_after_it_does_not() {
+        let (system, keys) = (System::real(), keys());
+        assert!(!Browser::new(&system).asks);
+        let mut browser = Browser::signed_out(None, &system);
+        assert!(Browser::open(&browser.seal(&keys, &system), &keys).is_some_and(|browser| browser.asks));
+        browser.signed_in(&page(), system.now(), Device([7; 16]), &system);
+        assert!(!browser.asks);
     }
 
     #[test]

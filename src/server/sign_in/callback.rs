@@ -16,7 +16,7 @@ use super::{
     state::OpenedState,
     status::{Callback, Status},
 };
-use crate::server::{ids::Reference, limits, problem::Problem};
+use crate::server::{ids::Reference, limits, problem::Problem, settings::ResponseMode};
 
 /// What makes the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +58,7 @@ impl SignIn {
             None => return self.in_a_browser_without_cookie(&state, &query),
         };
 
-        let received = self.received(&query, &state);
+        let received = self.received(&query, &state, ResponseMode::Query);
         let hold = match caller {
             Caller::Page if received.is_some() || query.wait => request.arrived + self.rules.patience,
             Caller::Poll if received.is_some() => request.arrived + limits::POLL_HOLD,
@@ -113,25 +113,26 @@ impl SignIn {
         }
     }
 
-    /// The response that the request brings, plain or sealed by us for this attempt, and when it first arrived.
-    fn received(&self, query: &CallbackQuery, state: &OpenedState) -> Option<Received> {
+    /// The response that the request brings, plain or sealed by us for this attempt, and when it first arrived and how.
+    fn received(&self, query: &CallbackQuery, state: &OpenedState, mode: ResponseMode) -> Option<Received> {
         let attempt = state.state.attempt;
         match &query.response {
             Carried::Nothing => None,
             Carried::Plain(response) => {
-                Some(Received { response: response.clone(), came: self.first_arrival(attempt) })
+                Some(Received { response: response.clone(), came: self.first_arrival(attempt), mode })
             }
             Carried::Sealed(sealed) => Some(self.keys.open::<Received>(attempt.as_bytes(), sealed)?.value),
         }
     }
 
-    /// The callback's query for a form post (`response_mode=form_post`): a cross-site POST carries none of our cookies,
-    /// so the response is sealed into a redirect, which does. `None`: no valid state, or no response.
+    /// The callback's query for what a POST has brought, in its form (`response_mode=form_post`) or in its query: a
+    /// cross-site POST carries none of our cookies, so the response is sealed into a redirect, which does. `None`: no valid
+    /// state, or no response.
     #[must_use]
-    pub fn seal_form(&self, form: &str) -> Option<(CallbackQuery, Reference, String)> {
+    pub fn seal_posted(&self, form: &str, mode: ResponseMode) -> Option<(CallbackQuery, Reference, String)> {
         let query = CallbackQuery::parse(form).ok().filter(CallbackQuery::is_plain)?;
         let opened = OpenedState::open(&query.state, &self.keys)?;
-        let received = self.received(&query, &opened)?;
+        let received = self.received(&query, &opened, mode)?;
         let attempt = opened.state.attempt;
         let response = Carried::Sealed(self.keys.seal(attempt.as_bytes(), &received, &self.system));
         let provider = self.providers.get(&opened.state.provider)?.name().to_owned();

@@ -8,7 +8,7 @@ use super::{
     callback_query::CallbackQuery,
     rate_limit::Client,
     return_to::ReturnTo,
-    start::{Start, Started},
+    start::{Prompt, Start, Started},
 };
 use crate::server::{client_address::ClientAddress, ids::Reference, limits, problem::Problem, session::SessionId};
 
@@ -83,6 +83,8 @@ pub struct Failure {
     pub query: Option<CallbackQuery>,
     /// Path of a new start at the same provider, for the same page.
     pub begin_again: Option<String>,
+    /// Path of the login page, for the same page, where another provider may do.
+    pub others: Option<String>,
     /// Seconds until a new try makes sense.
     pub retry_in: Option<u32>,
 }
@@ -91,14 +93,18 @@ impl Failure {
     /// For `problem`, to be looked up by `reference`.
     #[must_use]
     pub const fn new(problem: Problem, reference: Reference) -> Self {
-        Self { problem, reference, query: None, begin_again: None, retry_in: None }
+        Self { problem, reference, query: None, begin_again: None, others: None, retry_in: None }
     }
 
-    /// With a way to start again. If the account is the problem, the provider asks which account to use.
+    /// With a way to start again. If the account is the problem, or how the person signed in, the provider asks anew.
     #[must_use]
     pub fn with_start(self, start: Start) -> Self {
-        let another = matches!(self.problem, Problem::UserDisabled | Problem::NotAllowed | Problem::UserUnknown);
-        let start = Start { clicked: true, other_account: start.other_account || another, ..start };
+        let another = matches!(
+            self.problem,
+            Problem::UserDisabled | Problem::NotAllowed | Problem::UserUnknown | Problem::AuthenticationTooWeak
+        );
+        let prompt = if another { Prompt::AnotherAccount } else { start.prompt };
+        let start = Start { prompt, ..start.clicked() };
         Self { begin_again: Some(start.path()), ..self }
     }
 

@@ -6,13 +6,13 @@ use time::OffsetDateTime;
 
 use crate::server::{
     ids::UserId,
-    provider::VerifiedClaims,
+    provider::{RawIdToken, VerifiedClaims},
     seal::{Payload, Purpose, Sealed, take},
     session::Delivery,
     store::SessionFacts,
 };
 
-/// Versions: so far only unmarked, without and with the facts, as long as a process of 0.1.0 (November 2026) may have
+/// Versions: so far only unmarked, without and with the facts and the ID token, as long as a process of 0.1.0 (November 2026) may have
 /// to read it.
 impl Sealed for Delivery {
     const PURPOSE: Purpose = Purpose::Delivery;
@@ -21,7 +21,8 @@ impl Sealed for Delivery {
         // Every fact by itself: where one is missing or new, the others are read all the same.
         let SessionFacts { subject, issued, sid, groups, auth_time, acr, amr } = &self.facts;
         let seconds = |at: &Option<OffsetDateTime>| at.map(OffsetDateTime::unix_timestamp);
-        Payload::unmarked(&(&self.user, subject, sid, groups, seconds(auth_time), acr, amr, seconds(issued)))
+        let facts = (subject, sid, groups, seconds(auth_time), acr, amr, seconds(issued));
+        Payload::unmarked(&(&self.user, facts, self.id_token.as_ref().map(RawIdToken::expose)))
     }
 
     fn read(_version: u8, payload: &[u8]) -> Option<Self> {
@@ -35,7 +36,8 @@ impl Sealed for Delivery {
             amr: next(&mut appended),
             issued: seconds(&mut appended),
         };
-        Some(Self { user, facts })
+        let id_token = next::<Option<String>>(&mut appended).map(RawIdToken::new);
+        Some(Self { user, facts, id_token })
     }
 }
 

@@ -27,6 +27,7 @@ use crate::server::{
     problem::Problem,
     provider::{ProviderFault, Redemption, VerifiedClaims},
     session::Delivery,
+    settings::ResponseMode,
     store::{Claimed, NewClaim, StoreError},
     trace::Trace,
 };
@@ -124,6 +125,12 @@ impl SignIn {
     async fn check_response<'j>(&self, job: &'j Job, deadline: Instant) -> Checked<'j> {
         let problem = match &job.received.response {
             AuthorizationResponse::Malformed => return Checked::Bad(Problem::AnswerMalformed.into()),
+            // Form Post Response Mode 2: a code that was to stay out of addresses is not taken from one, nor the reverse.
+            AuthorizationResponse::Code { .. } if job.received.mode != job.provider.response_mode() => {
+                let came = if job.received.mode == ResponseMode::FormPost { "in a form" } else { "in the query" };
+                let detail = format!("{}: the code came {came}", job.provider.id());
+                return Checked::Bad(Reason::with_detail(Problem::ResponseModeMismatch, Some(detail)));
+            }
             AuthorizationResponse::Code { code, iss } => {
                 let checked = timeout_at(deadline, job.provider.check_response_issuer(iss.as_deref())).await;
                 return match checked {
@@ -222,7 +229,8 @@ impl SignIn {
             Ok(Provisioned::User(user)) => {
                 // Its role, or its name, may be another from now on.
                 self.sessions.user_changed(&user.id);
-                Ok(Delivery { user: user.id, facts: delivery::facts(claims) })
+                let (facts, id_token) = (delivery::facts(claims), claims.id_token().cloned());
+                Ok(Delivery { user: user.id, facts, id_token })
             }
             Ok(Provisioned::NotAllowed(why)) => Err(Reason::with_detail(Problem::NotAllowed, Some(why))),
             Ok(Provisioned::Unknown) => Err(Problem::UserUnknown.into()),

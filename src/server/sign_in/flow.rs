@@ -113,12 +113,6 @@ impl SignIn {
         browser.seal(&self.keys, &self.system)
     }
 
-    /// The browser after sign-out.
-    #[must_use]
-    pub fn signed_out_browser(&self, before: Option<&Browser>) -> Browser {
-        Browser::signed_out(before, &self.system)
-    }
-
     /// The page to return to, from a parameter. Neither path nor query is logged: both may hold what is nobody's business.
     #[must_use]
     pub fn return_to(&self, asked: Option<&str>) -> ReturnTo {

@@ -8,15 +8,17 @@ use super::{
     authorization_response::{AuthorizationResponse, Received},
     browser_cookie::Browser,
     return_to::ReturnTo,
+    start::Prompt,
     state::State,
 };
 use crate::server::{
     application::Applications,
     clock::{System, to_millis},
     ids::{AttemptId, BrowserHash, ProviderId, UserId},
+    provider::RawIdToken,
     seal::Sealed,
     session::Delivery,
-    settings::PublicUrl,
+    settings::{PublicUrl, ResponseMode},
     store::SessionFacts,
 };
 
@@ -73,7 +75,7 @@ fn states_go_both_ways() {
         .0,
         started,
         browser: BrowserHash::from_bytes([3; 32]),
-        other_account: false,
+        prompt: Prompt::AnotherAccount,
         login_page_expired: true,
         restarts: 4,
     };
@@ -85,11 +87,16 @@ fn states_go_both_ways() {
         started_ms: to_millis(started),
         browser: [3; 32],
         login_page_expired: true,
-        other_account: false,
+        other_account: true,
         restarts: 4,
     };
     assert_eq!(opened_by_old::<OldState>(&state), old);
     assert_eq!(format!("{:?}", opened_by_us::<State>(&old)), format!("{state:?}"));
+    for prompt in [Prompt::Usual, Prompt::Silent] {
+        let state = State { prompt, ..state.clone() };
+        assert!(!opened_by_old::<OldState>(&state).other_account);
+        assert_eq!(State::read(0, state.write().as_unmarked().unwrap()).unwrap().prompt, prompt);
+    }
 }
 
 #[test]
@@ -102,17 +109,19 @@ fn flow_cookies_go_both_ways() {
     let old: OldBrowser = opened_by_old(&browser);
     assert_eq!(&old.key, browser.key.as_bytes());
     assert!(old.signed_out.is_some() && old.circle.is_some_and(|(_, at, ..)| at == page.fingerprint()));
-    // The old process does not know the device; all else comes back.
+    // The old process does not know the device, nor that the next sign-in asks; all else comes back.
     let back: Browser = opened_by_us(&old);
     browser.device = None;
     assert_eq!(back, browser);
+    let asks = Browser::signed_out(None, &system);
+    assert!(asks.asks && !opened_by_us::<Browser>(&opened_by_old::<OldBrowser>(&asks)).asks);
 }
 
 #[test]
 fn responses_go_both_ways() {
     let came = datetime!(2026-11-26 12:00 UTC);
     let iss = || Some("https://op.test".to_owned());
-    let received = |response| Received { response, came };
+    let received = |response| Received { response, came, mode: ResponseMode::Query };
     for (new, old, back) in [
         (
             AuthorizationResponse::Code { code: "c".into(), iss: iss() },
@@ -130,7 +139,10 @@ fn responses_go_both_ways() {
         assert_eq!(opened_by_old::<(OldAnswer, i64)>(&received(new.clone())), old);
         assert_eq!(opened_by_us::<Received>(&old), received(back));
         let payload = received(new.clone()).write();
-        assert_eq!(Received::read(0, payload.as_unmarked().unwrap()), Some(received(new)));
+        assert_eq!(Received::read(0, payload.as_unmarked().unwrap()), Some(received(new.clone())));
+        let posted = Received { mode: ResponseMode::FormPost, ..received(new) };
+        assert_eq!(opened_by_old::<(OldAnswer, i64)>(&posted), old);
+        assert_eq!(Received::read(0, posted.write().as_unmarked().unwrap()), Some(posted));
     }
 }
 
@@ -150,12 +162,20 @@ fn a_delivery_with_a_fact_more_or_less_keeps_the_others() {
         amr: vec!["pwd".into()],
         ..SessionFacts::default()
     };
-    let delivery = Delivery { user: UserId::new("u"), facts: facts.clone() };
+    let id_token = Some(RawIdToken::new("e30.e30.signature".into()));
+    let delivery = Delivery { user: UserId::new("u"), facts: facts.clone(), id_token };
     let payload = delivery.write();
     let bytes = payload.as_unmarked().unwrap();
-    assert_eq!(Delivery::read(0, bytes).unwrap().facts, facts);
-    assert_eq!(Delivery::read(0, &[bytes, &[1, b'x']].concat()).unwrap().facts, facts);
-    // Without the last, `amr`: a list of one text of three.
-    let shorter = Delivery::read(0, &bytes[..bytes.len() - 5]).unwrap().facts;
+    let with_all = [Delivery::read(0, bytes), Delivery::read(0, &[bytes, &[1, b'x']].concat())];
+    for read in with_all.map(Option::unwrap) {
+        assert_eq!(read.facts, facts);
+        assert_eq!(read.id_token.as_ref().map(RawIdToken::expose), Some("e30.e30.signature"));
+    }
+    // Without the ID token (17 letters, their number, and that it is there), and without what comes before: when it was
+    // issued (it says nothing) and `amr`, a list of one text of three.
+    let without_id_token = &bytes[..bytes.len() - 19];
+    let read = Delivery::read(0, without_id_token).unwrap();
+    assert!(read.facts == facts && read.id_token.is_none());
+    let shorter = Delivery::read(0, &without_id_token[..without_id_token.len() - 6]).unwrap().facts;
     assert_eq!(shorter, SessionFacts { amr: Vec::new(), ..facts });
 }

@@ -8,7 +8,7 @@ use super::{
     completion::{Completion, Failure, RequestContext},
     exchanges::Reason,
     flow::SignIn,
-    start::Start,
+    start::{Prompt, Start},
     state::{OpenedState, State},
 };
 use crate::server::{limits, problem::Problem, provider::Provider, session::Found, store::StoreError};
@@ -87,7 +87,7 @@ impl SignIn {
         request: &RequestContext,
     ) -> Result<Completion, Reason> {
         let until = request.arrived + self.rules.patience;
-        if let Some(session) = request.session.filter(|_| !state.other_account) {
+        if let Some(session) = request.session.filter(|_| state.prompt != Prompt::AnotherAccount) {
             // Another tab has signed the person in meanwhile: continue.
             match timeout_at(until, self.sessions.find(session)).await {
                 Ok(Ok(Found::SignedIn(_))) => return Ok(Completion::GoOn(state.return_to.clone())),

@@ -7,6 +7,7 @@ use crate::server::{
     failure_log::Said,
     limits,
     problem::Problem,
+    provider::RawIdToken,
     session::{Delivery, Found, NewSession},
     store::StoreError,
 };
@@ -50,6 +51,8 @@ impl SignIn {
         let state = &callback.state.state;
         let session = callback.state.secrets(&self.keys, &callback.browser.key).session_id();
         let device = Device::of(&delivery.user, &self.keys);
+        let seal = |token: &RawIdToken| self.keys.seal_bytes(session.hash().as_bytes(), token, &self.system);
+        let id_token = delivery.id_token.as_ref().map(seal);
         let new = NewSession {
             id: session,
             browser: state.browser,
@@ -58,7 +61,7 @@ impl SignIn {
             provider: state.provider.clone(),
             attempt: state.attempt,
             begun: state.started,
-            id_token: None,
+            id_token,
         };
         let until = Instant::now().max(callback.request.arrived + self.rules.patience) + limits::DELIVERY_GRACE;
         let reference = state.attempt.reference();

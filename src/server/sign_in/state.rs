@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use super::{browser_cookie::BrowserKey, pkce::Secrets, return_to::ReturnTo};
+use super::{browser_cookie::BrowserKey, pkce::Secrets, return_to::ReturnTo, start::Prompt};
 use crate::server::{
     clock::{System, from_millis, to_millis},
     ids::{AttemptId, BrowserHash, ProviderId},
@@ -28,8 +28,8 @@ pub struct State {
     pub started: OffsetDateTime,
     /// The browser it belongs to.
     pub browser: BrowserHash,
-    /// Whether the person wanted another account (`prompt=login`).
-    pub other_account: bool,
+    /// What is wanted of the provider's own pages.
+    pub prompt: Prompt,
     /// Whether it began anew because the provider's own login page had been left open for too long.
     pub login_page_expired: bool,
     /// How often it has been restarted automatically.
@@ -108,7 +108,8 @@ impl Sealed for State {
     const PURPOSE: Purpose = Purpose::State;
 
     fn write(&self) -> Payload {
-        Payload::unmarked(&Wire {
+        let silent = self.prompt == Prompt::Silent;
+        let wire = Wire {
             attempt: *self.attempt.as_bytes(),
             provider: self.provider.as_str().to_owned(),
             fingerprint: self.fingerprint,
@@ -116,13 +117,15 @@ impl Sealed for State {
             started_ms: to_millis(self.started),
             browser: *self.browser.as_bytes(),
             login_page_expired: self.login_page_expired,
-            other_account: self.other_account,
+            other_account: self.prompt == Prompt::AnotherAccount,
             restarts: self.restarts,
-        })
+        };
+        Payload::unmarked(&(wire, silent))
     }
 
     fn read(_version: u8, payload: &[u8]) -> Option<Self> {
-        let (wire, _appended) = take::<Wire>(payload)?;
+        let (wire, appended) = take::<Wire>(payload)?;
+        let silent = take::<bool>(appended).is_some_and(|(silent, _)| silent);
         Some(Self {
             attempt: AttemptId::new(wire.attempt),
             provider: ProviderId::new(wire.provider),
@@ -130,7 +133,11 @@ impl Sealed for State {
             return_to: wire.return_to,
             started: from_millis(wire.started_ms)?,
             browser: BrowserHash::from_bytes(wire.browser),
-            other_account: wire.other_account,
+            prompt: match (wire.other_account, silent) {
+                (true, _) => Prompt::AnotherAccount,
+                (false, true) => Prompt::Silent,
+                (false, false) => Prompt::Usual,
+            },
             login_page_expired: wire.login_page_expired,
             restarts: wire.restarts,
         })

@@ -28,6 +28,19 @@ pub trait SessionStore: Send + Sync {
     /// `expires` later. `false`: there is none.
     async fn save_session(&self, session: &SessionRecord) -> Result<bool, StoreError>;
 
+    /// Notes that a recheck begins `now`, unless one has begun since `unless_since`. `false`: one has, or the session has
+    /// ended.
+    async fn begin_recheck(
+        &self,
+        id: SessionHash,
+        now: OffsetDateTime,
+        unless_since: OffsetDateTime,
+    ) -> Result<bool, StoreError>;
+
+    /// Notes what the provider said at a recheck: when, the facts and the ID token; nothing else of `session`. `false`: it
+    /// has ended, or is somebody else's.
+    async fn confirm_session(&self, session: &SessionRecord) -> Result<bool, StoreError>;
+
     /// Deletes a session. Idempotent.
     async fn delete_session(&self, id: SessionHash) -> Result<(), StoreError>;
 
@@ -54,6 +67,10 @@ pub struct SessionRecord {
     pub begun: OffsetDateTime,
     /// When they signed in.
     pub created: OffsetDateTime,
+    /// When the provider last said whose it is: at the sign-in, or at a later recheck.
+    pub confirmed: OffsetDateTime,
+    /// When the browser was last sent to the provider for a recheck that has not been confirmed.
+    pub rechecked: Option<OffsetDateTime>,
     /// When the session was last used (written at most every [`limits::SESSION_TOUCH_EVERY`](crate::server::limits::SESSION_TOUCH_EVERY)).
     pub last_seen: OffsetDateTime,
     /// When it ends at the latest.
@@ -83,6 +100,8 @@ impl SessionRecord {
             provider,
             begun: now,
             created: now,
+            confirmed: now,
+            rechecked: None,
             last_seen: now,
             expires: now,
             delivered_by: None,

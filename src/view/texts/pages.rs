@@ -47,6 +47,7 @@ pub fn way_on(lang: Lang, way_on: WayOn) -> &'static str {
         WayOn::StartAgain => texts.start_again,
         WayOn::TryAgain => texts.try_again,
         WayOn::UseAnotherAccount => texts.other_account,
+        WayOn::OtherProvider => texts.other_provider,
         WayOn::Login | WayOn::SignInBeside => texts.login,
         WayOn::Home => texts.home,
     }

@@ -263,22 +263,6 @@ async fn the_same_state_with_another_code_is_already_used() {
 }
 
 #[tokio::test]
-async fn a_form_post_response_works_though_it_carries_no_cookie() {
-    let scene = Scene::patient().await;
-    let browser = scene.browser();
-    let callback = browser.callback_url(&scene, "/reports").await;
-    let (url, form) = callback.split_once('?').unwrap();
-    let stranger = scene.browser();
-    let headers = [("sec-fetch-site", "cross-site"), ("origin", "https://op.test")];
-    let page = stranger.request(Method::POST, url, &headers, Some(form.to_owned())).await;
-    assert_eq!(page.status, StatusCode::SEE_OTHER, "{page:#?}");
-    assert!(!page.location().contains("code="));
-    let done = browser.get(&scene.url(page.location())).await;
-    assert_eq!(done.location(), "/reports", "{done:#?}");
-    assert!(done.sets_session());
-}
-
-#[tokio::test]
 async fn nothing_but_a_navigation_begins_or_consumes() {
     let scene = Scene::patient().await;
     let browser = scene.browser();

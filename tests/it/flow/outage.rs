@@ -1,7 +1,9 @@
 //! The provider or the database is away, or the program itself.
 
+use std::time::Duration;
+
 use reqwest::StatusCode;
-use test_provider::{Behaviour, Endpoint, Fault, Rule};
+use test_provider::{Behaviour, Document, Edit, Endpoint, Fault, Rule};
 
 use crate::support::{page::query, scene::Scene, wait::eventually};
 
@@ -85,6 +87,51 @@ async fn a_provider_that_is_down_is_explained_and_recovers() {
         None
     })
     .await;
+}
+
+/// It answers, and only the operator can mend it: nothing reloads by itself, and other providers are offered.
+#[tokio::test]
+async fn a_provider_that_answers_wrongly_is_not_one_that_is_away() {
+    for edit in [
+        Edit::set("issuer", "https://other.example"),
+        Edit::set("id_token_signing_alg_values_supported", serde_json::json!(["HS256", "none"])),
+        Edit::remove("jwks_uri"),
+        Edit::whole("{\"issuer\": "),
+    ] {
+        let scene = Scene::beside_a_neighbour(|settings| settings.sign_in.patience = Duration::from_secs(20)).await;
+        scene.kill().await;
+        scene.provider.behave(Rule::standing(Behaviour::Edit { of: Document::Discovery, edit }));
+        let mut scene = scene;
+        scene.start().await;
+        let browser = scene.browser();
+        let mut references = Vec::new();
+        for _ in 0..2 {
+            let page = browser.get(&scene.url("/auth/oidc/login?provider=op&return_to=/a%3Fb%3Dc")).await;
+            page.explains("provider_metadata");
+            assert_eq!((page.status, page.header("retry-after")), (StatusCode::FAILED_DEPENDENCY, ""));
+            assert!(!page.body.contains("http-equiv=\"refresh\"") && !page.body.contains("again.js"), "{}", page.body);
+            assert_eq!(page.button(), "/auth/oidc/login?provider=op&return_to=/a%3Fb%3Dc&again=1");
+            assert!(page.body.contains("href=\"/auth/login?return_to=/a%3Fb%3Dc\""), "{}", page.body);
+            references.push(page.data("reference").unwrap().to_owned());
+        }
+        assert_eq!(references[0], references[1], "one line in the log");
+        // Nor does the login page, where the other one can be chosen.
+        let login = browser.get(&scene.url("/auth/login")).await;
+        assert!(!login.body.contains("http-equiv=\"refresh\"") && !login.body.contains("again.js"), "{}", login.body);
+        let start = browser.get(&scene.url("/auth/oidc/login?provider=neighbour")).await;
+        assert!(start.location().starts_with(scene.neighbour.as_ref().unwrap().issuer()), "{start:#?}");
+        // The operator sees why, and which algorithms were listed.
+        let ready = browser.get(&format!("http://{}/readyz", scene.admin)).await.body;
+        assert!(ready.contains("provider_metadata"), "{ready}");
+        assert!(!ready.contains("no algorithm") || ready.contains("(RS256 is the usual one): HS256 none"), "{ready}");
+        // It is mended without a restart.
+        scene.provider.behave_well();
+        eventually("it is mended", || async {
+            let start = browser.get(&scene.url("/auth/oidc/login?provider=op")).await;
+            (start.status == StatusCode::SEE_OTHER).then_some(())
+        })
+        .await;
+    }
 }
 
 #[tokio::test]

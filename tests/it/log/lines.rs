@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use reqwest::{StatusCode, Url};
 use serde_json::{Value, json};
 use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
-use test_provider::{Behaviour, Endpoint, Fault, Profile, ProviderConfig, Rule, RunningProvider};
+use test_provider::{Behaviour, Document, Edit, Endpoint, Fault, Profile, ProviderConfig, Rule, RunningProvider};
 
 use super::prepared;
 use crate::support::{
@@ -79,6 +79,46 @@ async fn a_sign_in_that_goes_well_is_three_lines_without_an_address() {
     let expected = [("delivered", 1), ("signed_in", 1), ("signed_out", 1), ("start", 1)];
     assert_eq!(codes(&lines), BTreeMap::from(expected), "{lines:#?}");
     assert!(!format!("{lines:?}").contains(&ADDRESS.to_string()), "{lines:#?}");
+}
+
+/// LO-06: signing out at the provider, too, is the same one line; the ID token that goes there is in none.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lo_06_sign_out_at_the_provider_is_one_line_without_the_token() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = ProviderConfig { end_session: true, ..ProviderConfig::new(Profile::Standard) };
+    let (mut program, site, provider) = prepared(folder.path(), config).await;
+    provider.log_in_as("person-00000");
+    program.start().await;
+    let mut person = Person::behind(&site, 0, ADDRESS);
+    person.sign_in().await;
+    let out = person.browser.post(&format!("{}/auth/logout", site.origin), "").await;
+    let (_, token) = out.body.split_once("id_token_hint=").expect("it goes to the provider");
+    let payload = token.split(['.', '&']).nth(1).unwrap();
+    let lines = lines(program).await;
+    let expected = [("delivered", 1), ("signed_in", 1), ("signed_out", 1), ("start", 1)];
+    assert_eq!(codes(&lines), BTreeMap::from(expected), "{lines:#?}");
+    assert!(payload.len() > 100 && !format!("{lines:?}").contains(payload), "{lines:#?}");
+}
+
+/// LO-04: the operator reads why.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lo_04_an_end_session_endpoint_that_is_not_used_is_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut program, site, provider) = prepared(folder.path(), ProviderConfig::new(Profile::Standard)).await;
+    let edit = Edit::set("end_session_endpoint", "javascript:alert(1)");
+    provider.behave(Rule::standing(Behaviour::Edit { of: Document::Discovery, edit }));
+    provider.log_in_as("person-00000");
+    program.start().await;
+    let mut person = Person::behind(&site, 0, ADDRESS);
+    for _ in 0..2 {
+        person.sign_in().await;
+        person.sign_out().await;
+    }
+    let lines = lines(program).await;
+    let warned: Vec<_> = lines.iter().filter(|line| code(line) == "end_session_not_used").collect();
+    let [line] = &*warned else { panic!("{lines:#?}") };
+    assert_eq!((&line["level"], &line["provider"]), (&json!("WARN"), &json!("op")));
+    assert_eq!(line["detail"], "end_session_endpoint is javascript, not https");
 }
 
 /// Somebody waits on the login's page, which reloads by itself, until the provider is back.

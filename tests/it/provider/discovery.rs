@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use test_provider::{Behaviour, CA_FILE, Document, Edit, Endpoint, Fault, HeadEdit};
 use vestibule::server::{
     ids::Issuer,
-    provider::{Availability, Providers},
+    provider::{Availability, Prompt, Providers},
 };
 
 use crate::support::claims::raw;
@@ -17,7 +17,8 @@ use super::rig::{NOW, PLENTY, Rig, edit, fault, head, op, public_url, request, s
 async fn a_hundred_starts_make_one_fetch() {
     let rig = Rig::new().await;
     let provider = rig.provider();
-    let all = futures_util::future::join_all((0..100).map(|_| provider.authorization_url(request(false)))).await;
+    let all =
+        futures_util::future::join_all((0..100).map(|_| provider.authorization_url(request(Prompt::Usual)))).await;
     assert!(all.iter().all(Result::is_ok));
     assert_eq!(rig.op.count(Endpoint::Discovery), 1);
 }
@@ -35,7 +36,7 @@ fn wrong(base: &str) -> Vec<(&'static str, Behaviour, &'static str)> {
         ("issuer /", member("issuer", format!("{base}/")), "provider_metadata"),
         ("issuer case", member("issuer", base.to_uppercase()), "provider_metadata"),
         ("issuer missing", change(Edit::remove("issuer")), "provider_metadata"),
-        ("issuer twice", change(Edit::duplicate("issuer", base)), "provider_bad_answer"),
+        ("issuer twice", change(Edit::duplicate("issuer", base)), "provider_metadata"),
         ("no authorization", change(Edit::remove("authorization_endpoint")), "provider_metadata"),
         ("no token", change(Edit::remove("token_endpoint")), "provider_metadata"),
         ("no jwks", change(Edit::remove("jwks_uri")), "provider_metadata"),
@@ -43,12 +44,14 @@ fn wrong(base: &str) -> Vec<(&'static str, Behaviour, &'static str)> {
         ("404", broken(Fault::status(404)), "provider_metadata"),
         ("500", broken(Fault::html(500)), "provider_server_error"),
         ("HTML", head(Endpoint::Discovery, HeadEdit::content_type("text/html")), "provider_bad_answer"),
-        ("[]", change(Edit::whole("[]")), "provider_bad_answer"),
-        ("null", change(Edit::whole("null")), "provider_bad_answer"),
-        ("truncated", change(Edit::whole(&cut)), "provider_bad_answer"),
-        ("trailing", change(Edit::append("x")), "provider_bad_answer"),
+        ("[]", change(Edit::whole("[]")), "provider_metadata"),
+        ("null", change(Edit::whole("null")), "provider_metadata"),
+        ("truncated", change(Edit::whole(&cut)), "provider_metadata"),
+        ("trailing", change(Edit::append("x")), "provider_metadata"),
         ("large", broken(Fault::EndlessBody), "provider_bad_answer"),
         ("client_id", member("authorization_endpoint", format!("{base}/a?client_id=evil")), "provider_metadata"),
+        ("claims", member("authorization_endpoint", format!("{base}/a?claims=%7B%7D")), "provider_metadata"),
+        ("login_hint", member("authorization_endpoint", format!("{base}/a?login_hint=eve")), "provider_metadata"),
         ("state", member("authorization_endpoint", format!("{base}/a?x=1&st%61te=fixed")), "provider_metadata"),
     ]
 }
@@ -181,7 +184,7 @@ async fn a_provider_that_is_down_comes_back_by_itself() {
     let providers = Arc::new(providers);
     let provider = Arc::clone(providers.iter().next().unwrap());
     assert_eq!(provider.availability(), Availability::Available);
-    let fault = provider.authorization_url(request(false)).await.unwrap_err();
+    let fault = provider.authorization_url(request(Prompt::Usual)).await.unwrap_err();
     assert_eq!(fault.code(), "provider_unreachable");
     let unavailable = Availability::Unavailable { since: NOW, code: fault.code(), detail: fault.detail() };
     assert_eq!(provider.availability(), unavailable);
@@ -197,7 +200,7 @@ async fn a_provider_that_is_down_comes_back_by_itself() {
     })
     .await
     .unwrap();
-    provider.authorization_url(request(false)).await.unwrap();
+    provider.authorization_url(request(Prompt::Usual)).await.unwrap();
     keeper.abort();
 }
 

@@ -72,6 +72,64 @@ async fn other_audiences_pass_only_where_the_operator_trusts_each_and_azp_is_us(
     }
 }
 
+/// ID-55.
+#[tokio::test]
+async fn with_max_age_the_token_says_when_the_person_signed_in_and_that_is_not_long_ago() {
+    let rig = Rig::new().await;
+    let now = NOW.unix_timestamp();
+    rig.says([without("auth_time")]);
+    assert_eq!(rig.code_of().await, "ok", "nothing was asked");
+    let max_age = Some(std::time::Duration::from_secs(600));
+    let asking = Rig::over(std::sync::Arc::clone(&rig.op), |settings| settings.request.max_age = max_age);
+    for (what, behaviour, expected) in [
+        ("now", claim("auth_time", now), "ok"),
+        ("at the edge", claim("auth_time", now - 660), "ok"),
+        ("a fraction", claim("auth_time", now as f64 - 0.5), "ok"),
+        ("a clock ahead", claim("auth_time", now + 60), "ok"),
+        ("too long ago", claim("auth_time", now - 661), "id_token_invalid"),
+        ("ages ago", claim("auth_time", 0), "id_token_invalid"),
+        ("in the future", claim("auth_time", now + 61), "id_token_invalid"),
+        ("missing", without("auth_time"), "id_token_invalid"),
+        ("null", claim("auth_time", json!(null)), "id_token_invalid"),
+        ("text", claim("auth_time", now.to_string()), "id_token_invalid"),
+        ("huge", claim("auth_time", 1e300), "id_token_invalid"),
+    ] {
+        rig.says([behaviour]);
+        assert_eq!(asking.code_of().await, expected, "{what}");
+    }
+}
+
+/// ID-56.
+#[tokio::test]
+async fn with_acr_values_the_token_names_one_of_them() {
+    let rig = Rig::new().await;
+    rig.says([claim("acr", "0")]);
+    assert_eq!(rig.code_of().await, "ok", "nothing was asked");
+    let asking = Rig::over(std::sync::Arc::clone(&rig.op), |settings| {
+        settings.request.acr_values = vec!["phr".into(), "mfa".into()];
+    });
+    for (what, behaviour, expected) in [
+        ("the best", claim("acr", "phr"), "ok"),
+        ("the other", claim("acr", "mfa"), "ok"),
+        ("lower", claim("acr", "pwd"), "authentication_too_weak"),
+        ("both in one", claim("acr", "phr mfa"), "authentication_too_weak"),
+        ("other letters", claim("acr", "MFA"), "authentication_too_weak"),
+        ("empty", claim("acr", ""), "authentication_too_weak"),
+        ("missing", without("acr"), "authentication_too_weak"),
+        ("a list", claim("acr", json!(["phr"])), "authentication_too_weak"),
+        ("a number", claim("acr", 1), "authentication_too_weak"),
+    ] {
+        rig.says([behaviour]);
+        assert_eq!(asking.code_of().await, expected, "{what}");
+    }
+    // What is wrong with the token as such comes first.
+    rig.says([claim("acr", "pwd"), claim("nonce", "other")]);
+    assert_eq!(asking.code_of().await, "id_token_invalid");
+    rig.says([claim("acr", "pwd")]);
+    let fault = asking.redeem().await.unwrap_err().to_string();
+    assert_eq!(fault, "ID token: acr is `pwd`, acr_values of the settings are phr mfa");
+}
+
 /// Claims that must not pass.
 fn bad_claims(base: &str) -> Vec<(&'static str, Behaviour)> {
     let now = NOW.unix_timestamp();

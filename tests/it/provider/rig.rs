@@ -15,8 +15,8 @@ use tokio::time::Instant;
 use vestibule::server::{
     clock::{Clock, System},
     ids::{Issuer, ProviderId},
-    provider::{AuthorizationRequest, Provider, ProviderFault, Providers, Redemption, VerifiedClaims},
-    settings::{ClientAuth, ProviderSettings, PublicUrl},
+    provider::{AuthorizationRequest, Prompt, Provider, ProviderFault, Providers, Redemption, VerifiedClaims},
+    settings::{AuthenticationRequestSettings, ClientAuth, ProviderSettings, PublicUrl},
     trace::Trace,
 };
 
@@ -98,7 +98,7 @@ impl Rig {
     }
 
     pub async fn begin(&self) -> Result<url::Url, ProviderFault> {
-        self.provider().authorization_url(request(false)).await
+        self.provider().authorization_url(request(Prompt::Usual)).await
     }
 
     pub async fn redeem(&self) -> Result<VerifiedClaims, ProviderFault> {
@@ -186,12 +186,13 @@ fn grant() -> Grant {
     }
 }
 
-pub fn request(prompt_login: bool) -> AuthorizationRequest {
+pub fn request(prompt: Prompt) -> AuthorizationRequest {
     AuthorizationRequest {
         state: "x".repeat(500),
         nonce: NONCE.into(),
         verifier: SecretString::from(VERIFIER),
-        prompt_login,
+        prompt,
+        login_hint: None,
     }
 }
 
@@ -208,6 +209,7 @@ pub fn settings(issuer: &str) -> ProviderSettings {
         client_auth: ClientAuth::Basic(SecretString::from(SECRET)),
         scopes: ["openid", "profile", "email"].map(String::from).into(),
         trusted_audiences: Vec::new(),
+        request: AuthenticationRequestSettings::default(),
         ca_file: None,
     }
 }

@@ -145,6 +145,8 @@ pub(super) fn session_of(id: &[u8]) -> SessionRecord {
         provider: ProviderId::new("authelia"),
         begun: now() - Duration::from_secs(2),
         created: now(),
+        confirmed: now(),
+        rechecked: Some(now() + Duration::from_millis(3)),
         last_seen: now() + Duration::from_millis(1),
         expires: now() + Duration::from_secs(3_600),
         delivered_by: Some(AttemptId::new([7; 16])),

@@ -141,7 +141,14 @@ async fn expired_session_is_returned_as_it_is(bench: &Bench) {
 /// During a rolling update both versions share a database.
 async fn session_of_the_version_before_is_read(bench: &Bench) {
     let known = session_of(b"a");
-    let session = SessionRecord { begun: known.created, facts: SessionFacts::default(), id_token: None, ..known };
+    let session = SessionRecord {
+        begun: known.created,
+        confirmed: known.created,
+        rechecked: None,
+        facts: SessionFacts::default(),
+        id_token: None,
+        ..known
+    };
     match &bench.raw {
         Raw::Mongo { database, .. } => {
             let older = doc! {

@@ -41,7 +41,8 @@ impl Site {
 
     /// With such a provider.
     pub async fn open_at(origin: &str, people: u16, config: ProviderConfig) -> (Self, RunningProvider) {
-        let client = Client::basic(CLIENT_ID, CLIENT_SECRET, &format!("{origin}/auth/oidc/callback"));
+        let client = Client::basic(CLIENT_ID, CLIENT_SECRET, &format!("{origin}/auth/oidc/callback"))
+            .with_post_logout_redirect_uri(&format!("{origin}/auth/signed-out"));
         let people = (0..people).map(account).collect();
         let config = ProviderConfig { people, ..config };
         let provider = RunningProvider::start(config.with_client(client)).await.unwrap();

@@ -13,7 +13,7 @@ use std::{
 use test_provider::{Client, DemoPerson, Endpoint, Profile, ProviderConfig, RunningProvider};
 use vestibule::server::{
     ids::{Issuer, ProviderId},
-    settings::{ClientAuth, Database, ProviderSettings, PublicUrl, SecretKey, Settings},
+    settings::{AuthenticationRequestSettings, ClientAuth, Database, ProviderSettings, PublicUrl, SecretKey, Settings},
 };
 
 use self::program::{Ahead, Running};
@@ -71,7 +71,8 @@ struct Mongo {
 }
 
 impl Mongo {
-    async fn new(uri: &str, options: &str) -> Self {
+    /// A new one; `options` as they stand in a connection string.
+    async fn at(uri: &str, options: &str) -> Self {
         let name = format!("scene_{}", bson::oid::ObjectId::new().to_hex());
         let client = mongodb::Client::with_uri_str(uri).await.unwrap();
         Self { uri: format!("{uri}{name}{options}"), name, client }
@@ -128,8 +129,18 @@ impl Scene {
 
     /// On the MongoDB server at `uri`, in a database of its own; `options` as they stand in a connection string.
     pub async fn on_mongo(uri: &str, options: &str, tweak: fn(&mut Settings)) -> Self {
-        let mongo = Mongo::new(uri, options).await;
+        let mongo = Mongo::at(uri, options).await;
         Self::on(ProviderConfig::new(Profile::Standard), tweak, Some(mongo), Found::There).await
+    }
+
+    /// With a patient program, and a provider that signs people out at our request; on the MongoDB server at `mongo`, or on
+    /// SQLite.
+    pub async fn offering_sign_out(mongo: Option<&str>) -> Self {
+        let config =
+            ProviderConfig { token_delay: Duration::ZERO, end_session: true, ..ProviderConfig::new(Profile::Standard) };
+        let tweak = |settings: &mut Settings| settings.sign_in.patience = Duration::from_secs(20);
+        let Some(uri) = mongo else { return Self::configured(config, tweak).await };
+        Self::on(config, tweak, Some(Mongo::at(uri, "").await), Found::There).await
     }
 
     /// As the login host of applications on other hosts; `tweak` says which.
@@ -140,7 +151,7 @@ impl Scene {
 
     async fn on(config: ProviderConfig, tweak: fn(&mut Settings), mongo: Option<Mongo>, found: Found) -> Self {
         let mongo = match mongo {
-            None if on_mongo_instead() => Some(Mongo::new(mongo::server().await.uri(), "").await),
+            None if on_mongo_instead() => Some(Mongo::at(mongo::server().await.uri(), "").await),
             given => given,
         };
         let port = Port::reserve();
@@ -149,7 +160,8 @@ impl Scene {
             Found::At(front) => format!("http://{front}"),
             Found::AsLoginHost => format!("http://{LOGIN_HOST}:{}", port.address.port()),
         };
-        let client = Client::basic(CLIENT_ID, CLIENT_SECRET, &format!("{origin}/auth/oidc/callback"));
+        let client = Client::basic(CLIENT_ID, CLIENT_SECRET, &format!("{origin}/auth/oidc/callback"))
+            .with_post_logout_redirect_uri(&format!("{origin}/auth/signed-out"));
         let people = vec![DemoPerson::alice(), DemoPerson::bob(), DemoPerson::incident()];
         let provider = RunningProvider::start(ProviderConfig { people, ..config }.with_client(client)).await.unwrap();
         provider.log_in_as("alice");
@@ -207,6 +219,7 @@ impl Scene {
             client_auth: ClientAuth::Basic(CLIENT_SECRET.into()),
             scopes: ["openid", "profile", "email"].map(str::to_owned).to_vec(),
             trusted_audiences: Vec::new(),
+            request: AuthenticationRequestSettings::default(),
             ca_file: None,
         };
         let mut settings = Settings::demo(

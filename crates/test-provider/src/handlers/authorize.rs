@@ -43,7 +43,7 @@ pub(crate) async fn authorize(
     if let Some(username) = lock(&provider.everybody_is).clone() {
         return grant(&provider, &request, &Session { username, signed_in_at: now });
     }
-    let session = cookie(&headers).and_then(|id| lock(&provider.vault).session(id, now).cloned());
+    let session = session_id(&headers).and_then(|id| lock(&provider.vault).session(id, now).cloned());
     let good_enough = session.filter(|session| {
         request.prompt != "login"
             && request.max_age.is_none_or(|max| max > 0 && (now - session.signed_in_at).whole_seconds() <= max)
@@ -126,7 +126,8 @@ fn grant(provider: &Provider, request: &AuthorizationRequest<'_>, session: &Sess
     authorization_response::success(provider, request.target, request.scope, &code, &edits)
 }
 
-fn cookie(headers: &HeaderMap) -> Option<&str> {
+/// The browser's session, by its cookie.
+pub(super) fn session_id(headers: &HeaderMap) -> Option<&str> {
     let cookies = headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());
     cookies.flat_map(|line| line.split("; ")).find_map(|cookie| cookie.strip_prefix(COOKIE)?.strip_prefix('='))
 }

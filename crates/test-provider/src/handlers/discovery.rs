@@ -57,6 +57,7 @@ pub(crate) async fn metadata(State(provider): State<Arc<Provider>>) -> Response 
             ("require_pushed_authorization_requests", json!(false)),
         ],
     });
+    members.extend(provider.config.end_session.then(|| ("end_session_endpoint", at(&paths.end_session))));
     let members = members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     json_text(StatusCode::OK, render(members, &provider.rules.edits(Document::Discovery)))
 }

@@ -74,6 +74,11 @@ pub(crate) fn login(
     page(status, "Demo sign-in", &body, None)
 }
 
+/// A page that says one thing.
+pub(crate) fn message(title: &str, text: &str) -> Response {
+    page(StatusCode::OK, title, &format!("<p>{}</p>", escape(text)), None)
+}
+
 /// A refusal that must not go back to the client (RFC 6749 4.1.2.1).
 pub(crate) fn refusal(status: StatusCode, reason: &str) -> Response {
     page(status, "This sign-in cannot go on", &format!("<p role=\"alert\">{}</p>", escape(reason)), None)

@@ -19,7 +19,7 @@ use crate::{
     provider::Provider,
     reply::json_text,
     rules::{Members, render},
-    vault::{AccessToken, CODE_LIFE, Code, Grant, TOKEN_LIFE},
+    vault::{AccessToken, CODE_LIFE, Code, Grant, IssuedIdToken, TOKEN_LIFE},
 };
 
 /// Bytes of the incident's access token.
@@ -177,6 +177,8 @@ fn issue(provider: &Provider, client: &Client, person: &DemoPerson, grant: &Gran
     let claims = id_token_claims(provider, client, person, grant, &access_token, heavy);
     let payload = render(claims, edits.iter().map(|edit| &edit.claims));
     let id_token = jwt::edited(&provider.keys, key, client.secret(), &payload, &edits);
+    let issued = IssuedIdToken { client_id: client.id.clone(), username: person.username.clone(), issued_at: now };
+    lock(&provider.vault).issue_id_token(id_token.clone(), issued);
     let authelia = provider.config.profile == Profile::Authelia;
     let mut members: Vec<(&str, Value)> = vec![
         ("access_token", json!(access_token)),

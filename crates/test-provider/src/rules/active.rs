@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, sync::Mutex, time::Duration};
 use tokio::sync::watch;
 
 use super::{
-    behaviour::{Behaviour, CallbackEdit, JwksFault, JwtEdit, Rule},
+    behaviour::{Behaviour, CallbackEdit, EndSessionFault, JwksFault, JwtEdit, Rule},
     edit::Edit,
     fault::{Fault, HeadEdit},
 };
@@ -130,6 +130,13 @@ impl Rules {
     pub(crate) fn heavy_tokens(&self) -> bool {
         let heavy = |behaviour: &Behaviour| matches!(behaviour, Behaviour::HeavyTokens).then_some(());
         first(&mut lock(&self.list), heavy).is_some()
+    }
+
+    pub(crate) fn end_session(&self) -> Option<EndSessionFault> {
+        first(&mut lock(&self.list), |behaviour| match behaviour {
+            Behaviour::EndSession(fault) => Some(*fault),
+            _ => None,
+        })
     }
 
     pub(crate) fn signed_userinfo(&self) -> Option<JwtEdit> {

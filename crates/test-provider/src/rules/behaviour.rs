@@ -89,6 +89,22 @@ pub enum Behaviour {
     HeavyTokens,
     /// Userinfo is a JWT (`application/jwt`), without `iss` and `aud`, signed as this says.
     SignedUserinfo(JwtEdit),
+    /// Sign-out goes another way.
+    EndSession(EndSessionFault),
+}
+
+/// Another way of sign-out at the provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndSessionFault {
+    /// The `state` comes back with `_INVALID` at its end.
+    OtherState,
+    /// The `state` does not come back.
+    NoState,
+    /// The person does not want to, and stays.
+    Decline,
+    /// The person does not want to, and is sent back as if they had.
+    DeclineAndReturn,
 }
 
 /// Another key set.

@@ -3,6 +3,7 @@
 #![allow(unreachable_pub, reason = "a test binary has no outside")]
 
 mod authelia;
+mod end_session;
 mod misbehaviour;
 mod running;
 mod sign_in;

@@ -27,7 +27,7 @@ use crate::{
         sign_in::{
             Failure, RequestContext,
             return_to::ReturnTo,
-            start::{Start, login_page},
+            start::{Prompt, Start, login_page},
         },
         state::App,
     },
@@ -80,7 +80,7 @@ pub(super) fn disabled(app: &App, renderer: &Renderer) -> Response {
     let only = providers.next().filter(|_| providers.next().is_none());
     let begin_again = only.map(|provider| {
         let provider = provider.id().clone();
-        Start { provider, return_to: ReturnTo::default(), other_account: true, clicked: true }.path()
+        Start { prompt: Prompt::AnotherAccount, ..Start::new(provider, ReturnTo::default()).clicked() }.path()
     });
     let failure = renderer.without_attempt(Problem::UserDisabled, &Said::default());
     renderer.failure(&Failure { begin_again, ..failure }, None)

@@ -115,7 +115,7 @@ fn again(app: &App, asked: &Handover) -> String {
     match (providers.next(), providers.next()) {
         (Some(only), None) => {
             let provider = only.id().clone();
-            Start { provider, return_to: asked.page.clone(), other_account: false, clicked: true }.path()
+            Start::new(provider, asked.page.clone()).clicked().path()
         }
         _ => login_page(&asked.page),
     }

@@ -8,12 +8,13 @@ use crate::{
     paths,
     server::{
         http::{current_session, redirect::see_other, render::Renderer, request::Parameters},
+        problem::Problem,
         provider::{Availability, Provider},
         session::Found,
         sign_in::{
             RequestContext,
             return_to::ReturnTo,
-            start::{Start, login_page},
+            start::{Prompt, Start, login_page},
         },
         state::App,
     },
@@ -38,17 +39,22 @@ async fn login(
         Ok(Found::SignedIn(person)) => Some(current_session::shown_name(person).to_owned()),
         Ok(Found::Nobody | Found::Ended | Found::Disabled) | Err(_) => None,
     };
-    let choices = choices(&app, &return_to, parameters.wants_another_account());
-    let refresh = choices.iter().any(|choice| !choice.available);
+    let choices = choices(&app, &return_to, parameters.prompt());
+    let refresh = app.providers.iter().any(|provider| may_come_back(&provider.availability()));
     let onward = return_to.site(&app.gate.applications).map(|site| site.name().to_owned());
     let page = view::Login { choices, refresh, account, onward };
     renderer.page(StatusCode::OK, |shell| view::login(shell, &page))
 }
 
-fn choices(app: &App, return_to: &ReturnTo, other_account: bool) -> Vec<view::Choice> {
+/// Whether it is away, and is not only waiting for the operator.
+fn may_come_back(availability: &Availability) -> bool {
+    let Availability::Unavailable { code, .. } = availability else { return false };
+    !Problem::from_code(code).is_some_and(Problem::is_for_the_operator_alone)
+}
+
+fn choices(app: &App, return_to: &ReturnTo, prompt: Prompt) -> Vec<view::Choice> {
     let choice = |provider: &Arc<Provider>| {
-        let (provider_id, return_to) = (provider.id().clone(), return_to.clone());
-        let start = Start { provider: provider_id, return_to, other_account, clicked: true };
+        let start = Start { prompt, ..Start::new(provider.id().clone(), return_to.clone()).clicked() };
         view::Choice {
             name: provider.name().to_owned(),
             start: start.path(),

@@ -32,6 +32,8 @@ use crate::{
         ids::{ProviderId, Reference},
         limits,
         problem::Problem,
+        provider::Provider,
+        settings::ResponseMode,
         sign_in::{
             Completion, RequestContext,
             authorize::StartOutcome,
@@ -39,7 +41,7 @@ use crate::{
             callback_query::CallbackQuery,
             redirect_loop::Onward,
             return_to::ReturnTo,
-            start::{Start, Started, login_page, login_page_for_another_account},
+            start::{LoginHint, Start, Started, login_page, login_page_for_another_account},
         },
         state::App,
     },
@@ -51,7 +53,7 @@ use crate::{
 pub(crate) fn router(app: &Arc<App>) -> Router<Arc<App>> {
     let guard = middleware::from_fn_with_state(app.clone(), navigations_only);
     Router::new()
-        .route(paths::OIDC_LOGIN, get(start).route_layer(guard.clone()))
+        .route(paths::OIDC_LOGIN, get(start).route_layer(guard.clone()).post(initiated))
         .route(paths::OIDC_CALLBACK, get(callback).route_layer(guard).post(form_post))
 }
 
@@ -67,18 +69,60 @@ async fn start(
     context: RequestContext,
     parameters: Parameters,
 ) -> Response {
-    let return_to = app.sign_in.return_to(parameters.return_to.as_deref());
-    let Some(provider) = parameters.provider.clone().map(ProviderId::new).or_else(|| only_provider(&app)) else {
-        let login_page = if parameters.wants_another_account() { login_page_for_another_account } else { login_page };
-        return see_other(&login_page(&return_to));
+    match asked(&app, &parameters) {
+        Ok(Some(start)) => go(&app, &renderer, context, start).await,
+        Ok(None) => {
+            let another = parameters.wants_another_account();
+            let login_page = if another { login_page_for_another_account } else { login_page };
+            see_other(&login_page(&app.sign_in.return_to(parameters.destination())))
+        }
+        Err(problem) => renderer.problem(problem),
+    }
+}
+
+/// The start that a query asks for; `None`: the person chooses the provider.
+///
+/// Core 4: `iss` chooses it, byte for byte, and is one of ours and there once. No other parameter of the query reaches the
+/// provider than `login_hint`.
+fn asked(app: &App, parameters: &Parameters) -> Result<Option<Start>, Problem> {
+    let named = parameters.provider.clone().map(ProviderId::new);
+    let provider = match parameters.iss.as_slice() {
+        [] => named.or_else(|| only_provider(app)),
+        [iss] => {
+            let is_meant = |provider: &&Arc<Provider>| {
+                provider.issuer().as_str() == iss && named.as_ref().is_none_or(|named| named == provider.id())
+            };
+            let provider = app.providers.iter().find(is_meant).ok_or(Problem::UnknownProvider)?;
+            Some(provider.id().clone())
+        }
+        _ => return Err(Problem::BadRequest),
     };
-    let start = Start {
-        provider,
-        return_to,
-        other_account: parameters.wants_another_account(),
+    Ok(provider.map(|provider| Start {
+        prompt: parameters.prompt(),
+        login_hint: parameters.login_hint.as_deref().and_then(LoginHint::read),
         clicked: parameters.again.is_some(),
+        ..Start::new(provider, app.sign_in.return_to(parameters.destination()))
+    }))
+}
+
+/// `POST /auth/oidc/login`: a login that a third party initiates (Core 4) may come by a form, too. A cross-site post
+/// carries none of our cookies, so it goes on by a redirect, which does.
+async fn initiated(
+    State(app): State<Arc<App>>,
+    renderer: Renderer,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
+    let form = match posted(&headers, body) {
+        Ok(form) => form,
+        Err((problem, detail)) => return renderer.problem_with_detail(problem, &detail),
     };
-    go(&app, &renderer, context, start).await
+    let parameters = Parameters::parse(&form);
+    match asked(&app, &parameters) {
+        Ok(Some(start)) if !parameters.iss.is_empty() => see_other(&Start { clicked: false, ..start }.path()),
+        Ok(_) => renderer.problem_with_detail(Problem::BadRequest, "a form was posted to the start without `iss`"),
+        Err(problem) => renderer.problem(problem),
+    }
 }
 
 /// A start for a page whose application's host has sent the browser here: nobody has clicked anything.
@@ -89,10 +133,7 @@ pub(super) async fn begin(
     return_to: ReturnTo,
 ) -> Response {
     match only_provider(app) {
-        Some(provider) => {
-            let start = Start { provider, return_to, other_account: false, clicked: false };
-            go(app, renderer, context, start).await
-        }
+        Some(provider) => go(app, renderer, context, Start::new(provider, return_to)).await,
         None => see_other(&login_page(&return_to)),
     }
 }
@@ -169,27 +210,34 @@ async fn form_post(
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
     if let Some(query) = query.filter(|query| CallbackQuery::brings_an_answer(query)) {
-        return go_on_as_get(&app, &renderer, &query);
+        return go_on_as_get(&app, &renderer, &query, ResponseMode::Query);
     }
+    match posted(&headers, body) {
+        Ok(form) => go_on_as_get(&app, &renderer, &form, ResponseMode::FormPost),
+        Err((problem, detail)) => renderer.problem_with_detail(problem, &detail),
+    }
+}
+
+/// A form that was posted, or what is wrong with it.
+fn posted(headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<String, (Problem, String)> {
     let body = match body {
         Ok(body) => body,
         Err(BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_))) => {
-            return renderer.problem_with_detail(Problem::TooLarge, &length(&headers));
+            return Err((Problem::TooLarge, length(headers)));
         }
-        Err(_) => return renderer.problem_with_detail(Problem::BadRequest, "the body did not come in full"),
+        Err(_) => return Err((Problem::BadRequest, "the body did not come in full".to_owned())),
     };
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media_type = content_type.split(';').next().unwrap_or_default().trim();
     if !media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-        return renderer.problem(Problem::BadRequest);
+        return Err((Problem::BadRequest, "the body is not a form".to_owned()));
     }
-    let Ok(form) = std::str::from_utf8(&body) else { return renderer.problem(Problem::BadRequest) };
-    go_on_as_get(&app, &renderer, form)
+    String::from_utf8(body.into()).map_err(|_| (Problem::BadRequest, "the form is not UTF-8".to_owned()))
 }
 
 /// What a POST has brought, query or form, goes on as a GET.
-fn go_on_as_get(app: &App, renderer: &Renderer, answer: &str) -> Response {
-    if let Some((query, reference, provider)) = app.sign_in.seal_form(answer) {
+fn go_on_as_get(app: &App, renderer: &Renderer, answer: &str, mode: ResponseMode) -> Response {
+    if let Some((query, reference, provider)) = app.sign_in.seal_posted(answer, mode) {
         let fits = query.fits_a_redirect();
         return if fits { see_other(&callback_path(&query)) } else { waiting(renderer, query, &reference, provider) };
     }

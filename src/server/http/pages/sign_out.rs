@@ -1,25 +1,34 @@
-//! Sign-out, and the page after it.
+//! Sign-out: the button, the way to the provider, and the page after it.
 
 use std::sync::Arc;
 
-use axum::{Router, extract::State, http::StatusCode, response::Response, routing::get};
-use tokio::time::timeout_at;
+use axum::{
+    Router,
+    extract::State,
+    http::{HeaderValue, StatusCode, header::REFERRER_POLICY},
+    response::Response,
+    routing::get,
+};
 
 use crate::{
     paths,
     server::{
         http::{
             cookies::{remove_session_cookie, set_flow_cookie},
-            current_session,
+            current_session, headers,
             redirect::see_other,
             render::Renderer,
             request::Parameters,
         },
         ids::ProviderId,
-        session::Found,
-        sign_in::{RequestContext, return_to::ReturnTo, start::Start},
+        provider::{Availability, EndSessionRequest, Provider},
+        session::{Found, SignedIn},
+        sign_in::{
+            RequestContext, SignedOut,
+            return_to::ReturnTo,
+            start::{Prompt, Start},
+        },
         state::App,
-        store::StoreError,
     },
     view,
 };
@@ -30,50 +39,85 @@ pub(crate) fn router() -> Router<Arc<App>> {
 
 /// `GET /auth/logout`: the page with the one button. A link, which is all that an application has, ends nothing.
 async fn ask(State(app): State<Arc<App>>, renderer: Renderer, context: RequestContext) -> Response {
-    let name = match current_session::find(&app, &context).await {
-        Ok(Found::SignedIn(person)) => Some(current_session::shown_name(&person).to_owned()),
-        Ok(Found::Disabled) => None,
+    match current_session::find(&app, &context).await {
+        Ok(Found::SignedIn(person)) => button(&renderer, Some(&person)),
+        Ok(Found::Disabled) => button(&renderer, None),
         Ok(found @ (Found::Nobody | Found::Ended)) => {
             let mut response = see_other(paths::SIGNED_OUT);
             current_session::forget_ended(&mut response, &app, &found);
-            return response;
+            response
         }
-        Err(error) => return renderer.store_unavailable(&error, paths::LOGOUT),
-    };
+        Err(error) => renderer.store_unavailable(&error, paths::LOGOUT),
+    }
+}
+
+fn button(renderer: &Renderer, person: Option<&SignedIn>) -> Response {
+    let name = person.map(|person| current_session::shown_name(person).to_owned());
     let page = view::SignOut { name, logout: paths::LOGOUT.to_owned() };
     renderer.page(StatusCode::OK, |shell| view::sign_out(shell, &page))
 }
 
-/// `POST /auth/logout`: the session ends before anything else, and the browser key changes, so that the next person at
-/// the browser cannot complete a sign-in that was started before.
+/// `POST /auth/logout`: the session ends before anything else. Nothing in the request says where to go afterwards.
 async fn sign_out(State(app): State<Arc<App>>, renderer: Renderer, context: RequestContext) -> Response {
-    let browser = context.browser.as_ref().map(|browser| browser.key.hash());
-    let until = context.arrived + app.sign_in.patience();
-    let signed_out = timeout_at(until, app.sessions.sign_out(context.session, browser)).await;
-    let provider = match signed_out.unwrap_or_else(|_| Err(StoreError::Unavailable("no response in time".into()))) {
-        Ok(provider) => provider,
+    let SignedOut { browser, provider, there } = match app.sign_in.sign_out(&context).await {
+        Ok(signed_out) => signed_out,
         Err(error) => return renderer.store_unavailable(&error, paths::ACCOUNT),
     };
     tracing::info!(code = "signed_out", "signed out");
-    let query = provider.map(|id| format!("?provider={id}")).unwrap_or_default();
-    let mut response = see_other(&format!("{}{query}", paths::SIGNED_OUT));
+    let mut response = match (provider, there) {
+        (Some(provider), Some(there)) => to_the_provider(&renderer, &provider, there),
+        (Some(provider), None) => see_other(&format!("{}?provider={}", paths::SIGNED_OUT, provider.id())),
+        (None, _) => see_other(paths::SIGNED_OUT),
+    };
     remove_session_cookie(&mut response, &app);
-    set_flow_cookie(&mut response, &app, &app.sign_in.signed_out_browser(context.browser.as_ref()));
+    set_flow_cookie(&mut response, &app, &browser);
     response
 }
 
-/// `GET /auth/signed-out`: it shows the same to everyone.
-async fn signed_out(State(app): State<Arc<App>>, renderer: Renderer, parameters: Parameters) -> Response {
-    let named = parameters.provider.map(ProviderId::new).and_then(|id| app.providers.get(&id));
-    let provider = named.or_else(|| app.providers.iter().next());
-    let other_account = provider.map(|provider| {
-        let provider = provider.id().clone();
-        Start { provider, return_to: ReturnTo::default(), other_account: true, clicked: true }.path()
-    });
-    let page = view::SignedOut {
-        provider: named.map(|provider| provider.name().to_owned()),
-        again: paths::LOGIN.to_owned(),
-        other_account,
+/// A page of ours that goes on to the provider: a redirect would be the form's, and stopped by `form-action`.
+fn to_the_provider(renderer: &Renderer, provider: &Provider, there: EndSessionRequest) -> Response {
+    let (there, form_goes_to) = match there {
+        EndSessionRequest::Get(url) => (view::There::Link(url.into()), None),
+        EndSessionRequest::Post { to, fields } => {
+            let scheme = to.scheme().to_owned();
+            (view::There::Form { action: to.into(), fields }, Some(scheme))
+        }
     };
+    let available = provider.availability() == Availability::Available;
+    let page = view::SigningOut { provider: provider.name().to_owned(), available, there };
+    let mut response = renderer.page(StatusCode::OK, |shell| view::signing_out(shell, &page));
+    response.headers_mut().insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    if let Some(scheme) = form_goes_to {
+        headers::let_forms_leave(response.headers_mut(), &scheme);
+    }
+    response
+}
+
+/// `GET /auth/signed-out`: it ends nothing, and shows nothing of what it was asked with. Whoever is signed in sees so.
+async fn signed_out(
+    State(app): State<Arc<App>>,
+    renderer: Renderer,
+    context: RequestContext,
+    parameters: Parameters,
+) -> Response {
+    if let Ok(Found::SignedIn(person)) = current_session::find(&app, &context).await {
+        return button(&renderer, Some(&person));
+    }
+    let browser = context.browser.as_ref();
+    let back =
+        parameters.state.as_deref().zip(browser).and_then(|(state, browser)| app.sign_in.back_from(state, browser));
+    let named = back.or_else(|| app.providers.get(&ProviderId::new(parameters.provider?)));
+    let asks = browser.is_some_and(|browser| browser.asks);
+    let there = match back {
+        Some(_) => view::AtProvider::Asked,
+        None if asks => view::AtProvider::Remains,
+        None => view::AtProvider::Unknown,
+    };
+    let other_account = named.or_else(|| app.providers.iter().next()).map(|provider| {
+        let provider = provider.id().clone();
+        Start { prompt: Prompt::AnotherAccount, ..Start::new(provider, ReturnTo::default()).clicked() }.path()
+    });
+    let provider = named.map(|provider| provider.name().to_owned());
+    let page = view::SignedOut { there, provider, asks, again: paths::LOGIN.to_owned(), other_account };
     renderer.page(StatusCode::OK, |shell| view::signed_out(shell, &page))
 }

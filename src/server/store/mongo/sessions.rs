@@ -35,6 +35,10 @@ struct SessionDocument {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     begun_at: Option<DateTime>,
     created_at: DateTime,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    confirmed_at: Option<DateTime>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rechecked_at: Option<DateTime>,
     last_seen_at: DateTime,
     expires_at: DateTime,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -55,6 +59,8 @@ impl From<&SessionRecord> for SessionDocument {
             provider: session.provider.as_str().to_owned(),
             begun_at: Some(date(session.begun)),
             created_at: date(session.created),
+            confirmed_at: Some(date(session.confirmed)),
+            rechecked_at: session.rechecked.map(date),
             last_seen_at: date(session.last_seen),
             expires_at: date(session.expires),
             delivered_by: session.delivered_by.map(|attempt| binary(attempt.as_bytes())),
@@ -76,6 +82,8 @@ impl TryFrom<SessionDocument> for SessionRecord {
             provider: ProviderId::new(document.provider),
             begun: moment(document.begun_at.unwrap_or(document.created_at))?,
             created: moment(document.created_at)?,
+            confirmed: moment(document.confirmed_at.unwrap_or(document.created_at))?,
+            rechecked: document.rechecked_at.map(moment).transpose()?,
             last_seen: moment(document.last_seen_at)?,
             expires: moment(document.expires_at)?,
             delivered_by: document.delivered_by.map(|id| array(&id.bytes).map(AttemptId::new)).transpose()?,
@@ -173,6 +181,44 @@ impl SessionStore for MongoStore {
                     sessions(self.database().await?).update_one(doc! { "_id": key(session.id) }, update).await?;
                 Ok(saved.matched_count == 1)
             })
+            .await
+    }
+
+    async fn begin_recheck(
+        &self,
+        id: SessionHash,
+        now: OffsetDateTime,
+        unless_since: OffsetDateTime,
+    ) -> Result<bool, StoreError> {
+        let wanted = doc! {
+            "_id": key(id),
+            "user_id": { "$ne": SessionRecord::nobody().as_str() },
+            // A field that is not there is no date, and so not less than one.
+            "$or": [{ "rechecked_at": { "$exists": false } }, { "rechecked_at": { "$lt": date(unless_since) } }],
+        };
+        let begins = doc! { "$set": { "rechecked_at": date(now) } };
+        self.health
+            .bounded(async {
+                Ok(sessions(self.database().await?).update_one(wanted, begins).await?.matched_count == 1)
+            })
+            .await
+    }
+
+    async fn confirm_session(&self, session: &SessionRecord) -> Result<bool, StoreError> {
+        let SessionDocument { id, user_id, confirmed_at, facts, id_token, .. } = session.into();
+        let mut set = doc! {
+            "confirmed_at": confirmed_at,
+            "facts": bson::serialize_to_bson(&facts).map_err(StoreError::unreadable)?,
+        };
+        let mut unset = doc! { "rechecked_at": "" };
+        match id_token {
+            Some(sealed) => set.insert("id_token", sealed),
+            None => unset.insert("id_token", ""),
+        };
+        let wanted = doc! { "_id": id, "user_id": user_id };
+        let says = doc! { "$set": set, "$unset": unset };
+        self.health
+            .bounded(async { Ok(sessions(self.database().await?).update_one(wanted, says).await?.matched_count == 1) })
             .await
     }
 

@@ -19,8 +19,8 @@ use crate::server::{
 /// Named rather than `*`: a newer version that shares the file may add columns while this process runs.
 macro_rules! columns {
     () => {
-        "id, browser, user_id, issuer, provider, begun_at, created_at, last_seen_at, expires_at, delivered_by, subject, \
-         issued_at, sid, \"groups\", auth_time, acr, amr"
+        "id, browser, user_id, issuer, provider, begun_at, created_at, confirmed_at, rechecked_at, last_seen_at, expires_at, \
+         delivered_by, subject, issued_at, sid, \"groups\", auth_time, acr, amr"
     };
 }
 
@@ -29,6 +29,7 @@ fn read(row: &SqliteRow) -> Result<SessionRecord, StoreError> {
     let bytes = |column| row.try_get::<Option<Vec<u8>>, _>(column);
     let text = |column| row.try_get::<String, _>(column);
     let moment = |column| from_millis(row.try_get(column)?);
+    let maybe = |column| row.try_get::<Option<_>, _>(column)?.map(from_millis).transpose();
     let list = |column| serde_json::from_str(row.try_get(column)?).map_err(StoreError::unreadable);
     let seconds = |column| {
         let at = row.try_get::<Option<_>, _>(column)?;
@@ -41,8 +42,10 @@ fn read(row: &SqliteRow) -> Result<SessionRecord, StoreError> {
         user: UserId::new(text("user_id")?),
         issuer: Issuer::new(text("issuer")?),
         provider: ProviderId::new(text("provider")?),
-        begun: row.try_get::<Option<_>, _>("begun_at")?.map_or(Ok(created), from_millis)?,
+        begun: maybe("begun_at")?.unwrap_or(created),
         created,
+        confirmed: maybe("confirmed_at")?.unwrap_or(created),
+        rechecked: maybe("rechecked_at")?,
         last_seen: moment("last_seen_at")?,
         expires: moment("expires_at")?,
         delivered_by: bytes("delivered_by")?.map(|id| array(&id).map(AttemptId::new)).transpose()?,
@@ -62,12 +65,12 @@ fn read(row: &SqliteRow) -> Result<SessionRecord, StoreError> {
 /// What [`read`] reads. `false`: the id is taken.
 async fn insert(executor: impl Executor<'_, Database = Sqlite>, session: &SessionRecord) -> Result<bool, StoreError> {
     let SessionRecord { id, browser, user, issuer, provider, begun, .. } = session;
-    let SessionRecord { created, last_seen, expires, delivered_by, facts, id_token, .. } = session;
-    let list = |texts: &[String]| serde_json::to_string(texts).map_err(StoreError::unreadable);
+    let SessionRecord { created, confirmed, rechecked, last_seen, expires, delivered_by, facts, id_token, .. } =
+        session;
     let inserted = sqlx::query(concat!(
         "INSERT INTO login_sessions (",
         columns!(),
-        ", id_token) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"
+        ", id_token) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"
     ))
     .bind(key(*id))
     .bind(browser.map(|browser| browser.as_bytes().to_vec()))
@@ -76,6 +79,8 @@ async fn insert(executor: impl Executor<'_, Database = Sqlite>, session: &Sessio
     .bind(provider.as_str())
     .bind(to_millis(*begun))
     .bind(to_millis(*created))
+    .bind(to_millis(*confirmed))
+    .bind(rechecked.map(to_millis))
     .bind(to_millis(*last_seen))
     .bind(to_millis(*expires))
     .bind(delivered_by.map(|attempt| attempt.as_bytes().to_vec()))
@@ -90,6 +95,10 @@ async fn insert(executor: impl Executor<'_, Database = Sqlite>, session: &Sessio
     .execute(executor)
     .await?;
     Ok(inserted.rows_affected() == 1)
+}
+
+fn list(texts: &[String]) -> Result<String, StoreError> {
+    serde_json::to_string(texts).map_err(StoreError::unreadable)
 }
 
 fn key(id: SessionHash) -> Vec<u8> {
@@ -156,6 +165,54 @@ impl SessionStore for SqliteStore {
                 .execute(&self.connections.writer)
                 .await?;
                 Ok(saved.rows_affected() == 1)
+            })
+            .await
+    }
+
+    async fn begin_recheck(
+        &self,
+        id: SessionHash,
+        now: OffsetDateTime,
+        unless_since: OffsetDateTime,
+    ) -> Result<bool, StoreError> {
+        self.health
+            .bounded(async {
+                let begun = sqlx::query(
+                    "UPDATE login_sessions SET rechecked_at = ? \
+                     WHERE id = ? AND user_id <> '' AND (rechecked_at IS NULL OR rechecked_at < ?)",
+                )
+                .bind(to_millis(now))
+                .bind(key(id))
+                .bind(to_millis(unless_since))
+                .execute(&self.connections.writer)
+                .await?;
+                Ok(begun.rows_affected() == 1)
+            })
+            .await
+    }
+
+    async fn confirm_session(&self, session: &SessionRecord) -> Result<bool, StoreError> {
+        let SessionRecord { id, user, confirmed, facts, id_token, .. } = session;
+        self.health
+            .bounded(async {
+                let confirmed = sqlx::query(
+                    "UPDATE login_sessions SET confirmed_at = ?, rechecked_at = NULL, subject = ?, issued_at = ?, sid = ?, \
+                     \"groups\" = ?, auth_time = ?, acr = ?, amr = ?, id_token = ? WHERE id = ? AND user_id = ?",
+                )
+                .bind(to_millis(*confirmed))
+                .bind(facts.subject.as_ref().map(Subject::as_str))
+                .bind(facts.issued.map(OffsetDateTime::unix_timestamp))
+                .bind(facts.sid.as_deref())
+                .bind(list(&facts.groups)?)
+                .bind(facts.auth_time.map(OffsetDateTime::unix_timestamp))
+                .bind(facts.acr.as_deref())
+                .bind(list(&facts.amr)?)
+                .bind(id_token.as_deref())
+                .bind(key(*id))
+                .bind(user.as_str())
+                .execute(&self.connections.writer)
+                .await?;
+                Ok(confirmed.rows_affected() == 1)
             })
             .await
     }

@@ -261,6 +261,8 @@ impl Attempts for Real<'_> {
             provider: ProviderId::new("op"),
             begun: self.rules_now(),
             created: self.rules_now(),
+            confirmed: self.rules_now(),
+            rechecked: None,
             last_seen: self.rules_now(),
             expires: self.rules_now() + Duration::from_secs(3600),
             delivered_by: Some(id()),

@@ -62,6 +62,8 @@ fn record(id: SessionHash, number: u8) -> SessionRecord {
         provider: ProviderId::new("op"),
         begun: now,
         created: now,
+        confirmed: now,
+        rechecked: None,
         last_seen: now,
         expires: now + Duration::from_secs(24 * 3600),
         delivered_by: None,
@@ -78,6 +80,7 @@ pub(in crate::server::session) fn person(number: u8) -> SignedIn {
         facts: SessionFacts::default(),
         since: datetime!(2026-11-26 12:00 UTC),
         until: datetime!(2026-11-27 12:00 UTC),
+        recheck_from: None,
     }
 }
 
@@ -153,6 +156,14 @@ impl SessionStore for Fake {
     async fn save_session(&self, session: &SessionRecord) -> Result<bool, StoreError> {
         in_that(&self.writes).await?;
         Ok(self.records.lock().unwrap().insert(session.id, session.clone()).is_some())
+    }
+
+    async fn begin_recheck(&self, _: SessionHash, _: OffsetDateTime, _: OffsetDateTime) -> Result<bool, StoreError> {
+        unreachable!()
+    }
+
+    async fn confirm_session(&self, _: &SessionRecord) -> Result<bool, StoreError> {
+        unreachable!()
     }
 
     async fn delete_session(&self, _: SessionHash) -> Result<(), StoreError> {
