@@ -54,12 +54,13 @@ EQUIVALENT: dict[str, str] = {}
 
 
 def tests(wanted: Iterable[tuple[str, ...]]) -> list[str]:
-    """The arguments of cargo test."""
+    """The arguments of cargo-mutants: what is built, and which tests of that run."""
     targets, names = [], []
     for kind, *filters in wanted:
-        targets += ["--lib"] if kind == "lib" else ["--test", kind]
+        # Of the build, too: without this cargo-mutants builds every test there is.
+        targets.append("--cargo-arg=--lib" if kind == "lib" else f"--cargo-arg=--test={kind}")
         names += filters
-    return [*targets, "--", *names, "--skip", "load::"]
+    return [*targets, "--", "--", *names, "--skip", "load::"]
 
 
 def place() -> Path:
@@ -92,7 +93,7 @@ def try_file(file: str, at: Path) -> Counter[str]:
     out.mkdir(parents=True, exist_ok=True)
     command = mutants(
         file, at, "--no-shuffle", "--timeout", str(TIMEOUT_SECONDS), "-o", str(out), "--colors", "never",
-        *FEATURES, "--", *tests(FILES[file]),
+        *FEATURES, *tests(FILES[file]),
     )  # fmt: skip
     env = {**os.environ, "CARGO_TARGET_DIR": str(place() / "target"), "RUST_BACKTRACE": "0"}
     with (out / "log").open("wb") as log:

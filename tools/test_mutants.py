@@ -39,7 +39,8 @@ class Outcomes(unittest.TestCase):
 
 class Choosing(unittest.TestCase):
     def test_tests_of_a_file(self) -> None:
-        self.assertEqual(tests([("lib", "a::"), ("it", "b::")]), ["--lib", "--test", "it", "--", "a::", "b::", "--skip", "load::"])
+        expected = ["--cargo-arg=--lib", "--cargo-arg=--test=it", "--", "--", "a::", "b::", "--skip", "load::"]
+        self.assertEqual(tests([("lib", "a::"), ("it", "b::")]), expected)
 
     def test_shards_are_all_of_the_files(self) -> None:
         shards = [chosen(["--shard", f"{number}/3"]) for number in (1, 2, 3)]

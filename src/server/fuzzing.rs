@@ -17,6 +17,7 @@ use super::{
     limits,
     public_url::PublicUrl,
     seal::{Keyring, Sealed as _, SecretKey},
+    settings::ResponseMode,
     sign_in::{
         authorization_response::{AuthorizationResponse, Received, problem_of},
         browser_cookie::Browser,
@@ -116,7 +117,8 @@ pub fn callback_form(bytes: &[u8]) {
     let World { keys, system, .. } = &*WORLD;
     let Ok(raw) = std::str::from_utf8(bytes) else { return };
     let Ok(CallbackQuery { response: Carried::Plain(response), .. }) = CallbackQuery::parse(raw) else { return };
-    let received = Received { response, came: super::clock::whole_milliseconds(system.now()) };
+    let came = super::clock::whole_milliseconds(system.now());
+    let received = Received { response, came, mode: ResponseMode::FormPost };
     let sealed = keys.seal(b"attempt", &received, system);
     assert!(is_base64url(&sealed));
     assert_eq!(keys.open::<Received>(b"attempt", &sealed).map(|opened| opened.value), Some(received));

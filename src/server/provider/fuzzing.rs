@@ -25,7 +25,7 @@ use super::{
 use crate::server::{
     ids::{Issuer, ProviderId},
     limits,
-    settings::{ClientAuth, ProviderSettings, PublicUrl},
+    settings::{AuthenticationRequestSettings, ClientAuth, ProviderSettings, PublicUrl},
 };
 
 const ISSUER: &str = "https://op.example/t1";
@@ -53,6 +53,7 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
         client_auth: ClientAuth::None,
         scopes: vec!["openid".into()],
         trusted_audiences: vec![TRUSTED.into()],
+        request: AuthenticationRequestSettings::default(),
         ca_file: None,
     };
     let public_url = PublicUrl::parse("https://rp.example").expect("an origin");
@@ -140,9 +141,9 @@ pub fn discovery(bytes: &[u8]) {
         Err(fault) => return assert!(!fault.detail().contains(char::is_control), "{fault}"),
     };
     assert_eq!(document.members["issuer"], ISSUER);
-    let authorization = metadata.client.auth_uri().url();
+    let authorization = &metadata.authorization_endpoint;
     let endpoints = [authorization, metadata.client.token_uri().url(), &metadata.jwks_uri];
-    for endpoint in endpoints.into_iter().chain(&metadata.userinfo_endpoint) {
+    for endpoint in endpoints.into_iter().chain(&metadata.userinfo_endpoint).chain(metadata.end_session.url()) {
         assert_eq!(endpoint.scheme(), "https");
         assert!(endpoint.has_host() && endpoint.fragment().is_none());
         assert!(endpoint.username().is_empty() && endpoint.password().is_none());
