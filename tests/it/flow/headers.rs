@@ -65,30 +65,6 @@ async fn no_other_origin_may_read_an_answer() {
     assert!(browser.is_signed_in(&scene).await);
 }
 
-/// WB-15
-#[tokio::test]
-async fn other_methods_are_refused() {
-    let scene = Scene::patient().await;
-    let browser = scene.browser();
-    browser.sign_in(&scene).await;
-    let ours = ("sec-fetch-site", "same-origin");
-    for path in ["/auth/login", "/auth/account", "/auth/oidc/login", "/auth/logout", "/healthz"] {
-        for method in ["PUT", "DELETE", "PATCH", "TRACE", "PROPFIND", "VESTIBULE"] {
-            let method = Method::from_bytes(method.as_bytes()).unwrap();
-            let page = browser.request(method.clone(), &scene.url(path), &[ours], None).await;
-            assert_eq!(page.status, StatusCode::METHOD_NOT_ALLOWED, "{method} {path}");
-            assert!(!page.body.contains("sec-fetch-site"), "{method} {path} says what it was told");
-        }
-    }
-    for name in ["x-http-method-override", "x-http-method", "x-method-override"] {
-        let page = browser.get_as(&scene.url("/auth/logout"), &[(name, "POST"), ours]).await;
-        assert_eq!(page.status, StatusCode::OK, "{name}");
-        let page = browser.request(Method::POST, &scene.url("/auth/login"), &[(name, "GET"), ours], None).await;
-        assert_eq!(page.status, StatusCode::METHOD_NOT_ALLOWED, "{name}");
-    }
-    assert!(browser.is_signed_in(&scene).await);
-}
-
 /// WB-12
 #[tokio::test]
 async fn nothing_that_is_sent_is_reflected() {

@@ -24,14 +24,14 @@ impl Scene {
         .await;
     }
 
-    /// A number from the database: of a table, or of its rows where a field has one value.
+    /// A number from the database: of a table, or of its rows where a field has one value, or any.
     pub async fn count(&self, what: &str) -> i64 {
         if let Some(mongo) = &self.mongo {
             let (table, filter) = match what.split_once(" WHERE ") {
-                Some((table, wanted)) => {
-                    let (field, value) = wanted.split_once(" = ").unwrap();
-                    (table, doc! { field: value.trim_matches('\'') })
-                }
+                Some((table, wanted)) => match wanted.split_once(" = ") {
+                    Some((field, value)) => (table, doc! { field: value.trim_matches('\'') }),
+                    None => (table, doc! { wanted.strip_suffix(" IS NOT NULL").unwrap(): { "$ne": null } }),
+                },
                 None => (what, doc! {}),
             };
             let table = mongo.collection(table);
