@@ -5,7 +5,7 @@ import { defineConfig } from '@playwright/test';
 import { HOSTS } from './harness/hosts.ts';
 
 // Providers that are whole programs of their own: `tools/setup keycloak` and `tools/setup hydra` install them.
-const KEYCLOAK = '**/keycloak.spec.ts';
+const KEYCLOAK = '**/keycloak*.spec.ts';
 const HYDRA = '**/hydra.spec.ts';
 const WHOLE_PROVIDERS = [KEYCLOAK, HYDRA];
 

@@ -15,6 +15,8 @@ pub const SIGNED_OUT: &str = "/auth/signed-out";
 pub const OIDC_LOGIN: &str = "/auth/oidc/login";
 /// The redirect URI registered at every provider.
 pub const OIDC_CALLBACK: &str = "/auth/oidc/callback";
+/// Where a provider posts a logout token.
+pub const BACKCHANNEL_LOGOUT: &str = "/auth/oidc/backchannel-logout";
 /// On the login host: hands a signed-in person over to an application's host.
 pub const HANDOVER: &str = "/auth/handover";
 /// On an application's host: takes them over.

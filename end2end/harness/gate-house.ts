@@ -116,7 +116,7 @@ token = true
   return { login, wiki, board, provider, program };
 }
 
-async function place(host: string, port: number, prefix: string, undo: Undo[]): Promise<Place> {
+export async function place(host: string, port: number, prefix: string, undo: Undo[]): Promise<Place> {
   const application = await Application.start();
   undo.push(() => application.stop());
   return { host, origin: `https://${host}:${port}`, prefix, application };

@@ -14,6 +14,8 @@ interface Settings {
   readonly client: { readonly id: string; readonly secret: string };
   readonly redirectUri: string;
   readonly postLogoutRedirectUri: string;
+  /** Where it says that a session has ended. */
+  readonly backchannelLogoutUri?: string;
 }
 
 export class CertifiedProvider implements IdentityProvider {
@@ -39,6 +41,9 @@ export class CertifiedProvider implements IdentityProvider {
           response_types: ['code'],
           grant_types: ['authorization_code'],
           scope: 'openid profile email',
+          ...(settings.backchannelLogoutUri === undefined
+            ? {}
+            : { backchannel_logout_uri: settings.backchannelLogoutUri, backchannel_logout_session_required: true }),
         },
       ],
       claims: {
@@ -52,7 +57,10 @@ export class CertifiedProvider implements IdentityProvider {
       features: {
         devInteractions: { enabled: false },
         rpInitiatedLogout: { enabled: true, logoutSource: (ctx, form) => void (ctx.body = logoutPage(form)) },
+        backchannelLogout: { enabled: true },
       },
+      // By itself it posts no logout token to a private address, and here all are.
+      fetch: (url, options) => fetch(url, { ...options, dispatcher: undefined } as RequestInit),
       interactions: { url: (_, interaction) => `/interaction/${interaction.uid}` },
       // A form of ours may bring the browser to be signed out, with its cookies.
       enableHttpPostMethods: true,
@@ -101,8 +109,9 @@ export class CertifiedProvider implements IdentityProvider {
     return this.settings.client;
   }
 
-  async listen(): Promise<number> {
-    await new Promise<void>(resolve => this.#server.listen(0, '127.0.0.1', resolve));
+  /** At any port, or at that one. */
+  async listen(port = 0): Promise<number> {
+    await new Promise<void>(resolve => this.#server.listen(port, '127.0.0.1', resolve));
     return (this.#server.address() as AddressInfo).port;
   }
 

@@ -105,6 +105,11 @@ export class Keycloak {
     });
   }
 
+  /** As an administrator does it: all sessions of the person end, and the clients are told. */
+  async logOut(realm: string, { subject }: Person): Promise<void> {
+    await this.#admin('POST', `/${realm}/users/${subject}/logout`);
+  }
+
   /** A new key signs, and those that have signed before are gone. */
   async rotateKeys(realm: string): Promise<void> {
     const { id } = (await this.#admin('GET', `/${realm}`)) as { id: string };

@@ -91,9 +91,9 @@ test('back and reload at a problem page explain the same again, one click from a
 });
 
 test('reload and back after sign-out stay signed out', async ({ page, house }) => {
-  const person = house.certified.newcomer();
-  await signIn(page, house.certified, person);
-  await signOut(page, house.certified);
+  // No page of the provider's comes between.
+  await signIn(page, house.authelia, house.authelia.alice);
+  await signOut(page, house.authelia);
   await page.reload();
   await expect(page.getByRole('heading', { level: 1 })).toHaveText('You are signed out');
   await page.goBack();

@@ -35,7 +35,8 @@ test('a form that is sent while signed out is not lost', async ({ page, context,
   const opened = context.waitForEvent('page');
   await page.getByRole('link', { name: 'Sign in' }).click();
   const tab = await opened;
-  // The provider still knows the person.
+  // After a sign-out the provider asks, though it still knows the person.
+  await gate.provider.signIn(tab, gate.provider.alice);
   await expect(tab).toHaveURL(`${place.origin}/`);
   await tab.close();
   await page.goBack();
@@ -90,6 +91,7 @@ test.describe('scripts', () => {
     expect(place.application.last('/api/data')).toBeUndefined();
     expect((await fetched(page, `${place.prefix}/userinfo`)).status).toBe(401);
     await page.goto(String(body['login_url']));
+    await gate.provider.signIn(page, gate.provider.alice);
     await expect(page).toHaveURL(`${place.origin}/page?a=b`);
   });
 

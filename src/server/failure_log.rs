@@ -9,7 +9,12 @@ use std::sync::{
 use moka::{policy::EvictionPolicy, sync::Cache};
 use tracing::Level;
 
-use super::{client_address::ClientAddress, ids::Reference, limits, problem::Problem};
+use super::{
+    client_address::ClientAddress,
+    ids::{ProviderId, Reference},
+    limits,
+    problem::Problem,
+};
 
 /// How often each was shown.
 static SHOWN: LazyLock<Cache<(Reference, Problem), Arc<AtomicU32>>> = LazyLock::new(remembered);
@@ -22,7 +27,49 @@ static MET: LazyLock<Cache<Waiting, Reference>> = LazyLock::new(|| {
     Cache::builder().max_capacity(limits::FAILURES_REMEMBERED).time_to_live(limits::GATE_FAILURE_REMEMBERED).build()
 });
 
+/// Whose logout tokens have their line. Anybody can send one, as often as they like.
+static LOGOUTS: LazyLock<Cache<Logout, ()>> = LazyLock::new(|| {
+    Cache::builder().max_capacity(limits::FAILURES_REMEMBERED).time_to_live(limits::LOGOUT_REFUSAL_REMEMBERED).build()
+});
+
+type Logout = (ClientAddress, Option<ProviderId>, LogoutFailure);
 type Waiting = (ClientAddress, Problem, Option<Box<str>>);
+
+/// Why a provider's logout was not carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum LogoutFailure {
+    /// The logout token is not accepted.
+    Refused,
+    /// The store, or the provider's keys; the provider may try again.
+    Failed,
+}
+
+/// A provider's logout that was not carried out: one line a minute for each client and provider; the rest is DEBUG. Nobody is
+/// shown it, so it is no [`Problem`].
+pub(super) fn logout(
+    failure: LogoutFailure,
+    client: ClientAddress,
+    provider: Option<&ProviderId>,
+    reference: &Reference,
+    detail: &str,
+) {
+    let (code, to_do) = match failure {
+        LogoutFailure::Refused => (
+            "logout_token_refused",
+            "If it comes from the provider (without `provider`: perhaps not), compare issuer, client_id and the clocks with it.",
+        ),
+        LogoutFailure::Failed => (
+            "logout_failed",
+            "See the line that says what fails. Then sign the person out at the provider once more, unless it has tried again.",
+        ),
+    };
+    let named = provider.map(tracing::field::display);
+    if LOGOUTS.entry((client, provider.cloned(), failure)).or_insert(()).is_fresh() {
+        tracing::warn!(code, provider = named, %client, %reference, detail, to_do, "a provider's logout was not carried out");
+    } else {
+        tracing::debug!(code, provider = named, %reference, detail, "a provider's logout was not carried out, as logged before");
+    }
+}
 
 /// What the log says of a failure beside its code.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -125,6 +172,23 @@ mod tests {
         assert_ne!(Problem::StoreUnavailable.reference(client(1), Some(a), new), first);
         let once = Problem::StateInvalid.reference(client(1), None, new);
         assert_ne!(Problem::StateInvalid.reference(client(1), None, new), once);
+    }
+
+    /// WB-18.
+    #[test]
+    fn bad_logout_tokens_are_one_line_for_each_client_provider_and_failure() {
+        let (log, _guard) = Log::json();
+        let client = |last| ClientAddress::of(IpAddr::V4(Ipv4Addr::new(198, 51, 100, last)));
+        let (reference, provider) = (Reference::of(b"a logout's"), ProviderId::new("op"));
+        for _ in 0..1_000 {
+            logout(LogoutFailure::Refused, client(1), None, &reference, "no token");
+            logout(LogoutFailure::Refused, client(1), Some(&provider), &reference, "expired");
+            logout(LogoutFailure::Failed, client(1), Some(&provider), &reference, "the disk is full");
+            logout(LogoutFailure::Refused, client(2), None, &reference, "no token");
+        }
+        let text = log.text();
+        assert_eq!(text.lines().count(), 4, "{text}");
+        assert!(text.lines().all(|line| line.contains("WARN") && line.contains("to_do")), "{text}");
     }
 
     /// What the operator can look into says what to do about it: the store's own mend where that is known.

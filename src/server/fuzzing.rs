@@ -27,7 +27,7 @@ use super::{
     },
 };
 
-pub use super::provider::fuzzing::{discovery, id_token, jwks};
+pub use super::provider::fuzzing::{discovery, id_token, jwks, logout_token};
 
 struct World {
     own: Url,
@@ -254,13 +254,14 @@ mod tests {
     #[test]
     fn no_seed_is_a_finding() {
         type Target = fn(&[u8]);
-        let targets: [(&str, Target); 8] = [
+        let targets: [(&str, Target); 9] = [
             ("callback_query", callback_query),
             ("callback_form", callback_form),
             ("cookies", cookies),
             ("state", state),
             ("return_to", return_to),
             ("id_token", id_token),
+            ("logout_token", logout_token),
             ("discovery", discovery),
             ("jwks", jwks),
         ];

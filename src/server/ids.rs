@@ -143,6 +143,10 @@ hash! {
     /// Which session: the hash of the id in the cookie.
     SessionHash
 }
+hash! {
+    /// Which logout token: the hash of its issuer and `jti`.
+    LogoutHash
+}
 
 /// Text with a meaning of its own.
 macro_rules! text {

@@ -147,7 +147,8 @@ pub const FETCH_PAUSE_MAX: Duration = Duration::from_secs(30);
 /// If the next fetch is due within this time, a caller waits for it instead of failing at once. This covers the first
 /// two pauses at their longest.
 pub const FETCH_WAIT: Duration = Duration::from_millis(2_500);
-/// Keys are fetched again because a token names an unknown one at most this often: anybody can name an unknown key.
+/// Keys are fetched again because a token names an unknown one at most this often: anybody can name an unknown key. Logout tokens,
+/// which anybody can send, use up none of what sign-ins may cause.
 pub const JWKS_REFETCH_EVERY: Duration = Duration::from_secs(60);
 /// Discovery is fetched because sign-ins fail at most this often (docs/decisions/provider-probe.md).
 pub const DISCOVERY_PROBE_EVERY: Duration = Duration::from_secs(10);
@@ -327,6 +328,24 @@ pub const SESSION_CLAIM_BYTES: usize = 255;
 /// How long after its end a session's record stays, so that its id stays taken: a delivery that is under way while the
 /// person signs out must not begin the session anew.
 pub const SESSION_REMOVED_AFTER: Duration = Duration::from_secs(60);
+/// A session that nobody has used for this long since it was delivered has ended. The redirect that brings its cookie leads on
+/// to its first use within seconds; this is what bounds how long a logout has to be remembered.
+pub const SESSION_UNUSED_LIFE: Duration = Duration::from_secs(DAY);
+
+// ---- Logouts (docs/decisions/sign-out.md)
+
+/// The oldest logout token that is accepted, whatever its `exp` (BC-10, BC-11). One lives for two minutes at the most, and a
+/// provider that could not reach us may send it again for a while.
+pub const LOGOUT_TOKEN_AGE: Duration = Duration::from_secs(10 * MINUTE);
+/// The longest `jti` of a logout token. Those in use have 20 to 60 characters.
+pub const LOGOUT_TOKEN_ID_BYTES: usize = 255;
+/// A provider that posts a logout token waits no longer for our answer than a few seconds; that is how long we wait for its keys.
+pub const LOGOUT_TOKEN_WAIT: Duration = Duration::from_secs(5);
+/// How long a logout is remembered: until the last session has been used for the first time, or has ended unused, whose ID token
+/// was issued before the logout. Such a session is delivered minutes later at most. No logout token can be replayed that late.
+pub const LOGOUT_REMEMBERED: Duration = SESSION_UNUSED_LIFE.saturating_add(Duration::from_secs(HOUR));
+/// Logout tokens that are refused have one line in the log in this time, for each client and provider.
+pub const LOGOUT_REFUSAL_REMEMBERED: Duration = Duration::from_secs(MINUTE);
 
 /// A recheck that the provider has not answered is tried again after this long; meanwhile the session goes on.
 pub const RECHECK_PAUSE: Duration = Duration::from_secs(5 * 60);

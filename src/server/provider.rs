@@ -2,7 +2,7 @@
 //! `openidconnect` stays in here; nothing here knows users, sessions or the store.
 //!
 //! A sign-in reads: `Provider::authorization_url`, then `Provider::check_response_issuer`, then `Provider::redeem`,
-//! which is token request -> ID token -> userinfo. The checks that the crate does not make are in the files below.
+//! which is token request -> ID token -> userinfo. A logout reads `Providers::check_logout_token`. The checks that the crate does not make are in the files below.
 
 /// The authentication request.
 mod authorization_request;
@@ -43,6 +43,8 @@ mod id_token;
 mod jwks;
 /// The checks of any signed token.
 mod jwt;
+/// The checks of a logout token.
+mod logout_token;
 /// One configured provider.
 mod openid_provider;
 /// An outage, for the log.
@@ -75,6 +77,7 @@ pub use self::{
     claims::{Authentication, Claims, VerifiedClaims},
     end_session::{EndSessionRequest, RawIdToken},
     fault::ProviderFault,
+    logout_token::{Because, LogoutToken, Refused},
     openid_provider::Provider,
     requests::Redemption,
     set::Providers,

@@ -14,7 +14,7 @@ use super::{
     http::{
         by_host::{self, Host},
         csrf, headers,
-        pages::{account, files, handover, hosted, login, machines, sign_in, sign_out},
+        pages::{account, backchannel_logout, files, handover, hosted, login, machines, sign_in, sign_out},
         panic,
         plain_path::plain_path,
         request, request_limits,
@@ -53,6 +53,7 @@ fn routes(app: &Arc<App>) -> Router<Arc<App>> {
         .merge(own_pages)
         // Reached from other sites, too; each route has its own guard.
         .merge(sign_in::router(app))
+        .merge(backchannel_logout::router())
         .merge(handover::router(app))
         .merge(hosted::machines(app))
         // Change nothing, so they need no guard.

@@ -19,7 +19,6 @@ pub use self::{
     found::{EndedSession, Found, SignedIn},
     id::SessionId,
     known::{Known, KnownSessions},
-    recheck::Rechecked,
     sessions::{Delivery, NewSession, Sessions},
     tower::TowerSessionStore,
 };

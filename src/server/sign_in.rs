@@ -40,6 +40,8 @@ mod permits;
 pub mod pkce;
 /// How many refused codes a client may cause.
 mod rate_limit;
+/// Whoever is signed in goes through the provider once more.
+mod recheck;
 /// Applications that send people to sign in again and again.
 pub mod redirect_loop;
 /// Where a person lands after signing in.

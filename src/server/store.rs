@@ -1,4 +1,4 @@
-//! What is stored: sign-in attempts, users and sessions, in MongoDB or in an SQLite file. One trait per aggregate,
+//! What is stored: sign-in attempts, users, sessions and logouts, in MongoDB or in an SQLite file. One trait per aggregate,
 //! implemented in `mongo/attempts.rs`, `sqlite/attempts.rs` and so on. The store knows no HTTP, no provider and no
 //! page; the rules about people are in `accounts`, those about attempts in `attempt`.
 //!
@@ -16,6 +16,8 @@ mod database;
 mod encoding;
 /// Why a store failed.
 mod error;
+/// What providers have logged out.
+mod logouts;
 /// MongoDB: replica sets and sharding are how it grows past one machine.
 mod mongo;
 /// An outage, for the log.
@@ -33,6 +35,7 @@ pub use self::{
     attempts::{Attempt, AttemptStore, Claimed, NewClaim},
     database::{Database, Store, open},
     error::{Refusal, StoreError},
+    logouts::{LoggedOut, Logout, LogoutStore},
     readiness::Readiness,
     sessions::{SessionFacts, SessionRecord, SessionStore},
     users::{Created, NewUser, Person, Profile, Role, User, UserStore},

@@ -5,6 +5,7 @@ mod admin;
 mod admission;
 mod answers;
 mod asked;
+mod backchannel;
 mod callback;
 mod elsewhere;
 mod form_post;

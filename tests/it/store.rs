@@ -8,6 +8,8 @@ mod attempts;
 mod claudelens;
 /// What the tests begin with.
 mod fixtures;
+/// The contract of logouts.
+mod logouts;
 /// The attempt as a state machine.
 mod machine;
 /// MongoDB alone.

@@ -19,6 +19,7 @@ mod jwt;
 mod keys;
 mod lock;
 mod log;
+mod logout;
 mod people;
 mod profile;
 mod provider;

@@ -14,9 +14,10 @@ use crate::{
     error::ProviderError,
     lock::lock,
     log::{LoggedRequest, Redemption},
+    logout,
     profile::Profile,
     provider::Provider,
-    rules::{Behaviour, Rule},
+    rules::{Behaviour, JwtEdit, Rule},
     server::{Command, Server},
     tls,
     vault::Grant,
@@ -159,6 +160,13 @@ impl RunningProvider {
     /// Another 2048-bit key with another `kid` takes the place of the one that signs.
     pub fn rotate_keys(&self) {
         self.provider.keys.rotate();
+    }
+
+    /// A logout token for that client. `edits` say whose it is, by `sub` or `sid`, and what is wrong with it; nobody is
+    /// signed out here by it.
+    #[must_use]
+    pub fn logout_token(&self, client_id: &str, edits: &[JwtEdit]) -> String {
+        logout::token(&self.provider, client_id, edits)
     }
 
     /// Closes the listener and all connections; new ones are refused until `up`.

@@ -5,6 +5,8 @@
 pub(crate) mod account;
 /// What `admin_listen` serves.
 pub(crate) mod admin;
+/// What a provider says when it has ended a session.
+pub(crate) mod backchannel_logout;
 /// Static files, and paths that do not exist.
 pub(crate) mod files;
 /// The login host's part of the handover.

@@ -8,7 +8,7 @@ use std::{
 
 use axum::{
     extract::{ConnectInfo, FromRequestParts, Request},
-    http::request::Parts,
+    http::{HeaderMap, header::CONTENT_TYPE, request::Parts},
     middleware::Next,
     response::Response,
 };
@@ -31,6 +31,13 @@ struct Arrived(Instant);
 pub(crate) async fn note_arrival(mut request: Request, next: Next) -> Response {
     request.extensions_mut().insert(Arrived(Instant::now()));
     next.run(request).await
+}
+
+/// Whether the body is a form, as browsers and providers send one.
+pub(super) fn is_form(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media_type = content_type.split(';').next().unwrap_or_default().trim();
+    media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded")
 }
 
 /// What the sign-in flow needs to know about the browser that makes a request.

@@ -137,7 +137,9 @@ mod tests {
             let hint = hint.then(|| LoginHint::read("ada&return_to=/x@example.com").unwrap());
             let start = Start { prompt, clicked, login_hint: hint.clone(), ..Start::new(ProviderId::new("op"), page.clone()) };
             let path = start.path();
-            for path in [path.clone(), as_before(&path)] {
+            // Those of releases before had no hint.
+            let before = hint.is_none().then(|| as_before(&path));
+            for path in std::iter::once(path).chain(before) {
                 let parameters = read(path.split_once('?').unwrap().1);
                 prop_assert_eq!(parameters.provider.as_deref(), Some("op"));
                 prop_assert_eq!(parameters.return_to.as_deref(), Some(page.as_str()));

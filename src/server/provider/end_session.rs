@@ -139,7 +139,12 @@ pub enum EndSessionRequest {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::provider::strict_json::object;
+    use crate::server::{
+        clock::System,
+        provider::strict_json::object,
+        seal::Keyring,
+        settings::{PublicUrl, SecretKey},
+    };
 
     fn read(value: &str) -> EndSession {
         EndSession::read(&object(format!("{{\"{MEMBER}\":{value}}}").as_bytes()).unwrap(), false)
@@ -176,5 +181,16 @@ mod tests {
         ] {
             assert!(matches!(read(bad), EndSession::Unusable(_)), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_sealed_token_opens_with_its_own_session_alone() {
+        let system = System::real();
+        let secret = SecretKey::new(Box::new(vec![1; 32]));
+        let keys = Keyring::new(&secret, &[], &PublicUrl::parse("https://rp.test").unwrap());
+        let sealed = keys.seal_bytes(&[1; 32], &RawIdToken::new("e30.e30.sig".into()), &system);
+        let open = |session: [u8; 32]| keys.open_bytes::<RawIdToken>(&session, &sealed);
+        assert_eq!(open([1; 32]).unwrap().value.expose(), "e30.e30.sig");
+        assert!(open([2; 32]).is_none());
     }
 }

@@ -20,10 +20,12 @@ use super::{
     id_token::{self, Attempt},
     jwks,
     jwt::Expected,
+    set::Providers,
     strict_json,
 };
 use crate::server::{
-    ids::{Issuer, ProviderId},
+    clock::System,
+    ids::{Issuer, ProviderId, Subject},
     limits,
     settings::{AuthenticationRequestSettings, ClientAuth, ProviderSettings, PublicUrl},
 };
@@ -39,13 +41,14 @@ const STARTED: i64 = NOW - 30;
 const LEEWAY: f64 = 60.0;
 
 struct World {
+    providers: Providers,
     registration: ClientRegistration,
     key: SigningKey,
     keys: openidconnect::core::CoreJsonWebKeySet,
 }
 
 static WORLD: LazyLock<World> = LazyLock::new(|| {
-    let settings = ProviderSettings {
+    let settings = || ProviderSettings {
         id: ProviderId::new("op"),
         name: "op".into(),
         issuer: Issuer::new(ISSUER),
@@ -65,7 +68,8 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
     let other = json!({"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", "kid": "2"});
     let set = json!({"keys": [ours, other]});
     World {
-        registration: ClientRegistration::new(&settings, &public_url).expect("settings"),
+        providers: Providers::new(vec![settings()], &public_url, &System::real()).expect("settings"),
+        registration: ClientRegistration::new(&settings(), &public_url).expect("settings"),
         key,
         keys: jwks::read(set.as_object().expect("an object")).expect("keys"),
     }
@@ -75,43 +79,79 @@ fn at(seconds: i64) -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp(seconds).expect("a date")
 }
 
-/// An ID token: one that is accepted is signed by the provider, for us, now, and for this sign-in. The first line is the
-/// header and all that follows the payload, which are signed; without a line end it is a token as it is.
-pub fn id_token(bytes: &[u8]) {
-    let World { registration, key, keys } = &*WORLD;
-    let (token, signed) = match bytes.iter().position(|byte| *byte == b'\n') {
-        Some(end) => {
-            let (header, payload) = bytes.split_at(end);
-            let payload = payload.strip_prefix(b"\n").unwrap_or_default();
-            let text = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload));
-            let signature: Signature = key.sign(text.as_bytes());
-            (format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature.to_bytes())), Some((header, payload)))
-        }
-        None => (String::from_utf8_lossy(bytes).into_owned(), None),
+/// The first line is the header and all that follows the payload, which are signed; without a line end it is a token as it
+/// is.
+fn token(bytes: &[u8]) -> (String, Option<(&[u8], &[u8])>) {
+    let Some(end) = bytes.iter().position(|byte| *byte == b'\n') else {
+        return (String::from_utf8_lossy(bytes).into_owned(), None);
     };
-    let expected = Expected {
-        registration,
-        algorithms: &[
-            CoreJwsSigningAlgorithm::EcdsaP256Sha256,
-            CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
-            CoreJwsSigningAlgorithm::EdDsa,
-        ],
-        keys,
-        now: at(NOW),
-    };
-    let access_token = AccessToken::new(ACCESS_TOKEN.into());
-    let attempt = Attempt { nonce: NONCE, started: at(STARTED), access_token: &access_token };
-    let Ok(accepted) = id_token::verify(&token, &attempt, &expected) else { return };
-    let (header, payload) = signed.expect("nobody else has the key");
+    let (header, payload) = bytes.split_at(end);
+    let payload = payload.strip_prefix(b"\n").unwrap_or_default();
+    let text = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload));
+    let signature: Signature = WORLD.key.sign(text.as_bytes());
+    (format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature.to_bytes())), Some((header, payload)))
+}
+
+fn expected() -> Expected<'static> {
+    const ALGORITHMS: &[CoreJwsSigningAlgorithm] = &[
+        CoreJwsSigningAlgorithm::EcdsaP256Sha256,
+        CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
+        CoreJwsSigningAlgorithm::EdDsa,
+    ];
+    Expected { registration: &WORLD.registration, algorithms: ALGORITHMS, keys: &WORLD.keys, now: at(NOW) }
+}
+
+/// The header of a token that was accepted.
+fn header_holds(header: &[u8]) {
     let header: Value = serde_json::from_slice(header).expect("JSON");
-    // What is damaged in one claim costs that claim, where another reader takes none.
-    let payload = serde_json::from_slice(payload).unwrap_or_else(|_| Value::Object(accepted.all.members.clone()));
     assert_eq!(header.get("alg"), Some(&json!("ES256")));
     assert!(header.get("crit").is_none() && header.get("kid").is_none_or(|kid| kid == "1"));
+}
+
+/// An ID token: one that is accepted is signed by the provider, for us, now, and for this sign-in.
+pub fn id_token(bytes: &[u8]) {
+    let (token, signed) = token(bytes);
+    let access_token = AccessToken::new(ACCESS_TOKEN.into());
+    let attempt = Attempt { nonce: NONCE, started: at(STARTED), access_token: &access_token };
+    let Ok(accepted) = id_token::verify(&token, &attempt, &expected()) else { return };
+    let (header, payload) = signed.expect("nobody else has the key");
+    header_holds(header);
+    // What is damaged in one claim costs that claim, where another reader takes none.
+    let payload = serde_json::from_slice(payload).unwrap_or_else(|_| Value::Object(accepted.all.members.clone()));
     holds(&payload);
     let issuer = Issuer::new(ISSUER);
     assert_eq!(Some(accepted.subject.as_str()), payload["sub"].as_str());
     let _ = VerifiedClaims::new(issuer, accepted.subject, &accepted.all, Some(&accepted.all));
+}
+
+/// A logout token: one that is accepted is signed by the provider, for us and now, says whom it is about, and is no ID token.
+pub fn logout_token(bytes: &[u8]) {
+    let (token, signed) = token(bytes);
+    let provider = WORLD.providers.iter().next().expect("a provider");
+    let Ok(accepted) = provider.logout_token(&token, &expected()) else { return };
+    let (header, payload) = signed.expect("nobody else has the key");
+    header_holds(header);
+    // Damage in a claim that nobody reads costs that claim.
+    let Ok(claims) = serde_json::from_slice::<Value>(payload) else { return };
+    let text = |name: &str| claims.get(name).map(|value| value.as_str().expect("a text"));
+    let number = |name: &str| claims[name].as_f64().expect("a number").trunc();
+    parties_hold(&claims);
+    assert!(number("exp") > NOW as f64 - LEEWAY && number("iat") <= NOW as f64 + LEEWAY);
+    assert!(number("iat") > NOW as f64 - 3_600.0, "an old one");
+    assert!(claims.get("nonce").is_none(), "an ID token");
+    assert!(claims["events"]["http://schemas.openid.net/event/backchannel-logout"].is_object());
+    assert!(text("jti").is_some_and(|jti| !jti.is_empty() && jti == accepted.id));
+    assert_eq!((text("sid"), text("sub")), (accepted.sid.as_deref(), accepted.subject.as_ref().map(Subject::as_str)));
+    assert!(accepted.sid.is_some() || accepted.subject.is_some(), "nobody is meant");
+}
+
+/// `iss`, `aud` and `azp` of a token that was accepted.
+fn parties_hold(claims: &Value) {
+    assert_eq!(claims["iss"], ISSUER);
+    let audiences = claims["aud"].as_array().cloned().unwrap_or_else(|| vec![claims["aud"].clone()]);
+    assert!(audiences.iter().any(|one| one == US) && audiences.iter().all(|one| one == US || one == TRUSTED));
+    let azp = claims.get("azp").filter(|azp| !azp.is_null());
+    assert!(azp.map_or(audiences.iter().all(|one| one == US), |azp| azp == US));
 }
 
 /// OpenID Connect Core 3.1.3.7, of claims that were accepted.
@@ -119,10 +159,7 @@ fn holds(claims: &Value) {
     let claim = |name: &str| claims.get(name).filter(|value| !value.is_null());
     let number = |name: &str| claim(name).map(|value| value.as_f64().expect("a number").trunc());
     let (now, started) = (NOW as f64, STARTED as f64);
-    assert_eq!(claims["iss"], ISSUER);
-    let audiences = claims["aud"].as_array().cloned().unwrap_or_else(|| vec![claims["aud"].clone()]);
-    assert!(audiences.iter().any(|one| one == US) && audiences.iter().all(|one| one == US || one == TRUSTED));
-    assert!(claim("azp").map_or(audiences.iter().all(|one| one == US), |azp| azp == US));
+    parties_hold(claims);
     assert!(number("exp").is_some_and(|exp| exp > now - LEEWAY));
     assert!(number("iat").is_some_and(|iat| (started - LEEWAY..=now + LEEWAY).contains(&iat)));
     assert!(number("nbf").is_none_or(|nbf| nbf <= now + LEEWAY));

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
 use super::{
-    jwt::{Expected, Rejection, SignedClaims, check, no_date, numeric_date, present},
+    jwt::{Expected, PLAIN, Rejection, SignedClaims, check, no_date, numeric_date, present},
     strict_json::Object,
 };
 use crate::server::{ids::Subject, limits, log_text::clip};
@@ -37,7 +37,7 @@ const CHECKED: [&str; 9] = ["iss", "sub", "aud", "exp", "iat", "nbf", "nonce", "
 /// Checks an ID token. (1: encrypted ones are not accepted. 8: there is no key for HMAC, whatever the list of algorithms.)
 pub(super) fn verify(token: &str, attempt: &Attempt<'_>, expected: &Expected<'_>) -> Result<IdTokenClaims, Rejection> {
     // 6 and 7: the signature, by the one key that fits, with an algorithm that the provider lists and we accept.
-    let signed = expected.verify(token)?;
+    let signed = expected.verify(token, &PLAIN)?;
     if let Some(name) = CHECKED.iter().find(|name| signed.claims.damaged.iter().any(|damaged| damaged == **name)) {
         return Err(Rejection::of(format!("`{name}` cannot be read")));
     }
@@ -49,15 +49,8 @@ pub(super) fn verify(token: &str, attempt: &Attempt<'_>, expected: &Expected<'_>
 
 fn check_claims(signed: &SignedClaims<'_>, attempt: &Attempt<'_>, expected: &Expected<'_>) -> Result<Subject, String> {
     let claims = &signed.claims.members;
-    // 2: iss is the provider.
-    text(claims, "iss")?;
-    expected.check_issuer(claims)?;
-    // 3, 4 and 5: aud is us alone, or with others that the operator trusts; then azp is there. Where it is, it is us.
-    let us = expected.registration.client_id.as_str();
-    let alone = check_audience(required(claims, "aud")?, us, &expected.registration.trusted_audiences)?;
-    if present(claims, "azp").is_some() || !alone {
-        check(text(claims, "azp")? == us, "azp is another client")?;
-    }
+    // 2, 3, 4 and 5: the provider and us.
+    check_parties(claims, expected)?;
     // 9, and RFC 7519 4.1.5: exp is not over, nbf has come.
     required(claims, "exp")?;
     expected.check_times(claims)?;
@@ -78,15 +71,28 @@ fn check_claims(signed: &SignedClaims<'_>, attempt: &Attempt<'_>, expected: &Exp
     Subject::new(text(claims, "sub")?).ok_or_else(|| "sub is not 1 to 255 printable ASCII characters".to_owned())
 }
 
-fn required<'m>(claims: &'m Map<String, Value>, name: &str) -> Result<&'m Value, String> {
+/// 2 to 5: iss is the provider; aud is us alone, or with others that the operator trusts; then azp is there. Where it is, it is
+/// us.
+pub(super) fn check_parties(claims: &Map<String, Value>, expected: &Expected<'_>) -> Result<(), String> {
+    text(claims, "iss")?;
+    expected.check_issuer(claims)?;
+    let us = expected.registration.client_id.as_str();
+    let alone = check_audience(required(claims, "aud")?, us, &expected.registration.trusted_audiences)?;
+    if present(claims, "azp").is_some() || !alone {
+        check(text(claims, "azp")? == us, "azp is another client")?;
+    }
+    Ok(())
+}
+
+pub(super) fn required<'m>(claims: &'m Map<String, Value>, name: &str) -> Result<&'m Value, String> {
     present(claims, name).ok_or_else(|| format!("`{name}` is missing"))
 }
 
-fn text<'m>(claims: &'m Map<String, Value>, name: &str) -> Result<&'m str, String> {
+pub(super) fn text<'m>(claims: &'m Map<String, Value>, name: &str) -> Result<&'m str, String> {
     required(claims, name)?.as_str().ok_or_else(|| wrong_type(name))
 }
 
-fn wrong_type(name: &str) -> String {
+pub(super) fn wrong_type(name: &str) -> String {
     format!("`{name}` is of the wrong type")
 }
 

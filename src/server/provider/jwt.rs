@@ -16,6 +16,9 @@ use super::{
 };
 use crate::server::{limits, log_text::clip};
 
+/// `typ` of a token without a kind of its own. `JOSE` says no more than that it is a JWS (RFC 7515 4.1.9).
+pub(super) const PLAIN: [&str; 2] = ["jwt", "jose"];
+
 /// Who may have signed a token, for whom, and when.
 #[derive(Clone, Copy)]
 pub(super) struct Expected<'e> {
@@ -57,10 +60,10 @@ pub(super) struct SignedClaims<'e> {
 
 impl<'e> Expected<'e> {
     /// Verifies the signature (RFC 7515 5.2), by the one key that fits. The algorithm is one that the provider lists and
-    /// we accept, which neither HMAC nor `none` is.
-    pub(super) fn verify(&self, token: &str) -> Result<SignedClaims<'e>, Rejection> {
+    /// we accept, which neither HMAC nor `none` is. `types`: what its `typ` may be, where it has one.
+    pub(super) fn verify(&self, token: &str, types: &[&str]) -> Result<SignedClaims<'e>, Rejection> {
         let Parts { header, payload, signed, signature } = Parts::of(token).map_err(Rejection::Final)?;
-        check_header(&header).map_err(Rejection::Final)?;
+        check_header(&header, types).map_err(Rejection::Final)?;
         let algorithm = self.algorithm(&header)?;
         let key = self.key(&header, &algorithm)?;
         key.verify_signature(&algorithm, signed.as_bytes(), &signature).map_err(|error| match error {
@@ -124,6 +127,11 @@ impl<'e> Expected<'e> {
     }
 }
 
+/// The claims of a token that nobody has verified, for choosing who may do so.
+pub(super) fn unverified(token: &str) -> Result<Map<String, Value>, String> {
+    Parts::of(token).map(|parts| parts.payload.members)
+}
+
 pub(super) fn no_date(name: &str) -> String {
     format!("`{name}` is no date (seconds since 1970, until the year 9999)")
 }
@@ -183,13 +191,12 @@ impl<'t> Parts<'t> {
 
 /// A token of another kind is not taken for one of this kind (RFC 8725 3.11), nor one whose header demands what we do not
 /// know (RFC 7515 4.1.11) or that holds another token (RFC 7519 5.2).
-fn check_header(header: &Map<String, Value>) -> Result<(), String> {
-    let is_jwt = |typ: &Value| {
+fn check_header(header: &Map<String, Value>, types: &[&str]) -> Result<(), String> {
+    let is_of_the_kind = |typ: &Value| {
         let typ = typ.as_str().unwrap_or_default().to_ascii_lowercase();
-        // `JOSE` says no more than that it is a JWS (RFC 7515 4.1.9).
-        matches!(typ.strip_prefix("application/").unwrap_or(&typ), "jwt" | "jose")
+        types.contains(&typ.strip_prefix("application/").unwrap_or(&typ))
     };
-    check(present(header, "typ").is_none_or(is_jwt), "header: `typ` is not JWT")?;
+    check(present(header, "typ").is_none_or(is_of_the_kind), "header: `typ` is another kind of token")?;
     check(present(header, "cty").is_none(), "header: `cty` is there, so it holds something else")?;
     check(!header.contains_key("crit"), "header: `crit` demands what we do not know")?;
     check(header.get("kid").is_none_or(Value::is_string), "header: `kid` is of the wrong type")

@@ -6,7 +6,7 @@ use openidconnect::core::CoreJsonWebKeySet;
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    cache::Cache,
+    cache::{Asker, Cache},
     claims::VerifiedClaims,
     client_auth::redact,
     discovery::Metadata,
@@ -125,14 +125,16 @@ impl Provider {
         trace: &mut Trace,
     ) -> Result<Option<Arc<CoreJsonWebKeySet>>, ProviderFault> {
         let since = Instant::now();
-        let newer = timeout_at(deadline, self.keys.newer_than(known)).await.unwrap_or_else(|_| Err(slow("keys")));
+        let newer = timeout_at(deadline, self.keys.newer_than(known, Asker::Provider))
+            .await
+            .unwrap_or_else(|_| Err(slow("keys")));
         if !matches!(newer, Ok(None)) {
             record(trace, "keys", since, &newer);
         }
         newer
     }
 
-    fn expected<'e>(&'e self, metadata: &'e Metadata, keys: &'e CoreJsonWebKeySet) -> Expected<'e> {
+    pub(super) fn expected<'e>(&'e self, metadata: &'e Metadata, keys: &'e CoreJsonWebKeySet) -> Expected<'e> {
         Expected { registration: &self.registration, algorithms: &metadata.algorithms, keys, now: self.system.now() }
     }
 }

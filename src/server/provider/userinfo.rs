@@ -9,7 +9,7 @@ use super::{
     client_auth::redact,
     fault::ProviderFault,
     http::{CallError, Http, ProviderResponse},
-    jwt::{Expected, Rejection},
+    jwt::{Expected, PLAIN, Rejection},
     strict_json::Object,
 };
 use crate::server::{ids::Subject, log_text::clip};
@@ -80,7 +80,7 @@ async fn fetch(
 /// none of them.
 fn signed(token: &[u8], expected: &Expected<'_>) -> Result<Object, String> {
     let token = std::str::from_utf8(token).map_err(|_| "not UTF-8")?;
-    let claims = expected.verify(token.trim_ascii()).map_err(Rejection::into_words)?.claims;
+    let claims = expected.verify(token.trim_ascii(), &PLAIN).map_err(Rejection::into_words)?.claims;
     if let Some(name) = claims.damaged.iter().find(|name| ["iss", "aud", "exp", "nbf"].contains(&name.as_str())) {
         return Err(format!("`{name}` cannot be read"));
     }

@@ -17,6 +17,7 @@ use super::found::SignedIn;
 use crate::server::{
     ids::{BrowserHash, SessionHash, UserId},
     limits,
+    store::Logout,
 };
 
 /// A session that the store has confirmed.
@@ -94,6 +95,7 @@ enum What {
     Session(SessionHash),
     Browser(BrowserHash),
     User(UserId),
+    LoggedOut(Logout),
 }
 
 impl What {
@@ -102,6 +104,12 @@ impl What {
             Self::Session(session) => *session == id,
             Self::Browser(ended) => browser == Some(*ended),
             Self::User(user) => person.user.id == *user,
+            // Whatever may belong to it: the store knows better.
+            Self::LoggedOut(Logout { issuer, sid, subject, .. }) => {
+                let SignedIn { facts, .. } = person;
+                let named = (sid.is_some() && facts.sid == *sid) || (subject.is_some() && facts.subject == *subject);
+                person.issuer == *issuer && named
+            }
         }
     }
 }
@@ -197,6 +205,11 @@ impl Lately {
         self.forget_where(What::User(user.clone()));
     }
 
+    /// The provider has logged somebody out.
+    pub(super) fn forget_logged_out(&self, logout: &Logout) {
+        self.forget_where(What::LoggedOut(logout.clone()));
+    }
+
     fn forget_where(&self, what: What) {
         let mut forgotten = self.forgotten.lock().unwrap_or_else(PoisonError::into_inner);
         self.seen.retain(|id, seen| !what.concerns(*id, seen.browser, &seen.person));
@@ -207,7 +220,7 @@ impl Lately {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::session::known::tests::store::{browser, hash, person};
+    use crate::server::session::known::tests::store::{browser, hash, logout, person};
 
     fn confirm(lately: &Lately, generation: Generation, number: u8) -> Arc<SignedIn> {
         lately.confirm(generation, hash(number), Some(browser(number)), person(number))
@@ -219,10 +232,11 @@ mod tests {
 
     #[test]
     fn an_answer_from_before_a_forget_is_not_remembered_after_it() {
-        let forgets: [fn(&Lately); 3] = [
+        let forgets: [fn(&Lately); 4] = [
             |lately| lately.forget(hash(1)),
             |lately| lately.forget_browser(browser(1)),
             |lately| lately.forget_user(&person(1).user.id),
+            |lately| lately.forget_logged_out(&logout(1)),
         ];
         for forget in forgets {
             let lately = Lately::new();

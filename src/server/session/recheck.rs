@@ -12,17 +12,6 @@ use crate::server::{
     store::{SessionRecord, StoreError},
 };
 
-/// How a recheck ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rechecked {
-    /// The session goes on, with what the provider says now.
-    Confirmed,
-    /// The provider named somebody else, so the session has ended.
-    AnotherPerson,
-    /// It had ended meanwhile.
-    Ended,
-}
-
 impl Sessions {
     /// From when on the provider is to be asked again about a session.
     pub(super) fn recheck_from(&self, session: &SessionRecord) -> Option<OffsetDateTime> {
@@ -42,21 +31,23 @@ impl Sessions {
         Ok(begins)
     }
 
-    /// The provider has said at a recheck who is signed in there: `new` is what would be a session of its own.
+    /// The provider has said who is signed in there: the session `said.id` goes on with what else is in `said`.
+    ///
+    /// `false`: it has ended, also since the provider has named somebody else.
     ///
     /// # Errors
     /// The store; then it can be tried again.
-    pub async fn recheck(&self, id: SessionId, new: NewSession) -> Result<Rechecked, StoreError> {
-        let Some(session) = self.readable(id).await? else { return Ok(Rechecked::Ended) };
-        if session.user != new.delivery.user {
+    pub async fn recheck(&self, said: NewSession) -> Result<bool, StoreError> {
+        let Some(session) = self.readable(said.id).await? else { return Ok(false) };
+        if session.user != said.delivery.user {
             self.expire(session).await?;
-            return Ok(Rechecked::AnotherPerson);
+            return Ok(false);
         }
-        let (facts, id_token) = (new.delivery.facts, new.id_token);
+        let (facts, id_token) = (said.delivery.facts, said.id_token);
         let session = SessionRecord { confirmed: self.system.now(), facts, id_token, ..session };
-        let lives = self.store.confirm_session(&session).await?;
-        self.store.close_delivery(new.attempt).await?;
-        self.lately.forget(id.hash());
-        Ok(if lives { Rechecked::Confirmed } else { Rechecked::Ended })
+        let goes_on = self.store.confirm_session(&session).await?;
+        self.store.close_delivery(said.attempt).await?;
+        self.lately.forget(session.id);
+        Ok(goes_on)
     }
 }

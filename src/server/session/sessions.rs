@@ -23,7 +23,7 @@ use crate::server::{
     limits,
     provider::RawIdToken,
     settings::SessionRules,
-    store::{SessionFacts, SessionRecord, Store, StoreError, User},
+    store::{LoggedOut, Logout, SessionFacts, SessionRecord, Store, StoreError, User},
 };
 
 /// What a verified attempt delivers: an account, and what its session is to remember.
@@ -105,6 +105,11 @@ impl Sessions {
         let first_use = session.delivered_by.take();
         if let Some(attempt) = first_use {
             self.store.close_delivery(attempt).await?;
+            // The provider may have logged the person out while they were signing in.
+            if self.store.is_logged_out(&session).await? {
+                self.expire(session).await?;
+                return Ok(Found::Ended);
+            }
         }
         if !user.active {
             self.expire(session).await?;
@@ -260,7 +265,23 @@ impl Sessions {
         Ok(ended)
     }
 
-    pub(super) async fn end(&self, id: SessionId) -> Result<Option<EndedSession>, StoreError> {
+    /// A provider has logged somebody out: the sessions that belong to the logout are dead at once in this process, and in
+    /// others as soon as they ask again.
+    ///
+    /// # Errors
+    /// The store; then it is to be told again.
+    pub async fn log_out(&self, logout: &Logout) -> Result<LoggedOut, StoreError> {
+        let logged_out = self.store.log_out(logout).await;
+        // Also where the store has failed: some may have ended.
+        self.lately.forget_logged_out(logout);
+        logged_out
+    }
+
+    /// Ends one session. Returns what it was, if it lived.
+    ///
+    /// # Errors
+    /// The store; then it may live.
+    pub async fn end(&self, id: SessionId) -> Result<Option<EndedSession>, StoreError> {
         let mut session = match self.open(id.hash()).await {
             Ok(Some(session)) => session,
             // One that has ended stays as it is: its record keeps the id taken.
@@ -299,7 +320,8 @@ impl Sessions {
     /// Whoever has other groups from now on has them on every host, whose cookies still name the former session.
     async fn retire(&self, former: SessionId, next: &SessionRecord) -> Result<(), StoreError> {
         let Some(mut session) = self.readable(former).await? else { return Ok(()) };
-        if let Some(attempt) = session.delivered_by.take() {
+        // It remains unused: its first use has to be looked into, even in its last minute.
+        if let Some(attempt) = session.delivered_by {
             self.store.close_delivery(attempt).await?;
         }
         let groups = |session: &SessionRecord| session.facts.groups.iter().cloned().collect::<BTreeSet<_>>();
@@ -339,7 +361,11 @@ impl Sessions {
     }
 
     fn ends(&self, session: &SessionRecord) -> OffsetDateTime {
-        session.expires.min(session.last_seen + self.rules.idle)
+        let ends = session.expires.min(session.last_seen + self.rules.idle);
+        match session.delivered_by {
+            Some(_) => ends.min(session.created + limits::SESSION_UNUSED_LIFE),
+            None => ends,
+        }
     }
 }
 

@@ -202,17 +202,7 @@ mod tests {
 
     #[test]
     fn a_key_that_is_like_none_has_no_nearest() {
-        for written in [
-            "groups",
-            "path",
-            "users.groups",
-            "response_mode",
-            "session.recheck",
-            "provider[0].prompt",
-            "users.x",
-            "port",
-            "cookie_secret",
-        ] {
+        for written in ["groups", "path", "users.groups", "provider[0].display", "users.x", "port", "cookie_secret"] {
             assert_eq!(fix_in_file(written), NO_IDEA, "{written}");
         }
     }

@@ -9,17 +9,16 @@ use super::{
     completion::{Failure, RequestContext},
     exchanges::Reason,
     flow::SignIn,
+    recheck::Due,
     redirect_loop::Onward,
     return_to::ReturnTo,
     start::{Prompt, Start, Started, login_page},
     state::State,
 };
 use crate::server::{
-    ids::AttemptId,
+    ids::{AttemptId, ProviderId},
     problem::Problem,
     provider::{AuthorizationRequest, Availability, Provider},
-    session::Found,
-    store::StoreError,
 };
 
 /// How a start ended.
@@ -65,43 +64,52 @@ impl SignIn {
         if start.clicked {
             browser.clicked();
         }
-        let provider = self.providers.get(&start.provider).ok_or(Problem::UnknownProvider)?;
+        let changed = !known || start.clicked;
         if let Some(session) = request.session.filter(|_| start.prompt == Prompt::Usual) {
-            match timeout_at(until, self.sessions.find(session)).await {
-                Ok(Ok(Found::SignedIn(_))) => {
+            match self.due(session, &start.return_to, &browser, until).await? {
+                Due::SignIn => {}
+                Due::Recheck(location) => {
+                    return Ok(StartOutcome::Started(Started { location, browser: changed.then_some(browser) }));
+                }
+                Due::Nothing => {
                     let return_to = start.return_to.clone();
                     let onward = browser
                         .turns
                         .sent_on(&return_to, now)
-                        .ok_or_else(|| loops(provider, "one who is signed in was sent here again and again"))?;
+                        .ok_or_else(|| loops(&start.provider, "one who is signed in was sent here again and again"))?;
                     return Ok(StartOutcome::SignedIn { return_to, browser, onward });
                 }
-                Ok(Ok(Found::Disabled)) => return Err(Problem::UserDisabled.into()),
-                Ok(Ok(Found::Nobody | Found::Ended)) => {}
-                // Never treated as "not signed in": the person would be sent to the provider for nothing.
-                Ok(Err(error)) => return Err(Reason::of_store(&error, Problem::StoreUnavailable)),
-                Err(_) => return Err(Reason::of_store(&StoreError::late(), Problem::StoreUnavailable)),
             }
         }
+        let provider = self.providers.get(&start.provider).ok_or(Problem::UnknownProvider)?;
         if browser.turns.is_loop(&start.return_to, now) {
-            return Err(loops(provider, "one who has just signed in was sent here to do it again"));
+            return Err(loops(&start.provider, "one who has just signed in was sent here to do it again"));
         }
-        let state = State {
-            attempt: AttemptId::new(self.system.bytes()),
-            provider: provider.id().clone(),
-            fingerprint: provider.fingerprint(),
-            return_to: start.return_to.clone(),
-            started: now,
-            browser: browser.key.hash(),
-            prompt: start.prompt,
-            login_page_expired: false,
-            restarts: 0,
-        };
+        let state = self.new_state(provider, &start.return_to, &browser, start.prompt);
         let login_hint = start.login_hint.as_ref().map(|hint| hint.as_str().to_owned());
         let location = self.authorization_url(provider, &state, login_hint, &browser, until).await?;
         tracing::info!(code = "start", reference = %state.attempt.reference(), provider = %provider.id(), "sign-in started");
-        let changed = !known || start.clicked;
         Ok(StartOutcome::Started(Started { location, browser: changed.then_some(browser) }))
+    }
+
+    pub(super) fn new_state(
+        &self,
+        provider: &Provider,
+        return_to: &ReturnTo,
+        browser: &Browser,
+        prompt: Prompt,
+    ) -> State {
+        State {
+            attempt: AttemptId::new(self.system.bytes()),
+            provider: provider.id().clone(),
+            fingerprint: provider.fingerprint(),
+            return_to: return_to.clone(),
+            started: self.system.now(),
+            browser: browser.key.hash(),
+            prompt,
+            login_page_expired: false,
+            restarts: 0,
+        }
     }
 
     /// Restarts automatically an attempt that this browser started with another key; the old attempt is not consumed.
@@ -116,6 +124,8 @@ impl SignIn {
             attempt: AttemptId::new(self.system.bytes()),
             started: self.system.now(),
             browser: browser.key.hash(),
+            // A recheck has no page of the provider's; whoever begins anew may need one.
+            prompt: if old.prompt == Prompt::Silent { Prompt::Usual } else { old.prompt },
             restarts: old.restarts + 1,
             ..old.clone()
         };
@@ -123,7 +133,7 @@ impl SignIn {
         Ok(Started { location, browser: None })
     }
 
-    async fn authorization_url(
+    pub(super) async fn authorization_url(
         &self,
         provider: &Provider,
         state: &State,
@@ -157,6 +167,6 @@ impl SignIn {
 }
 
 /// The page that was asked for is nobody's business.
-fn loops(provider: &Provider, what: &str) -> Reason {
-    Reason::with_detail(Problem::SignInLoop, Some(format!("{}: {what}", provider.id())))
+fn loops(provider: &ProviderId, what: &str) -> Reason {
+    Reason::with_detail(Problem::SignInLoop, Some(format!("{provider}: {what}")))
 }

@@ -3,76 +3,80 @@
 //! now; it has ended, since the provider no longer vouches for the person; or nobody could tell, and it goes on as it was.
 
 use tokio::time::{Instant, timeout_at};
+use url::Url;
 
 use super::{
     browser_cookie::Browser,
     exchanges::Reason,
     flow::SignIn,
     return_to::ReturnTo,
-    start::{Prompt, Started},
-    state::State,
+    start::Prompt,
     status::{Callback, Status},
 };
 use crate::server::{
-    ids::AttemptId,
     problem::Problem,
     provider::Availability,
-    session::{SessionId, SignedIn},
+    session::{Found, SessionId, SignedIn},
     store::StoreError,
 };
 
-/// What there is to do before somebody who is signed in is shown a page.
+/// What there is to do before the page is shown that the browser of a session asks for.
 pub(super) enum Due {
-    /// Nothing.
-    GoOn,
-    /// The browser is sent to the provider.
-    Started(Started),
-    /// Their provider is none of ours any more, so the session has ended.
-    Ended,
+    /// Nothing: the person is signed in.
+    Nothing,
+    /// The browser is sent to the provider, and comes back at once.
+    Recheck(Url),
+    /// Nobody is signed in.
+    SignIn,
 }
 
 impl SignIn {
-    /// Begins the recheck of `session`, if one is due. Whoever cannot be sent to the provider now goes on: the next try is
-    /// some minutes away.
-    pub(super) async fn recheck(
+    /// What is due in `session`.
+    pub(super) async fn due(
+        &self,
+        session: SessionId,
+        return_to: &ReturnTo,
+        browser: &Browser,
+        until: Instant,
+    ) -> Result<Due, Reason> {
+        // Never treated as "not signed in": the person would be sent to the provider for nothing.
+        let unknown = |error: StoreError| Reason::of_store(&error, Problem::StoreUnavailable);
+        let due = async {
+            Ok(match self.sessions.find(session).await.map_err(unknown)? {
+                Found::SignedIn(person) if person.is_recheck_due(self.system.now()) => {
+                    self.recheck(session, &person, return_to, browser, until).await.map_err(unknown)?
+                }
+                Found::SignedIn(_) => Due::Nothing,
+                Found::Disabled => return Err(Problem::UserDisabled.into()),
+                Found::Nobody | Found::Ended => Due::SignIn,
+            })
+        };
+        timeout_at(until, due).await.unwrap_or_else(|_| Err(unknown(StoreError::late())))
+    }
+
+    /// Begins the recheck. Whoever cannot be sent to the provider now goes on: the next try is some minutes away.
+    async fn recheck(
         &self,
         session: SessionId,
         person: &SignedIn,
         return_to: &ReturnTo,
         browser: &Browser,
         until: Instant,
-    ) -> Result<Due, Reason> {
-        let now = self.system.now();
-        if !person.is_recheck_due(now) {
-            return Ok(Due::GoOn);
-        }
-        let late = |error: StoreError| Reason::of_store(&error, Problem::StoreUnavailable);
+    ) -> Result<Due, StoreError> {
         let Some(provider) = self.providers.get(&person.provider) else {
-            let ended = timeout_at(until, self.sessions.end(session)).await;
-            ended.unwrap_or_else(|_| Err(StoreError::late())).map_err(late)?;
-            return Ok(Due::Ended);
+            self.sessions.end(session).await?;
+            return Ok(Due::SignIn);
         };
-        let begins = timeout_at(until, self.sessions.begin_recheck(session)).await;
-        let begins = begins.unwrap_or_else(|_| Err(StoreError::late())).map_err(late)?;
-        if !begins || provider.availability() != Availability::Available {
-            return Ok(Due::GoOn);
+        if !self.sessions.begin_recheck(session).await? || provider.availability() != Availability::Available {
+            return Ok(Due::Nothing);
         }
-        let state = State {
-            attempt: AttemptId::new(self.system.bytes()),
-            provider: provider.id().clone(),
-            fingerprint: provider.fingerprint(),
-            return_to: return_to.clone(),
-            started: now,
-            browser: browser.key.hash(),
-            prompt: Prompt::Silent,
-            login_page_expired: false,
-            restarts: 0,
-        };
+        let state = self.new_state(provider, return_to, browser, Prompt::Silent);
         let Ok(location) = self.authorization_url(provider, &state, None, browser, until).await else {
-            return Ok(Due::GoOn);
+            return Ok(Due::Nothing);
         };
-        tracing::info!(code = "recheck", reference = %state.attempt.reference(), provider = %provider.id(), "the provider is asked again");
-        Ok(Due::Started(Started { location, browser: None }))
+        let (reference, provider) = (state.attempt.reference(), provider.id());
+        tracing::info!(code = "recheck", %reference, %provider, "the provider is asked again");
+        Ok(Due::Recheck(location))
     }
 
     /// What the end of a recheck means for somebody who is signed in. Whatever says nothing about the person leaves the

@@ -2,7 +2,9 @@
 
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::{browser_cookie::Device, completion::Completion, exchanges::Reason, flow::SignIn, status::Callback};
+use super::{
+    browser_cookie::Device, completion::Completion, exchanges::Reason, flow::SignIn, start::Prompt, status::Callback,
+};
 use crate::server::{
     failure_log::Said,
     limits,
@@ -49,7 +51,10 @@ impl SignIn {
 
     async fn deliver_once(&self, callback: &Callback, delivery: Delivery) -> Result<Completion, StoreError> {
         let state = &callback.state.state;
-        let session = callback.state.secrets(&self.keys, &callback.browser.key).session_id();
+        let is_recheck = state.prompt == Prompt::Silent;
+        let goes_on = callback.request.session.filter(|_| is_recheck);
+        let own = || callback.state.secrets(&self.keys, &callback.browser.key).session_id();
+        let session = goes_on.unwrap_or_else(own);
         let device = Device::of(&delivery.user, &self.keys);
         let seal = |token: &RawIdToken| self.keys.seal_bytes(session.hash().as_bytes(), token, &self.system);
         let id_token = delivery.id_token.as_ref().map(seal);
@@ -65,9 +70,19 @@ impl SignIn {
         };
         let until = Instant::now().max(callback.request.arrived + self.rules.patience) + limits::DELIVERY_GRACE;
         let reference = state.attempt.reference();
-        let begun = timeout_at(until, self.sessions.begin(new, callback.request.session)).await;
-        if !begun.unwrap_or_else(|_| Err(StoreError::late()))? {
-            return Ok(self.failed(callback, &Problem::AlreadyUsed.into(), callback.question()));
+        let begun = async {
+            match goes_on {
+                Some(_) => self.sessions.recheck(new).await,
+                None => self.sessions.begin(new, callback.request.session).await,
+            }
+        };
+        if !timeout_at(until, begun).await.unwrap_or_else(|_| Err(StoreError::late()))? {
+            let over = Problem::AlreadyUsed.into();
+            // The session has ended meanwhile, or was somebody else's: who is signed in at the provider signs in anew.
+            return Ok(match goes_on {
+                Some(_) => self.begin_again(callback, &over).await,
+                None => self.failed(callback, &over, callback.question()),
+            });
         }
         self.undelivered.invalidate(&state.attempt);
         let mut browser = callback.browser.clone();

@@ -12,7 +12,7 @@ use super::{
     completion::{Completion, Failure, RequestContext},
     exchanges::{Exchange, Outcome, Progress, Reason},
     flow::SignIn,
-    start::Start,
+    start::{Prompt, Start},
     state::OpenedState,
 };
 use crate::server::{
@@ -42,6 +42,8 @@ pub(super) enum Status {
     Recorded(Reason),
     /// Nothing was consumed: the same response can be tried again.
     NotClaimed(Reason),
+    /// The person is signed in as they were.
+    SignedIn,
     /// Nothing was consumed, and the sign-in begins anew by itself. If it cannot, this is the reason.
     BeginAgain(Reason),
     /// It was claimed with another response than this request's.
@@ -210,7 +212,10 @@ impl SignIn {
     /// The response to a request, according to `status`.
     pub(super) async fn respond(&self, callback: &Callback, status: Status) -> Completion {
         let question = callback.question();
+        let is_recheck = callback.state.state.prompt == Prompt::Silent;
+        let status = if is_recheck { self.rechecked(callback, status).await } else { status };
         match status {
+            Status::SignedIn => Completion::GoOn(callback.state.state.return_to.clone()),
             Status::Unclaimed => self.failed(callback, &Problem::AnswerMalformed.into(), question),
             Status::Running { claimed: true } => self.pending(callback, question),
             Status::Running { claimed: false } => self.pending(callback, self.unspent(callback)),
@@ -228,7 +233,7 @@ impl SignIn {
     }
 
     /// The sign-in begins anew by itself, or the reason is explained.
-    async fn begin_again(&self, callback: &Callback, reason: &Reason) -> Completion {
+    pub(super) async fn begin_again(&self, callback: &Callback, reason: &Reason) -> Completion {
         let Callback { state, provider, browser, request, received, .. } = callback;
         let mut state = state.state.clone();
         state.login_page_expired |= received.as_ref().is_some_and(|received| received.response.login_page_expired());

@@ -9,6 +9,8 @@ mod collections;
 mod connection;
 /// The indexes.
 mod indexes;
+/// `seen_logout_tokens`.
+mod logouts;
 /// Whether a sign-in could be written now.
 mod probe;
 /// `login_sessions`.

@@ -6,6 +6,8 @@ mod attempts;
 mod clock;
 /// The connections, and what their errors mean.
 mod connection;
+/// Table `seen_logout_tokens`.
+mod logouts;
 /// Bringing the tables up to date.
 mod migrations;
 /// Whether the open files are still the ones at their paths.

@@ -33,6 +33,8 @@ const TOKEN_RESPONSE: Ends = Ends::Explained(&["token_response_invalid"]);
 const ID_TOKEN: Ends = Ends::Explained(&["id_token_invalid"]);
 const KEYS: Ends = Ends::Explained(&["provider_keys"]);
 const UNAVAILABLE: Ends = Ends::Explained(&["sign_in_unavailable"]);
+/// It answers, but only the operator can mend it.
+const METADATA: Ends = Ends::Explained(&["provider_metadata"]);
 const NO_USERINFO: Ends = Ends::Explained(&["userinfo_unavailable"]);
 const BAD_USERINFO: Ends = Ends::Explained(&["userinfo_invalid"]);
 
@@ -254,6 +256,9 @@ pub fn userinfo() -> Vec<Row> {
     rows
 }
 
+/// What no waiting mends: nothing is there, or JSON that is no such document.
+const MISCONFIGURED: [&str; 5] = ["404", "nothing, as JSON", "half an object", "a list", "an empty object"];
+
 /// Every fault on the wire at the discovery document, when the program has just started.
 pub fn discovery() -> Vec<Row> {
     let mut rows: Vec<_> = wire()
@@ -262,7 +267,7 @@ pub fn discovery() -> Vec<Row> {
             cold_row(
                 wire.name,
                 "discovery, at the start",
-                UNAVAILABLE,
+                if MISCONFIGURED.contains(&wire.name) { METADATA } else { UNAVAILABLE },
                 usual,
                 Rule::standing((wire.of)(Endpoint::Discovery)),
             )
@@ -278,7 +283,7 @@ pub fn discovery() -> Vec<Row> {
         ("`issuer` twice", Edit::duplicate("issuer", "https://evil.example")),
     ] {
         let rule = Rule::standing(Behaviour::Edit { of: Document::Discovery, edit });
-        rows.push(cold_row(name, "discovery, at the start", UNAVAILABLE, usual, rule));
+        rows.push(cold_row(name, "discovery, at the start", METADATA, usual, rule));
     }
     rows
 }

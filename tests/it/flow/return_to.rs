@@ -1,6 +1,6 @@
 //! Where a person lands, as proxies, applications and bookmarks say it.
 
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 
 use crate::support::{page::MOST_HEADER_BYTES, port::Port, process::Nginx, scene::Scene};
 
@@ -16,6 +16,16 @@ async fn the_longest_return_to_fits_every_redirect() {
         let small = |page: &crate::support::page::Page| {
             assert!(page.header_bytes() < MOST_WITH_A_RETURN_TO, "{} {page:#?}", page.header_bytes());
         };
+        let hint = format!("login_hint={}", "%C3%BC".repeat(33));
+        let hinted = browser.get(&scene.url(&format!("/auth/oidc/login?{hint}&return_to={path}"))).await;
+        small(&hinted);
+        assert!(hinted.location().contains(&hint), "the longest hint is passed on");
+        let encoded: String = url::form_urlencoded::byte_serialize(path.as_bytes()).collect();
+        let iss: String = url::form_urlencoded::byte_serialize(scene.provider.issuer().as_bytes()).collect();
+        let form = format!("iss={iss}&{hint}&target_link_uri={encoded}");
+        let posted = browser.request(Method::POST, &scene.url("/auth/oidc/login"), &[], Some(form)).await;
+        small(&posted);
+        assert!(posted.location().contains(&hint));
         let start = browser.get(&scene.url(&format!("/auth/oidc/login?return_to={path}"))).await;
         small(&start);
         let callback = browser.get(start.location()).await.location().to_owned();

@@ -443,6 +443,7 @@ async fn a_store_that_fails_leaves_the_person_signed_in() {
     let page = browser.post(&scene.url("/auth/logout"), "").await;
     page.explains("store_unavailable");
     assert!(goes_on(&page).is_none() && browser.cookie(&scene, "vestibule").is_some());
+    browser.get(&scene.url("/auth/signed-out")).await.explains("store_unavailable");
     scene.repair("login_sessions").await;
     assert!(browser.is_signed_in(&scene).await);
 }

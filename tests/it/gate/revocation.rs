@@ -1,17 +1,26 @@
 //! Who has signed out, or is somebody else, is so at once in the process that did it. (Others, and load: `load::gate`.)
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Instant,
+};
 
-use reqwest::StatusCode;
-use test_provider::{Behaviour, Document, JwtEdit, Rule};
+use reqwest::{Method, StatusCode};
+use test_provider::{Behaviour, DemoPerson, Document, Edit, JwtEdit, Rule};
 use vestibule::server::{
     application::{Members, RuleAccess, RulePath},
+    limits,
     settings::Settings,
     store::Role,
 };
 
-use super::rig::{BOARD, Endpoint, Question, WIKI, applications, scene};
-use crate::support::{browser::Browser, claims::raw, scene::Scene};
+use super::rig::{At, BOARD, Endpoint, Question, WIKI, applications, scene};
+use crate::support::{
+    browser::Browser,
+    claims::raw,
+    mongo,
+    scene::{CLIENT_ID, LOGIN_HOST, Scene},
+};
 
 /// A browser with the same cookies.
 fn twin(browser: &Browser) -> Browser {
@@ -87,7 +96,7 @@ async fn a_role_that_changes_at_a_sign_in_holds_at_once() {
 async fn a_second_process_learns_of_it() {
     let scene = scene().await;
     let (public, gate) = scene.start_another().await;
-    let other = super::rig::At { public, gate };
+    let other = At { public, gate };
     let alice = Browser::default();
     alice.opens(&scene, &scene.page(WIKI, "/page"), "alice").await;
     assert!(alice.is_known_by(&scene, other, WIKI).await);
@@ -100,4 +109,56 @@ async fn a_second_process_learns_of_it() {
         (!alice.is_known_by(&scene, other, WIKI).await).then_some(())
     })
     .await;
+}
+
+/// BC-01, BC-31: a provider's logout ends all sessions of the person, on every host, at once in the process that the provider
+/// has told, and in another within seconds.
+async fn a_providers_logout_is_one_everywhere(scene: &Scene) {
+    let (public, gate) = scene.start_another().await;
+    let (told, other) = (At { public, gate }, scene.at());
+    let (alice, again, bob) = (Browser::default(), Browser::default(), Browser::default());
+    for (browser, username) in [(&alice, "alice"), (&again, "alice"), (&bob, "bob")] {
+        scene.provider.log_in_as(username);
+        for host in [WIKI, BOARD] {
+            browser.opens(scene, &scene.page(host, "/page"), username).await;
+            assert!(browser.is_known_by(scene, told, host).await && browser.is_known_by(scene, other, host).await);
+        }
+    }
+    let whose = JwtEdit::claims(Edit::set("sub", DemoPerson::alice().sub));
+    let body = format!("logout_token={}", scene.provider.logout_token(CLIENT_ID, &[whose]));
+    let to = format!("http://{public}/auth/oidc/backchannel-logout");
+    let host = scene.authority(LOGIN_HOST);
+    let page = Browser::default().request(Method::POST, &to, &[("host", &host)], Some(body)).await;
+    assert_eq!(page.status, StatusCode::OK, "{page:#?}");
+    let done = Instant::now();
+    for browser in [&alice, &again] {
+        for host in [WIKI, BOARD] {
+            assert!(!browser.is_known_by(scene, told, host).await, "at once");
+        }
+    }
+    for browser in [&alice, &again] {
+        for host in [WIKI, BOARD] {
+            crate::support::wait::eventually("the other process knows", || async {
+                let asked = done.elapsed();
+                let is_known = browser.is_known_by(scene, other, host).await;
+                assert!(!is_known || asked < limits::SESSION_KNOWN_FRESH, "{asked:?} later");
+                (!is_known).then_some(())
+            })
+            .await;
+        }
+    }
+    for at in [told, other] {
+        assert!(bob.is_known_by(scene, at, WIKI).await && bob.is_known_by(scene, at, BOARD).await);
+    }
+}
+
+#[tokio::test]
+async fn a_providers_logout_is_one_everywhere_on_sqlite() {
+    a_providers_logout_is_one_everywhere(&scene().await).await;
+}
+
+#[tokio::test]
+async fn a_providers_logout_is_one_everywhere_on_mongodb() {
+    let server = mongo::server().await;
+    a_providers_logout_is_one_everywhere(&Scene::with_applications_on_mongo(server.uri(), applications).await).await;
 }

@@ -70,15 +70,6 @@ struct Mongo {
     client: mongodb::Client,
 }
 
-impl Mongo {
-    /// A new one; `options` as they stand in a connection string.
-    async fn at(uri: &str, options: &str) -> Self {
-        let name = format!("scene_{}", bson::oid::ObjectId::new().to_hex());
-        let client = mongodb::Client::with_uri_str(uri).await.unwrap();
-        Self { uri: format!("{uri}{name}{options}"), name, client }
-    }
-}
-
 /// Whether scenes are on MongoDB where they would be on SQLite: so the same tests show the same of both (stage `mongodb` of
 /// `tools/test.py`).
 pub fn on_mongo_instead() -> bool {
@@ -141,6 +132,12 @@ impl Scene {
         let tweak = |settings: &mut Settings| settings.sign_in.patience = Duration::from_secs(20);
         let Some(uri) = mongo else { return Self::configured(config, tweak).await };
         Self::on(config, tweak, Some(Mongo::at(uri, "").await), Found::There).await
+    }
+
+    /// As the login host of applications, on the MongoDB server at `uri`.
+    pub async fn with_applications_on_mongo(uri: &str, tweak: fn(&mut Settings)) -> Self {
+        let config = ProviderConfig { token_delay: Duration::ZERO, ..ProviderConfig::new(Profile::Standard) };
+        Self::on(config, tweak, Some(Mongo::at(uri, "").await), Found::AsLoginHost).await
     }
 
     /// As the login host of applications on other hosts; `tweak` says which.

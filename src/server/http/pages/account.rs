@@ -41,6 +41,10 @@ pub(crate) fn router() -> Router<Arc<App>> {
 /// `GET /auth/account`
 async fn account(State(app): State<Arc<App>>, renderer: Renderer, context: RequestContext, parts: Parts) -> Response {
     match current_session::find(&app, &context).await {
+        Ok(Found::SignedIn(person)) if person.is_recheck_due(app.system.now()) => {
+            let (page, _) = ReturnTo::sanitize(Some(paths::ACCOUNT), &app.public_url, &app.gate.applications);
+            see_other(&Start::new(person.provider, page).path())
+        }
         Ok(Found::SignedIn(person)) => page(&app, &renderer, &person, named_client(&app, &parts)),
         Ok(Found::Disabled) => disabled(&app, &renderer),
         Ok(found @ (Found::Nobody | Found::Ended)) => {

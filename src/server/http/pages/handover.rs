@@ -61,6 +61,9 @@ async fn handover(
     });
     let Some((asked, site)) = asked else { return renderer.problem(Problem::HandoverInvalid) };
     match current_session::find(&app, &context).await {
+        Ok(Found::SignedIn(person)) if person.is_recheck_due(app.system.now()) => {
+            sign_in::recheck(&app, &renderer, context, &person, asked.page).await
+        }
         Ok(Found::SignedIn(_)) => match context.session {
             Some(session) => go_on(&app, &renderer, context.browser, session, &asked, &site),
             None => renderer.problem(Problem::Internal),

@@ -11,7 +11,7 @@ use axum::{
     },
     http::{
         HeaderMap, HeaderValue, StatusCode,
-        header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, SET_COOKIE},
+        header::{ACCEPT, CONTENT_LENGTH, SET_COOKIE},
     },
     middleware,
     response::{IntoResponse as _, Response},
@@ -27,12 +27,13 @@ use crate::{
             fetch_metadata::navigations_only,
             redirect::see_other,
             render::Renderer,
-            request::Parameters,
+            request::{Parameters, is_form},
         },
         ids::{ProviderId, Reference},
         limits,
         problem::Problem,
         provider::Provider,
+        session::SignedIn,
         settings::ResponseMode,
         sign_in::{
             Completion, RequestContext,
@@ -138,6 +139,17 @@ pub(super) async fn begin(
     }
 }
 
+/// Somebody who is signed in is confirmed by their provider first.
+pub(super) async fn recheck(
+    app: &Arc<App>,
+    renderer: &Renderer,
+    context: RequestContext,
+    person: &SignedIn,
+    return_to: ReturnTo,
+) -> Response {
+    go(app, renderer, context, Start::new(person.provider.clone(), return_to)).await
+}
+
 fn only_provider(app: &App) -> Option<ProviderId> {
     let mut providers = app.providers.iter();
     providers.next().filter(|_| providers.next().is_none()).map(|only| only.id().clone())
@@ -227,9 +239,7 @@ fn posted(headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<St
         }
         Err(_) => return Err((Problem::BadRequest, "the body did not come in full".to_owned())),
     };
-    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let media_type = content_type.split(';').next().unwrap_or_default().trim();
-    if !media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+    if !is_form(headers) {
         return Err((Problem::BadRequest, "the body is not a form".to_owned()));
     }
     String::from_utf8(body.into()).map_err(|_| (Problem::BadRequest, "the form is not UTF-8".to_owned()))

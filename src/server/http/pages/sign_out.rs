@@ -100,8 +100,11 @@ async fn signed_out(
     context: RequestContext,
     parameters: Parameters,
 ) -> Response {
-    if let Ok(Found::SignedIn(person)) = current_session::find(&app, &context).await {
-        return button(&renderer, Some(&person));
+    match current_session::find(&app, &context).await {
+        Ok(Found::SignedIn(person)) => return button(&renderer, Some(&person)),
+        Ok(Found::Disabled | Found::Ended | Found::Nobody) => {}
+        // Only a browser with a session's cookie can get here, and sign-out has taken that away.
+        Err(error) => return renderer.store_unavailable(&error, paths::SIGNED_OUT),
     }
     let browser = context.browser.as_ref();
     let back =

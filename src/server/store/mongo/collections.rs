@@ -11,6 +11,8 @@ use crate::server::{
 
 pub(super) const ATTEMPTS: &str = "login_attempts";
 pub(super) const SESSIONS: &str = "login_sessions";
+/// What providers have logged out.
+pub(super) const LOGOUTS: &str = "seen_logout_tokens";
 pub(super) const USERS: &str = "users";
 
 /// Byte for byte, whatever the collection's default.

@@ -11,7 +11,7 @@ use mongodb::{
 use tokio::sync::{Notify, watch};
 
 use super::{
-    collections::{ATTEMPTS, SESSIONS, USERS, caseless, exact},
+    collections::{ATTEMPTS, LOGOUTS, SESSIONS, USERS, caseless, exact},
     connection::{Connection, DUPLICATE_KEY, code},
 };
 use crate::server::{
@@ -110,7 +110,7 @@ enum Kind {
     },
 }
 
-fn wanted() -> [Index; 9] {
+fn wanted() -> [Index; 14] {
     let index = |collection, name, keys, kind| Index { collection, name, keys, kind };
     let browser = |collection| index(collection, "vestibule_browser", doc! { "browser": 1 }, Kind::Plain);
     let expiry =
@@ -132,6 +132,11 @@ fn wanted() -> [Index; 9] {
         index(ATTEMPTS, "vestibule_reference", doc! { "reference": 1 }, Kind::Plain),
         browser(ATTEMPTS),
         browser(SESSIONS),
+        index(SESSIONS, "vestibule_sid", doc! { "issuer": 1, "facts.sid": 1 }, Kind::Plain),
+        index(SESSIONS, "vestibule_subject", doc! { "issuer": 1, "facts.subject": 1 }, Kind::Plain),
+        index(LOGOUTS, "vestibule_sid", doc! { "issuer": 1, "sid": 1 }, Kind::Plain),
+        index(LOGOUTS, "vestibule_subject", doc! { "issuer": 1, "subject": 1 }, Kind::Plain),
+        expiry(LOGOUTS, Duration::ZERO),
         expiry(ATTEMPTS, Duration::ZERO),
         expiry(SESSIONS, limits::SESSION_REMOVED_AFTER),
     ]

@@ -111,6 +111,15 @@ fn key(id: SessionHash) -> Binary {
     binary(id.as_bytes())
 }
 
+/// What ends a session.
+pub(super) fn end(now: OffsetDateTime) -> Document {
+    doc! {
+        "$min": { "expires_at": date(now) },
+        "$unset": { "delivered_by": "", "id_token": "" },
+        "$set": { "user_id": SessionRecord::nobody().as_str() },
+    }
+}
+
 async fn insert(database: &Database, session: &SessionRecord) -> Result<bool, StoreError> {
     match sessions(database).insert_one(SessionDocument::from(session)).await {
         Ok(_) => Ok(true),
@@ -245,12 +254,7 @@ impl SessionStore for MongoStore {
                 for (id, provider) in delivered {
                     insert(database, &SessionRecord::ended(id, browser, provider, now)).await?;
                 }
-                let end = doc! {
-                    "$min": { "expires_at": date(now) },
-                    "$unset": { "delivered_by": "", "id_token": "" },
-                    "$set": { "user_id": SessionRecord::nobody().as_str() },
-                };
-                sessions(database).update_many(theirs, end).await?;
+                sessions(database).update_many(theirs, end(now)).await?;
                 Ok(())
             })
             .await

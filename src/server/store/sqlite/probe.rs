@@ -5,7 +5,7 @@ use crate::server::store::error::StoreError;
 
 /// Rows that no sign-in can have, put in and taken out again. Both are committed: what is rolled back never reaches the
 /// disk, which may be full.
-const WRITES: [&str; 6] = [
+const WRITES: [&str; 8] = [
     "INSERT INTO login_attempts (id, reference, owner, provider, browser, code, started_at, claimed_at, expires_at, \
      state, lease) VALUES (x'00', '', x'', '', x'', x'', 0, 0, 0, 'failed', 0)",
     "DELETE FROM login_attempts WHERE id = x'00'",
@@ -14,6 +14,8 @@ const WRITES: [&str; 6] = [
     "INSERT INTO login_sessions (id, user_id, issuer, provider, created_at, last_seen_at, expires_at) \
      VALUES (x'00', '', '', '', 0, 0, 0)",
     "DELETE FROM login_sessions WHERE id = x'00'",
+    "INSERT INTO seen_logout_tokens (id, issuer, issued_at, received_at, expires_at) VALUES (x'00', '', 0, 0, 0)",
+    "DELETE FROM seen_logout_tokens WHERE id = x'00'",
 ];
 
 pub(super) async fn write(connections: &Connections) -> Result<(), StoreError> {

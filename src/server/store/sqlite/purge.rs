@@ -9,9 +9,10 @@ use crate::server::{
 };
 
 /// For each table: how long after its expiry a record is removed.
-const PURGES: [(&str, Duration); 2] = [
+const PURGES: [(&str, Duration); 3] = [
     (concat!("DELETE FROM login_attempts WHERE expires_at <= ", now!(), " - ?"), Duration::ZERO),
     (concat!("DELETE FROM login_sessions WHERE expires_at <= ", now!(), " - ?"), limits::SESSION_REMOVED_AFTER),
+    (concat!("DELETE FROM seen_logout_tokens WHERE expires_at <= ", now!(), " - ?"), Duration::ZERO),
 ];
 
 pub(super) async fn keep_purging(connections: &Connections, health: &Health) {

@@ -7,6 +7,13 @@ use super::{Mongo, Scene};
 use crate::support::wait::eventually;
 
 impl Mongo {
+    /// A database of its own.
+    pub(super) async fn at(uri: &str, options: &str) -> Self {
+        let name = format!("scene_{}", bson::oid::ObjectId::new().to_hex());
+        let client = mongodb::Client::with_uri_str(uri).await.unwrap();
+        Self { uri: format!("{uri}{name}{options}"), name, client }
+    }
+
     fn collection(&self, name: &str) -> mongodb::Collection<Document> {
         self.client.database(&self.name).collection(name)
     }

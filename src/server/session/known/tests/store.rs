@@ -9,10 +9,10 @@ use tokio::time::sleep;
 use super::*;
 use crate::server::{
     attempt::Verdict,
-    ids::{AttemptId, BrowserHash, Issuer, OwnerToken, ProviderId, Reference, UserId},
+    ids::{AttemptId, BrowserHash, Issuer, LogoutHash, OwnerToken, ProviderId, Reference, Subject, UserId},
     store::{
-        Attempt, AttemptStore, Claimed, Created, NewClaim, NewUser, Person, Readiness, Role, SessionFacts,
-        SessionRecord, SessionStore, User, UserStore,
+        Attempt, AttemptStore, Claimed, Created, LoggedOut, Logout, LogoutStore, NewClaim, NewUser, Person, Readiness,
+        Role, SessionFacts, SessionRecord, SessionStore, User, UserStore,
     },
     trace::Step,
 };
@@ -77,11 +77,22 @@ pub(in crate::server::session) fn person(number: u8) -> SignedIn {
         user: user(UserId::new(number.to_string())),
         provider: ProviderId::new("op"),
         issuer: Issuer::new("https://id.example.com"),
-        facts: SessionFacts::default(),
+        facts: SessionFacts { subject: subject(number), ..SessionFacts::default() },
         since: datetime!(2026-11-26 12:00 UTC),
         until: datetime!(2026-11-27 12:00 UTC),
         recheck_from: None,
     }
+}
+
+/// Of the person with that number.
+pub(in crate::server::session) fn logout(number: u8) -> Logout {
+    let now = System::real().now();
+    let issuer = Issuer::new("https://id.example.com");
+    Logout { id: LogoutHash::of(&[number]), issuer, sid: None, subject: subject(number), issued: now, received: now }
+}
+
+fn subject(number: u8) -> Option<Subject> {
+    Subject::new(&format!("s-{number}"))
 }
 
 impl Fake {
@@ -174,6 +185,17 @@ impl SessionStore for Fake {
         let mut records = self.records.lock().unwrap();
         records.values_mut().filter(|one| one.browser == Some(browser)).for_each(|one| one.expires = now);
         Ok(())
+    }
+}
+
+#[async_trait]
+impl LogoutStore for Fake {
+    async fn log_out(&self, _: &Logout) -> Result<LoggedOut, StoreError> {
+        unreachable!()
+    }
+
+    async fn is_logged_out(&self, _: &SessionRecord) -> Result<bool, StoreError> {
+        Ok(false)
     }
 }
 

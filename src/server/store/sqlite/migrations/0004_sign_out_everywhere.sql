@@ -15,7 +15,6 @@ CREATE TABLE seen_logout_tokens (
     subject     TEXT,
     issued_at   INTEGER NOT NULL,          -- seconds, as in the claim
     received_at INTEGER NOT NULL,
-    done        INTEGER NOT NULL,          -- its sessions have ended
     expires_at  INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX seen_logout_tokens_sid ON seen_logout_tokens (issuer, sid) WHERE sid IS NOT NULL;
