@@ -8,7 +8,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 export VESTIBULE_TOOLS
 export PATH := $(VESTIBULE_TOOLS)/bin:$(VESTIBULE_TOOLS)/node_modules/.bin:$(PATH)
 
-.PHONY: help run build test fuzz dev site lint graph fmt clean clean-tools
+.PHONY: help run build test fuzz mutants dev site lint graph fmt clean clean-tools
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -32,12 +32,24 @@ test: ## Run every check and test; the last line counts them
 	@python3 tools/test.py $(TESTS)
 
 # Code without `unsafe` needs no sanitizer, and so no nightly compiler. fuzz/Cargo.lock: the versions of the program.
-fuzz: ## Try what the gate is asked with whatever a fuzzer finds, for FUZZ_SECONDS (120; about 20 min to build the first time)
+# One after the other, and all of them even where one finds something.
+FUZZ_TARGETS ?= $(patsubst fuzz/fuzz_targets/%.rs,%,$(wildcard fuzz/fuzz_targets/*.rs))
+fuzz: ## Try what strangers send with whatever a fuzzer finds, FUZZ_SECONDS (120) each of FUZZ_TARGETS (20 min to build first)
 	@tools/setup fuzz
 	@cp Cargo.lock fuzz/Cargo.lock
-	@mkdir -p fuzz/corpus/asked
-	@cargo fuzz run -s none asked fuzz/corpus/asked fuzz/seeds/asked -- \
-		-max_total_time=$(or $(FUZZ_SECONDS),120) -dict=fuzz/asked.dict -max_len=1024 -timeout=10 -print_final_stats=1
+	@cargo fuzz build -s none
+	@found=; for target in $(FUZZ_TARGETS); do \
+		echo "make: $$target"; \
+		mkdir -p fuzz/corpus/$$target; \
+		dict=fuzz/$$target.dict; [ -e $$dict ] && dict=-dict=$$dict || dict=; \
+		cargo fuzz run -s none $$target fuzz/corpus/$$target fuzz/seeds/$$target -- $$dict \
+			-max_total_time=$(or $(FUZZ_SECONDS),120) -max_len=4096 -timeout=10 -print_final_stats=1 || found="$$found $$target"; \
+	done; [ -z "$$found" ] || { echo "make: found something in:$$found (fuzz/artifacts)"; exit 1; }
+
+mutants: ## Alter what checks, and see that tests notice: MUTANTS="--shard 1/4", or names of files (an hour or more in all)
+	@tools/setup mutants
+	@cargo run -q -p xtask -- site
+	@python3 tools/mutants.py $(MUTANTS)
 
 bench: ## Measure what a check of the gate costs, beside a handler that does nothing (10 min; a quiet machine)
 	@tools/setup bench

@@ -24,6 +24,9 @@ pub mod demo;
 pub mod email_address;
 /// What the log says of failures: one line for each reference.
 mod failure_log;
+/// What `make fuzz` tries, with what holds of every answer.
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 /// Who may pass to the applications behind the proxy, and what these are told.
 pub mod gate;
 /// Everything about HTTP: requests, guards, headers, cookies, pages.

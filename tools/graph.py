@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [
     "main lib.rs",
     "server/demo",
-    "server.rs server/startup server/rules_check server/keys",
+    "server.rs server/startup server/rules_check server/keys server/fuzzing",
     "server/router",
     "api server/http/pages",
     "server/http",

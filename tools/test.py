@@ -24,6 +24,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from changes import Inputs, cache
+from conformance import ON_BOTH_STORES, SQLITE_ONLY
 
 ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / "target/test-logs"
@@ -156,6 +157,7 @@ def run_all(stages: list[Stage]) -> Count:
     """Runs the stages in order and says how each went."""
     LOGS.mkdir(parents=True, exist_ok=True)
     total = Count()
+    ran: list[str] = []
     width = max(len(stage.name) for stage in stages)
     for number, stage in enumerate(stages, 1):
         print(f"[{number:2}/{len(stages)}] {stage.name:{width}} ", end="", flush=True)
@@ -170,7 +172,10 @@ def run_all(stages: list[Stage]) -> Count:
             print("not run: nothing that it depends on has changed since it last passed", flush=True)
             continue
         began = time.monotonic()
+        # Whose logs are of this run.
+        (LOGS / "run.json").write_text(json.dumps(ran))
         status, output = run(stage)
+        ran.append(stage.name)
         count = outcome(stage, status, output)
         total += count
         said = "ready" if count == Count() else str(count)
@@ -199,6 +204,11 @@ END2END = ROOT / "end2end"
 KEYCLOAK_NEEDS = ("java", "mvn")
 HYDRA_NEEDS = ("go",)
 BENCH_NEEDS = ("valgrind",)
+
+
+def skipped(tests: tuple[str, ...]) -> list[str]:
+    # Stage `load` has tests of such names, too.
+    return [word for test in ("load::", *tests) for word in ("--skip", test)]
 
 
 def browser_tests(name: str, *projects: str, needs: tuple[str, ...] = ()) -> Stage:
@@ -235,6 +245,13 @@ STAGES = [
     Stage("rust", cargo("test", *DEMO, "--no-fail-fast", "--", "--test-threads=4", "--skip", "load::"), count_cargo),
     # These use all of the machine, and would be in the way of others and of each other.
     Stage("load", cargo("test", *DEMO, "--test", "it", "--", "--test-threads=1", "load::"), count_cargo),
+    # The same people and programs on the other store. Fewer at once, since one server has them all.
+    Stage(
+        "mongodb",
+        cargo("test", *DEMO, "--test", "it", "--no-fail-fast", "--", "--test-threads=3", *ON_BOTH_STORES, *skipped(SQLITE_ONLY)),
+        count_cargo,
+        env={"VESTIBULE_TEST_STORE": "mongodb"},
+    ),
     Stage(
         "browser",
         cargo("test", *BROWSER, "--test", "panel"),
@@ -260,6 +277,8 @@ STAGES = [
     browser_tests("keycloak", "keycloak", needs=KEYCLOAK_NEEDS),
     Stage("setup-hydra", ["tools/setup", "hydra"], preparation=True, needs=HYDRA_NEEDS),
     browser_tests("hydra", "hydra", needs=HYDRA_NEEDS),
+    # What all of these show, row by row: the last.
+    Stage("conformance", ["python3", "tools/conformance.py"], count_line),
 ]
 
 # cargo-leptos is installed from source and builds everything once more, to show no more than that it still can.

@@ -11,6 +11,7 @@ use crate::paths;
 use super::{
     email_address::{Domain, EmailAddress},
     ids::ProviderId,
+    limits,
     store::Role,
 };
 
@@ -284,7 +285,7 @@ impl Applications {
             return Some(site.clone());
         }
         let (label, name) = host.split_once('.')?;
-        let (index, pattern) = self.below.get(name).filter(|_| !label.is_empty())?;
+        let (index, pattern) = self.below.get(name).filter(|_| (1..=limits::HOST_LABEL).contains(&label.len()))?;
         Some(site(*index, self.all.get(*index)?, pattern, host))
     }
 }

@@ -199,6 +199,8 @@ pub const CALLBACK_QUERY: usize = 8 * KIB;
 pub const CALLBACK_PARAMETER: usize = 6 * KIB;
 /// Characters that are kept of a provider's `error`. The registered ones have less than 30.
 pub const ERROR_CODE: usize = 64;
+/// The longest label of a host (RFC 1035 2.3.4): a longer one is no host below `*.NAME`, nor a page to return to.
+pub const HOST_LABEL: usize = 63;
 /// The longest page to return to, in bytes as sent in a `Location` header: with it, the redirect to the provider has less
 /// than 3,072 bytes of headers, which every proxy's default buffer holds (docs/return-to.md).
 pub const RETURN_TO: usize = 1_000;

@@ -36,6 +36,9 @@ mod endpoint_url;
 mod fault;
 /// When a document is fetched, and when it is too old.
 mod freshness;
+/// What `make fuzz` tries of it.
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 /// The HTTP client, with limits on time and size.
 mod http;
 /// The checks of an ID token.

@@ -9,6 +9,7 @@ mod discovery;
 mod id_token;
 mod keys;
 mod pushed;
+mod quiet;
 mod rig;
 mod token;
 mod userinfo;

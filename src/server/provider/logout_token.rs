@@ -108,7 +108,7 @@ impl Provider {
 
     /// In the order of Back-Channel Logout 2.6. (1: encrypted ones are not accepted. 9 and 10: what sessions there are is not
     /// asked, since there need be none.)
-    fn logout_token(&self, token: &str, expected: &Expected<'_>) -> Result<LogoutToken, Rejection> {
+    pub(super) fn logout_token(&self, token: &str, expected: &Expected<'_>) -> Result<LogoutToken, Rejection> {
         // 2 and 3: the signature, as that of an ID token.
         let signed = expected.verify(token, &TYPES)?;
         if let Some(name) = CHECKED.iter().find(|name| signed.claims.damaged.iter().any(|damaged| damaged == **name)) {

@@ -74,13 +74,14 @@ impl CallbackQuery {
             Values::None if unreadable => return Err(Problem::AnswerMalformed),
             Values::None => return Err(Problem::StateMissing),
             Values::One(state) if state.is_empty() => return Err(Problem::StateMissing),
-            Values::One(state) if state.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_') => state,
+            Values::One(state) if is_base64url(&state) => state,
             Values::One(_) | Values::Many => return Err(Problem::AnswerMalformed),
         };
         let response = match (AuthorizationResponse::read(code, error, description, iss), sealed) {
             (Some(response), _) => Carried::Plain(response),
-            (None, Values::One(sealed)) => Carried::Sealed(sealed),
-            (None, Values::None | Values::Many) => Carried::Nothing,
+            // Anything else was not sealed by us, and would be written into addresses of ours as it is.
+            (None, Values::One(sealed)) if is_base64url(&sealed) => Carried::Sealed(sealed),
+            (None, _) => Carried::Nothing,
         };
         Ok(Self { state, response, wait, spent, cookie_set })
     }
@@ -149,6 +150,10 @@ impl CallbackQuery {
     }
 }
 
+fn is_base64url(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+}
+
 /// As written in a URL. A plain response is never written: it is sealed first, or left out.
 impl fmt::Display for CallbackQuery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -211,6 +216,15 @@ mod tests {
         ] {
             assert_eq!(query.to_string(), text);
             assert_eq!(CallbackQuery::parse(text), Ok(query));
+        }
+    }
+
+    /// Found by fuzzing: a link on a page held whatever a stranger had put there.
+    #[test]
+    fn what_cannot_be_sealed_by_us_is_not_written() {
+        for raw in ["a%26code%3Dx", "a%0d%0aX:y", "%22%3E", "a%20b", "a=", "%C3%BC", "a&answer=a"] {
+            let query = CallbackQuery::parse(&format!("state=s&answer={raw}")).unwrap();
+            assert_eq!((query.response.clone(), query.to_string()), (Carried::Nothing, "state=s".to_owned()), "{raw}");
         }
     }
 

@@ -46,7 +46,8 @@ impl State {
     /// Whether it is too old to be accepted. One from the future is not accepted either.
     #[must_use]
     pub fn is_expired(&self, now: OffsetDateTime, ttl: Duration) -> bool {
-        now > self.started + ttl || self.started > now + limits::CLOCKS_APART
+        // Never a sum with what came from outside: no date is after the year 9999.
+        now - ttl > self.started || self.started > now + limits::CLOCKS_APART
     }
 
     /// The secrets of an attempt that begins now, in the browser with that key.

@@ -30,7 +30,7 @@ async fn a_disabled_user_is_refused_at_once_and_at_sign_in() {
     let scene = Scene::patient().await;
     let browser = scene.browser();
     browser.sign_in(&scene).await;
-    scene.execute("UPDATE users SET is_active = 0").await;
+    scene.set_of_users("is_active", false).await;
     let page = browser.get(&scene.url("/auth/account")).await;
     page.explains("user_disabled");
     assert_eq!(page.status, StatusCode::FORBIDDEN);
@@ -38,7 +38,7 @@ async fn a_disabled_user_is_refused_at_once_and_at_sign_in() {
     let again = scene.browser();
     let callback = again.callback_url(&scene, "/").await;
     again.follow(&scene, &callback).await.unwrap().explains("user_disabled");
-    scene.execute("UPDATE users SET is_active = 1").await;
+    scene.set_of_users("is_active", true).await;
     assert!(!browser.is_signed_in(&scene).await, "the session is gone for good");
     scene.browser().sign_in(&scene).await;
 }
@@ -123,7 +123,7 @@ async fn an_address_that_only_stands_in_for_one_lets_nobody_in_and_is_not_shown(
     let scene = scene.await;
     let browser = scene.browser();
     browser.sign_in(&scene).await;
-    scene.execute("UPDATE users SET email = 'alice@oidc.local'").await;
+    scene.set_of_users("email", "alice@oidc.local").await;
     let page = browser.get(&scene.url("/auth/account")).await;
     assert!(page.status == StatusCode::OK && !page.body.contains("oidc.local"), "{}", page.body);
     let edit = Edit::set("email", json!("alice@oidc.local"));

@@ -301,7 +301,7 @@ async fn a_disabled_account_is_told_so() {
     for host in [WIKI, BOARD] {
         alice.opens(&scene, &scene.page(host, "/page"), "alice").await;
     }
-    scene.execute("UPDATE users SET is_active = 0").await;
+    scene.set_of_users("is_active", false).await;
     scene.kill().await;
     scene.start().await;
     for host in [WIKI, BOARD] {

@@ -150,6 +150,19 @@ async fn the_ca_file_adds_a_root() {
     assert_eq!(without.begin().await.unwrap_err().code(), "provider_tls");
 }
 
+/// DI-10: the root is trusted, but the certificate is for another name.
+#[tokio::test]
+async fn a_certificate_for_another_name_is_refused() {
+    let op = op(|config| config.tls = true).await;
+    let other = op.issuer().replace("127.0.0.1", "localhost");
+    assert_ne!(other, op.issuer());
+    let rig = Rig::over(op, |settings| {
+        settings.issuer = Issuer::new(other);
+        settings.ca_file = Some(CA_FILE.into());
+    });
+    assert_eq!(rig.begin().await.unwrap_err().code(), "provider_tls");
+}
+
 #[tokio::test]
 async fn a_ca_file_that_cannot_be_used_is_a_fault_of_the_settings() {
     let folder = tempfile::tempdir().unwrap();

@@ -11,6 +11,7 @@ use std::{
 use reqwest::StatusCode;
 use serde_json::Value;
 use tempfile::TempDir;
+use test_provider::{Client, Profile, ProviderConfig, RunningProvider};
 
 use crate::support::{browser::Browser, mongo::Server, port::Port, process::THIS, wait::eventually};
 
@@ -86,6 +87,49 @@ async fn a_file_that_cannot_grow_is_told_within_seconds_and_comes_back() {
     becomes(StatusCode::SERVICE_UNAVAILABLE).await;
     assert!(limit("unlimited").success());
     becomes(StatusCode::OK).await;
+}
+
+/// DI-21: a variable of the system does not decide who sees codes and secrets.
+#[tokio::test]
+async fn a_proxy_of_the_environment_is_not_used() {
+    let port = Port::reserve();
+    let origin = format!("http://{}", port.address);
+    let client = Client::basic("app", "hunter2hunter2", &format!("{origin}/auth/oidc/callback"));
+    let provider = RunningProvider::start(ProviderConfig::new(Profile::Standard).with_client(client)).await.unwrap();
+    provider.log_in_as("alice");
+    let folder = TempDir::new().unwrap();
+    let settings = folder.path().join("vestibule.toml");
+    let text = SETTINGS
+        .replacen("http://127.0.0.1:1", &origin, 1)
+        .replacen("127.0.0.1:0", &port.address.to_string(), 1)
+        .replace("http://127.0.0.1:1", provider.issuer());
+    fs::write(&settings, text).unwrap();
+    let mut program = Command::new(THIS);
+    program
+        .arg("--config")
+        .arg(&settings)
+        .env("VESTIBULE_DATABASE", format!("sqlite://{}", folder.path().join("p.db").display()));
+    // Nobody listens there.
+    for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"] {
+        program.env(name, "http://127.0.0.1:9");
+    }
+    let _program = Running(program.stderr(Stdio::null()).stdout(Stdio::null()).spawn().unwrap());
+    let browser = Browser::default();
+    eventually("it listens", || async { std::net::TcpStream::connect(port.address).ok() }).await;
+    let done = eventually("signed in", || async {
+        let start = browser.get(&format!("{origin}/auth/oidc/login?return_to=/reports")).await;
+        if start.status != StatusCode::SEE_OTHER {
+            return None;
+        }
+        let callback = browser.get(start.location()).await.location().to_owned();
+        Some(browser.get(&format!("{callback}&wait=1")).await)
+    });
+    let done = done.await;
+    assert!(done.status == StatusCode::SEE_OTHER, "{done:#?}");
+    eventually("userinfo was asked for", || async {
+        (provider.count(test_provider::Endpoint::Userinfo) > 0).then_some(())
+    })
+    .await;
 }
 
 /// The program on that database, and what it logs.

@@ -19,6 +19,7 @@ use vestibule::server::{
 use self::program::{Ahead, Running};
 use crate::support::{
     browser::Browser,
+    mongo,
     port::{ANY, Port},
 };
 
@@ -69,6 +70,12 @@ struct Mongo {
     client: mongodb::Client,
 }
 
+/// Whether scenes are on MongoDB where they would be on SQLite: so the same tests show the same of both (stage `mongodb` of
+/// `tools/test.py`).
+pub fn on_mongo_instead() -> bool {
+    std::env::var_os("VESTIBULE_TEST_STORE").is_some_and(|store| store == "mongodb")
+}
+
 impl Scene {
     pub async fn new() -> Self {
         Self::with(Profile::Standard, |_| {}).await
@@ -114,9 +121,7 @@ impl Scene {
     /// On the MongoDB server at `uri`, in a database of its own; `options` as they stand in a connection string.
     pub async fn on_mongo(uri: &str, options: &str, tweak: fn(&mut Settings)) -> Self {
         let mongo = Mongo::at(uri, options).await;
-        let scene = Self::on(ProviderConfig::new(Profile::Standard), tweak, Some(mongo), Found::There).await;
-        scene.prepared().await;
-        scene
+        Self::on(ProviderConfig::new(Profile::Standard), tweak, Some(mongo), Found::There).await
     }
 
     /// With a patient program, and a provider that signs people out at our request; on the MongoDB server at `mongo`, or on
@@ -126,17 +131,13 @@ impl Scene {
             ProviderConfig { token_delay: Duration::ZERO, end_session: true, ..ProviderConfig::new(Profile::Standard) };
         let tweak = |settings: &mut Settings| settings.sign_in.patience = Duration::from_secs(20);
         let Some(uri) = mongo else { return Self::configured(config, tweak).await };
-        let scene = Self::on(config, tweak, Some(Mongo::at(uri, "").await), Found::There).await;
-        scene.prepared().await;
-        scene
+        Self::on(config, tweak, Some(Mongo::at(uri, "").await), Found::There).await
     }
 
     /// As the login host of applications, on the MongoDB server at `uri`.
     pub async fn with_applications_on_mongo(uri: &str, tweak: fn(&mut Settings)) -> Self {
         let config = ProviderConfig { token_delay: Duration::ZERO, ..ProviderConfig::new(Profile::Standard) };
-        let scene = Self::on(config, tweak, Some(Mongo::at(uri, "").await), Found::AsLoginHost).await;
-        scene.prepared().await;
-        scene
+        Self::on(config, tweak, Some(Mongo::at(uri, "").await), Found::AsLoginHost).await
     }
 
     /// As the login host of applications on other hosts; `tweak` says which.
@@ -146,6 +147,10 @@ impl Scene {
     }
 
     async fn on(config: ProviderConfig, tweak: fn(&mut Settings), mongo: Option<Mongo>, found: Found) -> Self {
+        let mongo = match mongo {
+            None if on_mongo_instead() => Some(Mongo::at(mongo::server().await.uri(), "").await),
+            given => given,
+        };
         let port = Port::reserve();
         let origin = match found {
             Found::There => format!("http://{}", port.address),
@@ -176,6 +181,9 @@ impl Scene {
             _folder: folder,
         };
         scene.start().await;
+        if scene.mongo.is_some() {
+            scene.prepared().await;
+        }
         scene
     }
 
@@ -255,6 +263,11 @@ impl Scene {
     /// Moves the program's clock on; the provider's stays.
     pub fn later(&self, seconds: i64) {
         self.clock.advance(seconds);
+    }
+
+    /// Lets whatever asks the program's clock next panic.
+    pub fn panics_once(&self) {
+        self.clock.break_once();
     }
 
     pub fn url(&self, path: &str) -> String {

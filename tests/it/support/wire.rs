@@ -73,6 +73,16 @@ impl Wire {
         answer
     }
 
+    /// What is said to bytes that may be no request, up to where the connection is closed.
+    pub async fn says(mut self, bytes: &[u8]) -> String {
+        // It may be closed before all of them are sent.
+        let _ = self.stream.get_mut().write_all(bytes).await;
+        let _ = self.stream.get_mut().shutdown().await;
+        let mut said = Vec::new();
+        let _ = self.stream.read_to_end(&mut said).await;
+        String::from_utf8_lossy(&said).into_owned()
+    }
+
     async fn line(&mut self) -> &str {
         self.line.clear();
         self.stream.read_until(b'\n', &mut self.line).await.unwrap();

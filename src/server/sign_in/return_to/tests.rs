@@ -1,5 +1,7 @@
 use super::*;
 
+mod payloads;
+
 fn judge(asked: &str) -> String {
     sanitize(asked).0.0
 }

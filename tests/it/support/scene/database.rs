@@ -1,6 +1,6 @@
 //! The scene's database, behind the program's back.
 
-use mongodb::bson::{Document, doc};
+use mongodb::bson::{Bson, Document, doc};
 use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
 
 use super::{Mongo, Scene};
@@ -31,17 +31,17 @@ impl Scene {
         .await;
     }
 
-    /// A number from the database: of a table, or of its rows in one state.
+    /// A number from the database: of a table, or of its rows where a field has one value, or any.
     pub async fn count(&self, what: &str) -> i64 {
         if let Some(mongo) = &self.mongo {
-            let (table, state) = what.split_once(" WHERE state = ").unwrap_or((what, ""));
-            let table = mongo.collection(table);
-            let state = state.trim_matches('\'');
-            let filter = if state.is_empty() {
-                doc! {}
-            } else {
-                doc! { "state": state }
+            let (table, filter) = match what.split_once(" WHERE ") {
+                Some((table, wanted)) => match wanted.split_once(" = ") {
+                    Some((field, value)) => (table, doc! { field: value.trim_matches('\'') }),
+                    None => (table, doc! { wanted.strip_suffix(" IS NOT NULL").unwrap(): { "$ne": null } }),
+                },
+                None => (what, doc! {}),
             };
+            let table = mongo.collection(table);
             return table.count_documents(filter).await.unwrap().try_into().unwrap();
         }
         let options = SqliteConnectOptions::new().filename(&self.database);
@@ -52,12 +52,40 @@ impl Scene {
         count
     }
 
+    /// Everything that is stored, as bytes of the file that may be read as text, or as MongoDB shows it.
+    pub async fn dump(&self) -> String {
+        if let Some(mongo) = &self.mongo {
+            let mut all = String::new();
+            for name in ["users", "login_sessions", "login_attempts"] {
+                let mut found = mongo.collection(name).find(doc! {}).await.unwrap();
+                while found.advance().await.unwrap() {
+                    all += &format!("{:?}", found.deserialize_current().unwrap());
+                }
+            }
+            return all;
+        }
+        let folder = std::fs::read_dir(self.database.parent().unwrap()).unwrap();
+        folder.map(|file| String::from_utf8_lossy(&std::fs::read(file.unwrap().path()).unwrap()).into_owned()).collect()
+    }
+
     /// A collection of a scene on MongoDB.
     pub fn collection(&self, name: &str) -> mongodb::Collection<Document> {
         self.mongo.as_ref().unwrap().collection(name)
     }
 
-    /// Changes the database behind the program's back.
+    /// Sets a field of everybody who has ever signed in, behind the program's back.
+    pub async fn set_of_users(&self, field: &str, value: impl Into<Bson>) {
+        let value = value.into();
+        if self.mongo.is_some() {
+            self.collection("users").update_many(doc! {}, doc! { "$set": { field: value } }).await.unwrap();
+            return;
+        }
+        // Texts in quotes; SQLite knows `true` and `false`.
+        let value = value.as_str().map_or_else(|| value.to_string(), |text| format!("'{text}'"));
+        self.execute(&format!("UPDATE users SET {field} = {value}")).await;
+    }
+
+    /// Changes SQLite's file behind the program's back.
     pub async fn execute(&self, sql: &str) {
         let options = SqliteConnectOptions::new().filename(&self.database);
         let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();

@@ -4,7 +4,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
     time::Duration,
 };
@@ -22,17 +22,26 @@ use crate::support::wait::eventually;
 
 /// The program's clock: so many seconds ahead of the system's.
 #[derive(Default)]
-pub(super) struct Ahead(AtomicI64);
+pub(super) struct Ahead {
+    seconds: AtomicI64,
+    broken: AtomicBool,
+}
 
 impl Ahead {
     pub(super) fn advance(&self, seconds: i64) {
-        self.0.fetch_add(seconds, Ordering::Relaxed);
+        self.seconds.fetch_add(seconds, Ordering::Relaxed);
+    }
+
+    /// Whoever asks for the time next panics.
+    pub(super) fn break_once(&self) {
+        self.broken.store(true, Ordering::Relaxed);
     }
 }
 
 impl Clock for Ahead {
     fn now(&self) -> OffsetDateTime {
-        System::real().now() + time::Duration::seconds(self.0.load(Ordering::Relaxed))
+        assert!(!self.broken.swap(false, Ordering::Relaxed), "on purpose");
+        System::real().now() + time::Duration::seconds(self.seconds.load(Ordering::Relaxed))
     }
 }
 

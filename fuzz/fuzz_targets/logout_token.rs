@@ -1,0 +1,4 @@
+//! `vestibule::server::fuzzing::logout_token` says what is tried, and what has to hold.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| vestibule::server::fuzzing::logout_token(bytes));
