@@ -4,6 +4,8 @@
 //! A sign-in reads: `Provider::authorization_url`, then `Provider::check_response_issuer`, then `Provider::redeem`,
 //! which is token request -> ID token -> userinfo. The checks that the crate does not make are in the files below.
 
+/// What tokens may be signed with.
+mod algorithms;
 /// The authentication request.
 mod authorization_request;
 /// Whether a provider can be used.

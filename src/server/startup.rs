@@ -326,8 +326,7 @@ mod tests {
         paths,
         server::{
             http::headers::Hsts,
-            ids::{Issuer, ProviderId},
-            settings::{ClientAuth, Database, ProviderSettings, SecretKey},
+            settings::{Database, SecretKey},
             telemetry::captured::{Hook, Log},
         },
     };
@@ -335,19 +334,11 @@ mod tests {
     /// The program on a database in `folder`, with a provider that cannot be reached.
     async fn bound(folder: &std::path::Path) -> Bound {
         let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let provider = ProviderSettings {
-            id: ProviderId::new("op"),
-            name: "Example".to_owned(),
-            issuer: Issuer::new("http://127.0.0.1:1"),
-            client_id: "app".to_owned(),
-            client_auth: ClientAuth::None,
-            pushed_requests: false,
-            id_token_algorithms: Vec::new(),
-            userinfo_algorithms: Vec::new(),
-            scopes: vec!["openid".to_owned()],
-            trusted_audiences: Vec::new(),
-            ca_file: None,
-        };
+        let file = folder.join("vestibule.toml");
+        let text = "public_url = \"http://127.0.0.1:3000\"\n[[provider]]\nid = \"op\"\nclient_id = \"app\"\n\
+                    issuer = \"http://127.0.0.1:1\"\nclient_auth = \"none\"\n";
+        std::fs::write(&file, text).unwrap();
+        let provider = Settings::load(Some(&file), std::iter::empty()).unwrap().providers.remove(0);
         let database = Database::Sqlite { path: folder.join("people.db") };
         let keys = vec![SecretKey::new(Box::new(vec![1; 32]))];
         let mut settings = Settings::demo(provider, database, keys);

@@ -61,20 +61,16 @@ fn a_key_is_made_for_the_operator_alone_and_never_overwritten() {
     assert!(shown.stderr.is_empty() && set["keys"].as_array().unwrap().iter().all(|key| key.get("d").is_none()));
 }
 
-#[test]
-fn wrong_keys_are_named_with_the_mend() {
-    let folder = TempDir::new().unwrap();
-    let write = |name: &str, text: &str| {
-        fs::write(folder.path().join(name), text).unwrap();
-        fs::set_permissions(folder.path().join(name), fs::Permissions::from_mode(0o600)).unwrap();
-    };
-    write("good.pem", &ClientKey::new_pem(NewKey::Es256).unwrap());
-    write("empty.pem", "");
+/// Settings, and the one line that they are worth.
+type Case = (String, Option<&'static str>);
+
+/// Keys and secrets that are missing, too many, or none.
+fn wrong_keys() -> Vec<Case> {
     let base = settings(r#""good.pem""#);
     let secret = "client_secret = \"s3cr3t\"\n";
     let by_secret =
         base.replace("\"private_key_jwt\"", "\"client_secret_jwt\"").replace("private_key_file = \"good.pem\"\n", "");
-    for (settings, line) in [
+    vec![
         (base.clone(), None),
         (
             settings(r#"["good.pem", "good.pem"]"#),
@@ -110,6 +106,13 @@ fn wrong_keys_are_named_with_the_mend() {
         ),
         (by_secret.clone(), Some("provider[0].client_secret: is missing")),
         (by_secret + "client_secret = \"a-secret-of-at-least-32-bytes-or-more\"\n", None),
+    ]
+}
+
+/// Words that mean nothing where they stand.
+fn wrong_words() -> Vec<Case> {
+    let base = settings(r#""good.pem""#);
+    vec![
         (
             base.clone() + "client_assertion_audience = \"token\"\n",
             Some(
@@ -145,7 +148,19 @@ fn wrong_keys_are_named_with_the_mend() {
             base + "require_pushed_authorization_requests = \"yes\"\n",
             Some("provider[0].require_pushed_authorization_requests: is the text \"yes\", true or false is wanted"),
         ),
-    ] {
+    ]
+}
+
+#[test]
+fn wrong_keys_are_named_with_the_mend() {
+    let folder = TempDir::new().unwrap();
+    let write = |name: &str, text: &str| {
+        fs::write(folder.path().join(name), text).unwrap();
+        fs::set_permissions(folder.path().join(name), fs::Permissions::from_mode(0o600)).unwrap();
+    };
+    write("good.pem", &ClientKey::new_pem(NewKey::Es256).unwrap());
+    write("empty.pem", "");
+    for (settings, line) in wrong_keys().into_iter().chain(wrong_words()) {
         write("vestibule.toml", &settings);
         let shown = run(folder.path(), &["keys", "show"]);
         let errors = text(&shown.stderr);

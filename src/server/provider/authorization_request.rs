@@ -5,7 +5,7 @@ use openidconnect::url::Url;
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 
-use super::client_registration::ClientRegistration;
+use super::{client_registration::ClientRegistration, http::Parameter};
 
 /// What an authentication request needs beyond the provider's settings.
 pub struct AuthorizationRequest {
@@ -18,9 +18,6 @@ pub struct AuthorizationRequest {
     /// `prompt=login`: the person wants another account.
     pub prompt_login: bool,
 }
-
-/// A parameter: its name and its value.
-pub(super) type Parameter = (&'static str, String);
 
 /// Parameters that we send, or that would change the meaning of what we send: an authorization endpoint that has one of
 /// them already would make the request ambiguous.

@@ -8,7 +8,7 @@ use openidconnect::url::Url;
 use secrecy::ExposeSecret as _;
 use serde_json::{Map, Value};
 
-use super::{authorization_request::Parameter, client_assertion, client_registration::ClientRegistration};
+use super::{client_assertion, http::Parameter};
 use crate::server::{
     clock::System,
     ids::ProviderId,
@@ -51,12 +51,12 @@ impl ClientAuthentication {
     /// which is returned. `None` where the key fails.
     pub(super) fn prove(
         &self,
-        us: &ClientRegistration,
+        id: &str,
+        issuer: &str,
         endpoint: &Url,
         system: &System,
         form: &mut Vec<Parameter>,
     ) -> Option<Option<HeaderValue>> {
-        let id = us.client_id.as_str();
         if let ClientAuth::Basic(secret) = &self.proof {
             // A parameter that is in the form already, as in a pushed request, may stay.
             let credentials = STANDARD.encode(format!("{}:{}", encoded(id), encoded(secret.expose_secret())));
@@ -70,7 +70,7 @@ impl ClientAuthentication {
         match &self.proof {
             ClientAuth::Post(secret) => form.push(("client_secret", secret.expose_secret().to_owned())),
             ClientAuth::Assertion(key, audience) => {
-                let assertion = client_assertion::write(key, *audience, id, us.issuer.as_str(), endpoint, system)?;
+                let assertion = client_assertion::write(key, *audience, id, issuer, endpoint, system)?;
                 form.push(("client_assertion_type", client_assertion::TYPE.to_owned()));
                 form.push(("client_assertion", assertion));
             }

@@ -6,10 +6,10 @@ use openidconnect::{ClientId, IssuerUrl, RedirectUrl, core::CoreJwsSigningAlgori
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    authorization_request::Parameter,
+    algorithms::named,
     client_auth::{ClientAuthentication, encoded, redact, redact_tokens},
-    discovery::named,
     fault::ProviderFault,
+    http::Parameter,
 };
 use crate::{
     paths,
@@ -80,7 +80,8 @@ impl ClientRegistration {
         system: &System,
         form: &mut Vec<Parameter>,
     ) -> Result<Option<HeaderValue>, ProviderFault> {
-        self.authentication.prove(self, endpoint, system, form).ok_or_else(|| ProviderFault::ClientRefused {
+        let (id, issuer) = (self.client_id.as_str(), self.issuer.as_str());
+        self.authentication.prove(id, issuer, endpoint, system, form).ok_or_else(|| ProviderFault::ClientRefused {
             method: self.authentication.method,
             detail: "nothing was sent, since our own key does not sign".into(),
         })

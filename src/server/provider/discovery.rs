@@ -9,6 +9,7 @@ use openidconnect::{core::CoreJwsSigningAlgorithm, url::Url};
 use serde_json::{Map, Value};
 
 use super::{
+    algorithms::{ALGORITHMS, named},
     authorization_request::RESERVED,
     client_registration::ClientRegistration,
     fault::ProviderFault,
@@ -17,19 +18,6 @@ use super::{
     strict_json::Object,
 };
 use crate::server::{clock::System, ids::ProviderId, limits, log_text::clip, settings::is_loopback};
-
-/// Signature algorithms of ID tokens that we accept, where the provider lists them (docs/decisions/id-token.md).
-pub(super) const ALGORITHMS: [CoreJwsSigningAlgorithm; 9] = [
-    CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
-    CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha384,
-    CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha512,
-    CoreJwsSigningAlgorithm::RsaSsaPssSha256,
-    CoreJwsSigningAlgorithm::RsaSsaPssSha384,
-    CoreJwsSigningAlgorithm::RsaSsaPssSha512,
-    CoreJwsSigningAlgorithm::EcdsaP256Sha256,
-    CoreJwsSigningAlgorithm::EcdsaP384Sha384,
-    CoreJwsSigningAlgorithm::EdDsa,
-];
 
 /// The members that are read here. One that is damaged is never taken for one that is not there.
 const READ: [&str; 10] = [
@@ -172,11 +160,6 @@ fn endpoint(member: &str, text: &str, plain_http: bool) -> Result<Url, String> {
     Ok(url)
 }
 
-/// The algorithm with this registered name.
-pub(super) fn named(name: &str) -> Option<CoreJwsSigningAlgorithm> {
-    serde_json::from_value(name.into()).ok()
-}
-
 /// The listed signature algorithms that we accept, and of those the registered ones; if none is listed, the registered
 /// ones, which are RS256 unless the operator says otherwise (Core 3.1.3.7, 7).
 fn algorithms(
@@ -215,16 +198,4 @@ fn userinfo_algorithms(
 fn accepted(listed: &[Value]) -> Vec<CoreJwsSigningAlgorithm> {
     let named = listed.iter().filter_map(|name| named(name.as_str()?));
     named.filter(|algorithm| ALGORITHMS.contains(algorithm)).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{ALGORITHMS, named};
-    use crate::server::settings;
-
-    #[test]
-    fn an_operator_can_name_each_algorithm_and_no_other() {
-        let named: Vec<_> = settings::ALGORITHMS.iter().map(|name| named(name).unwrap()).collect();
-        assert_eq!(named, ALGORITHMS);
-    }
 }

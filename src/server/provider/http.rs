@@ -10,7 +10,6 @@ use time::OffsetDateTime;
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    authorization_request::Parameter,
     content_coding::{self, Packed},
     fault::ProviderFault,
     refusal_words, retry_after,
@@ -63,6 +62,9 @@ impl Endpoint {
         ProviderFault::BadAnswer { endpoint: self.name(), detail: clip(detail) }
     }
 }
+
+/// A parameter of a form or a query: its name and its value.
+pub(super) type Parameter = (&'static str, String);
 
 /// Why there is no response.
 #[derive(Debug, thiserror::Error)]

@@ -11,8 +11,9 @@ use openidconnect::{
 use serde_json::{Map, Value};
 
 use super::{
+    algorithms::ALGORITHMS,
     cache::Cache,
-    discovery::{ALGORITHMS, Discovery},
+    discovery::Discovery,
     fault::ProviderFault,
     http::{Endpoint, Http},
     jwt,

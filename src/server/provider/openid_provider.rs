@@ -6,7 +6,7 @@ use openidconnect::url::Url;
 use tokio::sync::Semaphore;
 
 use super::{
-    authorization_request::{self, AuthorizationRequest, Parameter},
+    authorization_request::{self, AuthorizationRequest},
     availability::Availability,
     cache::Cache,
     capacity::{Capacity, QueueTicket},
@@ -14,7 +14,7 @@ use super::{
     client_registration::ClientRegistration,
     discovery::Discovery,
     fault::ProviderFault,
-    http::Http,
+    http::{Http, Parameter},
     jwks::Jwks,
     outage::OutageLog,
     pushed_request::PushedRequest,

@@ -6,10 +6,9 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
 use super::{
-    authorization_request::Parameter,
     client_registration::ClientRegistration,
     fault::ProviderFault,
-    http::{CallError, Endpoint, Http, ProviderResponse},
+    http::{CallError, Endpoint, Http, Parameter, ProviderResponse},
     token_request,
 };
 use crate::server::{clock::System, limits, log_text::clip};

@@ -9,7 +9,7 @@ use time::{Duration, macros::datetime};
 use super::*;
 use crate::server::{
     client_key::{ClientKey, NewKey},
-    provider::{discovery, id_token, jwks},
+    provider::{algorithms::ALGORITHMS, id_token, jwks},
     public_url::PublicUrl,
     settings::Settings,
 };
@@ -77,7 +77,7 @@ fn set(keys: &[Value]) -> Result<CoreJsonWebKeySet, String> {
 
 fn verify(token: &str, keys: &CoreJsonWebKeySet) -> Result<(), String> {
     let registration = registration();
-    let expected = Expected { registration: &registration, algorithms: &discovery::ALGORITHMS, keys, now: NOW };
+    let expected = Expected { registration: &registration, algorithms: &ALGORITHMS, keys, now: NOW };
     expected.verify(token).map(|_| ()).map_err(Rejection::into_words)
 }
 
@@ -93,7 +93,7 @@ fn each_algorithm_is_verified_with_its_own_type_and_curve() {
     for signer in &signers {
         let alone = set(&[signer.with(&json!({ "kid": null }))]).unwrap();
         verify(&signer.sign(&json!({ "alg": signer.algorithm() }), &json!({})), &alone).unwrap();
-        let alone = set(&[signer.jwk.clone()]).unwrap();
+        let alone = set(std::slice::from_ref(&signer.jwk)).unwrap();
         verify(&signer.token(&json!({})), &alone).unwrap();
         // The key of another curve or type is no key for it, though its `kid` is the same.
         for other in &signers {
@@ -221,7 +221,7 @@ fn at_hash_and_c_hash_are_by_the_hash_of_the_algorithm() {
     let half = |hash: &[u8]| URL_SAFE_NO_PAD.encode(&hash[..hash.len() / 2]);
     let hashes = |text: &str| [half(&Sha256::digest(text)), half(&Sha384::digest(text)), half(&Sha512::digest(text))];
     for (signer, right) in all().iter().zip([0, 1, 2, 0]) {
-        let keys = set(&[signer.jwk.clone()]).unwrap();
+        let keys = set(std::slice::from_ref(&signer.jwk)).unwrap();
         let checked = |name: &str, value: &Value| {
             let mut claims = json!({
                 "iss": "https://op.example.com", "aud": "us", "sub": "1", "nonce": "n",
@@ -229,8 +229,7 @@ fn at_hash_and_c_hash_are_by_the_hash_of_the_algorithm() {
             });
             claims[name] = value.clone();
             let attempt = id_token::Attempt { nonce: "n", started: NOW, code: &code, access_token: &access_token };
-            let expected =
-                Expected { registration: &registration, algorithms: &discovery::ALGORITHMS, keys: &keys, now: NOW };
+            let expected = Expected { registration: &registration, algorithms: &ALGORITHMS, keys: &keys, now: NOW };
             id_token::verify(&signer.token(&claims), &attempt, &expected).map(|_| ()).map_err(Rejection::into_words)
         };
         for (name, of, wrong) in [("at_hash", ACCESS, CODE), ("c_hash", CODE, ACCESS)] {
