@@ -79,7 +79,7 @@ fn a_panic_is_logged_with_its_place_under_the_reference_of_the_page() {
     let routes = |app: &Arc<App>| router::layered(Router::new().route("/panics", get(panics)), Hsts::none(), app);
     let (page, log) = ask(routes, request);
     let line = line_of_the_page("internal", &page, &log);
-    assert!(line.contains("startup.rs") && line.contains("\"level\":\"ERROR\""), "{line}");
+    assert!(line.contains("startup/tests.rs") && line.contains("\"level\":\"ERROR\""), "{line}");
     assert!(page.contains("lang=\"de\""), "{page}");
     assert!(!log.contains("hunter2") && !page.contains("hunter2"), "{log}");
 }
