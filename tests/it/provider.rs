@@ -5,6 +5,7 @@ mod authorization;
 mod claims;
 mod content_coding;
 mod discovery;
+mod headers;
 mod id_token;
 mod keys;
 mod quiet;
