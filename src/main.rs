@@ -5,6 +5,7 @@ use std::{io::Write as _, path::PathBuf, process::ExitCode};
 use clap::{CommandFactory as _, Parser, Subcommand, error::ErrorKind};
 use tokio::runtime;
 use vestibule::server::{
+    keys,
     rules_check::Question,
     settings::{Fault, Settings},
     startup::{self, StartupError},
@@ -47,6 +48,9 @@ enum Command {
     /// Ask the rules of the applications behind the proxy.
     #[command(subcommand)]
     Rules(Rules),
+    /// The private keys that prove at providers who this is (client_auth = "private_key_jwt").
+    #[command(subcommand)]
+    Keys(Keys),
     /// Try it: a provider and people of its own, all on loopback.
     #[cfg(feature = "demo")]
     Demo,
@@ -58,6 +62,8 @@ impl Command {
         match self {
             Self::Serve(serve) => Some(&mut serve.config),
             Self::Rules(Rules::Check(question)) => Some(&mut question.config),
+            Self::Keys(Keys::Show(Serve { config })) => Some(config),
+            Self::Keys(Keys::New(_)) => None,
             #[cfg(feature = "demo")]
             Self::Demo => None,
         }
@@ -68,6 +74,14 @@ impl Command {
 enum Rules {
     /// Who gets in at a URL, and which rule says so. Exit codes: 0 gets in, 1 does not, 2 wrong usage or settings.
     Check(Question),
+}
+
+#[derive(Subcommand)]
+enum Keys {
+    /// Make a key file, for private_key_file.
+    New(keys::New),
+    /// Print the public keys of all private_key_file, as a set in JSON that a provider can take.
+    Show(Serve),
 }
 
 #[derive(clap::Args)]
@@ -107,8 +121,26 @@ fn main() -> ExitCode {
             Err(faults) => mistaken(&faults),
         },
         Command::Rules(Rules::Check(question)) => check_rules(&question),
+        Command::Keys(Keys::New(new)) => told(new.make()),
+        Command::Keys(Keys::Show(Serve { config })) => match Settings::load(config.as_deref(), std::env::vars_os()) {
+            Ok(settings) => told(Ok(keys::shown(&settings))),
+            Err(faults) => mistaken(&faults),
+        },
         #[cfg(feature = "demo")]
         Command::Demo => run(vestibule::server::demo::demo()),
+    }
+}
+
+fn told(answer: Result<String, String>) -> ExitCode {
+    match answer {
+        Ok(answer) => {
+            let _ = write!(std::io::stdout(), "{answer}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            stderr::print(format!("vestibule: {error}\n"));
+            ExitCode::FAILURE
+        }
     }
 }
 

@@ -17,6 +17,8 @@ pub const OIDC_LOGIN: &str = "/auth/oidc/login";
 pub const OIDC_CALLBACK: &str = "/auth/oidc/callback";
 /// Where a provider posts a logout token.
 pub const BACKCHANNEL_LOGOUT: &str = "/auth/oidc/backchannel-logout";
+/// The keys that prove who we are at providers.
+pub const CLIENT_JWKS: &str = "/auth/oidc/jwks.json";
 /// On the login host: hands a signed-in person over to an application's host.
 pub const HANDOVER: &str = "/auth/handover";
 /// On an application's host: takes them over.

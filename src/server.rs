@@ -11,6 +11,8 @@ pub mod assets;
 pub mod attempt;
 /// The client address of a request.
 pub mod client_address;
+/// The keys that we prove with who we are at a provider.
+pub mod client_key;
 /// Time and randomness, handed in from outside.
 pub mod clock;
 /// How our two cookies are read from headers and written into them.
@@ -31,8 +33,14 @@ pub mod gate;
 pub mod http;
 /// Small types that carry meaning.
 pub mod ids;
+/// Public keys as they are published.
+mod jwk;
+/// JSON Web Tokens as we write them.
+mod jwt;
 /// The sealing keys in a file beside the SQLite database.
 pub mod key_file;
+/// `vestibule keys`.
+pub mod keys;
 /// Every number that decides how the program behaves.
 pub mod limits;
 /// Foreign text on its way into the log.

@@ -10,14 +10,18 @@ import { BOARD_PREFIX, gate } from '../proxies/gate.ts';
 import { Nginx } from '../proxies/nginx.ts';
 import { makeCertificates } from './certificates.ts';
 import { place, type Place } from './gate-house.ts';
-import { BOARD, LOGIN_HOST, WIKI } from './hosts.ts';
+import { BOARD, LOGIN_HOST, OP, WIKI } from './hosts.ts';
 import { close, type Undo } from './house.ts';
 import type { Registration } from './plain-house.ts';
 import { freePort } from './ports.ts';
 import { Program } from './program.ts';
 
-/** What a provider has to be told of us. */
+/** What a provider has to be told of us, and of itself. */
 export interface Addresses {
+  /** Where people and we find it. */
+  readonly origin: string;
+  /** Where it listens, without TLS. */
+  readonly port: number;
   readonly redirectUri: string;
   /** Of the first process, past nginx: it does not ask for a certificate that the provider would have to trust. */
   readonly backchannelLogoutUri: string;
@@ -35,7 +39,7 @@ export class LogoutHouse {
     private readonly undo: Undo[],
   ) {}
 
-  /** `register` makes us known to the provider. */
+  /** `register` starts a provider that knows us. */
   static async open(register: (addresses: Addresses) => Promise<Registration>): Promise<LogoutHouse> {
     const undo: Undo[] = [];
     try {
@@ -61,21 +65,22 @@ async function build(
   const directory = mkdtempSync(join(tmpdir(), 'vestibule-end2end-'));
   undo.push(() => rmSync(directory, { recursive: true, force: true }));
   const certificates = makeCertificates(directory);
-  const [port, unused] = [await freePort(), await freePort()];
+  const [port, front, behind] = [await freePort(), await freePort(), await freePort()];
   const listens = [await freePort(), await freePort()] as const;
   const gates = [await freePort(), await freePort()] as const;
   const login = `https://${LOGIN_HOST}:${port}`;
   const [wiki, board] = [await place(WIKI, port, '/auth', undo), await place(BOARD, port, BOARD_PREFIX, undo)];
+  const nginx = await Nginx.start(directory, certificates, gate({
+    port, vestibule: listens[0], gate: gates[0], wiki: wiki.application.port, board: board.application.port,
+    providers: { port: front, certified: behind, authelia: behind },
+  }, certificates));
+  undo.push(() => nginx.stop());
   const provider = await register({
+    origin: `https://${OP}:${front}`,
+    port: behind,
     redirectUri: `${login}/auth/oidc/callback`,
     backchannelLogoutUri: `http://127.0.0.1:${listens[0]}/auth/oidc/backchannel-logout`,
   });
-  const nginx = await Nginx.start(directory, certificates, gate({
-    port, vestibule: listens[0], gate: gates[0], wiki: wiki.application.port, board: board.application.port,
-    // Providers of this house are at addresses of their own.
-    providers: { port: unused, authelia: unused },
-  }, certificates));
-  undo.push(() => nginx.stop());
   const secretKey = randomBytes(32).toString('base64url');
   const start = async (number: 0 | 1): Promise<Program> => {
     const home = mkdtempSync(join(directory, 'process-'));
@@ -93,6 +98,7 @@ id = "${provider.id}"
 issuer = "${provider.issuer}"
 client_id = "${provider.client.id}"
 client_secret = "${provider.client.secret}"
+ca_file = "${certificates.authority}"
 
 [[app]]
 url = "${wiki.origin}"

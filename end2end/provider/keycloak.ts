@@ -31,24 +31,30 @@ export interface Realm {
 export class Keycloak {
   private constructor(
     private readonly process: Process,
+    /** Where it listens. */
+    private readonly address: string,
+    /** Where others find it. */
     private readonly origin: string,
   ) {}
 
-  static async start(): Promise<Keycloak> {
-    const port = await freePort();
-    const origin = `http://127.0.0.1:${port}`;
+  /** Found where it listens, or behind a proxy. */
+  static async start(front?: { readonly origin: string; readonly port: number }): Promise<Keycloak> {
+    const port = front?.port ?? (await freePort());
+    const address = `http://127.0.0.1:${port}`;
+    const origin = front?.origin ?? address;
     const process = new Process({
       // So that it ends also when this process is killed.
       command: 'setpriv',
       args: [
         '--pdeathsig', 'TERM', installed('keycloak/bin/kc.sh'), 'start', '--optimized', '--cache=local', '--log-level=warn',
         '--http-enabled=true', '--http-host=127.0.0.1', `--http-port=${port}`, `--hostname=${origin}`,
+        ...(front === undefined ? [] : ['--proxy-headers=xforwarded']),
       ],
       env: { JAVA_OPTS: JAVA, KC_BOOTSTRAP_ADMIN_USERNAME: ADMIN.username, KC_BOOTSTRAP_ADMIN_PASSWORD: ADMIN.password },
     });
-    const keycloak = new Keycloak(process, origin);
+    const keycloak = new Keycloak(process, address, origin);
     try {
-      await process.ready(async () => (await fetch(`${keycloak.issuer('master')}/.well-known/openid-configuration`)).ok || undefined, READY_MS);
+      await process.ready(async () => (await fetch(`${address}/realms/master/.well-known/openid-configuration`)).ok || undefined, READY_MS);
       return keycloak;
     } catch (error) {
       await process.stop();
@@ -137,12 +143,12 @@ export class Keycloak {
 
   async #admin(method: string, path: string, body?: object): Promise<unknown> {
     // A token for each order: they live for a minute.
-    const granted = await fetch(`${this.issuer('master')}/protocol/openid-connect/token`, {
+    const granted = await fetch(`${this.address}/realms/master/protocol/openid-connect/token`, {
       method: 'POST',
       body: new URLSearchParams({ grant_type: 'password', client_id: 'admin-cli', ...ADMIN }),
     });
     const { access_token } = (await granted.json()) as { access_token: string };
-    const answer = await fetch(`${this.origin}/admin/realms${path}`, {
+    const answer = await fetch(`${this.address}/admin/realms${path}`, {
       method,
       headers: { authorization: `Bearer ${access_token}`, 'content-type': 'application/json' },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),

@@ -3,7 +3,6 @@
 import { expect, test as base } from '@playwright/test';
 
 import { LogoutHouse } from '../harness/logout-house.ts';
-import { freePort } from '../harness/ports.ts';
 import { CertifiedProvider } from '../provider/certified.ts';
 import { expectOutEverywhere, openBoth, statuses } from './logout-steps.ts';
 
@@ -15,11 +14,10 @@ interface Real {
 const test = base.extend<object, { real: Real }>({
   real: [
     async ({}, use) => {
-      const port = await freePort();
       let provider: CertifiedProvider | undefined;
-      const house = await LogoutHouse.open(async addresses => {
+      const house = await LogoutHouse.open(async ({ origin, port, ...addresses }) => {
         const client = { id: 'vestibule', secret: crypto.randomUUID() };
-        provider = new CertifiedProvider({ issuer: `http://127.0.0.1:${port}`, client, ...addresses });
+        provider = new CertifiedProvider({ issuer: origin, client, ...addresses });
         await provider.listen(port);
         return { id: provider.id, issuer: provider.issuer, client };
       });

@@ -14,18 +14,20 @@ interface Real {
 const test = base.extend<object, { real: Real }>({
   real: [
     async ({}, use) => {
-      const keycloak = await Keycloak.start();
+      let keycloak: Keycloak | undefined;
       try {
-        const house = await LogoutHouse.open(({ redirectUri, backchannelLogoutUri }) => keycloak.add({
-          name: 'staff', redirectUri,
-          client: {
-            attributes: { 'backchannel.logout.url': backchannelLogoutUri, 'backchannel.logout.session.required': 'true' },
-          },
-        }));
+        const house = await LogoutHouse.open(async ({ redirectUri, backchannelLogoutUri, ...front }) => {
+          keycloak = await Keycloak.start(front);
+          const attributes = {
+            'backchannel.logout.url': backchannelLogoutUri, 'backchannel.logout.session.required': 'true',
+          };
+          return keycloak.add({ name: 'staff', redirectUri, client: { attributes } });
+        });
+        if (keycloak === undefined) throw new Error('nobody has registered us');
         await use({ keycloak, house });
         await house.close();
       } finally {
-        await keycloak.stop();
+        await keycloak?.stop();
       }
     },
     { scope: 'worker', timeout: 300_000 },

@@ -19,8 +19,6 @@ mod facts;
 pub mod handover;
 /// What an application is told about a person.
 pub mod identity;
-/// JSON Web Tokens, written.
-mod jwt;
 /// Which applications a person may open.
 mod open_to;
 /// All the ways in which a path can be read.

@@ -15,7 +15,7 @@ use super::{
     settings::{
         Fault,
         secrets::{SHORTEST_KEY, key, lines},
-        small_file::{read, reason},
+        small_file::{read, reason, warn_if_readable_by_others},
     },
 };
 
@@ -61,7 +61,8 @@ fn create(path: &Path, entropy: &dyn Entropy) -> io::Result<()> {
     made.and(tidied)
 }
 
-fn write_private(path: &Path, text: &str) -> io::Result<()> {
+/// Makes a file that nobody else may read, unless there is one.
+pub(super) fn write_private(path: &Path, text: &str) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -70,14 +71,3 @@ fn write_private(path: &Path, text: &str) -> io::Result<()> {
     file.write_all(text.as_bytes())?;
     file.sync_all()
 }
-
-#[cfg(unix)]
-fn warn_if_readable_by_others(path: &Path) {
-    use std::os::unix::fs::PermissionsExt as _;
-    if fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o077 != 0) {
-        tracing::warn!(path = %path.display(), "other users can read the key file; run chmod 600 on it");
-    }
-}
-
-#[cfg(not(unix))]
-fn warn_if_readable_by_others(_: &Path) {}

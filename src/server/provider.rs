@@ -4,6 +4,8 @@
 //! A sign-in reads: `Provider::authorization_url`, then `Provider::check_response_issuer`, then `Provider::redeem`,
 //! which is token request -> ID token -> userinfo. A logout reads `Providers::check_logout_token`. The checks that the crate does not make are in the files below.
 
+/// Signature algorithms.
+mod algorithms;
 /// The authentication request.
 mod authorization_request;
 /// Whether a provider can be used.
@@ -16,6 +18,8 @@ mod capacity;
 pub mod circuit_breaker;
 /// The claims that we read.
 mod claims;
+/// The assertion that proves who we are.
+mod client_assertion;
 /// How we authenticate at the token endpoint.
 mod client_auth;
 /// What the operator registered.
@@ -49,6 +53,10 @@ mod logout_token;
 mod openid_provider;
 /// An outage, for the log.
 mod outage;
+/// Parameters of requests.
+mod parameter;
+/// Authorization requests that the provider gets from us.
+mod pushed_request;
 /// From the code to a verified person.
 mod redeem;
 /// What a provider says where it refuses.

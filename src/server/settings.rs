@@ -7,8 +7,9 @@
 
 pub use self::{
     authentication_request::{AuthenticationRequestSettings, ResponseMode},
+    client_auth::{AssertionKey, Audience, ClientAuth},
     fault::Fault,
-    provider::{ClientAuth, ProviderSettings},
+    provider::ProviderSettings,
     root::{SecretKeys, Settings},
     session::SessionRules,
     sign_in::SignInRules,
@@ -21,9 +22,12 @@ pub use super::{
 };
 
 pub(crate) use self::nearest::LOG;
+#[cfg(test)]
+pub(crate) use self::schema::ALGORITHMS;
 
 mod application;
 mod authentication_request;
+mod client_auth;
 mod database;
 mod fault;
 mod given;

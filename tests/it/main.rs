@@ -5,6 +5,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "what was measured, and what a failed test shows")]
 #![allow(unreachable_pub, reason = "a test binary has no outside")]
 
+mod client_keys;
 mod error_docs;
 mod faults;
 mod flow;

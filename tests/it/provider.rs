@@ -3,11 +3,13 @@
 
 mod authorization;
 mod claims;
+mod client_auth;
 mod content_coding;
 mod discovery;
 mod headers;
 mod id_token;
 mod keys;
+mod pushed;
 mod quiet;
 mod rig;
 mod token;

@@ -132,7 +132,7 @@ fn each_kind_of_wrong_provider_is_one_line() {
         (
             below("client_auth = \"basic\""),
             "provider[0].client_auth: is \"basic\"",
-            "client_secret_basic, client_secret_post, none",
+            "client_secret_basic, client_secret_post, client_secret_jwt, private_key_jwt, none",
         ),
         (
             changed("client_secret = \"hunter2hunter2\"", ""),

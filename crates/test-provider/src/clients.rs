@@ -3,6 +3,7 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderMap, header::AUTHORIZATION};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use url::{Host, Url};
 
 use crate::{
@@ -26,6 +27,8 @@ pub struct Client {
     pub scopes: Vec<String>,
     /// `id_token_signed_response_alg`.
     pub id_token_alg: Algorithm,
+    /// `require_pushed_authorization_requests`
+    pub require_pushed: bool,
     /// Whether an authorization request without `code_challenge` is refused.
     pub require_pkce: bool,
     /// `userinfo_signed_response_alg: RS256`: userinfo is a JWT.
@@ -39,6 +42,10 @@ pub enum Authentication {
     Basic(String),
     /// `client_secret_post`, with this secret.
     Post(String),
+    /// `client_secret_jwt`, with this secret and HS256.
+    SecretJwt(String),
+    /// `private_key_jwt`, with one of the keys in this set and ES256.
+    PrivateKeyJwt(Value),
     /// `none`: a public client.
     None,
 }
@@ -91,6 +98,7 @@ impl Client {
             post_logout_redirect_uris: Vec::new(),
             scopes: ["openid", "profile", "email", "groups"].map(str::to_owned).to_vec(),
             id_token_alg: Algorithm::Rs256,
+            require_pushed: false,
             require_pkce: false,
             userinfo_signed: false,
         }
@@ -105,8 +113,10 @@ impl Client {
 
     pub(crate) fn secret(&self) -> Option<&str> {
         match &self.authentication {
-            Authentication::Basic(secret) | Authentication::Post(secret) => Some(secret),
-            Authentication::None => None,
+            Authentication::Basic(secret) | Authentication::Post(secret) | Authentication::SecretJwt(secret) => {
+                Some(secret)
+            }
+            Authentication::PrivateKeyJwt(_) | Authentication::None => None,
         }
     }
 
@@ -174,6 +184,8 @@ fn method(authentication: &Authentication) -> &'static str {
     match authentication {
         Authentication::Basic(_) => "client_secret_basic",
         Authentication::Post(_) => "client_secret_post",
+        Authentication::SecretJwt(_) => "client_secret_jwt",
+        Authentication::PrivateKeyJwt(_) => "private_key_jwt",
         Authentication::None => "none",
     }
 }

@@ -14,6 +14,8 @@ pub enum Endpoint {
     Authorize,
     /// Where the login form goes.
     Login,
+    /// Where authorization requests are pushed.
+    Pushed,
     /// The token endpoint.
     Token,
     /// The userinfo endpoint.
@@ -25,11 +27,12 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Discovery,
         Self::Jwks,
         Self::Authorize,
         Self::Login,
+        Self::Pushed,
         Self::Token,
         Self::Userinfo,
         Self::EndSession,
@@ -45,6 +48,8 @@ pub enum Document {
     Discovery,
     /// The key set.
     Jwks,
+    /// The response to a pushed request, errors too.
+    Pushed,
     /// The token endpoint's response, errors too.
     Token,
     /// The claims at userinfo.

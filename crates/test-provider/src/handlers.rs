@@ -6,5 +6,6 @@ pub(crate) mod authorize;
 pub(crate) mod discovery;
 pub(crate) mod end_session;
 mod page;
+pub(crate) mod pushed;
 pub(crate) mod token;
 pub(crate) mod userinfo;

@@ -20,6 +20,7 @@ pub(crate) struct Paths {
     pub(crate) jwks: String,
     pub(crate) authorize: String,
     pub(crate) login: String,
+    pub(crate) pushed: String,
     pub(crate) token: String,
     pub(crate) userinfo: String,
     pub(crate) end_session: String,
@@ -31,9 +32,15 @@ impl Issuer {
         let Some(parsed) = parsed else { return Err(ProviderError::Issuer(url)) };
         let path = parsed.path().trim_end_matches('/').to_owned();
         let at = |end: &str| format!("{path}{end}");
-        let [jwks, authorize, token, userinfo] = match profile {
-            Profile::Standard => ["/jwks", "/authorize", "/token", "/userinfo"],
-            Profile::Authelia => ["/jwks.json", "/api/oidc/authorization", "/api/oidc/token", "/api/oidc/userinfo"],
+        let [jwks, authorize, pushed, token, userinfo] = match profile {
+            Profile::Standard => ["/jwks", "/authorize", "/par", "/token", "/userinfo"],
+            Profile::Authelia => [
+                "/jwks.json",
+                "/api/oidc/authorization",
+                "/api/oidc/pushed-authorization-request",
+                "/api/oidc/token",
+                "/api/oidc/userinfo",
+            ],
         }
         .map(at);
         let paths = Paths {
@@ -41,6 +48,7 @@ impl Issuer {
             jwks,
             authorize,
             login: at("/login"),
+            pushed,
             token,
             userinfo,
             end_session: at("/end-session"),
@@ -69,6 +77,7 @@ impl Issuer {
             Endpoint::Jwks => &self.paths.jwks,
             Endpoint::Authorize => &self.paths.authorize,
             Endpoint::Login => &self.paths.login,
+            Endpoint::Pushed => &self.paths.pushed,
             Endpoint::Token => &self.paths.token,
             Endpoint::Userinfo => &self.paths.userinfo,
             Endpoint::EndSession => &self.paths.end_session,

@@ -7,6 +7,7 @@
 //! A test starts a [`RunningProvider`] from a [`ProviderConfig`], adds a [`Rule`] for each thing that shall go wrong, and
 //! reads the requests that arrived. A program in another language sends the same orders over HTTP ([`Order`]).
 
+mod assertion;
 mod clients;
 mod config;
 mod control;

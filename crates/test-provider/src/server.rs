@@ -14,7 +14,7 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 
 use crate::{
-    handlers::{authorize, discovery, end_session, token, userinfo},
+    handlers::{authorize, discovery, end_session, pushed, token, userinfo},
     provider::Provider,
     wire::Connection,
 };
@@ -26,6 +26,7 @@ fn router(provider: &Arc<Provider>) -> Router {
         .route(&paths.jwks, get(discovery::keys))
         .route(&paths.authorize, get(authorize::authorize).post(authorize::authorize))
         .route(&paths.login, post(authorize::login))
+        .route(&paths.pushed, post(pushed::push))
         .route(&paths.token, post(token::token))
         .route(&paths.userinfo, get(userinfo::userinfo).post(userinfo::userinfo));
     let router = if provider.config.end_session {

@@ -1,7 +1,7 @@
 //! What the provider remembers: codes, access tokens, sessions, failures.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     net::IpAddr,
     time::Duration,
 };
@@ -76,6 +76,10 @@ pub(crate) struct Vault {
     tokens: HashMap<String, AccessToken>,
     id_tokens: HashMap<String, IssuedIdToken>,
     pub(crate) sessions: HashMap<String, Session>,
+    /// The `jti` of every assertion that was taken.
+    pub(crate) assertions: HashSet<String>,
+    /// Pushed requests, by the reference to them.
+    pub(crate) pushed: HashMap<String, String>,
     failures: HashMap<IpAddr, VecDeque<Instant>>,
 }
 

@@ -3,8 +3,8 @@
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use super::{facts::Facts, jwt::Unsigned, signing_keys::SigningKeys};
-use crate::server::{limits, store::Role};
+use super::{facts::Facts, signing_keys::SigningKeys};
+use crate::server::{jwt::Unsigned, limits, store::Role};
 
 /// What is not known is left out.
 #[derive(Serialize)]

@@ -6,8 +6,8 @@ use serde::Serialize;
 use sha2::Sha256;
 use time::OffsetDateTime;
 
-use super::{facts::Facts, jwt::Unsigned};
-use crate::server::{limits, store::Role};
+use super::facts::Facts;
+use crate::server::{jwt::Unsigned, limits, store::Role};
 
 /// A ClaudeLens's `SECRET_KEY`.
 pub(super) struct Key(Hmac<Sha256>);

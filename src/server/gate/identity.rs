@@ -20,10 +20,9 @@ pub use super::facts::Person;
 use super::{
     assertion,
     facts::Facts,
-    jwt,
     signing_keys::{self, SigningKeys},
 };
-use crate::server::{application::Site, limits, public_url::PublicUrl, seal::Keyring};
+use crate::server::{application::Site, jwt, limits, public_url::PublicUrl, seal::Keyring};
 
 /// What an application is told about a person.
 #[derive(Clone, Debug, Default)]

@@ -2,13 +2,14 @@
 //! have the same. The first signs; all are published, so that a secret can be appended, rolled out and then promoted
 //! without an assertion that cannot be verified.
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use p256::ecdsa::{Signature, SigningKey, VerifyingKey, signature::Signer as _};
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 
-use super::jwt::Unsigned;
-use crate::server::seal::{Derived, KeyIndex, Keyring};
+use crate::server::{
+    jwk::{self, Material, PublicKey},
+    jwt::Unsigned,
+    seal::{Derived, KeyIndex, Keyring},
+};
 
 /// Characters that a signature adds to a token: a dot, and 64 bytes in base64url.
 pub(super) const SIGNATURE_CHARACTERS: usize = 1 + 86;
@@ -28,38 +29,12 @@ pub(super) struct Header {
     kid: String,
 }
 
-/// A set of keys (RFC 7517 5).
-#[derive(Serialize)]
-struct KeySet {
-    keys: Vec<PublicKey>,
-}
-
-/// A public key (RFC 7518 6.2).
-#[derive(Serialize)]
-struct PublicKey {
-    #[serde(flatten)]
-    point: Point,
-    kid: String,
-    alg: &'static str,
-    #[serde(rename = "use")]
-    used_for: &'static str,
-}
-
-/// What RFC 7638 makes the thumbprint of, in its order.
-#[derive(Serialize)]
-struct Point {
-    crv: &'static str,
-    kty: &'static str,
-    x: String,
-    y: String,
-}
-
 impl SigningKeys {
     pub(super) fn new(keyring: &Keyring) -> Self {
         let current = derived(keyring, keyring.current());
-        let keys: Vec<_> = keyring.all().map(|index| PublicKey::of(derived(keyring, index).verifying_key())).collect();
-        let header = Header { typ: "JWT", alg: "ES256", kid: PublicKey::of(current.verifying_key()).kid };
-        Self { current, header, jwks: json(&KeySet { keys }) }
+        let keys: Vec<_> = keyring.all().map(|index| public(derived(keyring, index).verifying_key())).collect();
+        let header = Header { typ: "JWT", alg: "ES256", kid: public(current.verifying_key()).kid };
+        Self { current, header, jwks: jwk::set(&keys) }
     }
 
     /// The public keys, as a set in JSON.
@@ -77,15 +52,11 @@ impl SigningKeys {
     }
 }
 
-impl PublicKey {
-    #[expect(clippy::expect_used, reason = "a public key is not the point at infinity, which alone has no coordinates")]
-    fn of(key: &VerifyingKey) -> Self {
-        let point = key.to_sec1_point(false);
-        let coordinate = |bytes: Option<_>| URL_SAFE_NO_PAD.encode::<&p256::FieldBytes>(bytes.expect("a coordinate"));
-        let point = Point { crv: "P-256", kty: "EC", x: coordinate(point.x()), y: coordinate(point.y()) };
-        let kid = URL_SAFE_NO_PAD.encode(Sha256::digest(json(&point)));
-        Self { point, kid, alg: "ES256", used_for: "sig" }
-    }
+#[expect(clippy::expect_used, reason = "a public key is not the point at infinity, which alone has no coordinates")]
+fn public(key: &VerifyingKey) -> PublicKey {
+    let point = key.to_sec1_point(false);
+    let coordinate = |bytes: Option<&p256::FieldBytes>| jwk::number(bytes.expect("a coordinate"));
+    PublicKey::new(Material::curve("P-256", coordinate(point.x()), coordinate(point.y())), "ES256")
 }
 
 #[expect(clippy::expect_used, reason = "one candidate in four thousand million is none, and there are 256")]
@@ -97,11 +68,6 @@ fn derived(keyring: &Keyring, index: KeyIndex) -> SigningKey {
 /// A private key is a number from 1 up to the order of the curve.
 fn first_valid(mut candidates: impl Iterator<Item = [u8; 32]>) -> Option<SigningKey> {
     candidates.find_map(|candidate| SigningKey::from_slice(&candidate).ok())
-}
-
-#[expect(clippy::expect_used, reason = "plain structs of ours, written into memory")]
-fn json(value: &impl Serialize) -> String {
-    serde_json::to_string(value).expect("a key can be written")
 }
 
 #[cfg(test)]

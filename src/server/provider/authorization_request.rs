@@ -5,7 +5,7 @@ use openidconnect::url::Url;
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 
-use super::client_registration::ClientRegistration;
+use super::{client_registration::ClientRegistration, parameter::Parameter};
 use crate::server::settings::ResponseMode;
 
 /// What an authentication request needs beyond the provider's settings.
@@ -33,9 +33,6 @@ pub enum Prompt {
     /// `none` alone: nobody is asked anything.
     Silent,
 }
-
-/// A parameter: its name and its value.
-pub(super) type Parameter = (&'static str, String);
 
 /// Parameters that we send, or that would change the meaning of what we send: an authorization endpoint that has one of
 /// them already would make the request ambiguous.

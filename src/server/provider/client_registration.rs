@@ -1,13 +1,22 @@
 //! What the operator registered at the provider, checked once.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use openidconnect::{ClientId, IssuerUrl, RedirectUrl, url::Url};
+use http::HeaderValue;
+use openidconnect::{ClientId, IssuerUrl, RedirectUrl, core::CoreJwsSigningAlgorithm, url::Url};
 use sha2::{Digest as _, Sha256};
 
-use super::client_auth::{ClientAuthentication, redact};
+use super::{
+    algorithms::named,
+    client_auth::{ClientAuthentication, encoded, redact, redact_tokens},
+    fault::ProviderFault,
+    parameter::Parameter,
+};
 use crate::{
     paths,
-    server::settings::{AuthenticationRequestSettings, ProviderSettings, PublicUrl, ResponseMode, is_loopback},
+    server::{
+        clock::System,
+        settings::{AuthenticationRequestSettings, ProviderSettings, PublicUrl, ResponseMode, is_loopback},
+    },
 };
 
 /// Issuer, client and redirect URI: the three that make a registration, and what goes with them.
@@ -24,6 +33,12 @@ pub(super) struct ClientRegistration {
     pub(super) trusted_audiences: Vec<String>,
     /// What is asked of each authentication request, and checked when its answer comes.
     pub(super) request: AuthenticationRequestSettings,
+    /// Requests are pushed, though the metadata do not require it.
+    pub(super) pushed_requests: bool,
+    /// What ID tokens may be signed with; empty: what the provider lists.
+    pub(super) id_token_algorithms: Vec<CoreJwsSigningAlgorithm>,
+    /// What userinfo has to be signed with; empty: it need not be signed.
+    pub(super) userinfo_algorithms: Vec<CoreJwsSigningAlgorithm>,
     /// The issuer is http on loopback, so its endpoints may be too: development.
     pub(super) plain_http: bool,
 }
@@ -43,12 +58,15 @@ impl ClientRegistration {
         Ok(Self {
             issuer,
             client_id: ClientId::new(settings.client_id.clone()),
-            authentication: ClientAuthentication::new(&settings.client_auth),
+            authentication: ClientAuthentication::new(settings.client_auth.clone()),
             redirect_uri,
             post_logout_redirect_uri: public_url.join(paths::SIGNED_OUT),
             scopes: settings.scopes.clone(),
             trusted_audiences: settings.trusted_audiences.clone(),
             request: settings.request.clone(),
+            pushed_requests: settings.pushed_requests,
+            id_token_algorithms: settings.id_token_algorithms.iter().filter_map(|name| named(name)).collect(),
+            userinfo_algorithms: settings.userinfo_algorithms.iter().filter_map(|name| named(name)).collect(),
             plain_http,
         })
     }
@@ -61,12 +79,26 @@ impl ClientRegistration {
             .map_err(|error| format!("issuer is not a URL ({error})"))
     }
 
-    /// `words` without our secret, in any form in which it was sent or may come back: as it is, form-encoded, and in the
-    /// header of RFC 7617.
+    /// Puts who we are into the form of a request to `endpoint`; see [`ClientAuthentication::prove`].
+    pub(super) fn prove(
+        &self,
+        endpoint: &Url,
+        system: &System,
+        form: &mut Vec<Parameter>,
+    ) -> Result<Option<HeaderValue>, ProviderFault> {
+        let us = (self.client_id.as_str(), self.issuer.as_str());
+        self.authentication.prove(us, endpoint, system, form).ok_or_else(|| ProviderFault::ClientRefused {
+            method: self.authentication.method,
+            detail: "nothing was sent, since our own key does not sign".into(),
+        })
+    }
+
+    /// `words` without our secret and our assertions, in any form in which it was sent or may come back: as it is, form-encoded,
+    /// and in the header of RFC 7617.
     pub(super) fn redact(&self, words: String) -> String {
-        let Some(secret) = &self.authentication.secret else { return words };
-        let encoded = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
-        let (id, secret) = (self.client_id.as_str(), secret.secret());
+        let words = redact_tokens(words);
+        let Some(secret) = self.authentication.secret() else { return words };
+        let id = self.client_id.as_str();
         let form = encoded(secret);
         let basic = |id: &str, secret: &str| STANDARD.encode(format!("{id}:{secret}"));
         let forms = [
@@ -75,7 +107,7 @@ impl ClientRegistration {
             form.replace('+', "%20"),
             form.to_ascii_lowercase(),
             form,
-            secret.clone(),
+            secret.to_owned(),
         ];
         forms.iter().fold(words, |words, form| redact(words, form))
     }

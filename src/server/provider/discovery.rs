@@ -8,14 +8,11 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use openidconnect::{
-    EndpointNotSet, EndpointSet, JsonWebKeySet, TokenUrl,
-    core::{CoreClient, CoreJwsSigningAlgorithm},
-    url::Url,
-};
+use openidconnect::{core::CoreJwsSigningAlgorithm, url::Url};
 use serde_json::{Map, Value};
 
 use super::{
+    algorithms::{ALGORITHMS, named},
     authorization_request::RESERVED,
     client_registration::ClientRegistration,
     end_session::EndSession,
@@ -32,21 +29,8 @@ use crate::server::{
     log_text::{clip, clip_to},
 };
 
-/// Signature algorithms of ID tokens that we accept, where the provider lists them (docs/decisions/id-token.md).
-pub(super) const ALGORITHMS: [CoreJwsSigningAlgorithm; 9] = [
-    CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
-    CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha384,
-    CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha512,
-    CoreJwsSigningAlgorithm::RsaSsaPssSha256,
-    CoreJwsSigningAlgorithm::RsaSsaPssSha384,
-    CoreJwsSigningAlgorithm::RsaSsaPssSha512,
-    CoreJwsSigningAlgorithm::EcdsaP256Sha256,
-    CoreJwsSigningAlgorithm::EcdsaP384Sha384,
-    CoreJwsSigningAlgorithm::EdDsa,
-];
-
 /// The members that are read here. One that is damaged is never taken for one that is not there.
-const READ: [&str; 8] = [
+const READ: [&str; 10] = [
     "issuer",
     "authorization_endpoint",
     "token_endpoint",
@@ -55,10 +39,14 @@ const READ: [&str; 8] = [
     ALGORITHMS_LISTED,
     USERINFO_ALGORITHMS_LISTED,
     ISS_PROMISED,
+    PUSHED_ENDPOINT,
+    PUSHED_REQUIRED,
 ];
 const ALGORITHMS_LISTED: &str = "id_token_signing_alg_values_supported";
 const USERINFO_ALGORITHMS_LISTED: &str = "userinfo_signing_alg_values_supported";
 const ISS_PROMISED: &str = "authorization_response_iss_parameter_supported";
+const PUSHED_ENDPOINT: &str = "pushed_authorization_request_endpoint";
+const PUSHED_REQUIRED: &str = "require_pushed_authorization_requests";
 
 /// Where the document comes from.
 pub(super) struct Discovery {
@@ -112,13 +100,12 @@ impl Discovery {
     }
 }
 
-/// Makes token requests.
-pub(super) type Client = CoreClient<EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet>;
-
 /// A discovery document that passed every check.
 pub(super) struct Metadata {
-    pub(super) client: Client,
     pub(super) authorization_endpoint: Url,
+    /// Where authorization requests are pushed, if they have to be.
+    pub(super) pushed_endpoint: Option<Url>,
+    pub(super) token_endpoint: Url,
     pub(super) jwks_uri: Url,
     pub(super) userinfo_endpoint: Option<Url>,
     pub(super) end_session: EndSession,
@@ -154,30 +141,22 @@ impl Metadata {
         if let Some((name, _)) = authorization.query_pairs().find(|(name, _)| RESERVED.contains(&name.as_ref())) {
             return Err(format!("authorization_endpoint has a parameter `{name}` of its own"));
         }
-        let token = endpoint("token_endpoint")?;
+        let pushed = registration.pushed_requests || document.get(PUSHED_REQUIRED) == Some(&Value::Bool(true));
         let jwks_uri = endpoint("jwks_uri")?;
         let userinfo_endpoint = match document.get("userinfo_endpoint") {
             None | Some(Value::Null) => None,
             Some(_) => Some(endpoint("userinfo_endpoint")?),
         };
 
-        let client =
-            CoreClient::new(registration.client_id.clone(), registration.issuer.clone(), JsonWebKeySet::default())
-                .set_token_uri(TokenUrl::from_url(token))
-                .set_redirect_uri(registration.redirect_uri.clone())
-                .set_auth_type(registration.authentication.auth_type.clone());
-        let client = match &registration.authentication.secret {
-            Some(secret) => client.set_client_secret(secret.clone()),
-            None => client,
-        };
         Ok(Self {
-            client,
             authorization_endpoint: authorization,
+            pushed_endpoint: pushed.then(|| endpoint(PUSHED_ENDPOINT)).transpose()?,
+            token_endpoint: endpoint("token_endpoint")?,
             jwks_uri,
             userinfo_endpoint,
             end_session,
-            algorithms: algorithms(document)?,
-            userinfo_algorithms: userinfo_algorithms(document),
+            algorithms: algorithms(document, &registration.id_token_algorithms)?,
+            userinfo_algorithms: userinfo_algorithms(document, &registration.userinfo_algorithms),
             promises_iss: document.get(ISS_PROMISED) == Some(&Value::Bool(true)),
         })
     }
@@ -191,21 +170,36 @@ fn text<'d>(document: &'d Map<String, Value>, member: &str) -> Result<&'d str, S
     }
 }
 
-/// The listed signature algorithms that we accept; RS256 if none is listed (Core 3.1.3.7, 7).
-fn algorithms(document: &Map<String, Value>) -> Result<Vec<CoreJwsSigningAlgorithm>, String> {
+/// The listed signature algorithms that we accept, and of those the registered ones; if none is listed, the registered
+/// ones, which are RS256 unless the operator says otherwise (Core 3.1.3.7, 7).
+fn algorithms(
+    document: &Map<String, Value>,
+    registered: &[CoreJwsSigningAlgorithm],
+) -> Result<Vec<CoreJwsSigningAlgorithm>, String> {
     let Some(listed) = document.get(ALGORITHMS_LISTED).and_then(Value::as_array) else {
-        return Ok(vec![CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256]);
+        let usual = [CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256];
+        return Ok(if registered.is_empty() { usual.into() } else { registered.into() });
     };
-    let accepted = accepted(listed);
+    let mut accepted = accepted(listed);
     if accepted.is_empty() {
         let listed: Vec<_> = listed.iter().filter_map(Value::as_str).collect();
         let listed = clip_to(&listed.join(" "), 80);
         return Err(format!("{ALGORITHMS_LISTED} has no algorithm that we accept (RS256 is the usual one): {listed}"));
     }
+    accepted.retain(|algorithm| registered.is_empty() || registered.contains(algorithm));
+    if accepted.is_empty() {
+        return Err(format!("{ALGORITHMS_LISTED} has none of id_token_signed_response_alg"));
+    }
     Ok(accepted)
 }
 
-fn userinfo_algorithms(document: &Map<String, Value>) -> Vec<CoreJwsSigningAlgorithm> {
+fn userinfo_algorithms(
+    document: &Map<String, Value>,
+    registered: &[CoreJwsSigningAlgorithm],
+) -> Vec<CoreJwsSigningAlgorithm> {
+    if !registered.is_empty() {
+        return registered.into();
+    }
     document
         .get(USERINFO_ALGORITHMS_LISTED)
         .and_then(Value::as_array)
@@ -214,9 +208,6 @@ fn userinfo_algorithms(document: &Map<String, Value>) -> Vec<CoreJwsSigningAlgor
 }
 
 fn accepted(listed: &[Value]) -> Vec<CoreJwsSigningAlgorithm> {
-    listed
-        .iter()
-        .filter_map(|name| serde_json::from_value(name.clone()).ok())
-        .filter(|algorithm| ALGORITHMS.contains(algorithm))
-        .collect()
+    let named = listed.iter().filter_map(|name| named(name.as_str()?));
+    named.filter(|algorithm| ALGORITHMS.contains(algorithm)).collect()
 }

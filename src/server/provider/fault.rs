@@ -23,7 +23,7 @@ pub enum ProviderFault {
     /// Status 5xx.
     #[error("answered {status} at {endpoint}{}", after(said))]
     ServerError {
-        /// `discovery`, `keys`, `token`, `userinfo`
+        /// `discovery`, `keys`, `pushed_authorization_request`, `token`, `userinfo`
         endpoint: &'static str,
         /// The HTTP status.
         status: u16,
@@ -33,7 +33,7 @@ pub enum ProviderFault {
     /// HTML, a wrong content type, a malformed or oversized body, an unexpected status.
     #[error("unusable response at {endpoint}: {detail}")]
     BadAnswer {
-        /// `discovery`, `keys`, `token`, `userinfo`
+        /// `discovery`, `keys`, `pushed_authorization_request`, `token`, `userinfo`
         endpoint: &'static str,
         /// What is wrong with it.
         detail: String,
@@ -69,6 +69,9 @@ pub enum ProviderFault {
         /// What the provider said.
         detail: String,
     },
+    /// The provider does not take the authorization request that we pushed.
+    #[error("refused the authorization request: {0}")]
+    RequestRefused(String),
     /// Another error of the token endpoint.
     #[error("refused the token request: {0}")]
     TokenRefused(String),
@@ -108,6 +111,7 @@ impl ProviderFault {
             Self::Busy { .. } => "provider_busy",
             Self::CodeRefused(_) => "code_refused",
             Self::ClientRefused { .. } => "client_refused",
+            Self::RequestRefused(_) => "provider_refused_request",
             Self::TokenRefused(_) => "token_refused",
             Self::TokenResponse(_) => "token_response_invalid",
             Self::IdToken(_) => "id_token_invalid",
@@ -138,6 +142,7 @@ impl ProviderFault {
             | Self::Keys(said)
             | Self::CodeRefused(said)
             | Self::ClientRefused { detail: said, .. }
+            | Self::RequestRefused(said)
             | Self::TokenRefused(said)
             | Self::TokenResponse(said)
             | Self::IdToken(said)

@@ -8,15 +8,17 @@ use std::sync::LazyLock;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use openidconnect::{AccessToken, JsonWebKey as _, core::CoreJwsSigningAlgorithm};
 use p256::ecdsa::{Signature, SigningKey, signature::Signer as _};
+use secrecy::SecretString;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 use url::Url;
 
 use super::{
+    algorithms::ALGORITHMS,
     claims::VerifiedClaims,
     client_registration::ClientRegistration,
-    discovery::{ALGORITHMS, Metadata},
+    discovery::Metadata,
     id_token::{self, Attempt},
     jwks,
     jwt::Expected,
@@ -54,6 +56,9 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
         issuer: Issuer::new(ISSUER),
         client_id: US.into(),
         client_auth: ClientAuth::None,
+        pushed_requests: false,
+        id_token_algorithms: Vec::new(),
+        userinfo_algorithms: Vec::new(),
         scopes: vec!["openid".into()],
         trusted_audiences: vec![TRUSTED.into()],
         request: AuthenticationRequestSettings::default(),
@@ -112,7 +117,8 @@ fn header_holds(header: &[u8]) {
 pub fn id_token(bytes: &[u8]) {
     let (token, signed) = token(bytes);
     let access_token = AccessToken::new(ACCESS_TOKEN.into());
-    let attempt = Attempt { nonce: NONCE, started: at(STARTED), access_token: &access_token };
+    let code = SecretString::from("code");
+    let attempt = Attempt { nonce: NONCE, started: at(STARTED), code: &code, access_token: &access_token };
     let Ok(accepted) = id_token::verify(&token, &attempt, &expected()) else { return };
     let (header, payload) = signed.expect("nobody else has the key");
     header_holds(header);
@@ -179,7 +185,7 @@ pub fn discovery(bytes: &[u8]) {
     };
     assert_eq!(document.members["issuer"], ISSUER);
     let authorization = &metadata.authorization_endpoint;
-    let endpoints = [authorization, metadata.client.token_uri().url(), &metadata.jwks_uri];
+    let endpoints = [authorization, &metadata.token_endpoint, &metadata.jwks_uri];
     for endpoint in endpoints.into_iter().chain(&metadata.userinfo_endpoint).chain(metadata.end_session.url()) {
         assert_eq!(endpoint.scheme(), "https");
         assert!(endpoint.has_host() && endpoint.fragment().is_none());

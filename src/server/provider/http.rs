@@ -4,10 +4,7 @@
 use std::{error::Error as _, io};
 
 use http::{HeaderMap, StatusCode, header};
-use openidconnect::{
-    HttpRequest,
-    url::{Position, Url},
-};
+use openidconnect::url::{Position, Url};
 use reqwest::{Client, ClientBuilder, Request, Response, redirect};
 use time::OffsetDateTime;
 use tokio::time::{Instant, timeout_at};
@@ -15,6 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use super::{
     content_coding::{self, Packed},
     fault::ProviderFault,
+    parameter::Parameter,
     refusal_words, retry_after,
     strict_json::{self, Object},
     tls,
@@ -29,6 +27,7 @@ use crate::server::{
 pub(super) enum Endpoint {
     Discovery,
     Keys,
+    Pushed,
     Token,
     Userinfo,
 }
@@ -38,6 +37,7 @@ impl Endpoint {
         match self {
             Self::Discovery => "discovery",
             Self::Keys => "keys",
+            Self::Pushed => "pushed_authorization_request",
             Self::Token => "token",
             Self::Userinfo => "userinfo",
         }
@@ -47,7 +47,7 @@ impl Endpoint {
     const fn max_bytes(self) -> usize {
         match self {
             Self::Discovery | Self::Keys => limits::PROVIDER_DOCUMENT_BYTES,
-            Self::Token | Self::Userinfo => limits::PROVIDER_RESPONSE_BYTES,
+            Self::Pushed | Self::Token | Self::Userinfo => limits::PROVIDER_RESPONSE_BYTES,
         }
     }
 
@@ -55,7 +55,7 @@ impl Endpoint {
     const fn json_types(self) -> &'static [&'static str] {
         match self {
             Self::Keys => &["application/json", "application/jwk-set+json"],
-            Self::Discovery | Self::Token | Self::Userinfo => &["application/json"],
+            Self::Discovery | Self::Pushed | Self::Token | Self::Userinfo => &["application/json"],
         }
     }
 
@@ -163,7 +163,7 @@ fn looks_like(body: &[u8]) -> &'static str {
 pub(super) struct Http {
     /// For GET: connections are reused.
     pooled: Client,
-    /// For the token request. A reused connection may be closed by the server while we write to it; then nobody knows
+    /// For POST. A reused connection may be closed by the server while we write to it; then nobody knows
     /// whether the code arrived, and hyper would send it again by itself if it thinks that it did not (it does so for
     /// reused connections only, hyper-util `client/legacy/client.rs`). On a connection of its own, a failure to
     /// connect is certain and everything after it counts as sent.
@@ -220,11 +220,24 @@ impl Http {
         call(&self.pooled, Endpoint::Userinfo, request, deadline).await
     }
 
-    /// Sends the token request, once.
-    pub(super) async fn token(&self, request: HttpRequest, deadline: Instant) -> Result<ProviderResponse, CallError> {
-        let request = Request::try_from(request)
-            .map_err(|error| CallError::NotSent(ProviderFault::TokenRefused(causes(&error.without_url()))))?;
-        call(&self.unpooled, Endpoint::Token, request, deadline).await
+    /// Posts a form, once.
+    pub(super) async fn post(
+        &self,
+        endpoint: Endpoint,
+        url: &Url,
+        form: &[Parameter],
+        authorization: Option<header::HeaderValue>,
+        deadline: Instant,
+    ) -> Result<ProviderResponse, CallError> {
+        let mut request = Request::new(reqwest::Method::POST, url.clone());
+        let headers = request.headers_mut();
+        headers.insert(header::ACCEPT, header::HeaderValue::from_static("application/json"));
+        let form_type = header::HeaderValue::from_static("application/x-www-form-urlencoded");
+        headers.insert(header::CONTENT_TYPE, form_type);
+        headers.extend(authorization.map(|value| (header::AUTHORIZATION, value)));
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+        *request.body_mut() = Some(body.into());
+        call(&self.unpooled, endpoint, request, deadline).await
     }
 }
 

@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use openidconnect::{AccessToken, AccessTokenHash, Nonce};
+use openidconnect::{AccessToken, AccessTokenHash, AuthorizationCode, AuthorizationCodeHash, Nonce};
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
@@ -19,6 +20,8 @@ pub(super) struct Attempt<'a> {
     pub(super) nonce: &'a str,
     /// When the attempt began.
     pub(super) started: OffsetDateTime,
+    /// What was sent for the ID token.
+    pub(super) code: &'a SecretString,
     /// What came with the ID token.
     pub(super) access_token: &'a AccessToken,
 }
@@ -32,7 +35,7 @@ pub(super) struct IdTokenClaims {
 }
 
 /// The claims that are checked. One that cannot be read is never taken for one that is not there.
-const CHECKED: [&str; 9] = ["iss", "sub", "aud", "exp", "iat", "nbf", "nonce", "azp", "at_hash"];
+const CHECKED: [&str; 10] = ["iss", "sub", "aud", "exp", "iat", "nbf", "nonce", "azp", "at_hash", "c_hash"];
 
 /// Checks an ID token. (1: encrypted ones are not accepted. 8: there is no key for HMAC, whatever the list of algorithms.)
 pub(super) fn verify(token: &str, attempt: &Attempt<'_>, expected: &Expected<'_>) -> Result<IdTokenClaims, Rejection> {
@@ -67,6 +70,8 @@ fn check_claims(signed: &SignedClaims<'_>, attempt: &Attempt<'_>, expected: &Exp
     }
     // 3.1.3.8: at_hash, where present, is the access token's.
     check_at_hash(signed, attempt.access_token)?;
+    // 3.3.2.11: so is c_hash the code's, though this flow has no need of it.
+    check_c_hash(signed, attempt.code)?;
     // 2 (ID Token): sub has 1 to 255 ASCII characters.
     Subject::new(text(claims, "sub")?).ok_or_else(|| "sub is not 1 to 255 printable ASCII characters".to_owned())
 }
@@ -153,6 +158,15 @@ fn check_at_hash(signed: &SignedClaims<'_>, access_token: &AccessToken) -> Resul
     let actual = AccessTokenHash::from_token(access_token, &signed.algorithm, signed.key)
         .map_err(|_| "at_hash of an unknown kind".to_owned())?;
     check(actual == AccessTokenHash::new(at_hash.to_owned()), "at_hash is not the access token's")
+}
+
+fn check_c_hash(signed: &SignedClaims<'_>, code: &SecretString) -> Result<(), String> {
+    let Some(c_hash) = present(&signed.claims.members, "c_hash") else { return Ok(()) };
+    let c_hash = c_hash.as_str().ok_or_else(|| wrong_type("c_hash"))?;
+    let code = AuthorizationCode::new(code.expose_secret().to_owned());
+    let actual = AuthorizationCodeHash::from_code(&code, &signed.algorithm, signed.key)
+        .map_err(|_| "c_hash of an unknown kind".to_owned())?;
+    check(actual == AuthorizationCodeHash::new(c_hash.to_owned()), "c_hash is not the code's")
 }
 
 #[cfg(test)]

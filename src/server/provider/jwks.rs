@@ -11,8 +11,9 @@ use openidconnect::{
 use serde_json::{Map, Value};
 
 use super::{
+    algorithms::ALGORITHMS,
     cache::Cache,
-    discovery::{ALGORITHMS, Discovery},
+    discovery::Discovery,
     fault::ProviderFault,
     http::{Endpoint, Http},
     jwt,
@@ -85,8 +86,8 @@ fn usable(entry: &Value) -> Result<CoreJsonWebKey, String> {
     if text("use").is_some_and(|purpose| purpose != "sig") {
         return Err(format!("{kind} that is not for signatures (`use`)"));
     }
-    let operations = entry.get("key_ops").and_then(Value::as_array);
-    if operations.is_some_and(|operations| !operations.iter().any(|operation| operation == "verify")) {
+    let verifies = |operations: &Value| operations.as_array().is_some_and(|all| all.iter().any(|one| one == "verify"));
+    if entry.get("key_ops").is_some_and(|operations| !verifies(operations)) {
         return Err(format!("{kind} that is not for verifying (`key_ops`)"));
     }
     let mut fitting = ALGORITHMS.iter().filter(|algorithm| jwt::fits(&key, algorithm)).peekable();

@@ -196,7 +196,7 @@ fn check_header(header: &Map<String, Value>, types: &[&str]) -> Result<(), Strin
         let typ = typ.as_str().unwrap_or_default().to_ascii_lowercase();
         types.contains(&typ.strip_prefix("application/").unwrap_or(&typ))
     };
-    check(present(header, "typ").is_none_or(is_of_the_kind), "header: `typ` is another kind of token")?;
+    check(present(header, "typ").is_none_or(is_of_the_kind), "header: `typ` is not JWT")?;
     check(present(header, "cty").is_none(), "header: `cty` is there, so it holds something else")?;
     check(!header.contains_key("crit"), "header: `crit` demands what we do not know")?;
     check(header.get("kid").is_none_or(Value::is_string), "header: `kid` is of the wrong type")
@@ -205,3 +205,6 @@ fn check_header(header: &Map<String, Value>, types: &[&str]) -> Result<(), Strin
 pub(super) fn check(holds: bool, what: &str) -> Result<(), String> {
     if holds { Ok(()) } else { Err(what.into()) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 use std::sync::{Arc, atomic::AtomicBool};
 
 use openidconnect::url::Url;
+use tokio::sync::Semaphore;
 
 use super::{
     authorization_request::{self, AuthorizationRequest},
@@ -17,6 +18,8 @@ use super::{
     http::Http,
     jwks::Jwks,
     outage::OutageLog,
+    parameter::Parameter,
+    pushed_request::PushedRequest,
 };
 use crate::server::{
     clock::System,
@@ -37,6 +40,7 @@ pub struct Provider {
     pub(super) keys: Arc<Cache<Jwks>>,
     circuit_breaker: Arc<CircuitBreaker>,
     capacity: Capacity,
+    pushes: Semaphore,
     pub(super) system: System,
 }
 
@@ -60,6 +64,7 @@ impl Provider {
         Ok(Self {
             circuit_breaker: CircuitBreaker::new(outage),
             capacity: Capacity::new(limits::EXCHANGES_PER_PROVIDER, limits::EXCHANGE_QUEUE),
+            pushes: Semaphore::new(limits::EXCHANGES_PER_PROVIDER),
             id: settings.id,
             name: settings.name,
             issuer: settings.issuer,
@@ -161,7 +166,10 @@ impl Provider {
     /// Why discovery failed.
     pub async fn authorization_url(&self, request: AuthorizationRequest) -> Result<Url, ProviderFault> {
         let metadata = self.metadata.get().await?;
-        let parameters = request.parameters(&self.registration);
+        let mut parameters = request.parameters(&self.registration);
+        if let Some(endpoint) = &metadata.pushed_endpoint {
+            parameters = self.push(endpoint, &parameters).await?;
+        }
         Ok(authorization_request::url(&metadata.authorization_endpoint, &parameters))
     }
 
@@ -172,6 +180,17 @@ impl Provider {
     #[must_use]
     pub fn end_session(&self, id_token: Option<&RawIdToken>, state: String) -> Option<EndSessionRequest> {
         self.metadata.latest()?.end_session.request(&self.registration, id_token, state)
+    }
+
+    /// No more of them at once than codes: anybody can begin a sign-in.
+    async fn push(&self, endpoint: &Url, parameters: &[Parameter]) -> Result<Vec<Parameter>, ProviderFault> {
+        let _place = self.pushes.acquire().await;
+        let Self { http, registration, system, .. } = self;
+        let pushed = PushedRequest { http, endpoint, registration, parameters, system }.send().await;
+        if pushed.as_ref().is_err_and(ProviderFault::is_outage) {
+            self.metadata.probe();
+        }
+        pushed
     }
 
     /// Checks `iss` of the authorization response (RFC 9207 2.4): equal, byte for byte, where present; present where

@@ -98,8 +98,12 @@ impl Provider {
         trace: &mut Trace,
     ) -> Result<(IdTokenClaims, Arc<CoreJsonWebKeySet>), ProviderFault> {
         let since = Instant::now();
-        let attempt =
-            Attempt { nonce: &redemption.nonce, started: redemption.started, access_token: &tokens.access_token };
+        let attempt = Attempt {
+            nonce: &redemption.nonce,
+            started: redemption.started,
+            code: &redemption.code,
+            access_token: &tokens.access_token,
+        };
         let check =
             |keys: &CoreJsonWebKeySet| id_token::verify(&tokens.id_token, &attempt, &self.expected(metadata, keys));
         let mut checked = check(&keys);

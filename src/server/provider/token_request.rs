@@ -1,13 +1,9 @@
 //! The token request and its response (RFC 6749 4.1.3, 5; OpenID Connect Core 3.1.3).
 
-use std::{pin::Pin, sync::OnceLock};
-
 use http::StatusCode;
-use openidconnect::{
-    AccessToken, AsyncHttpClient, AuthorizationCode, HttpRequest, HttpResponse, PkceCodeVerifier, RequestTokenError,
-};
+use openidconnect::AccessToken;
 use secrecy::ExposeSecret as _;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use tokio::time::{Instant, sleep};
 
 use super::{
@@ -15,7 +11,7 @@ use super::{
     client_registration::ClientRegistration,
     discovery::Metadata,
     fault::ProviderFault,
-    http::{CallError, Http, ProviderResponse},
+    http::{CallError, Endpoint, Http, ProviderResponse},
     requests::Redemption,
 };
 use crate::server::{clock::System, limits, log_text::clip};
@@ -55,7 +51,7 @@ impl TokenRequest<'_> {
             };
             let pause = match &error {
                 // A retry does not help against a bad certificate.
-                CallError::NotSent(ProviderFault::Tls(_)) => None,
+                CallError::NotSent(ProviderFault::Tls(_) | ProviderFault::ClientRefused { .. }) => None,
                 CallError::NotSent(_) => pauses.next().filter(|pause| Instant::now() + *pause < until),
                 CallError::Sent(ProviderFault::Busy { retry_after: Some(wait), .. }) if !waited => {
                     waited = true;
@@ -70,21 +66,19 @@ impl TokenRequest<'_> {
         }
     }
 
+    /// Each time with a proof of its own: an assertion is taken once.
     async fn send_once(&self) -> Result<Tokens, CallError> {
-        let Redemption { code, verifier, .. } = self.redemption;
-        let sending = Sending { request: self, tokens: OnceLock::new() };
-        let sent = self
-            .metadata
-            .client
-            .exchange_code(AuthorizationCode::new(code.expose_secret().to_owned()))
-            .set_pkce_verifier(PkceCodeVerifier::new(verifier.expose_secret().to_owned()))
-            .request_async(&sending)
-            .await;
-        match (sent, sending.tokens.into_inner()) {
-            (Err(RequestTokenError::Request(error)), _) => Err(error),
-            (Ok(_), Some(tokens)) => Ok(tokens),
-            _ => Err(CallError::Sent(ProviderFault::TokenResponse("it cannot be read".into()))),
-        }
+        let Redemption { code, verifier, deadline, .. } = self.redemption;
+        let endpoint = &self.metadata.token_endpoint;
+        let mut form = vec![
+            ("grant_type", "authorization_code".to_owned()),
+            ("code", code.expose_secret().to_owned()),
+            ("redirect_uri", self.registration.redirect_uri.to_string()),
+            ("code_verifier", verifier.expose_secret().to_owned()),
+        ];
+        let proof = self.registration.prove(endpoint, self.system, &mut form).map_err(CallError::NotSent)?;
+        let response = self.http.post(Endpoint::Token, endpoint, &form, proof, *deadline).await?;
+        self.check(&response).map_err(CallError::Sent)
     }
 
     fn check(&self, response: &ProviderResponse) -> Result<Tokens, ProviderFault> {
@@ -122,15 +116,11 @@ impl TokenRequest<'_> {
     fn refused(&self, response: &ProviderResponse, members: Option<&Map<String, Value>>, said: &str) -> ProviderFault {
         let detail = clip(&format!("status {}, {said}", response.status.as_u16()));
         match members.and_then(|members| members.get("error")?.as_str()) {
-            _ if response.status == StatusCode::UNAUTHORIZED => self.client_refused(detail),
-            Some("invalid_client") => self.client_refused(detail),
+            _ if response.status == StatusCode::UNAUTHORIZED => client_refused(self.registration, &detail),
+            Some("invalid_client") => client_refused(self.registration, &detail),
             Some("invalid_grant") => ProviderFault::CodeRefused(detail),
             _ => ProviderFault::TokenRefused(detail),
         }
-    }
-
-    const fn client_refused(&self, detail: String) -> ProviderFault {
-        ProviderFault::ClientRefused { method: self.registration.authentication.method, detail }
     }
 
     /// `words` without the secrets that were sent to the provider.
@@ -141,27 +131,9 @@ impl TokenRequest<'_> {
     }
 }
 
-/// A token request under way: for `openidconnect`, an HTTP client. The crate writes the request. Its answer is read here,
-/// since the crate would read the ID token's claims with it, and refuse them all for one that nobody uses.
-struct Sending<'r> {
-    request: &'r TokenRequest<'r>,
-    tokens: OnceLock<Tokens>,
-}
-
-impl<'c> AsyncHttpClient<'c> for Sending<'_> {
-    type Error = CallError;
-    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, CallError>> + Send + 'c>>;
-
-    fn call(&'c self, request: HttpRequest) -> Self::Future {
-        Box::pin(async move {
-            let response = self.request.http.token(request, self.request.redemption.deadline).await?;
-            let tokens = self.request.check(&response).map_err(CallError::Sent)?;
-            let for_the_crate = json!({ "access_token": tokens.access_token.secret(), "token_type": "bearer" });
-            // Called once for each request.
-            let _ = self.tokens.set(tokens);
-            Ok(HttpResponse::new(for_the_crate.to_string().into_bytes()))
-        })
-    }
+/// What we prove ourselves with is not what is registered.
+pub(super) fn client_refused(us: &ClientRegistration, detail: &str) -> ProviderFault {
+    ProviderFault::ClientRefused { method: us.authentication.method, detail: clip(detail) }
 }
 
 /// The members we use, each checked; nothing else goes on. (`expires_in` and `scope` are not used, so that neither a

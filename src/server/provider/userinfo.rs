@@ -35,8 +35,11 @@ pub(super) async fn request(
     let invalid = |what: &str| ProviderFault::UserinfoInvalid(clip(what));
     let claims = if response.media_type.as_deref() == Some("application/jwt") {
         signed(&response.body, expected).map_err(|what| invalid(&what))?
-    } else {
+    } else if expected.registration.userinfo_algorithms.is_empty() {
         response.object()?
+    } else {
+        // UI-11
+        return Err(invalid("it is not signed, though userinfo_signed_response_alg is set"));
     };
     // 5.3.2: byte for byte the subject of the ID token, or none of it may be used.
     if claims.members.get("sub").and_then(Value::as_str) != Some(subject.as_str()) {

@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use secrecy::SecretString;
 use url::Url;
 
 use super::{
     authentication_request::AuthenticationRequestSettings,
+    client_auth::ClientAuth,
     reader::{Reader, given_url},
     schema::{self, At, Index, Key, Table},
     small_file::read,
@@ -28,8 +28,14 @@ pub struct ProviderSettings {
     pub issuer: Issuer,
     /// As registered there.
     pub client_id: String,
-    /// How we authenticate at the token endpoint, with what it needs.
+    /// How we authenticate, with what it needs.
     pub client_auth: ClientAuth,
+    /// Authorization requests are pushed (RFC 9126), though the metadata do not require it.
+    pub pushed_requests: bool,
+    /// What ID tokens may be signed with, by the registered names; empty: what the provider lists.
+    pub id_token_algorithms: Vec<String>,
+    /// What userinfo has to be signed with; empty: it need not be signed.
+    pub userinfo_algorithms: Vec<String>,
     /// Always with `openid`.
     pub scopes: Vec<String>,
     /// Audiences that an ID token may name beside us.
@@ -38,17 +44,6 @@ pub struct ProviderSettings {
     pub request: AuthenticationRequestSettings,
     /// PEM file of a root trusted beside the system's.
     pub ca_file: Option<PathBuf>,
-}
-
-/// How we authenticate at the token endpoint (OpenID Connect Core 9).
-#[derive(Debug)]
-pub enum ClientAuth {
-    /// `client_secret_basic`: id and secret form-encoded in the Authorization header.
-    Basic(SecretString),
-    /// `client_secret_post`: in the body.
-    Post(SecretString),
-    /// `none`: a public client, PKCE alone.
-    None,
 }
 
 /// Reads every `[[provider]]`. There is at least one, and their ids differ, or a fault says so.
@@ -77,8 +72,10 @@ impl ProviderSettings {
         let name = name(reader, at(&schema::PROVIDER_NAME));
         let issuer = read_issuer(reader, at(&schema::PROVIDER_ISSUER), public_url);
         let client_id = client_id(reader, at(&schema::PROVIDER_CLIENT_ID));
-        let client_auth =
-            ClientAuth::read(reader, at(&schema::PROVIDER_CLIENT_AUTH), at(&schema::PROVIDER_CLIENT_SECRET));
+        let client_auth = ClientAuth::read(reader, index);
+        let pushed_requests = reader.boolean(at(&schema::PROVIDER_PUSHED_REQUESTS));
+        let id_token_algorithms = algorithms(reader, at(&schema::PROVIDER_ID_TOKEN_ALG));
+        let userinfo_algorithms = algorithms(reader, at(&schema::PROVIDER_USERINFO_ALG));
         let scopes = scopes(reader, at(&schema::PROVIDER_SCOPES));
         let trusted_audiences = reader.texts(at(&schema::PROVIDER_TRUSTED_AUDIENCES));
         let request = AuthenticationRequestSettings::read(reader, index);
@@ -90,6 +87,9 @@ impl ProviderSettings {
             issuer: issuer?,
             client_id: client_id?,
             client_auth: client_auth?,
+            pushed_requests: pushed_requests.unwrap_or_default(),
+            id_token_algorithms,
+            userinfo_algorithms,
             scopes,
             trusted_audiences,
             request,
@@ -142,29 +142,14 @@ fn client_id(reader: &mut Reader<'_>, at: At) -> Option<String> {
     Some(text)
 }
 
-impl ClientAuth {
-    fn read(reader: &mut Reader<'_>, auth: At, secret: At) -> Option<Self> {
-        let before = reader.count();
-        let method = reader.choice(auth);
-        let understood = reader.count() == before;
-        let given = reader.is_given(secret);
-        if method.as_deref() == Some("none") {
-            if given {
-                reader.fault(&secret, "is given, but client_auth = \"none\" sends none", "remove one of the two");
-                return None;
-            }
-            return Some(Self::None);
-        }
-        if !given {
-            if understood {
-                let fix = "add client_secret or client_secret_file, or client_auth = \"none\"";
-                reader.fault(&secret, "is missing", fix);
-            }
-            return None;
-        }
-        let secret = SecretString::from(reader.text(secret)?);
-        Some(if method.as_deref() == Some("client_secret_post") { Self::Post(secret) } else { Self::Basic(secret) })
+/// A list that is given names at least one.
+fn algorithms(reader: &mut Reader<'_>, at: At) -> Vec<String> {
+    let before = reader.count();
+    let all = reader.choices(at);
+    if all.is_empty() && reader.is_given(at) && reader.count() == before {
+        reader.fault(&at, "is empty", format!("write it as {}, or remove it", at.key.example));
     }
+    all
 }
 
 fn scopes(reader: &mut Reader<'_>, at: At) -> Vec<String> {

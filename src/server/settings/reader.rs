@@ -167,7 +167,7 @@ impl<'a> Reader<'a> {
     /// A list of such texts, each with its place; empty if not given. Where a text alone may stand for it, that is one.
     pub(super) fn list(&mut self, at: impl Into<At>) -> Vec<(String, String)> {
         let at = at.into();
-        let is_alone = |value: &Value| at.key.kind == Kind::Urls && value.is_str();
+        let is_alone = |value: &Value| matches!(at.key.kind, Kind::Urls | Kind::Files) && value.is_str();
         let Some(values) = self.typed(at, "a list of texts", |value| match value {
             Value::Array(all) => {
                 Some(all.iter().cloned().enumerate().map(|(n, one)| (format!("{at}[{n}]"), one)).collect())

@@ -139,6 +139,8 @@ pub(super) enum Kind {
     Address,
     /// The path of a file.
     File,
+    /// The path of a file, or a list of them.
+    Files,
     /// True or false.
     Boolean,
     /// A number with its unit, within bounds.
@@ -182,7 +184,7 @@ impl Kind {
 
     /// Whether it takes several values.
     pub(super) const fn is_list(self) -> bool {
-        matches!(self, Self::Choices(_) | Self::List | Self::Urls | Self::Secrets)
+        matches!(self, Self::Choices(_) | Self::List | Self::Urls | Self::Files | Self::Secrets)
     }
 }
 
@@ -234,6 +236,10 @@ const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(86_400);
 
+/// The signature algorithms that we accept from providers (docs/decisions/id-token.md), by their registered names.
+pub(crate) const ALGORITHMS: &[&str] =
+    &["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"];
+
 /// Declares the keys and the list of them, so that none can be left out of it.
 macro_rules! keys {
     ($($constant:ident: $table:ident $name:literal, $kind:expr, $unset:expr, $example:literal, $help:literal;)*) => {
@@ -271,10 +277,20 @@ keys! {
         "The provider's issuer identifier, byte for byte as the provider writes it (not the URL of its discovery document). `https://`; `http://` only if both it and `public_url` are on loopback.";
     PROVIDER_CLIENT_ID: Provider "client_id", Kind::Text, Unset::Fault, "\"vestibule\"",
         "The client ID, as registered with the provider.";
-    PROVIDER_CLIENT_SECRET: Provider "client_secret", Kind::Secret, Unset::Otherwise("required, unless `client_auth` is `none`"), "\"<secret>\"",
+    PROVIDER_CLIENT_SECRET: Provider "client_secret", Kind::Secret, Unset::Otherwise("required, unless `client_auth` is `none` or `private_key_jwt`"), "\"<secret>\"",
         "The client secret, as registered with the provider.";
-    PROVIDER_CLIENT_AUTH: Provider "client_auth", Kind::Choice(&["client_secret_basic", "client_secret_post", "none"]), Unset::Default("\"client_secret_basic\""), "\"client_secret_post\"",
-        "How the client authenticates at the token endpoint. It must be the method that is registered with the provider.";
+    PROVIDER_CLIENT_AUTH: Provider "client_auth", Kind::Choice(&["client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "none"]), Unset::Default("\"client_secret_basic\""), "\"client_secret_post\"",
+        "How the client authenticates at the token endpoint, and where requests are pushed. It must be the method that is registered with the provider. `private_key_jwt` needs no secret that both sides know: see [keys instead of a secret](providers.md#keys-instead-of-a-secret). `client_secret_jwt` takes a `client_secret` of at least 32 bytes.";
+    PROVIDER_PRIVATE_KEY_FILE: Provider "private_key_file", Kind::Files, Unset::Otherwise("required with `private_key_jwt`"), "[\"/etc/vestibule/client.pem\"]",
+        "PEM file with a private key for `private_key_jwt`, or a list of them: the first signs, and the public halves of all are at `/auth/oidc/jwks.json`. `vestibule keys new FILE` makes one. P-256 (ES256), P-384 (ES384), Ed25519 (EdDSA), or RSA with 2,048 to 4,096 bits (RS256); PKCS#8, without a password.";
+    PROVIDER_ASSERTION_AUDIENCE: Provider "client_assertion_audience", Kind::Choice(&["issuer", "endpoint"]), Unset::Default("\"issuer\""), "\"endpoint\"",
+        "Whom the assertion of `private_key_jwt` or `client_secret_jwt` is for. `issuer` is what the current specifications want. `endpoint` is the older form, for providers that refuse the other (Ory Hydra): the URL that the assertion is sent to.";
+    PROVIDER_PUSHED_REQUESTS: Provider "require_pushed_authorization_requests", Kind::Boolean, Unset::Default("false"), "true",
+        "Whether authorization requests are pushed (RFC 9126) also where the provider's metadata do not require it: set it where this client is registered so. Where the metadata require it, they are pushed in any case.";
+    PROVIDER_ID_TOKEN_ALG: Provider "id_token_signed_response_alg", Kind::Choices(ALGORITHMS), Unset::Otherwise("those that the provider lists"), "[\"RS256\"]",
+        "What ID tokens may be signed with: what is registered with the provider, if you want it to be that alone. It is in any case one that the provider lists.";
+    PROVIDER_USERINFO_ALG: Provider "userinfo_signed_response_alg", Kind::Choices(ALGORITHMS), Unset::Otherwise("userinfo may be signed or not"), "[\"RS256\"]",
+        "What userinfo has to be signed with. If it is set, userinfo that is not signed is refused.";
     PROVIDER_SCOPES: Provider "scopes", Kind::List, Unset::Default("[\"openid\", \"profile\", \"email\"]"), "[\"openid\", \"profile\", \"email\", \"groups\"]",
         "The scopes to request; `openid` must be one of them.";
     PROVIDER_TRUSTED_AUDIENCES: Provider "trusted_audiences", Kind::List, Unset::Default("[]"), "[\"123456789012345678\"]",

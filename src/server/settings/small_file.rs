@@ -43,6 +43,19 @@ pub(crate) fn reason(error: &std::io::Error) -> String {
     }
 }
 
+/// Says so where other users can read a key.
+#[cfg(unix)]
+pub(crate) fn warn_if_readable_by_others(path: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    if path.metadata().is_ok_and(|meta| meta.permissions().mode() & 0o077 != 0) {
+        tracing::warn!(path = %path.display(), "other users can read the key file; run chmod 600 on it");
+    }
+}
+
+/// Says so where other users can read a key.
+#[cfg(not(unix))]
+pub(crate) fn warn_if_readable_by_others(_: &Path) {}
+
 #[cfg(test)]
 mod tests {
     use super::*;

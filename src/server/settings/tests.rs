@@ -205,8 +205,8 @@ fn scopes_lists_and_networks() {
         ("", "name = \"a\\nb\"", "provider[0].name: has a control character"),
         (
             "",
-            "client_auth = \"private_key_jwt\"",
-            "provider[0].client_auth: is \"private_key_jwt\", which is not known",
+            "client_auth = \"tls_client_auth\"",
+            "provider[0].client_auth: is \"tls_client_auth\", which is not known",
         ),
         ("", "client_auth = \"none\"", "provider[0].client_secret: is given, but"),
         ("", "ca_file = \"/nonexistent.pem\"", "provider[0].ca_file: cannot read"),

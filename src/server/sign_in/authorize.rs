@@ -155,13 +155,14 @@ impl SignIn {
             Err(_) => match provider.availability() {
                 // What is known of it says more.
                 Availability::Unavailable { code, detail, .. } => (code, detail),
-                Availability::Available => {
-                    (Problem::ProviderSlow.code(), "its metadata did not come in time".to_owned())
-                }
+                Availability::Available => (Problem::ProviderSlow.code(), "it did not answer in time".to_owned()),
             },
         };
-        let problem = Problem::from_code(code).filter(|problem| *problem == Problem::ProviderMetadata);
-        let problem = problem.unwrap_or(Problem::SignInUnavailable);
+        // Waiting does not help: the metadata are wrong, or a pushed request is refused.
+        let is_final = |problem: &Problem| {
+            matches!(problem, Problem::ProviderMetadata | Problem::ClientRefused | Problem::ProviderRefusedRequest)
+        };
+        let problem = Problem::from_code(code).filter(is_final).unwrap_or(Problem::SignInUnavailable);
         Err(Reason::with_detail(problem, Some(format!("{} ({code}): {detail}", provider.id()))))
     }
 }

@@ -5,10 +5,15 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use test_provider::{Behaviour, Edit, Endpoint, JwtEdit, KeyName, PublicKeyForm, SignatureFault};
 
-use super::rig::{ACCESS, CLIENT, KID, NONCE, NOW, Rig, claims, header};
+use super::rig::{ACCESS, CLIENT, CODE, KID, NONCE, NOW, Rig, claims, header};
 
 fn claim(name: &str, value: impl Into<Value>) -> Behaviour {
     claims(Edit::set(name, value))
+}
+
+/// As `c_hash` has it with an algorithm of SHA-256 (Core 3.3.2.11).
+fn half_hash(text: &str) -> String {
+    B64.encode(&Sha256::digest(text)[..16])
 }
 
 fn without(name: &str) -> Behaviour {
@@ -35,7 +40,7 @@ async fn es256_and_harmless_variants_are_accepted() {
         ("aud twice", claim("aud", json!([CLIENT, CLIENT]))),
         ("no azp", without("azp")),
         ("no at_hash", without("at_hash")),
-        ("c_hash", claim("c_hash", "anything")),
+        ("c_hash", claim("c_hash", half_hash(CODE))),
         ("exp far", claim("exp", 253_402_300_799_i64)),
         ("exp -59", claim("exp", now - 59)),
         ("iat -60", claim("iat", now - 60)),
@@ -168,6 +173,9 @@ fn bad_claims(base: &str) -> Vec<(&'static str, Behaviour)> {
         ("iat ancient", claim("iat", -8_000_000_000_000_i64)),
         ("at_hash", claim("at_hash", B64.encode([0; 16]))),
         ("at_hash long", claim("at_hash", whole_hash)),
+        ("c_hash", claim("c_hash", half_hash(ACCESS))),
+        ("c_hash 5", claim("c_hash", 5)),
+        ("c_hash number", twice(r#""c_hash":1e400"#)),
         ("no sub", without("sub")),
         ("sub empty", claim("sub", "")),
         ("sub null", claim("sub", json!(null))),
@@ -175,9 +183,6 @@ fn bad_claims(base: &str) -> Vec<(&'static str, Behaviour)> {
         ("sub é", claim("sub", "é")),
         ("sub NUL", claim("sub", "a\0")),
         ("sub number", claim("sub", 1)),
-        ("array", claims(Edit::whole("[]"))),
-        ("trailing", claims(Edit::append("x"))),
-        ("BOM", claims(Edit::replace("{", "\u{feff}{"))),
         ("sub twice", twice(r#""sub":"evil""#)),
         ("iss twice", twice(r#""iss":"x""#)),
         ("exp twice", twice(r#""exp":1"#)),
@@ -188,6 +193,15 @@ fn bad_claims(base: &str) -> Vec<(&'static str, Behaviour)> {
         ("at_hash number", twice(r#""at_hash":1e400"#)),
         ("roles twice", twice(r#""roles":"user","roles":"admin""#)),
         ("too large", claim("pad", "x".repeat(200_000))),
+    ]
+}
+
+/// Payloads that are no object.
+fn bad_payloads() -> Vec<(&'static str, Behaviour)> {
+    vec![
+        ("array", claims(Edit::whole("[]"))),
+        ("trailing", claims(Edit::append("x"))),
+        ("BOM", claims(Edit::replace("{", "\u{feff}{"))),
     ]
 }
 
@@ -233,7 +247,7 @@ async fn id_tokens_that_fail_a_check_are_refused_before_userinfo_is_asked() {
     let rig = Rig::new().await;
     rig.redeem().await.unwrap();
     let before = rig.op.count(Endpoint::Userinfo);
-    for (what, behaviour) in bad_claims(rig.op.issuer()).into_iter().chain(bad_tokens()) {
+    for (what, behaviour) in [bad_claims(rig.op.issuer()), bad_payloads(), bad_tokens()].concat() {
         rig.says([behaviour]);
         assert_eq!(rig.code_of().await, "id_token_invalid", "{what}");
     }
@@ -265,5 +279,50 @@ async fn what_is_wrong_with_an_unreadable_id_token_is_named() {
         rig.says([behaviour]);
         let fault = rig.redeem().await.expect_err(words).to_string();
         assert!(fault.starts_with(words), "{fault}");
+    }
+}
+
+/// ID-06 (FA-04): what is registered, where the operator says so; else what the provider lists.
+#[tokio::test]
+async fn the_operator_can_pin_the_algorithm() {
+    let rig = Rig::new().await;
+    let listed = |all: &[&str]| {
+        super::rig::edit(
+            test_provider::Document::Discovery,
+            Edit::set("id_token_signing_alg_values_supported", json!(all)),
+        )
+    };
+    let unlisted =
+        super::rig::edit(test_provider::Document::Discovery, Edit::remove("id_token_signing_alg_values_supported"));
+    let es256 = || Behaviour::IdToken(JwtEdit::key(KeyName::P256));
+    let (ps256, rs512) = (|| signature(SignatureFault::Ps256), || signature(SignatureFault::Rs512));
+    let hs256 = || signature(SignatureFault::ClientSecret);
+    let all = listed(&["RS256", "RS512", "PS256", "ES256", "HS256", "none"]);
+    for (pinned, metadata, token, expected) in [
+        (&[][..], &all, None, "ok"),
+        (&[], &all, Some(es256()), "ok"),
+        (&["RS256"], &all, None, "ok"),
+        (&["RS256"], &all, Some(es256()), "id_token_invalid"),
+        (&["RS256"], &all, Some(ps256()), "id_token_invalid"),
+        (&["RS256"], &all, Some(rs512()), "id_token_invalid"),
+        (&["RS256", "ES256"], &all, Some(es256()), "ok"),
+        (&["ES256"], &all, None, "id_token_invalid"),
+        (&["ES256"], &all, Some(es256()), "ok"),
+        // What the provider does not list, the operator cannot add to.
+        (&["RS256", "ES256"], &listed(&["RS256"]), Some(es256()), "id_token_invalid"),
+        (&["ES256"], &listed(&["RS256"]), None, "provider_metadata"),
+        // Nothing is listed: RS256, unless something else is registered.
+        (&[], &unlisted, Some(es256()), "id_token_invalid"),
+        (&["ES256"], &unlisted, Some(es256()), "ok"),
+        (&["ES256"], &unlisted, None, "id_token_invalid"),
+        // ID-04: not by the client's secret, whatever is listed.
+        (&[], &all, Some(hs256()), "id_token_invalid"),
+    ] {
+        let rig = Rig::over(std::sync::Arc::clone(&rig.op), |settings| {
+            settings.id_token_algorithms = pinned.iter().map(ToString::to_string).collect();
+        });
+        let words = format!("{pinned:?} {metadata:?} {token:?}");
+        rig.says(std::iter::once(metadata.clone()).chain(token));
+        assert_eq!(rig.code_of().await, expected, "{words}");
     }
 }

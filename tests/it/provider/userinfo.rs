@@ -111,3 +111,23 @@ async fn without_userinfo_the_id_token_speaks() {
     assert_eq!(person.claims().name.as_deref(), Some(NAME_IN_ID_TOKEN));
     assert_eq!(rig.op.count(Endpoint::Userinfo), 0);
 }
+
+/// UI-11: where it is registered to be signed, claims that nobody signed do not count, nor those signed otherwise.
+#[tokio::test]
+async fn userinfo_that_has_to_be_signed_is() {
+    let rig = Rig::new().await;
+    for (pinned, answer, expected) in [
+        (&["RS256"][..], None, "userinfo_invalid"),
+        (&["RS256"], Some(JwtEdit::default()), "ok"),
+        (&["RS256"], Some(JwtEdit::key(KeyName::P256)), "userinfo_invalid"),
+        (&["ES256"], Some(JwtEdit::key(KeyName::P256)), "ok"),
+        (&["ES256"], Some(JwtEdit::default()), "userinfo_invalid"),
+    ] {
+        let rig = Rig::over(std::sync::Arc::clone(&rig.op), |settings| {
+            settings.userinfo_algorithms = pinned.iter().map(ToString::to_string).collect();
+        });
+        let words = format!("{pinned:?} {answer:?}");
+        rig.says(answer.map(Behaviour::SignedUserinfo));
+        assert_eq!(rig.code_of().await, expected, "{words}");
+    }
+}

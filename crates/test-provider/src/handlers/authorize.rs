@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
 use super::{
     authorization_request::{AuthorizationRequest, Refusal},
-    authorization_response, page,
+    authorization_response, page, pushed,
 };
 use crate::{
     clients::Client,
@@ -34,6 +34,10 @@ pub(crate) async fn authorize(
 ) -> Response {
     let raw =
         if method == Method::POST { String::from_utf8_lossy(&body).into_owned() } else { query.unwrap_or_default() };
+    let raw = match pushed::resolve(&provider, raw) {
+        Ok(raw) => raw,
+        Err(reason) => return page::refusal(StatusCode::BAD_REQUEST, reason),
+    };
     let form = Form::parse(raw.as_bytes());
     let request = match AuthorizationRequest::read(&provider, &form) {
         Ok(request) => request,

@@ -25,6 +25,7 @@ pub(crate) async fn metadata(State(provider): State<Arc<Provider>>) -> Response 
     let mut members: Vec<(&str, Value)> = vec![
         ("issuer", json!(provider.issuer.url)),
         ("authorization_endpoint", at(&paths.authorize)),
+        ("pushed_authorization_request_endpoint", at(&paths.pushed)),
         ("token_endpoint", at(&paths.token)),
         ("userinfo_endpoint", at(&paths.userinfo)),
         ("jwks_uri", at(&paths.jwks)),
@@ -43,7 +44,10 @@ pub(crate) async fn metadata(State(provider): State<Arc<Provider>>) -> Response 
     members.extend(match provider.config.profile {
         Profile::Standard => vec![
             ("id_token_signing_alg_values_supported", json!(["RS256", "ES256"])),
-            ("token_endpoint_auth_methods_supported", json!(["client_secret_basic", "client_secret_post", "none"])),
+            (
+                "token_endpoint_auth_methods_supported",
+                json!(["client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "none"]),
+            ),
         ],
         Profile::Authelia => vec![
             ("id_token_signing_alg_values_supported", json!(EVERY_ALGORITHM)),

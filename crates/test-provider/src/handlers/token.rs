@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
+    assertion,
     clients::{Client, Presented},
-    endpoint::Document,
-    form::Form,
+    endpoint::{Document, Endpoint},
+    form::{Form, Repeated},
     jwt,
     keys::{KeyName, encode},
     lock::lock,
@@ -18,7 +19,7 @@ use crate::{
     profile::{AUTHELIA_ENTROPY, Profile},
     provider::Provider,
     reply::json_text,
-    rules::{Members, render},
+    rules::{Edit, Members, render},
     vault::{AccessToken, CODE_LIFE, Code, Grant, IssuedIdToken, TOKEN_LIFE},
 };
 
@@ -26,14 +27,14 @@ use crate::{
 const HEAVY: usize = 64 * 1024;
 
 /// An error of RFC 6749 5.2, or one of Authelia's own.
-struct Refused {
+pub(super) struct Refused {
     status: StatusCode,
     error: &'static str,
     description: String,
 }
 
 impl Refused {
-    fn new(error: &'static str, description: impl Into<String>) -> Self {
+    pub(super) fn new(error: &'static str, description: impl Into<String>) -> Self {
         Self { status: StatusCode::BAD_REQUEST, error, description: description.into() }
     }
 
@@ -43,6 +44,14 @@ impl Refused {
 
     fn grant(description: &str) -> Self {
         Self::new("invalid_grant", description)
+    }
+
+    pub(super) fn response(&self, edits: &[Edit]) -> Response {
+        let members = Members::from_iter([
+            ("error".to_owned(), json!(self.error)),
+            ("error_description".to_owned(), json!(self.description)),
+        ]);
+        json_text(self.status, render(members, edits))
     }
 }
 
@@ -61,11 +70,7 @@ pub(crate) async fn token(
         Ok(members) => json_text(StatusCode::OK, render(members, &edits)),
         Err(refused) => {
             provider.failed(peer.ip());
-            let members = Members::from_iter([
-                ("error".to_owned(), json!(refused.error)),
-                ("error_description".to_owned(), json!(refused.description)),
-            ]);
-            let mut response = json_text(refused.status, render(members, &edits));
+            let mut response = refused.response(&edits);
             let basic = headers.contains_key(header::AUTHORIZATION);
             if refused.status == StatusCode::UNAUTHORIZED && basic && provider.config.profile == Profile::Standard {
                 let challenge = HeaderValue::from_static("Basic realm=\"demo\", charset=\"UTF-8\"");
@@ -81,7 +86,7 @@ fn redeem(provider: &Provider, headers: &HeaderMap, form: &Form) -> Result<Membe
     if form.has_repetition() {
         return Err(Refused::new("invalid_request", "A parameter came twice."));
     }
-    let client = authenticate(provider, headers, form)?;
+    let client = authenticate(provider, headers, form, Endpoint::Token)?;
     match form.one("grant_type").map_err(malformed)? {
         Some("authorization_code") => {}
         Some(_) => return Err(Refused::new("unsupported_grant_type", "Only authorization_code is offered.")),
@@ -102,11 +107,35 @@ fn redeem(provider: &Provider, headers: &HeaderMap, form: &Form) -> Result<Membe
     Ok(issue(provider, client, person, &grant, code))
 }
 
-fn authenticate<'p>(provider: &'p Provider, headers: &HeaderMap, form: &Form) -> Result<&'p Client, Refused> {
+pub(super) fn authenticate<'p>(
+    provider: &'p Provider,
+    headers: &HeaderMap,
+    form: &Form,
+    endpoint: Endpoint,
+) -> Result<&'p Client, Refused> {
+    let malformed = |_| Refused::new("invalid_request", "There are two ways to authenticate in one request.");
+    let unknown = || Refused::client("The client is not known.");
+    if let Some(given) = form.one("client_assertion").map_err(malformed)? {
+        if form.one("client_assertion_type").map_err(malformed)? != Some(assertion::TYPE) {
+            return Err(Refused::new("invalid_request", "The client_assertion_type is not known."));
+        }
+        if headers.contains_key(header::AUTHORIZATION) || form.one("client_secret").map_err(malformed)?.is_some() {
+            return Err(malformed(Repeated));
+        }
+        let id = assertion::subject(given).ok_or_else(unknown)?;
+        if form.one("client_id").map_err(malformed)?.is_some_and(|named| named != id) {
+            return Err(Refused::client("The client_id is not that of the assertion."));
+        }
+        let client = provider.client(&id).ok_or_else(unknown)?;
+        // A careless provider repeats it.
+        let refused = |why| Refused::client(format!("The assertion {given} is refused. {why}"));
+        assertion::verify(provider, client, given, endpoint).map_err(refused)?;
+        return Ok(client);
+    }
     let presented = Presented::read(headers, form)
-        .map_err(|_| Refused::new("invalid_request", "There are two ways to authenticate in one request."))?
+        .map_err(malformed)?
         .ok_or_else(|| Refused::client("Client authentication is missing or unreadable."))?;
-    let client = provider.client(&presented.id).ok_or_else(|| Refused::client("The client is not known."))?;
+    let client = provider.client(&presented.id).ok_or_else(unknown)?;
     presented.proves(client).map_err(Refused::client)?;
     Ok(client)
 }

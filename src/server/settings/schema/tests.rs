@@ -17,6 +17,7 @@ fn takes(key: &Key) -> String {
         Kind::Url => "URL".into(),
         Kind::Address => "address and port".into(),
         Kind::File => "path of a file".into(),
+        Kind::Files => "path of a file, or list of paths".into(),
         Kind::Boolean => "`true` or `false`".into(),
         Kind::Duration { least, most } => format!("duration, {} to {}", written(least), written(most)),
         Kind::Choice(all) => all.iter().map(|one| format!("`\"{one}\"`")).collect::<Vec<_>>().join(", "),

@@ -4,19 +4,19 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Serialize;
 
 /// A token without its signature.
-pub(super) struct Unsigned(String);
+pub(crate) struct Unsigned(String);
 
 impl Unsigned {
-    pub(super) fn new(header: &impl Serialize, claims: &impl Serialize) -> Self {
+    pub(crate) fn new(header: &impl Serialize, claims: &impl Serialize) -> Self {
         Self(format!("{}.{}", encoded(header), encoded(claims)))
     }
 
     /// What is signed.
-    pub(super) fn as_bytes(&self) -> &[u8] {
+    pub(crate) fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()
     }
 
-    pub(super) fn signed(self, signature: &[u8]) -> String {
+    pub(crate) fn signed(self, signature: &[u8]) -> String {
         format!("{}.{}", self.0, URL_SAFE_NO_PAD.encode(signature))
     }
 }
