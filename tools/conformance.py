@@ -42,6 +42,8 @@ ON_BOTH_STORES = ("flow::", "gate::", "http::")
 SQLITE_ONLY = (
     # A hundred and sixty people at once are more than SecantusDB serves in time.
     "flow::limits::sign_ins_waiting_for_one_provider_do_not_delay_those_at_another",
+    "flow::backchannel::trouble::",
+    "flow::sign_out_there::a_store_that_fails_leaves_the_person_signed_in",
     "flow::outage::a_damaged_database_signs_nobody_out",
     "flow::outage::a_poll_while_a_table_is_gone_gets_a_response_and_continues_by_itself",
     "gate::alone::a_check_is_a_visit",
@@ -146,7 +148,7 @@ def stages_of(test: str) -> tuple[str, ...]:
         return (spec if spec in BROWSERS else "end2end",)
     if test.startswith("load::"):
         return ("load",)
-    if test.startswith(ON_BOTH_STORES) and test not in SQLITE_ONLY:
+    if test.startswith(ON_BOTH_STORES) and not test.startswith(SQLITE_ONLY):
         return ("rust", "mongodb")
     return ("rust",)
 

@@ -34,10 +34,11 @@ TIMEOUT_SECONDS = 120
 PROTOCOL = ("it", "provider::")
 FILES: dict[str, list[tuple[str, ...]]] = {
     "provider/id_token.rs": [PROTOCOL],
-    "provider/jwt.rs": [PROTOCOL],
+    "provider/jwt.rs": [("lib", "server::provider::jwt"), PROTOCOL],
     "provider/jwks.rs": [("lib", "server::provider::jwks", "server::fuzzing")],
     "provider/userinfo.rs": [PROTOCOL],
     "provider/discovery.rs": [PROTOCOL],
+    "provider/logout_token.rs": [("it", "flow::backchannel::")],
     "sign_in/authorization_response.rs": [("lib", "server::sign_in::", "server::fuzzing")],
     "sign_in/callback_query.rs": [("lib", "server::sign_in::", "server::fuzzing")],
     "sign_in/callback.rs": [("it", "flow::callback", "flow::answers", "flow::handed_on", "flow::outage", "flow::limits")],

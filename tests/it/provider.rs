@@ -6,6 +6,7 @@ mod claims;
 mod client_auth;
 mod content_coding;
 mod discovery;
+mod headers;
 mod id_token;
 mod keys;
 mod pushed;

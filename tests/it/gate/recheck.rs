@@ -26,7 +26,7 @@ async fn alice() -> (Scene, Browser) {
 
 /// The provider last said who it is 13 hours ago; the gate has to know that first.
 async fn is_due(scene: &Scene, browser: &Browser) {
-    scene.execute("UPDATE login_sessions SET confirmed_at = confirmed_at - 46800000, rechecked_at = NULL").await;
+    scene.was_confirmed_earlier(13 * 3_600_000).await;
     eventually("the gate knows", || async {
         let page = browser.asks(scene, Question::about(Endpoint::Verify, "/page")).await;
         (page.status == StatusCode::UNAUTHORIZED).then_some(())
@@ -189,7 +189,7 @@ async fn the_account_page_asks_and_nothing_does_by_default() {
     let scene = super::rig::scene().await;
     let browser = Browser::default();
     browser.opens(&scene, &scene.page(WIKI, "/page"), "alice").await;
-    scene.execute("UPDATE login_sessions SET confirmed_at = 0").await;
+    scene.was_confirmed_earlier(365 * 24 * 3_600_000).await;
     scene.provider.forget_requests();
     browser.follow(&scene, &scene.url("/auth/account")).await.unwrap();
     browser.opens(&scene, &scene.page(WIKI, "/page"), "alice").await;

@@ -85,6 +85,25 @@ impl Scene {
         self.execute(&format!("UPDATE users SET {field} = {value}")).await;
     }
 
+    /// The provider last said of everybody who it is so many milliseconds earlier than it did, and was not asked since.
+    pub async fn was_confirmed_earlier(&self, by: i64) {
+        if let Some(mongo) = &self.mongo {
+            let sessions = mongo.collection("login_sessions");
+            let mut found = sessions.find(doc! {}).await.unwrap();
+            while found.advance().await.unwrap() {
+                let session = found.deserialize_current().unwrap();
+                let confirmed = session.get_datetime("confirmed_at").unwrap().timestamp_millis() - by;
+                let set = doc! { "confirmed_at": bson::DateTime::from_millis(confirmed) };
+                let update = doc! { "$set": set, "$unset": { "rechecked_at": 1 } };
+                let this = doc! { "_id": session.get("_id").unwrap() };
+                sessions.update_one(this, update).await.unwrap();
+            }
+            return;
+        }
+        let sql = format!("UPDATE login_sessions SET confirmed_at = confirmed_at - {by}, rechecked_at = NULL");
+        self.execute(&sql).await;
+    }
+
     /// Changes SQLite's file behind the program's back.
     pub async fn execute(&self, sql: &str) {
         let options = SqliteConnectOptions::new().filename(&self.database);
