@@ -71,6 +71,7 @@ fn provider_settings(issuer: &str) -> ProviderSettings {
         id_token_algorithms: Vec::new(),
         userinfo_algorithms: Vec::new(),
         scopes: ["openid", "profile", "email"].map(str::to_owned).to_vec(),
+        end_session: true,
         trusted_audiences: Vec::new(),
         request: AuthenticationRequestSettings::default(),
         ca_file: None,

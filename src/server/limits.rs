@@ -210,8 +210,9 @@ pub const RETURN_TO_PARAMETER: usize = 2_600;
 /// The longest `login_hint` that is passed on, in bytes as encoded: with it and the longest page to return to, the redirect
 /// to the provider stays below the same 3,072 bytes.
 pub const LOGIN_HINT: usize = 200;
-/// The longest `claims` parameter of an operator, in bytes as encoded: it is part of every redirect to the provider.
-pub const CLAIMS_PARAMETER: usize = 1_000;
+/// The most that an operator's `prompt`, `acr_values`, `ui_locales` and `claims` add to a redirect to the provider, in bytes as
+/// encoded: with those 3,072 it is less than 4 kB, which every proxy takes.
+pub const OPERATORS_PARAMETERS: usize = 900;
 /// The longest callback query with a provider's answer that goes into a redirect, in bytes: the budget of 1,536 bytes less
 /// what other headers take. What is longer goes into the page instead.
 pub const REDIRECT_QUERY: usize = 1_150;
@@ -340,6 +341,12 @@ pub const SESSION_REMOVED_AFTER: Duration = Duration::from_secs(60);
 pub const SESSION_UNUSED_LIFE: Duration = Duration::from_secs(DAY);
 
 // ---- Logouts (docs/decisions/sign-out.md)
+
+/// A logout that the store does not take is tried for so long: most providers never send it again, and those that do need an
+/// answer.
+pub const LOGOUT_TRIED_FOR: Duration = Duration::from_secs(8);
+/// And this often.
+pub const LOGOUT_AGAIN_AFTER: Duration = Duration::from_millis(500);
 
 /// The oldest logout token that is accepted, whatever its `exp` (BC-10, BC-11). One lives for two minutes at the most, and a
 /// provider that could not reach us may send it again for a while.

@@ -94,9 +94,11 @@ impl AuthorizationRequest {
 /// What the person wants and what the operator has set, together; `none` stands alone (Core 3.1.2.1).
 fn prompt(wanted: Prompt, set: &[String]) -> String {
     let login = "login".to_owned();
+    // Either makes the provider ask. Google knows no `login`.
+    let asks = set.iter().any(|value| ["login", "select_account"].contains(&value.as_str()));
     match wanted {
         Prompt::Silent => "none".to_owned(),
-        Prompt::AnotherAccount if !set.contains(&login) => [std::slice::from_ref(&login), set].concat().join(" "),
+        Prompt::AnotherAccount if !asks => [std::slice::from_ref(&login), set].concat().join(" "),
         Prompt::AnotherAccount | Prompt::Usual => set.join(" "),
     }
 }

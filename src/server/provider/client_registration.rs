@@ -29,6 +29,8 @@ pub(super) struct ClientRegistration {
     pub(super) post_logout_redirect_uri: String,
     /// Always with `openid`.
     pub(super) scopes: Vec<String>,
+    /// Whether people are signed out there when they sign out here.
+    pub(super) end_session: bool,
     /// Audiences that an ID token may name beside us.
     pub(super) trusted_audiences: Vec<String>,
     /// What is asked of each authentication request, and checked when its answer comes.
@@ -62,6 +64,7 @@ impl ClientRegistration {
             redirect_uri,
             post_logout_redirect_uri: public_url.join(paths::SIGNED_OUT),
             scopes: settings.scopes.clone(),
+            end_session: settings.end_session,
             trusted_audiences: settings.trusted_audiences.clone(),
             request: settings.request.clone(),
             pushed_requests: settings.pushed_requests,

@@ -127,7 +127,10 @@ impl Metadata {
         if let Some(name) = document.damaged.iter().find(|name| READ.contains(&name.as_str())) {
             return Err(format!("`{name}` cannot be read"));
         }
-        let end_session = EndSession::read(document, registration.plain_http);
+        let end_session = match registration.end_session {
+            true => EndSession::read(document, registration.plain_http),
+            false => EndSession::NotOffered,
+        };
         let document = &document.members;
         let issuer = text(document, "issuer")?;
         if issuer != registration.issuer.as_str() {

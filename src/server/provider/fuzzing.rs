@@ -60,6 +60,7 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
         id_token_algorithms: Vec::new(),
         userinfo_algorithms: Vec::new(),
         scopes: vec!["openid".into()],
+        end_session: true,
         trusted_audiences: vec![TRUSTED.into()],
         request: AuthenticationRequestSettings::default(),
         ca_file: None,

@@ -16,6 +16,7 @@ use super::{
     found::{EndedSession, Found, FoundAll, SignedIn},
     id::SessionId,
     lately::Lately,
+    recheck::Unnoted,
 };
 use crate::server::{
     clock::System,
@@ -65,6 +66,7 @@ pub struct Sessions {
     pub(super) system: System,
     /// Those that the store has confirmed lately.
     pub(super) lately: Lately,
+    pub(super) unnoted_recheck: Unnoted,
     /// The last visit could not be noted, and that was logged.
     unnoted: AtomicBool,
 }
@@ -73,7 +75,14 @@ impl Sessions {
     /// Sessions in `store`.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, rules: SessionRules, system: System) -> Self {
-        Self { store, rules, system, lately: Lately::new(), unnoted: AtomicBool::new(false) }
+        Self {
+            store,
+            rules,
+            system,
+            lately: Lately::new(),
+            unnoted_recheck: Unnoted::default(),
+            unnoted: AtomicBool::new(false),
+        }
     }
 
     /// How long the cookie may live.

@@ -42,14 +42,33 @@ impl AuthenticationRequestSettings {
         let at = |key: &'static Key| At { key, index };
         let mode = reader.choice(at(&schema::PROVIDER_RESPONSE_MODE));
         let form_post = mode.as_deref() == Some("form_post");
-        Self {
+        let read = Self {
             response_mode: if form_post { ResponseMode::FormPost } else { ResponseMode::Query },
             prompt: reader.choices(at(&schema::PROVIDER_PROMPT)),
             max_age: reader.duration(at(&schema::PROVIDER_MAX_AGE)),
             acr_values: reader.each(at(&schema::PROVIDER_ACR_VALUES), acr, "write each value as a text of its own"),
             ui_locales: reader.each(at(&schema::PROVIDER_UI_LOCALES), language, "write it as \"de\" or \"pt-BR\""),
             claims: claims(reader, at(&schema::PROVIDER_CLAIMS)),
+        };
+        let bytes = read.bytes();
+        if bytes > limits::OPERATORS_PARAMETERS {
+            let what = format!(
+                "makes {bytes} bytes of a URL together with prompt, acr_values and ui_locales, {} at most",
+                limits::OPERATORS_PARAMETERS
+            );
+            reader.fault(&at(&schema::PROVIDER_CLAIMS), what, "ask for less");
         }
+        read
+    }
+}
+
+impl AuthenticationRequestSettings {
+    /// What all of it adds to the address of a start.
+    fn bytes(&self) -> usize {
+        let encoded = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).map(str::len).sum::<usize>();
+        let lists = [&self.prompt, &self.acr_values, &self.ui_locales];
+        let lists = lists.into_iter().flatten().map(|text| encoded(text) + 1);
+        lists.sum::<usize>() + self.claims.as_deref().map_or(0, encoded)
     }
 }
 
@@ -103,12 +122,7 @@ fn claims_parameter(text: &str) -> Result<String, String> {
     if acr.is_some_and(|acr| acr.contains_key("value") || acr.contains_key("values")) {
         return Err("asks for values of id_token.acr, which belong into acr_values".to_owned());
     }
-    let compact = parsed.to_string();
-    let bytes = url::form_urlencoded::byte_serialize(compact.as_bytes()).map(str::len).sum::<usize>();
-    if bytes > limits::CLAIMS_PARAMETER {
-        return Err(format!("makes {bytes} bytes of a URL, {} at most", limits::CLAIMS_PARAMETER));
-    }
-    Ok(compact)
+    Ok(parsed.to_string())
 }
 
 /// `null`, or an object whose known members are of their types (Core 5.5.1).

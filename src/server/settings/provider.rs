@@ -38,6 +38,8 @@ pub struct ProviderSettings {
     pub userinfo_algorithms: Vec<String>,
     /// Always with `openid`.
     pub scopes: Vec<String>,
+    /// Whether signing out here signs out there, too.
+    pub end_session: bool,
     /// Audiences that an ID token may name beside us.
     pub trusted_audiences: Vec<String>,
     /// What is asked of each authentication request.
@@ -77,6 +79,7 @@ impl ProviderSettings {
         let id_token_algorithms = algorithms(reader, at(&schema::PROVIDER_ID_TOKEN_ALG));
         let userinfo_algorithms = algorithms(reader, at(&schema::PROVIDER_USERINFO_ALG));
         let scopes = scopes(reader, at(&schema::PROVIDER_SCOPES));
+        let end_session = reader.boolean(at(&schema::PROVIDER_END_SESSION));
         let trusted_audiences = reader.texts(at(&schema::PROVIDER_TRUSTED_AUDIENCES));
         let request = AuthenticationRequestSettings::read(reader, index);
         let ca_file = ca_file(reader, at(&schema::PROVIDER_CA_FILE));
@@ -91,6 +94,7 @@ impl ProviderSettings {
             id_token_algorithms,
             userinfo_algorithms,
             scopes,
+            end_session: end_session.unwrap_or(true),
             trusted_audiences,
             request,
             ca_file,

@@ -293,6 +293,8 @@ keys! {
         "What userinfo has to be signed with. If it is set, userinfo that is not signed is refused.";
     PROVIDER_SCOPES: Provider "scopes", Kind::List, Unset::Default("[\"openid\", \"profile\", \"email\"]"), "[\"openid\", \"profile\", \"email\", \"groups\"]",
         "The scopes to request; `openid` must be one of them.";
+    PROVIDER_END_SESSION: Provider "end_session", Kind::Boolean, Unset::Default("true"), "false",
+        "Whether signing out here signs out at the provider, too, where it offers that; `public_url` with `/auth/signed-out` has to be registered there.";
     PROVIDER_TRUSTED_AUDIENCES: Provider "trusted_audiences", Kind::List, Unset::Default("[]"), "[\"123456789012345678\"]",
         "Audiences that an ID token may name beside our client. Zitadel names the project's ID and those of all its applications; elsewhere there is one audience, and this stays empty.";
     PROVIDER_RESPONSE_MODE: Provider "response_mode", Kind::Choice(&["query", "form_post"]), Unset::Default("\"query\""), "\"form_post\"",

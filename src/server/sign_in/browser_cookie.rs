@@ -84,6 +84,12 @@ impl Browser {
         Self { signed_out: Some(system.now()), device, asks: true, ..Self::new(system) }
     }
 
+    /// The same after a sign-out of which nobody knows how far it came.
+    #[must_use]
+    pub fn maybe_signed_out(before: Option<&Self>, system: &System) -> Self {
+        Self { asks: true, ..before.cloned().unwrap_or_else(|| Self::new(system)) }
+    }
+
     /// Whether an attempt that began at `started` may be restarted automatically: not if someone has signed out since,
     /// or Back would sign them in again while they still have a session at the provider.
     #[must_use]

@@ -4,6 +4,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use moka::{policy::EvictionPolicy, sync::Cache};
 use time::OffsetDateTime;
+use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
 use super::{browser_cookie::Browser, exchanges::Exchanges, rate_limit::RateLimit, return_to::ReturnTo};
@@ -122,6 +123,11 @@ impl SignIn {
             tracing::info!(code = "return_to_dropped", %reason, bytes, "return_to is not followed as it was asked for");
         }
         return_to
+    }
+
+    /// Runs `work` to its end, also where whoever waits for it goes away, or the program is asked to stop.
+    pub fn to_the_end<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+        self.tasks.spawn(work)
     }
 
     /// A reference for a failure without an attempt: only the log has it.

@@ -67,7 +67,7 @@ impl SignIn {
             self.sessions.end(session).await?;
             return Ok(Due::SignIn);
         };
-        if !self.sessions.begin_recheck(session).await? || provider.availability() != Availability::Available {
+        if !self.sessions.begin_recheck(session).await || provider.availability() != Availability::Available {
             return Ok(Due::Nothing);
         }
         let state = self.new_state(provider, return_to, browser, Prompt::Silent);
@@ -87,17 +87,30 @@ impl SignIn {
             _ => return status,
         };
         let Some(session) = callback.request.session else { return status };
-        let signs_in_again = reason.problem == Problem::ProviderInteraction;
-        if !signs_in_again && !is_about_the_person(reason.problem) {
-            return Status::SignedIn;
-        }
-        match timeout_at(self.look_until(callback), self.sessions.end(session)).await {
-            Ok(Ok(_)) if signs_in_again => Status::BeginAgain(reason),
-            Ok(Ok(_)) => status,
-            Ok(Err(error)) => Status::NotClaimed(Reason::of_store(&error, Problem::StoreUnavailable)),
-            Err(_) => Status::NotClaimed(Reason::of_store(&StoreError::late(), Problem::StoreUnavailable)),
-        }
+        let until = self.look_until(callback);
+        let ended = async {
+            // A page that is shown again says nothing about a session that was begun since.
+            let is_newer = |person: &SignedIn| person.since > callback.state.state.started;
+            match self.sessions.find(session).await? {
+                Found::SignedIn(person) if !is_newer(&person) => {}
+                _ => return Ok(None),
+            }
+            let signs_in_again = signs_in_again(reason.problem);
+            if !signs_in_again && !is_about_the_person(reason.problem) {
+                return Ok(Some(Status::SignedIn));
+            }
+            self.sessions.end(session).await?;
+            Ok(signs_in_again.then(|| Status::BeginAgain(reason)))
+        };
+        let unknown = |error: StoreError| Status::NotClaimed(Reason::of_store(&error, Problem::StoreUnavailable));
+        let ended = timeout_at(until, ended).await.unwrap_or_else(|_| Err(StoreError::late()));
+        ended.map_or_else(unknown, |ended| ended.unwrap_or(status))
     }
+}
+
+/// Whether the provider has to ask the person itself.
+const fn signs_in_again(problem: Problem) -> bool {
+    matches!(problem, Problem::ProviderInteraction | Problem::AuthenticationTooWeak)
 }
 
 /// Whether the provider, or our own settings, will not have this person any more.

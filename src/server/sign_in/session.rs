@@ -87,7 +87,7 @@ impl SignIn {
         self.undelivered.invalidate(&state.attempt);
         let mut browser = callback.browser.clone();
         browser.signed_in(&state.return_to, state.started, device, &self.system);
-        tracing::info!(code = "delivered", %reference, "signed in");
+        tracing::info!(code = "delivered", %reference, recheck = is_recheck, "signed in");
         Ok(Completion::Done { return_to: state.return_to.clone(), session, browser })
     }
 

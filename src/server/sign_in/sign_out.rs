@@ -33,7 +33,7 @@ impl SignIn {
     /// before. To do it twice is to do it once.
     ///
     /// # Errors
-    /// The store; then the person is still signed in.
+    /// The store; then the person may still be signed in.
     pub async fn sign_out(&self, request: &RequestContext) -> Result<SignedOut, StoreError> {
         let before = request.browser.as_ref();
         let until = request.arrived + self.rules.patience;
@@ -46,6 +46,12 @@ impl SignIn {
         });
         let there = ended.zip(provider.as_ref()).and_then(|(ended, provider)| self.there(&ended, provider, &browser));
         Ok(SignedOut { browser, provider, there })
+    }
+
+    /// The browser where [`sign_out`](Self::sign_out) failed: its next sign-in asks, too.
+    #[must_use]
+    pub fn maybe_signed_out(&self, request: &RequestContext) -> Browser {
+        Browser::maybe_signed_out(request.browser.as_ref(), &self.system)
     }
 
     fn there(&self, ended: &EndedSession, provider: &Provider, browser: &Browser) -> Option<EndSessionRequest> {

@@ -34,6 +34,7 @@ async fn bound(folder: &std::path::Path) -> Bound {
         id_token_algorithms: Vec::new(),
         userinfo_algorithms: Vec::new(),
         scopes: vec!["openid".to_owned()],
+        end_session: true,
         trusted_audiences: Vec::new(),
         request: AuthenticationRequestSettings::default(),
         ca_file: None,

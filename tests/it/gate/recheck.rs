@@ -195,3 +195,30 @@ async fn the_account_page_asks_and_nothing_does_by_default() {
     browser.opens(&scene, &scene.page(WIKI, "/page"), "alice").await;
     assert!(prompts(&scene).is_empty());
 }
+
+/// As of a page in the history, shown again.
+#[tokio::test]
+async fn an_old_answer_ends_no_newer_session() {
+    let (scene, browser) = alice().await;
+    is_due(&scene, &browser).await;
+    let denied = CallbackEdit::Error { code: "access_denied".to_owned(), description: None };
+    scene.provider.behave(Rule::standing(Behaviour::Callback(denied)));
+    let (there, page) = browser.goes(&scene, &scene.page(WIKI, "/page")).await;
+    page.explains("access_denied");
+    assert!(!browser.is_known_at(&scene, BOARD).await, "the provider will not have her");
+    scene.provider.behave_well();
+    browser.opens(&scene, &scene.page(WIKI, "/page"), "alice").await;
+    browser.goes(&scene, there.as_str()).await;
+    assert!(browser.is_known_at(&scene, WIKI).await);
+}
+
+#[tokio::test]
+async fn a_store_that_takes_no_note_turns_nobody_away() {
+    let (scene, browser) = alice().await;
+    is_due(&scene, &browser).await;
+    scene.fill("BEFORE UPDATE OF rechecked_at ON login_sessions").await;
+    scene.provider.forget_requests();
+    browser.opens(&scene, &scene.page(WIKI, "/page"), "alice").await;
+    browser.opens(&scene, &scene.page(BOARD, "/page"), "alice").await;
+    assert!(prompts(&scene).is_empty());
+}

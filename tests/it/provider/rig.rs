@@ -211,6 +211,7 @@ pub fn settings(issuer: &str) -> ProviderSettings {
         id_token_algorithms: Vec::new(),
         userinfo_algorithms: Vec::new(),
         scopes: ["openid", "profile", "email"].map(String::from).into(),
+        end_session: true,
         trusted_audiences: Vec::new(),
         request: AuthenticationRequestSettings::default(),
         ca_file: None,

@@ -16,6 +16,7 @@ use axum::{
     routing::post,
 };
 use serde_json::json;
+use tokio::time::{Instant, sleep};
 use url::form_urlencoded;
 
 use crate::{
@@ -24,9 +25,11 @@ use crate::{
         failure_log::{self, LogoutFailure},
         http::request::{self, is_form},
         ids::{LogoutHash, ProviderId},
+        limits,
         provider::{Because, LogoutToken, Refused},
+        session::Sessions,
         state::App,
-        store::{LoggedOut, Logout},
+        store::{LoggedOut, Logout, StoreError},
     },
 };
 
@@ -116,14 +119,26 @@ async fn carry_out(app: &Arc<App>, token: &str) -> Result<(ProviderId, u64), Not
     let id = LogoutHash::of(format!("{issuer}\n{id}").as_bytes());
     let logout = Logout { id, issuer, sid, subject, issued, received: app.system.now() };
     // It goes on where the provider hangs up: many wait for two seconds and never ask again.
-    let sessions = Arc::clone(&app.sessions);
-    match tokio::spawn(async move { sessions.log_out(&logout).await }).await {
+    let carried_out = app.sign_in.to_the_end(until_told(Arc::clone(&app.sessions), logout));
+    let failed = |detail: String| Err(NotDone::failed(provider.clone(), detail));
+    match carried_out.await {
         Ok(Ok(LoggedOut::Ended(sessions))) => Ok((provider, sessions)),
         Ok(Ok(LoggedOut::Replayed)) => {
             let detail = "jti was received before".to_owned();
             Err(NotDone { status: StatusCode::BAD_REQUEST, provider: Some(provider), detail })
         }
-        Ok(Err(error)) => Err(NotDone::failed(provider, error.to_string())),
-        Err(_) => Err(NotDone::failed(provider, "the logout was cut off".into())),
+        Ok(Err(error)) => failed(error.to_string()),
+        Err(_) => failed("the logout was cut off".to_owned()),
+    }
+}
+
+/// Tells the store, for as long as a provider may wait for the answer.
+async fn until_told(sessions: Arc<Sessions>, logout: Logout) -> Result<LoggedOut, StoreError> {
+    let until = Instant::now() + limits::LOGOUT_TRIED_FOR;
+    loop {
+        match sessions.log_out(&logout).await {
+            Err(StoreError::Unavailable(_)) if Instant::now() < until => sleep(limits::LOGOUT_AGAIN_AFTER).await,
+            told => return told,
+        }
     }
 }

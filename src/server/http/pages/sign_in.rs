@@ -24,6 +24,7 @@ use crate::{
     server::{
         http::{
             cookies::{set_flow_cookie, set_session_cookie},
+            current_session,
             fetch_metadata::navigations_only,
             redirect::see_other,
             render::Renderer,
@@ -33,7 +34,7 @@ use crate::{
         limits,
         problem::Problem,
         provider::Provider,
-        session::SignedIn,
+        session::{Found, SignedIn},
         settings::ResponseMode,
         sign_in::{
             Completion, RequestContext,
@@ -73,9 +74,17 @@ async fn start(
     match asked(&app, &parameters) {
         Ok(Some(start)) => go(&app, &renderer, context, start).await,
         Ok(None) => {
-            let another = parameters.wants_another_account();
-            let login_page = if another { login_page_for_another_account } else { login_page };
-            see_other(&login_page(&app.sign_in.return_to(parameters.destination())))
+            let return_to = app.sign_in.return_to(parameters.destination());
+            if parameters.wants_another_account() {
+                return see_other(&login_page_for_another_account(&return_to));
+            }
+            match current_session::find(&app, &context).await {
+                // There is nothing to choose: it is the provider they have come through.
+                Ok(Found::SignedIn(person)) if person.is_recheck_due(app.system.now()) => {
+                    recheck(&app, &renderer, context, &person, return_to).await
+                }
+                _ => see_other(&login_page(&return_to)),
+            }
         }
         Err(problem) => renderer.problem(problem),
     }
@@ -139,7 +148,8 @@ pub(super) async fn begin(
     }
 }
 
-/// Somebody who is signed in is confirmed by their provider first.
+/// Somebody who is signed in is confirmed by their provider first. Where that is none of ours any more, nobody can: they sign
+/// in again.
 pub(super) async fn recheck(
     app: &Arc<App>,
     renderer: &Renderer,
@@ -147,7 +157,15 @@ pub(super) async fn recheck(
     person: &SignedIn,
     return_to: ReturnTo,
 ) -> Response {
-    go(app, renderer, context, Start::new(person.provider.clone(), return_to)).await
+    if app.providers.get(&person.provider).is_some() {
+        return go(app, renderer, context, Start::new(person.provider.clone(), return_to)).await;
+    }
+    if let Some(session) = context.session
+        && let Err(error) = app.sessions.end(session).await
+    {
+        return renderer.store_unavailable(&error, paths::ACCOUNT);
+    }
+    begin(app, renderer, context, return_to).await
 }
 
 fn only_provider(app: &App) -> Option<ProviderId> {

@@ -61,7 +61,11 @@ fn button(renderer: &Renderer, person: Option<&SignedIn>) -> Response {
 async fn sign_out(State(app): State<Arc<App>>, renderer: Renderer, context: RequestContext) -> Response {
     let SignedOut { browser, provider, there } = match app.sign_in.sign_out(&context).await {
         Ok(signed_out) => signed_out,
-        Err(error) => return renderer.store_unavailable(&error, paths::ACCOUNT),
+        Err(error) => {
+            let mut response = renderer.store_unavailable(&error, paths::ACCOUNT);
+            set_flow_cookie(&mut response, &app, &app.sign_in.maybe_signed_out(&context));
+            return response;
+        }
     };
     tracing::info!(code = "signed_out", "signed out");
     let mut response = match (provider, there) {

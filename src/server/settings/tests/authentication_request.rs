@@ -81,7 +81,7 @@ fn what_cannot_be_asked_is_named_with_its_mend() {
             "claims = '{\"id_token\": {\"acr\": {\"values\": [\"1\"]}}}'",
             "values of id_token.acr, which belong into acr_values",
         ),
-        (&long, "bytes of a URL, 1000 at most"),
+        (&long, "together with prompt, acr_values and ui_locales, 900 at most"),
     ] {
         let fault = fault(&file("", line));
         assert!(fault.contains(words), "{line}: {fault}");
