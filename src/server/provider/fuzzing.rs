@@ -84,9 +84,12 @@ fn at(seconds: i64) -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp(seconds).expect("a date")
 }
 
+/// A header and a payload that the provider has signed.
+type Signed<'b> = (&'b [u8], &'b [u8]);
+
 /// The first line is the header and all that follows the payload, which are signed; without a line end it is a token as it
 /// is.
-fn token(bytes: &[u8]) -> (String, Option<(&[u8], &[u8])>) {
+fn token(bytes: &[u8]) -> (String, Option<Signed<'_>>) {
     let Some(end) = bytes.iter().position(|byte| *byte == b'\n') else {
         return (String::from_utf8_lossy(bytes).into_owned(), None);
     };

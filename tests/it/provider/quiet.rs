@@ -102,7 +102,7 @@ async fn a_damaged_signature_is_refused_by_es256_too() {
     assert_eq!(rig.code_of().await, "ok");
     for fault in [SignatureFault::FlippedBit, SignatureFault::Truncated, SignatureFault::Empty, SignatureFault::Zeroed]
     {
-        rig.says([signed(Some(fault.clone()))]);
+        rig.says([signed(Some(fault))]);
         assert_eq!(rig.code_of().await, "id_token_invalid", "{fault:?}");
     }
 }
