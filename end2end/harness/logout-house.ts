@@ -23,6 +23,7 @@ export interface Addresses {
   /** Where it listens, without TLS. */
   readonly port: number;
   readonly redirectUri: string;
+  readonly postLogoutRedirectUri: string;
   /** Of the first process, past nginx: it does not ask for a certificate that the provider would have to trust. */
   readonly backchannelLogoutUri: string;
 }
@@ -79,6 +80,7 @@ async function build(
     origin: `https://${OP}:${front}`,
     port: behind,
     redirectUri: `${login}/auth/oidc/callback`,
+    postLogoutRedirectUri: `${login}/auth/signed-out`,
     backchannelLogoutUri: `http://127.0.0.1:${listens[0]}/auth/oidc/backchannel-logout`,
   });
   const secretKey = randomBytes(32).toString('base64url');

@@ -24,7 +24,9 @@ export interface Realm {
   readonly name: string;
   readonly redirectUri: string;
   readonly postLogoutRedirectUri: string;
-  /** Members of the client, beside its name, secret and redirect URI. */
+  /** Where it says that a session has ended. */
+  readonly backchannelLogoutUri?: string;
+  /** Members of the client, beside its name, secret and addresses. */
   readonly client?: object;
 }
 
@@ -67,7 +69,7 @@ export class Keycloak {
   }
 
   /** Makes a realm in which our program is registered; its settings are what comes back. */
-  async add({ name, redirectUri, postLogoutRedirectUri, client = {} }: Realm): Promise<Registration> {
+  async add({ name, redirectUri, postLogoutRedirectUri, backchannelLogoutUri, client = {} }: Realm): Promise<Registration> {
     const { id, secret } = { id: 'vestibule', secret: crypto.randomUUID() };
     await this.#admin('POST', '', {
       realm: name,
@@ -80,7 +82,12 @@ export class Keycloak {
       })),
       clients: [{
         clientId: id, secret, redirectUris: [redirectUri], protocol: 'openid-connect',
-        attributes: { 'post.logout.redirect.uris': postLogoutRedirectUri },
+        attributes: {
+          'post.logout.redirect.uris': postLogoutRedirectUri,
+          ...backchannelLogoutUri && {
+            'backchannel.logout.url': backchannelLogoutUri, 'backchannel.logout.session.required': 'true',
+          },
+        },
         // Without it Keycloak says nothing of groups.
         protocolMappers: [{
           name: 'groups', protocol: 'openid-connect', protocolMapper: 'oidc-group-membership-mapper',

@@ -16,12 +16,9 @@ const test = base.extend<object, { real: Real }>({
     async ({}, use) => {
       let keycloak: Keycloak | undefined;
       try {
-        const house = await LogoutHouse.open(async ({ redirectUri, backchannelLogoutUri, ...front }) => {
-          keycloak = await Keycloak.start(front);
-          const attributes = {
-            'backchannel.logout.url': backchannelLogoutUri, 'backchannel.logout.session.required': 'true',
-          };
-          return keycloak.add({ name: 'staff', redirectUri, client: { attributes } });
+        const house = await LogoutHouse.open(async ({ origin, port, ...addresses }) => {
+          keycloak = await Keycloak.start({ origin, port });
+          return keycloak.add({ name: 'staff', ...addresses });
         });
         if (keycloak === undefined) throw new Error('nobody has registered us');
         await use({ keycloak, house });

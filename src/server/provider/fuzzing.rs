@@ -84,7 +84,7 @@ fn at(seconds: i64) -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp(seconds).expect("a date")
 }
 
-/// A header and a payload that the provider has signed.
+/// The header and the payload of a token that we have signed.
 type Signed<'b> = (&'b [u8], &'b [u8]);
 
 /// The first line is the header and all that follows the payload, which are signed; without a line end it is a token as it
