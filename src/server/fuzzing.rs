@@ -64,6 +64,12 @@ fn application(host: HostPattern, port: Option<u16>, prefix: &str) -> Applicatio
     }
 }
 
+/// Those that pages to return to may belong to.
+#[cfg(test)]
+pub(super) fn applications() -> &'static Applications {
+    &WORLD.applications
+}
+
 fn url(text: &str) -> Url {
     Url::parse(text).expect("a URL")
 }

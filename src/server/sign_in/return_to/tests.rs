@@ -1,5 +1,6 @@
 use super::*;
 
+mod applications;
 mod payloads;
 
 fn judge(asked: &str) -> String {
