@@ -48,6 +48,7 @@ SQLITE_ONLY = (
     "flow::outage::a_poll_while_a_table_is_gone_gets_a_response_and_continues_by_itself",
     "gate::alone::a_check_is_a_visit",
     "gate::pages::problems_on_an_applications_host_link_only_what_is_ours_there",
+    "gate::recheck::a_store_that_takes_no_note_turns_nobody_away",
     "gate::scripts::the_store_away_is_no_sign_out_to_a_script",
     "gate::table::the_store_cannot_tell",
     "http::a_store_that_cannot_tell_removes_no_session_cookie",

@@ -14,6 +14,8 @@ mod recheck;
 mod sessions;
 /// Our sessions as a `tower-sessions` store.
 mod tower;
+/// A store that cannot note a recheck.
+mod unnoted;
 
 pub use self::{
     found::{EndedSession, Found, SignedIn},

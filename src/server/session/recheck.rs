@@ -1,8 +1,6 @@
 //! Asking the provider again whose session it is, so that whoever was disabled or lost a group there does not stay signed
 //! in here for as long as a session may live (docs/decisions/recheck.md).
 
-use std::sync::{Mutex, PoisonError};
-
 use time::OffsetDateTime;
 use tokio::time::timeout;
 
@@ -14,20 +12,6 @@ use crate::server::{
     limits,
     store::{SessionRecord, StoreError},
 };
-
-/// Since when it could not be noted that a recheck begins: until that can be tried again, nobody is asked for one.
-#[derive(Default)]
-pub(super) struct Unnoted(Mutex<Option<OffsetDateTime>>);
-
-impl Unnoted {
-    fn set(&self, now: OffsetDateTime) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
-    }
-
-    fn get(&self) -> Option<OffsetDateTime> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 impl Sessions {
     /// From when on the provider is to be asked again about a session.

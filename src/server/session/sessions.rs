@@ -16,7 +16,7 @@ use super::{
     found::{EndedSession, Found, FoundAll, SignedIn},
     id::SessionId,
     lately::Lately,
-    recheck::Unnoted,
+    unnoted::Unnoted,
 };
 use crate::server::{
     clock::System,
