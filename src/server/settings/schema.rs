@@ -284,7 +284,7 @@ keys! {
     PROVIDER_PRIVATE_KEY_FILE: Provider "private_key_file", Kind::Files, Unset::Otherwise("required with `private_key_jwt`"), "[\"/etc/vestibule/client.pem\"]",
         "PEM file with a private key for `private_key_jwt`, or a list of them: the first signs, and the public halves of all are at `/auth/oidc/jwks.json`. `vestibule keys new FILE` makes one. P-256 (ES256), P-384 (ES384), Ed25519 (EdDSA), or RSA with 2,048 to 4,096 bits (RS256); PKCS#8, without a password.";
     PROVIDER_ASSERTION_AUDIENCE: Provider "client_assertion_audience", Kind::Choice(&["issuer", "endpoint"]), Unset::Default("\"issuer\""), "\"endpoint\"",
-        "Whom the assertion of `private_key_jwt` or `client_secret_jwt` is for. `issuer` is what the current specifications want. `endpoint` is the older form, for providers that refuse the other (Ory Hydra): the URL that the assertion is sent to.";
+        "Whom the assertion of `private_key_jwt` or `client_secret_jwt` is for. `issuer` is what the current specifications want. `endpoint` is the older form, for providers that refuse the other (Ory Hydra, Okta): the URL that the assertion is sent to.";
     PROVIDER_PUSHED_REQUESTS: Provider "require_pushed_authorization_requests", Kind::Boolean, Unset::Default("false"), "true",
         "Whether authorization requests are pushed (RFC 9126) also where the provider's metadata do not require it: set it where this client is registered so. Where the metadata require it, they are pushed in any case.";
     PROVIDER_ID_TOKEN_ALG: Provider "id_token_signed_response_alg", Kind::Choices(ALGORITHMS), Unset::Otherwise("those that the provider lists"), "[\"RS256\"]",
