@@ -1,6 +1,6 @@
 //! `vestibule keys`: makes the key of a client that proves with it who it is, and shows what providers have to know of it.
 
-use std::path::PathBuf;
+use std::{io::ErrorKind, path::PathBuf};
 
 use super::{
     client_key::{ClientKey, NewKey, published},
@@ -26,7 +26,12 @@ impl New {
     pub fn make(&self) -> Result<String, String> {
         let pem = ClientKey::new_pem(self.alg)?;
         let key = ClientKey::read(&pem).map_err(|(what, _)| what)?;
-        write_private(&self.file, &pem).map_err(|error| format!("cannot make {:?} ({})", self.file, reason(&error)))?;
+        write_private(&self.file, &pem).map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => {
+                format!("{:?} exists already and is never overwritten: name another file", self.file)
+            }
+            _ => format!("cannot make {:?} ({})", self.file, reason(&error)),
+        })?;
         Ok(format!("{} key {} in {:?}\n", key.algorithm(), key.id(), self.file))
     }
 }

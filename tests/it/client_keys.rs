@@ -48,7 +48,7 @@ fn a_key_is_made_for_the_operator_alone_and_never_overwritten() {
     let before = fs::read(&one).unwrap();
     let again = run(folder.path(), &["keys", "new", "one.pem"]);
     assert_eq!(again.status.code(), Some(1));
-    assert!(text(&again.stderr).starts_with("vestibule: cannot make \"one.pem\" (File exists"), "{again:?}");
+    assert!(text(&again.stderr).starts_with("vestibule: \"one.pem\" exists already"), "{again:?}");
     assert_eq!(fs::read(&one).unwrap(), before);
     assert_eq!(run(folder.path(), &["keys", "new", "four.pem", "--alg", "HS256"]).status.code(), Some(2));
     assert_eq!(run(folder.path(), &["keys", "new", "nowhere/five.pem"]).status.code(), Some(1));

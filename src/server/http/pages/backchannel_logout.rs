@@ -115,8 +115,8 @@ fn read(parts: &Parts, body: Result<Bytes, BytesRejection>) -> Result<String, No
 /// Whose token it was, and how many sessions have ended.
 async fn carry_out(app: &Arc<App>, token: &str) -> Result<(ProviderId, u64), NotDone> {
     let LogoutToken { provider, issuer, sid, subject, issued, id } = app.providers.check_logout_token(token).await?;
-    // An issuer has no line break.
-    let id = LogoutHash::of(format!("{issuer}\n{id}").as_bytes());
+    // Neither has a line break. Two clients of one issuer may be told of one event by the same `jti`.
+    let id = LogoutHash::of(format!("{issuer}\n{provider}\n{id}").as_bytes());
     let logout = Logout { id, issuer, sid, subject, issued, received: app.system.now() };
     // It goes on where the provider hangs up: many wait for two seconds and never ask again.
     let carried_out = app.sign_in.to_the_end(until_told(Arc::clone(&app.sessions), logout));
