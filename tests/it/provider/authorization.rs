@@ -78,7 +78,8 @@ async fn what_the_operator_and_the_person_want_is_asked_for_once_each() {
         (&["login"], Prompt::Usual, Some("login")),
         (&["login"], Prompt::AnotherAccount, Some("login")),
         (&["consent", "login"], Prompt::AnotherAccount, Some("consent login")),
-        (&["select_account"], Prompt::AnotherAccount, Some("login select_account")),
+        (&["select_account"], Prompt::AnotherAccount, Some("select_account")),
+        (&["consent"], Prompt::AnotherAccount, Some("login consent")),
         (&["consent"], Prompt::Silent, Some("none")),
     ] {
         let set: Vec<String> = set.iter().copied().map(str::to_owned).collect();

@@ -268,7 +268,10 @@ async fn what_is_wrong_with_an_unreadable_id_token_is_named() {
         (claims(Edit::duplicate("sub", "x")), "ID token: payload: member `sub` twice"),
         (Behaviour::IdToken(JwtEdit::whole("e30.e30")), "ID token: not three parts of base64url"),
         (header(Edit::whole("{}")), "ID token: header: `alg` is missing"),
-        (signature(SignatureFault::ClientSecret), "ID token: signed with HS256, which the provider does not list"),
+        (
+            signature(SignatureFault::ClientSecret),
+            "ID token: signed with HS256, which is not among what the provider lists",
+        ),
         (header(Edit::set("typ", "at+jwt")), "ID token: header: `typ` is not JWT"),
         (
             claim("aud", json!([CLIENT, "other"])),
