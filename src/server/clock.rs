@@ -12,6 +12,12 @@ pub trait Clock: Send + Sync + 'static {
     fn now(&self) -> OffsetDateTime;
 }
 
+/// Whether `at` is no longer ago than `within`. Not in the future either: a clock that far ahead would make it last longer.
+#[must_use]
+pub fn is_recent(at: OffsetDateTime, now: OffsetDateTime, within: Duration) -> bool {
+    now <= at + within && at <= now + limits::CLOCKS_APART
+}
+
 /// Gives unpredictable bytes.
 pub trait Entropy: Send + Sync + 'static {
     /// Fills `bytes` from a cryptographically secure source.

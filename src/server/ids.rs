@@ -144,7 +144,7 @@ hash! {
     SessionHash
 }
 hash! {
-    /// Which logout token: the hash of its issuer and `jti`.
+    /// Which logout token: the hash of its issuer, provider and `jti`.
     LogoutHash
 }
 

@@ -15,7 +15,7 @@ use time::OffsetDateTime;
 
 use crate::server::{
     application::Site,
-    clock::{System, from_millis, to_millis},
+    clock::{System, from_millis, is_recent, to_millis},
     ids::{BrowserHash, SessionHash},
     limits,
     seal::{Keyring, Payload, Purpose, Sealed, take},
@@ -104,11 +104,6 @@ impl HostSession {
     pub fn open(cookie: &str, site: &Site, keys: &Keyring) -> Option<Self> {
         Some(keys.open(site.origin.as_bytes(), cookie)?.value)
     }
-}
-
-/// Not in the future either: a clock that far ahead would make it last longer.
-fn is_recent(at: OffsetDateTime, now: OffsetDateTime, for_: std::time::Duration) -> bool {
-    now <= at + for_ && at <= now + limits::CLOCKS_APART
 }
 
 #[derive(Serialize, Deserialize)]

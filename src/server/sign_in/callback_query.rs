@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use url::form_urlencoded;
 
 use super::{authorization_response::AuthorizationResponse, parameter::Values};
-use crate::server::{limits, problem::Problem};
+use crate::server::{clock::is_recent, limits, problem::Problem};
 
 /// Our own parameters, in addition to those of the specification.
 const SEALED: &str = "answer";
@@ -132,8 +132,7 @@ impl CallbackQuery {
     #[must_use]
     pub fn has_just_set_a_cookie(&self, now: OffsetDateTime) -> bool {
         let set = self.cookie_set.and_then(|at| OffsetDateTime::from_unix_timestamp(at).ok());
-        // Another process, whose clock is ahead, may have set it.
-        set.is_some_and(|set| set <= now + limits::CLOCKS_APART && now <= set + limits::COOKIE_COMES_BACK)
+        set.is_some_and(|set| is_recent(set, now, limits::COOKIE_COMES_BACK))
     }
 
     /// Whether it can be the query of a redirect. Without an answer it always can: a state of ours is no longer than the

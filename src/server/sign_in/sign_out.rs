@@ -9,7 +9,7 @@ use tokio::time::timeout_at;
 
 use super::{browser_cookie::Browser, completion::RequestContext, flow::SignIn};
 use crate::server::{
-    clock::{from_millis, to_millis},
+    clock::{from_millis, is_recent, to_millis},
     ids::{BrowserHash, ProviderId},
     limits,
     provider::{EndSessionRequest, Provider, RawIdToken},
@@ -67,8 +67,7 @@ impl SignIn {
     #[must_use]
     pub fn back_from(&self, state: &str, browser: &Browser) -> Option<&Arc<Provider>> {
         let away: Away = self.keys.open(&[], state)?.value;
-        let now = self.system.now();
-        let is_recent = now <= away.since + limits::SIGN_OUT_RETURNS_WITHIN && away.since <= now + limits::CLOCKS_APART;
+        let is_recent = is_recent(away.since, self.system.now(), limits::SIGN_OUT_RETURNS_WITHIN);
         let is_here = away.browser == browser.key.hash();
         self.providers.get(&away.provider).filter(|_| is_recent && is_here)
     }

@@ -5,11 +5,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use super::{browser_cookie::BrowserKey, pkce::Secrets, return_to::ReturnTo, start::Prompt};
+use super::{browser_cookie::BrowserKey, pkce::Secrets, return_to::ReturnTo};
 use crate::server::{
     clock::{System, from_millis, to_millis},
     ids::{AttemptId, BrowserHash, ProviderId},
     limits,
+    provider::Prompt,
     seal::{KeyIndex, Keyring, Payload, Purpose, Sealed, take},
 };
 

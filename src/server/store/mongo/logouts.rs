@@ -1,4 +1,4 @@
-//! Collection `seen_logout_tokens`: `_id` is the SHA-256 of issuer and `jti`; and what a logout ends in `login_sessions`.
+//! Collection `seen_logout_tokens`: `_id` is the SHA-256 of issuer, provider and `jti`; and what a logout ends in `login_sessions`.
 
 use async_trait::async_trait;
 use bson::{Bson, Document, doc};

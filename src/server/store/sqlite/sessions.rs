@@ -1,7 +1,11 @@
 //! Table `login_sessions`.
 
 use async_trait::async_trait;
-use sqlx::{Executor, QueryBuilder, Row as _, Sqlite, sqlite::SqliteRow};
+use sqlx::{
+    Executor, QueryBuilder, Row as _, Sqlite,
+    query::Query,
+    sqlite::{SqliteArguments, SqliteRow},
+};
 use time::OffsetDateTime;
 
 use super::{attempts, connection::in_list, store::SqliteStore};
@@ -67,7 +71,7 @@ async fn insert(executor: impl Executor<'_, Database = Sqlite>, session: &Sessio
     let SessionRecord { id, browser, user, issuer, provider, begun, .. } = session;
     let SessionRecord { created, confirmed, rechecked, last_seen, expires, delivered_by, facts, id_token, .. } =
         session;
-    let inserted = sqlx::query(concat!(
+    let insert = sqlx::query(concat!(
         "INSERT INTO login_sessions (",
         columns!(),
         ", id_token) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"
@@ -83,22 +87,26 @@ async fn insert(executor: impl Executor<'_, Database = Sqlite>, session: &Sessio
     .bind(rechecked.map(to_millis))
     .bind(to_millis(*last_seen))
     .bind(to_millis(*expires))
-    .bind(delivered_by.map(|attempt| attempt.as_bytes().to_vec()))
-    .bind(facts.subject.as_ref().map(Subject::as_str))
-    .bind(facts.issued.map(OffsetDateTime::unix_timestamp))
-    .bind(facts.sid.as_deref())
-    .bind(list(&facts.groups)?)
-    .bind(facts.auth_time.map(OffsetDateTime::unix_timestamp))
-    .bind(facts.acr.as_deref())
-    .bind(list(&facts.amr)?)
-    .bind(id_token.as_deref())
-    .execute(executor)
-    .await?;
+    .bind(delivered_by.map(|attempt| attempt.as_bytes().to_vec()));
+    let inserted = with_facts(insert, facts)?.bind(id_token.as_deref()).execute(executor).await?;
     Ok(inserted.rows_affected() == 1)
 }
 
-fn list(texts: &[String]) -> Result<String, StoreError> {
-    serde_json::to_string(texts).map_err(StoreError::unreadable)
+/// A statement in progress.
+type Statement<'q> = Query<'q, Sqlite, SqliteArguments>;
+
+/// Binds the facts, in the order of [`columns`].
+fn with_facts<'q>(statement: Statement<'q>, facts: &'q SessionFacts) -> Result<Statement<'q>, StoreError> {
+    let SessionFacts { subject, issued, sid, groups, auth_time, acr, amr } = facts;
+    let list = |texts: &[String]| serde_json::to_string(texts).map_err(StoreError::unreadable);
+    Ok(statement
+        .bind(subject.as_ref().map(Subject::as_str))
+        .bind(issued.map(OffsetDateTime::unix_timestamp))
+        .bind(sid.as_deref())
+        .bind(list(groups)?)
+        .bind(auth_time.map(OffsetDateTime::unix_timestamp))
+        .bind(acr.as_deref())
+        .bind(list(amr)?))
 }
 
 fn key(id: SessionHash) -> Vec<u8> {
@@ -195,23 +203,13 @@ impl SessionStore for SqliteStore {
         let SessionRecord { id, user, confirmed, facts, id_token, .. } = session;
         self.health
             .bounded(async {
-                let confirmed = sqlx::query(
+                let confirm = sqlx::query(
                     "UPDATE login_sessions SET confirmed_at = ?, rechecked_at = NULL, subject = ?, issued_at = ?, sid = ?, \
                      \"groups\" = ?, auth_time = ?, acr = ?, amr = ?, id_token = ? WHERE id = ? AND user_id = ?",
                 )
-                .bind(to_millis(*confirmed))
-                .bind(facts.subject.as_ref().map(Subject::as_str))
-                .bind(facts.issued.map(OffsetDateTime::unix_timestamp))
-                .bind(facts.sid.as_deref())
-                .bind(list(&facts.groups)?)
-                .bind(facts.auth_time.map(OffsetDateTime::unix_timestamp))
-                .bind(facts.acr.as_deref())
-                .bind(list(&facts.amr)?)
-                .bind(id_token.as_deref())
-                .bind(key(*id))
-                .bind(user.as_str())
-                .execute(&self.connections.writer)
-                .await?;
+                .bind(to_millis(*confirmed));
+                let confirm = with_facts(confirm, facts)?.bind(id_token.as_deref()).bind(key(*id)).bind(user.as_str());
+                let confirmed = confirm.execute(&self.connections.writer).await?;
                 Ok(confirmed.rows_affected() == 1)
             })
             .await

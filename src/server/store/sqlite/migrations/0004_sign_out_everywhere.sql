@@ -9,7 +9,7 @@ CREATE INDEX login_sessions_subject ON login_sessions (issuer, subject) WHERE su
 
 -- What providers have signed out: so that no logout token counts twice, and no sign-in that was under way survives it.
 CREATE TABLE seen_logout_tokens (
-    id          BLOB PRIMARY KEY NOT NULL, -- SHA-256 of issuer and jti
+    id          BLOB PRIMARY KEY NOT NULL, -- SHA-256 of issuer, provider and jti
     issuer      TEXT NOT NULL,
     sid         TEXT,
     subject     TEXT,
