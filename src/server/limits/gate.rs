@@ -1,6 +1,6 @@
 //! The gate's numbers.
 
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 
 const MINUTE: u64 = 60;
 const KIB: usize = 1024;
@@ -25,8 +25,10 @@ pub const GATE_FAILURE_REMEMBERED: Duration = Duration::from_secs(MINUTE);
 /// What the store has said about a session holds this long in a check of the gate: the bound within which a sign-out, a
 /// disabled account or a changed role takes effect in every process.
 pub const SESSION_KNOWN_FRESH: Duration = Duration::from_secs(5);
-/// Of a session in use the store is asked again from this age on, so that nobody has to wait for it.
-pub const SESSION_ASKED_AHEAD: Duration = Duration::from_secs(3);
+/// Of a session in use the store is asked again from an age between these on, so that nobody has to wait for it. Each has an
+/// age of its own: those that came together, after a restart, would otherwise be asked for together for ever, and checks would
+/// have to wait for the processor meanwhile.
+pub const SESSION_ASKED_AHEAD: Range<Duration> = Duration::from_millis(2_500)..Duration::from_secs(4);
 /// While the store cannot tell, a check goes on with what it knows for this long …
 pub const SESSION_KNOWN_UNANSWERED: Duration = Duration::from_secs(60);
 /// … which makes this the oldest that is ever believed.
@@ -38,7 +40,7 @@ pub const SESSION_ASK_WAIT: Duration = Duration::from_secs(2);
 pub const SESSION_ASK_AGAIN_WAIT: Duration = Duration::from_millis(500);
 /// What is asked ahead of time is gathered this long: so many together cost the store little more than one, and not so much that
 /// checks have to wait for their turn at the processor.
-pub const SESSIONS_GATHERED: Duration = Duration::from_millis(20);
+pub const SESSIONS_GATHERED: Duration = Duration::from_millis(5);
 /// What has ended in this process is remembered longer than any question to the store takes, so that an answer from before
 /// does not bring it back.
 pub const FORGOTTEN_KEPT: Duration = Duration::from_secs(30);

@@ -93,7 +93,7 @@ impl KnownSessions {
         if age >= limits::SESSION_KNOWN_FRESH || now >= seen.until {
             return None;
         }
-        if age >= limits::SESSION_ASKED_AHEAD && seen.is_mine_to_ask() {
+        if seen.is_due(age) && seen.is_mine_to_ask() {
             self.enqueue(id, None);
             self.wake.notify_one();
         }

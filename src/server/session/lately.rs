@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    ops::Range,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -29,6 +30,8 @@ pub(super) struct Seen {
     browser: Option<BrowserHash>,
     /// When the store was asked that has confirmed it.
     asked: Instant,
+    /// The age at which it is asked for again, ahead of time.
+    due_at: Duration,
     /// It is being asked for again.
     asked_again: AtomicBool,
     /// Somebody has waited for the answer in vain.
@@ -42,6 +45,11 @@ impl Seen {
 
     pub(super) fn age(&self) -> Duration {
         self.asked.elapsed()
+    }
+
+    /// Whether it is to be asked for again, so that nobody has to wait for it.
+    pub(super) fn is_due(&self, age: Duration) -> bool {
+        age >= self.due_at
     }
 
     /// Whether the caller is the one to ask for it again.
@@ -139,6 +147,13 @@ impl Forgotten {
     }
 }
 
+/// At which age a session is asked for again: each at its own, by the hash that it has for a name.
+fn due_at(id: SessionHash) -> Duration {
+    let Range { start, end } = limits::SESSION_ASKED_AHEAD;
+    let [place, ..] = *id.as_bytes();
+    start + (end - start) * u32::from(place) / u32::from(u8::MAX)
+}
+
 /// The sessions seen lately. Bounded by bytes; whatever ends or changes a session in this process removes it at once.
 pub(super) struct Lately {
     seen: Cache<SessionHash, Arc<Seen>, Bytes>,
@@ -180,6 +195,7 @@ impl Lately {
                 until,
                 browser,
                 asked: generation.asked,
+                due_at: due_at(id),
                 asked_again: AtomicBool::new(false),
                 late: AtomicBool::new(false),
             };

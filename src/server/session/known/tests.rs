@@ -88,14 +88,37 @@ async fn many_sessions_are_asked_for_at_once() {
     assert_eq!((questions.len(), questions.iter().max()), (3, Some(&limits::SESSIONS_ASKED_AT_ONCE)));
 }
 
+/// After a restart all come at once, and stay in use.
+#[tokio::test(start_paused = true)]
+async fn sessions_that_came_together_are_asked_for_apart() {
+    const SESSIONS: usize = 400;
+    let scene = Scene::new();
+    let ids: Vec<_> = (0..SESSIONS as u16).map(|n| SessionHash::of(&n.to_be_bytes())).collect();
+    ids.iter().for_each(|id| scene.store.sign_in(*id, 1));
+    join_all(ids.iter().map(|id| scene.known.find(*id))).await;
+    scene.store.questions.lock().unwrap().clear();
+    for _ in 0..45 {
+        advance(SECOND / 10).await;
+        for id in &ids {
+            assert!(scene.known.find(*id).now_or_never().is_some(), "nobody waits");
+        }
+        advance(limits::SESSIONS_GATHERED).await;
+        tokio::task::yield_now().await;
+    }
+    let questions = scene.store.questions.lock().unwrap();
+    let most = questions.iter().max().copied().unwrap_or_default();
+    assert!(questions.iter().sum::<usize>() >= SESSIONS && most <= SESSIONS / 5, "{questions:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_session_in_use_is_asked_for_ahead_of_time_and_nobody_waits() {
     let scene = Scene::with_one().await;
-    advance(limits::SESSION_ASKED_AHEAD - SECOND / 10).await;
+    let ahead = limits::SESSION_ASKED_AHEAD;
+    advance(ahead.start - SECOND / 10).await;
     scene.is_signed_in(1).await;
     assert_eq!(scene.store.asked(), 1, "it is fresh");
-    advance(SECOND / 5).await;
-    scene.reads(Mood::Slow(SECOND));
+    advance(ahead.end - ahead.start + SECOND / 10).await;
+    scene.reads(Mood::Slow(SECOND / 2));
     for _ in 0..100 {
         let at_once = scene.known.find(hash(1)).now_or_never();
         assert!(matches!(at_once, Some(Known::SignedIn(_))));
