@@ -7,7 +7,7 @@ use std::{
 };
 
 use sqlx::{
-    ConnectOptions as _, Connection as _, Encode, QueryBuilder, Sqlite, SqlitePool, Transaction, Type,
+    ConnectOptions as _, Connection as _, Sqlite, SqlitePool, Transaction,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
@@ -16,16 +16,10 @@ use crate::server::{
     store::error::{Refusal, StoreError},
 };
 
-/// `(?, ?, …)`, with these values bound.
-pub(super) fn in_list<'a, T>(query: &mut QueryBuilder<Sqlite>, values: impl Iterator<Item = T>)
-where
-    T: Encode<'a, Sqlite> + Type<Sqlite> + 'a,
-{
-    let mut list = query.push("(").separated(", ");
-    for value in values {
-        list.push_bind(value);
-    }
-    query.push(")");
+/// One parameter for many values: `IN (SELECT value FROM json_each(?))`. However many there are, the statement is the same,
+/// which SQLite has to prepare only once.
+pub(super) fn json_list(values: impl Iterator<Item = impl Into<serde_json::Value>>) -> String {
+    values.collect::<serde_json::Value>().to_string()
 }
 
 /// The two ways to the file. Writes queue here rather than in SQLite, which does not queue but polls.

@@ -2,13 +2,13 @@
 
 use async_trait::async_trait;
 use sqlx::{
-    Executor, QueryBuilder, Row as _, Sqlite,
+    Executor, Row as _, Sqlite,
     query::Query,
     sqlite::{SqliteArguments, SqliteRow},
 };
 use time::OffsetDateTime;
 
-use super::{attempts, connection::in_list, store::SqliteStore};
+use super::{attempts, connection::json_list, store::SqliteStore};
 use crate::server::{
     clock::to_millis,
     ids::{AttemptId, BrowserHash, Issuer, ProviderId, SessionHash, Subject, UserId},
@@ -25,6 +25,13 @@ macro_rules! columns {
     () => {
         "id, browser, user_id, issuer, provider, begun_at, created_at, confirmed_at, rechecked_at, last_seen_at, expires_at, \
          delivered_by, subject, issued_at, sid, \"groups\", auth_time, acr, amr"
+    };
+}
+
+/// Those of [`keys`].
+macro_rules! among {
+    () => {
+        "id IN (SELECT unhex(value) FROM json_each(?))"
     };
 }
 
@@ -113,6 +120,10 @@ fn key(id: SessionHash) -> Vec<u8> {
     id.as_bytes().to_vec()
 }
 
+fn keys(ids: &[SessionHash]) -> String {
+    json_list(ids.iter().map(|id| hex::encode(id.as_bytes())))
+}
+
 #[async_trait]
 impl SessionStore for SqliteStore {
     async fn create_session(&self, session: &SessionRecord) -> Result<bool, StoreError> {
@@ -136,9 +147,10 @@ impl SessionStore for SqliteStore {
     async fn sessions(&self, ids: &[SessionHash]) -> Result<Vec<SessionRecord>, StoreError> {
         self.health
             .bounded(async {
-                let mut query = QueryBuilder::new(concat!("SELECT ", columns!(), " FROM login_sessions WHERE id IN "));
-                in_list(&mut query, ids.iter().map(|id| key(*id)));
-                let rows = query.build().fetch_all(&self.connections.readers).await?;
+                let rows = sqlx::query(concat!("SELECT ", columns!(), " FROM login_sessions WHERE ", among!()))
+                    .bind(keys(ids))
+                    .fetch_all(&self.connections.readers)
+                    .await?;
                 Ok(rows.iter().filter_map(|row| read(row).ok()).collect())
             })
             .await
@@ -147,10 +159,11 @@ impl SessionStore for SqliteStore {
     async fn touch_sessions(&self, ids: &[SessionHash], now: OffsetDateTime) -> Result<(), StoreError> {
         self.health
             .bounded(async {
-                let mut query = QueryBuilder::new("UPDATE login_sessions SET last_seen_at = max(last_seen_at, ");
-                query.push_bind(to_millis(now)).push(") WHERE id IN ");
-                in_list(&mut query, ids.iter().map(|id| key(*id)));
-                query.build().execute(&self.connections.writer).await?;
+                sqlx::query(concat!("UPDATE login_sessions SET last_seen_at = max(last_seen_at, ?) WHERE ", among!()))
+                    .bind(to_millis(now))
+                    .bind(keys(ids))
+                    .execute(&self.connections.writer)
+                    .await?;
                 Ok(())
             })
             .await

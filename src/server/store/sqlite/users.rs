@@ -2,10 +2,10 @@
 
 use async_trait::async_trait;
 use bson::oid::ObjectId;
-use sqlx::{FromRow, QueryBuilder, Sqlite, Transaction};
+use sqlx::{FromRow, Sqlite, Transaction};
 
 use super::{
-    connection::{Connections, in_list},
+    connection::{Connections, json_list},
     store::SqliteStore,
 };
 use crate::server::{
@@ -187,9 +187,11 @@ impl UserStore for SqliteStore {
     async fn users(&self, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
         self.health
             .bounded(async {
-                let mut query = QueryBuilder::new(concat!("SELECT ", columns!(), " FROM users WHERE id IN "));
-                in_list(&mut query, ids.iter().map(UserId::as_str));
-                let rows: Vec<UserRow> = query.build_query_as().fetch_all(&self.connections.readers).await?;
+                let among = concat!("SELECT ", columns!(), " FROM users WHERE id IN (SELECT value FROM json_each(?))");
+                let rows: Vec<UserRow> = sqlx::query_as(among)
+                    .bind(json_list(ids.iter().map(UserId::as_str)))
+                    .fetch_all(&self.connections.readers)
+                    .await?;
                 Ok(rows.into_iter().map(User::from).collect())
             })
             .await
