@@ -95,6 +95,9 @@ pub const CODE_LIFE: Duration = Duration::from_secs(55);
 /// thousand starts after seven such rounds, 42 s, which is within [`CODE_LIFE`]. (32 let 586 people through if only one
 /// of the calls took 3 s.) More would only queue inside a provider that is slow already.
 pub const EXCHANGES_PER_PROVIDER: usize = 128;
+/// Pushed requests of one client that run at the same time at one provider, out of as many as there may be exchanges. A whole
+/// company behind one address still begins dozens of sign-ins a second.
+pub const PUSHES_PER_CLIENT: usize = 8;
 /// Exchanges that run or wait at one provider; the next one is told at once that the site is busy. If an exchange takes
 /// 3 s, about 2,300 can start within [`CODE_LIFE`]: those who come after them would wait for nothing. Each exchange may
 /// hold a code of some kilobytes.

@@ -1,12 +1,12 @@
 //! The start: a sealed state, derived secrets, a redirect to the provider's authorization endpoint (OpenID Connect Core
 //! 3.1.2.1, RFC 7636 4.3). Nothing is stored.
 
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 use url::Url;
 
 use super::{
     browser_cookie::Browser,
-    completion::{Failure, RequestContext},
+    completion::{Failure, RequestContext, Waiting},
     exchanges::Reason,
     flow::SignIn,
     recheck::Due,
@@ -58,7 +58,7 @@ impl SignIn {
 
     async fn try_start(&self, start: &Start, request: RequestContext) -> Result<StartOutcome, Reason> {
         let now = self.system.now();
-        let until = request.arrived + self.rules.patience;
+        let waiting = request.waiting(self.rules.patience);
         let known = request.browser.is_some();
         let mut browser = request.browser.unwrap_or_else(|| Browser::new(&self.system));
         if start.clicked {
@@ -66,7 +66,7 @@ impl SignIn {
         }
         let changed = !known || start.clicked;
         if let Some(session) = request.session.filter(|_| start.prompt == Prompt::Usual) {
-            match self.due(session, &start.return_to, &browser, until).await? {
+            match self.due(session, &start.return_to, &browser, waiting).await? {
                 Due::SignIn => {}
                 Due::Recheck(location) => {
                     return Ok(StartOutcome::Started(Started { location, browser: changed.then_some(browser) }));
@@ -87,7 +87,7 @@ impl SignIn {
         }
         let state = self.new_state(provider, &start.return_to, &browser, start.prompt);
         let login_hint = start.login_hint.as_ref().map(|hint| hint.as_str().to_owned());
-        let location = self.authorization_url(provider, &state, login_hint, &browser, until).await?;
+        let location = self.authorization_url(provider, &state, login_hint, &browser, waiting).await?;
         tracing::info!(code = "start", reference = %state.attempt.reference(), provider = %provider.id(), "sign-in started");
         Ok(StartOutcome::Started(Started { location, browser: changed.then_some(browser) }))
     }
@@ -118,7 +118,7 @@ impl SignIn {
         old: &State,
         provider: &Provider,
         browser: &Browser,
-        until: Instant,
+        waiting: Waiting,
     ) -> Result<Started, Reason> {
         let state = State {
             attempt: AttemptId::new(self.system.bytes()),
@@ -129,7 +129,7 @@ impl SignIn {
             restarts: old.restarts + 1,
             ..old.clone()
         };
-        let location = self.authorization_url(provider, &state, None, browser, until).await?;
+        let location = self.authorization_url(provider, &state, None, browser, waiting).await?;
         Ok(Started { location, browser: None })
     }
 
@@ -139,7 +139,7 @@ impl SignIn {
         state: &State,
         login_hint: Option<String>,
         browser: &Browser,
-        until: Instant,
+        waiting: Waiting,
     ) -> Result<Url, Reason> {
         let secrets = state.secrets(&self.keys, &browser.key);
         let request = AuthorizationRequest {
@@ -149,7 +149,8 @@ impl SignIn {
             prompt: if browser.asks && state.prompt == Prompt::Usual { Prompt::AnotherAccount } else { state.prompt },
             login_hint,
         };
-        let (code, detail) = match timeout_at(until, provider.authorization_url(request)).await {
+        let (code, detail) = match timeout_at(waiting.until, provider.authorization_url(request, waiting.client)).await
+        {
             Ok(Ok(url)) => return Ok(url),
             Ok(Err(fault)) => (fault.code(), fault.to_string()),
             Err(_) => match provider.availability() {

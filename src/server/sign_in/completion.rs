@@ -1,5 +1,7 @@
 //! The input and the result of a step of the flow.
 
+use std::time::Duration;
+
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
@@ -25,7 +27,19 @@ pub struct RequestContext {
     pub arrived: Instant,
 }
 
+/// Who waits for an answer, and until when they do.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Waiting {
+    pub(super) client: ClientAddress,
+    pub(super) until: Instant,
+}
+
 impl RequestContext {
+    /// Whoever has made this request, for as long as the patience lasts.
+    pub(super) fn waiting(&self, patience: Duration) -> Waiting {
+        Waiting { client: self.address, until: self.arrived + patience }
+    }
+
     /// The client that its codes are counted for.
     pub(super) fn client(&self) -> Client {
         let device = self.browser.as_ref().and_then(|browser| browser.device);

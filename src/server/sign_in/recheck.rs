@@ -2,11 +2,12 @@
 //! (`prompt=none`, OpenID Connect Core 3.1.2.1). It ends in one of three ways: the session goes on with what the provider says
 //! now; it has ended, since the provider no longer vouches for the person; or nobody could tell, and it goes on as it was.
 
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 use url::Url;
 
 use super::{
     browser_cookie::Browser,
+    completion::Waiting,
     exchanges::Reason,
     flow::SignIn,
     return_to::ReturnTo,
@@ -37,21 +38,21 @@ impl SignIn {
         session: SessionId,
         return_to: &ReturnTo,
         browser: &Browser,
-        until: Instant,
+        waiting: Waiting,
     ) -> Result<Due, Reason> {
         // Never treated as "not signed in": the person would be sent to the provider for nothing.
         let unknown = |error: StoreError| Reason::of_store(&error, Problem::StoreUnavailable);
         let due = async {
             Ok(match self.sessions.find(session).await.map_err(unknown)? {
                 Found::SignedIn(person) if person.is_recheck_due(self.system.now()) => {
-                    self.recheck(session, &person, return_to, browser, until).await.map_err(unknown)?
+                    self.recheck(session, &person, return_to, browser, waiting).await.map_err(unknown)?
                 }
                 Found::SignedIn(_) => Due::Nothing,
                 Found::Disabled => return Err(Problem::UserDisabled.into()),
                 Found::Nobody | Found::Ended => Due::SignIn,
             })
         };
-        timeout_at(until, due).await.unwrap_or_else(|_| Err(unknown(StoreError::late())))
+        timeout_at(waiting.until, due).await.unwrap_or_else(|_| Err(unknown(StoreError::late())))
     }
 
     /// Begins the recheck. Whoever cannot be sent to the provider now goes on: the next try is some minutes away.
@@ -61,7 +62,7 @@ impl SignIn {
         person: &SignedIn,
         return_to: &ReturnTo,
         browser: &Browser,
-        until: Instant,
+        waiting: Waiting,
     ) -> Result<Due, StoreError> {
         let Some(provider) = self.providers.get(&person.provider) else {
             self.sessions.end(session).await?;
@@ -71,7 +72,7 @@ impl SignIn {
             return Ok(Due::Nothing);
         }
         let state = self.new_state(provider, return_to, browser, Prompt::Silent);
-        let Ok(location) = self.authorization_url(provider, &state, None, browser, until).await else {
+        let Ok(location) = self.authorization_url(provider, &state, None, browser, waiting).await else {
             return Ok(Due::Nothing);
         };
         let (reference, provider) = (state.attempt.reference(), provider.id());

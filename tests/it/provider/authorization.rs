@@ -10,7 +10,7 @@ use vestibule::server::{
     settings::{AuthenticationRequestSettings, ProviderSettings, PublicUrl, ResponseMode},
 };
 
-use super::rig::{CLIENT, NONCE, REDIRECT_URI, Rig, VERIFIER, edit, op, request, settings, system};
+use super::rig::{CLIENT, NONCE, REDIRECT_URI, Rig, VERIFIER, edit, op, request, settings, system, visitor};
 
 #[tokio::test]
 async fn the_authentication_request_says_what_is_needed_and_no_more() {
@@ -33,7 +33,7 @@ async fn the_authentication_request_says_what_is_needed_and_no_more() {
     expected.sort();
     assert_eq!(pairs, expected);
     assert!(url.as_str().len() < 1500);
-    let again = rig.provider().authorization_url(request(Prompt::AnotherAccount)).await.unwrap();
+    let again = rig.provider().authorization_url(request(Prompt::AnotherAccount), visitor()).await.unwrap();
     assert!(again.query().unwrap().contains("&prompt=login"));
 }
 
@@ -55,7 +55,7 @@ async fn what_the_operator_and_the_person_want_is_asked_for_once_each() {
     let rig = Rig::over(std::sync::Arc::clone(&op), everything);
     let pairs = |url: url::Url| url.query_pairs().into_owned().collect::<Vec<_>>();
     let asked = AuthorizationRequest { login_hint: Some("Ada & Eve".into()), ..request(Prompt::Usual) };
-    let url = rig.provider().authorization_url(asked).await.unwrap();
+    let url = rig.provider().authorization_url(asked, visitor()).await.unwrap();
     let all = pairs(url);
     for (name, value) in [
         ("response_mode", "form_post"),
@@ -84,7 +84,7 @@ async fn what_the_operator_and_the_person_want_is_asked_for_once_each() {
     ] {
         let set: Vec<String> = set.iter().copied().map(str::to_owned).collect();
         let rig = Rig::over(std::sync::Arc::clone(&op), |settings| settings.request.prompt = set.clone());
-        let pairs = pairs(rig.provider().authorization_url(request(wanted)).await.unwrap());
+        let pairs = pairs(rig.provider().authorization_url(request(wanted), visitor()).await.unwrap());
         let prompt = pairs.iter().find(|(name, _)| name == "prompt").map(|(_, value)| value.as_str());
         assert_eq!(prompt, sent, "{set:?} {wanted:?}");
     }

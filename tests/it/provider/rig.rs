@@ -13,6 +13,7 @@ use test_provider::{
 use time::{OffsetDateTime, macros::datetime};
 use tokio::time::Instant;
 use vestibule::server::{
+    client_address::ClientAddress,
     clock::{Clock, System},
     ids::{Issuer, ProviderId},
     provider::{AuthorizationRequest, Prompt, Provider, ProviderFault, Providers, Redemption, VerifiedClaims},
@@ -32,6 +33,11 @@ pub const ACCESS: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc";
 /// The `kid` of the RSA key that signs before any rotation.
 pub const KID: &str = "demo-rsa-2048-0";
 pub const PLENTY: Duration = Duration::from_secs(60);
+
+/// Whoever begins the sign-ins.
+pub fn visitor() -> ClientAddress {
+    ClientAddress::of([192, 0, 2, 1].into())
+}
 
 /// The ID token and userinfo give different names, so that a test sees which of them it got.
 pub const NAME_IN_ID_TOKEN: &str = "From the ID token";
@@ -98,7 +104,7 @@ impl Rig {
     }
 
     pub async fn begin(&self) -> Result<url::Url, ProviderFault> {
-        self.provider().authorization_url(request(Prompt::Usual)).await
+        self.provider().authorization_url(request(Prompt::Usual), visitor()).await
     }
 
     pub async fn redeem(&self) -> Result<VerifiedClaims, ProviderFault> {
