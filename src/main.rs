@@ -62,7 +62,7 @@ impl Command {
         match self {
             Self::Serve(serve) => Some(&mut serve.config),
             Self::Rules(Rules::Check(question)) => Some(&mut question.config),
-            Self::Keys(Keys::Show(Serve { config })) => Some(config),
+            Self::Keys(Keys::Show(show)) => Some(&mut show.config),
             Self::Keys(Keys::New(_)) => None,
             #[cfg(feature = "demo")]
             Self::Demo => None,
@@ -81,7 +81,7 @@ enum Keys {
     /// Make a key file, for private_key_file.
     New(keys::New),
     /// Print the public keys of all private_key_file, as a set in JSON that a provider can take.
-    Show(Serve),
+    Show(keys::Show),
 }
 
 #[derive(clap::Args)]
@@ -122,8 +122,8 @@ fn main() -> ExitCode {
         },
         Command::Rules(Rules::Check(question)) => check_rules(&question),
         Command::Keys(Keys::New(new)) => told(new.make()),
-        Command::Keys(Keys::Show(Serve { config })) => match Settings::load(config.as_deref(), std::env::vars_os()) {
-            Ok(settings) => told(Ok(keys::shown(&settings))),
+        Command::Keys(Keys::Show(show)) => match Settings::load(show.config.as_deref(), std::env::vars_os()) {
+            Ok(settings) => told(show.keys(&settings)),
             Err(faults) => mistaken(&faults),
         },
         #[cfg(feature = "demo")]

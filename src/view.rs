@@ -40,7 +40,7 @@ pub use lang::Lang;
 pub use self::{
     account::{Account, Application, Moment, account},
     display::display_name,
-    login::{Choice, Login, login},
+    login::{Choice, Login, Works, login},
     problem::{Action, ProblemPage, problem},
     shell::{AssetUrls, Shell},
     sign_out::{SignOut, sign_out},

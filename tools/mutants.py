@@ -35,7 +35,7 @@ PROTOCOL = ("it", "provider::")
 FILES: dict[str, list[tuple[str, ...]]] = {
     "provider/id_token.rs": [PROTOCOL],
     "provider/jwt.rs": [("lib", "server::provider::jwt"), PROTOCOL],
-    "provider/jwks.rs": [("lib", "server::provider::jwks", "server::fuzzing")],
+    "provider/jwks.rs": [("lib", "server::provider::jwks", "server::fuzzing"), PROTOCOL],
     "provider/userinfo.rs": [PROTOCOL],
     "provider/discovery.rs": [PROTOCOL],
     "provider/logout_token.rs": [("it", "flow::backchannel::")],

@@ -61,13 +61,17 @@ fn create(path: &Path, entropy: &dyn Entropy) -> io::Result<()> {
     made.and(tidied)
 }
 
-/// Makes a file that nobody else may read, unless there is one.
+/// Makes a file that nobody else may read, unless there is one. What cannot be written whole is not left there.
 pub(super) fn write_private(path: &Path, text: &str) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+    if written.is_err() {
+        // What went wrong before says more.
+        let _ = fs::remove_file(path);
+    }
+    written
 }

@@ -5,7 +5,7 @@ use std::{io::ErrorKind, path::PathBuf};
 use super::{
     client_key::{ClientKey, NewKey, published},
     key_file::write_private,
-    settings::{Settings, small_file::reason},
+    settings::{ProviderSettings, Settings, small_file::reason},
 };
 
 /// A new key.
@@ -36,8 +36,32 @@ impl New {
     }
 }
 
-/// The public keys of every `private_key_file`, as `/auth/oidc/jwks.json` serves them.
-#[must_use]
-pub fn shown(settings: &Settings) -> String {
-    published(settings.providers.iter().filter_map(|provider| provider.client_auth.keys())) + "\n"
+/// The public keys.
+#[derive(Debug, clap::Args)]
+pub struct Show {
+    /// The settings file [default: vestibule.toml, if it exists].
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Only those of this provider, by its `id`.
+    #[arg(long, value_name = "ID")]
+    provider: Option<String>,
+}
+
+impl Show {
+    /// The public keys of every `private_key_file`, as `/auth/oidc/jwks.json` serves them, or those of one provider.
+    ///
+    /// # Errors
+    /// There is no such provider.
+    pub fn keys(&self, settings: &Settings) -> Result<String, String> {
+        let is_meant =
+            |provider: &&ProviderSettings| self.provider.as_deref().is_none_or(|id| provider.id.as_str() == id);
+        let meant: Vec<_> = settings.providers.iter().filter(is_meant).collect();
+        match &self.provider {
+            Some(id) if meant.is_empty() => {
+                let known: Vec<_> = settings.providers.iter().map(|provider| provider.id.as_str()).collect();
+                Err(format!("no provider has the id {id:?}; there is {}", known.join(", ")))
+            }
+            _ => Ok(published(meant.iter().filter_map(|provider| provider.client_auth.keys())) + "\n"),
+        }
+    }
 }

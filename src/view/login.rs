@@ -14,8 +14,6 @@ use crate::paths;
 pub struct Login {
     /// The providers, in the operator's order.
     pub choices: Vec<Choice>,
-    /// Whether the page refreshes itself (a provider is unavailable and may come back).
-    pub refresh: bool,
     /// Who is signed in already.
     pub account: Option<String>,
     /// The host of the application that the person goes on to.
@@ -30,7 +28,18 @@ pub struct Choice {
     /// Path that starts the sign-in.
     pub start: String,
     /// Whether it is believed to work.
-    pub available: bool,
+    pub works: Works,
+}
+
+/// Whether a sign-in is believed to work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Works {
+    /// No failure is known.
+    Yes,
+    /// Not at the moment: the page looks after it by itself.
+    NotNow,
+    /// Not before the operator has corrected something.
+    Misconfigured,
 }
 
 /// Seconds until a login page with an unavailable provider refreshes itself.
@@ -48,7 +57,8 @@ pub fn login(shell: &Shell<'_>, page: &Login) -> String {
         1 => texts.login_one,
         _ => texts.login_many,
     };
-    let refresh = if page.refresh { Refresh::After(REFRESH_AFTER, None) } else { Refresh::Never };
+    let looks_after = page.choices.iter().any(|choice| choice.works == Works::NotNow);
+    let refresh = if looks_after { Refresh::After(REFRESH_AFTER, None) } else { Refresh::Never };
     let only = page.choices.len() == 1;
     shell.document(texts.login, &refresh, &Script::None, || {
         let account = page.account.as_deref().map(|name| {
@@ -65,7 +75,7 @@ pub fn login(shell: &Shell<'_>, page: &Login) -> String {
             <p>{lead}</p>
             {page.onward.as_deref().map(|host| view! { <p>{naming(texts.login_onward, host)}</p> })}
             <ul class="choices">{choices}</ul>
-            {page.refresh.then(|| view! { <p class="quiet">{texts.refreshes}</p> })}
+            {looks_after.then(|| view! { <p class="quiet">{texts.refreshes}</p> })}
         }
     })
 }
@@ -73,9 +83,14 @@ pub fn login(shell: &Shell<'_>, page: &Login) -> String {
 fn choice(texts: &'static Pages, choice: &Choice, at: usize, only: bool) -> impl IntoView {
     let generic = only && GENERIC.iter().any(|name| choice.name.trim().eq_ignore_ascii_case(name));
     let name = if generic { texts.provider } else { &choice.name };
-    let note = (!choice.available).then(|| {
+    let said = match choice.works {
+        Works::Yes => None,
+        Works::NotNow => Some(texts.unavailable),
+        Works::Misconfigured => Some(texts.misconfigured),
+    };
+    let note = said.map(|said| {
         let id = format!("unavailable-{at}");
-        (id.clone(), view! { <p class="note" id=id>{naming(texts.unavailable, name)}</p> })
+        (id.clone(), view! { <p class="note" id=id>{naming(said, name)}</p> })
     });
     let (described, note) = note.unzip();
     let label = if generic { texts.sso.into_any() } else { naming(texts.continue_with, name).into_any() };

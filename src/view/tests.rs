@@ -51,7 +51,7 @@ fn signed_out_of(there: AtProvider, name: &str) -> SignedOut {
 fn every_page(lang: Lang, name: &str) -> Vec<(&'static str, bool, String)> {
     let assets = assets();
     let shell = Shell { lang, assets: &assets };
-    let choice = |available| Choice { name: name.into(), start: name.into(), available };
+    let choice = |works| Choice { name: name.into(), start: name.into(), works };
     let mut hostile = problem_of("too_many_failures");
     hostile.reference = name.into();
     hostile.action = Action { way_on: WayOn::TryAgain, href: name.into() };
@@ -63,11 +63,11 @@ fn every_page(lang: Lang, name: &str) -> Vec<(&'static str, bool, String)> {
     let page = Waiting { provider: name.into(), again: name.into(), query: name.into(), reference: name.into() };
     vec![
         ("login", false, {
-            let choices = vec![choice(true), choice(false)];
-            login(&shell, &Login { choices, refresh: true, account: Some(name.into()), onward: Some(name.into()) })
+            let choices = vec![choice(Works::Yes), choice(Works::NotNow)];
+            login(&shell, &Login { choices, account: Some(name.into()), onward: Some(name.into()) })
         }),
         ("login, one", false, {
-            login(&shell, &Login { choices: vec![choice(false)], refresh: false, account: None, onward: None })
+            login(&shell, &Login { choices: vec![choice(Works::Misconfigured)], account: None, onward: None })
         }),
         ("signed in", false, signed_in(&shell, name)),
         ("waiting", true, waiting(&shell, &page)),
@@ -216,25 +216,31 @@ fn an_only_provider_without_a_name_is_sso() {
     let page = |names: &[&str]| {
         let choices = names
             .iter()
-            .map(|name| Choice { name: (*name).into(), start: "/auth/oidc/login".into(), available: true })
+            .map(|name| Choice { name: (*name).into(), start: "/auth/oidc/login".into(), works: Works::Yes })
             .collect();
-        login(&shell, &Login { choices, refresh: false, account: None, onward: None })
+        login(&shell, &Login { choices, account: None, onward: None })
     };
     assert!(page(&["SSO"]).contains(">Login with SSO</a>"));
     assert!(page(&["Example"]).contains(">Continue with <bdi>Example</bdi>"), "{}", page(&["Example"]));
     assert!(!page(&["SSO", "Example"]).contains("Login with SSO"));
 }
 
+/// Who is away is looked after; where the operator has to correct something, waiting does not help.
 #[test]
-fn an_unavailable_provider_says_so_before_its_button_and_is_looked_after() {
+fn a_provider_that_does_not_work_says_so_before_its_button() {
     let assets = assets();
-    let choices = vec![Choice { name: "Example".into(), start: "/auth/oidc/login".into(), available: false }];
-    let shell = Shell { lang: Lang::En, assets: &assets };
-    let html = login(&shell, &Login { choices, refresh: true, account: None, onward: None });
-    let note = html.find("id=\"unavailable-0\"").unwrap();
-    let button = html.find("aria-describedby=\"unavailable-0\"").unwrap();
-    assert!(note < button, "{html}");
-    assert!(html.contains("<meta http-equiv=\"refresh\" content=\"10\">"), "{html}");
+    for (works, words, is_looked_after) in [
+        (Works::NotNow, "cannot be reached at the moment", true),
+        (Works::Misconfigured, "is not set up correctly. Please tell the administrator", false),
+    ] {
+        let choices = vec![Choice { name: "Example".into(), start: "/auth/oidc/login".into(), works }];
+        let shell = Shell { lang: Lang::En, assets: &assets };
+        let html = login(&shell, &Login { choices, account: None, onward: None });
+        let note = html.find("id=\"unavailable-0\"").unwrap();
+        let button = html.find("aria-describedby=\"unavailable-0\"").unwrap();
+        assert!(note < button && html.contains(words), "{html}");
+        assert_eq!(html.contains("<meta http-equiv=\"refresh\" content=\"10\">"), is_looked_after, "{html}");
+    }
 }
 
 /// LO-05: by the URL, or by a form that goes by itself and has a button; where the provider is away, by a click alone.
@@ -269,12 +275,17 @@ fn write_every_page() {
         let write = |name: &str, html: String| {
             std::fs::write(root.join(format!("{name}-{}.html", lang.tag())), html).unwrap();
         };
-        let choice = |name: &str, available| Choice { name: name.into(), start: "/auth/oidc/login".into(), available };
+        let choice = |name: &str, works| Choice { name: name.into(), start: "/auth/oidc/login".into(), works };
         let onward = Some("wiki.example.com".into());
-        let one = Login { choices: vec![choice("SSO", true)], refresh: false, account: None, onward: None };
+        let one = Login { choices: vec![choice("SSO", Works::Yes)], account: None, onward: None };
         write("login-one", login(&shell, &one));
-        let choices = vec![choice("Example", true), choice("Northwind Identity", false), choice(HOSTILE, true)];
-        let many = Login { choices, refresh: true, account: Some("Ada Lovelace".into()), onward };
+        let choices = vec![
+            choice("Example", Works::Yes),
+            choice("Northwind Identity", Works::NotNow),
+            choice("Fabrikam", Works::Misconfigured),
+            choice(HOSTILE, Works::Yes),
+        ];
+        let many = Login { choices, account: Some("Ada Lovelace".into()), onward };
         write("login-many", login(&shell, &many));
         let page = Waiting {
             provider: "Example".into(),

@@ -58,7 +58,22 @@ fn a_key_is_made_for_the_operator_alone_and_never_overwritten() {
     let set: Value = serde_json::from_slice(&shown.stdout).unwrap();
     let algorithms: Vec<_> = set["keys"].as_array().unwrap().iter().map(|key| key["alg"].as_str().unwrap()).collect();
     assert_eq!(algorithms, ["ES256", "EdDSA"]);
+    assert_eq!(run(folder.path(), &["keys", "show", "--provider", "op"]).stdout, shown.stdout);
+    let other = run(folder.path(), &["keys", "show", "--provider", "other"]);
+    assert_eq!((other.status.code(), text(&other.stdout)), (Some(1), ""));
+    assert_eq!(text(&other.stderr), "vestibule: no provider has the id \"other\"; there is op\n");
     assert!(shown.stderr.is_empty() && set["keys"].as_array().unwrap().iter().all(|key| key.get("d").is_none()));
+}
+
+/// A disk that is full: nothing is left that would be in the way of the next try.
+#[test]
+fn a_key_that_cannot_be_written_leaves_no_file() {
+    let folder = TempDir::new().unwrap();
+    let command = format!("trap '' XFSZ; ulimit -f 0; exec {} keys new full.pem", env!("CARGO_BIN_EXE_vestibule"));
+    let made = Command::new("sh").args(["-c", &command]).current_dir(folder.path()).output().unwrap();
+    assert_eq!(made.status.code(), Some(1), "{made:?}");
+    assert!(text(&made.stderr).starts_with("vestibule: cannot make \"full.pem\""), "{made:?}");
+    assert!(!folder.path().join("full.pem").exists());
 }
 
 /// Settings, and the line that says what is wrong with them.

@@ -1,6 +1,6 @@
 //! `docs/errors.md` says what the table of problems and the locale files say. `UPDATE_DOCS=1` writes it again.
 
-use std::{fmt::Write as _, fs, path::Path};
+use std::{collections::BTreeSet, fmt::Write as _, fs, path::Path};
 
 use vestibule::{
     remedy::Who,
@@ -60,6 +60,128 @@ The same two signs, with a login page that works, mean only that the person is s
 |---|---|---|---|---|
 ";
 
+const LOG_HEAD: &str = "
+## Codes that only the log has
+
+| code | log level | what it says |
+|---|---|---|
+";
+
+/// What the log says beside the problems: the code, the level, and what it means for the operator.
+const LOG_ONLY: &[(&str, &str, &str)] = &[
+    (
+        "begun_again",
+        "info",
+        "An answer could not be used, and the browser was sent to the provider again by itself; `why` is the code that a page would have had.",
+    ),
+    (
+        "claims_unreadable",
+        "info",
+        "Some claims have a type that they cannot have, and count as missing. Nobody is kept out by it, unless a rule needs the claim.",
+    ),
+    (
+        "client_auth_not_listed",
+        "warn",
+        "The provider does not list the `client_auth` that is set. It is used all the same: set the registered one if sign-ins fail.",
+    ),
+    (
+        "database_migration",
+        "info",
+        "The database's tables are still being brought up to date, or another process holds the file. It is said again while it lasts.",
+    ),
+    (
+        "delivered",
+        "info",
+        "Somebody has signed in. With `recheck` true it was a session that the provider has confirmed.",
+    ),
+    (
+        "end_session_not_used",
+        "warn",
+        "The provider's endpoint for signing out cannot be used, and why. Signing out ends the session here alone.",
+    ),
+    (
+        "exchanges_cut",
+        "warn",
+        "The program ended before so many sign-ins had. Those people are asked to sign in again.",
+    ),
+    (
+        "groups_not_asked_for",
+        "warn",
+        "Rules name groups, and no scope asks for them: see [configuration](configuration.md).",
+    ),
+    (
+        "index_missing",
+        "warn",
+        "MongoDB refuses an index. Signing in works, slower: let the user make indexes, or make it by hand.",
+    ),
+    ("log_lines_lost", "warn", "The log was full or gone for a time, and so many lines are missing."),
+    ("logged_out_by_provider", "info", "The provider has ended sessions by a logout token; `sessions` is how many."),
+    ("provider_recovered", "warn", "The provider works again, after `after_s` seconds."),
+    (
+        "proxy_not_trusted",
+        "warn",
+        "A peer that is not among `trusted_proxies` sends what a proxy sends, and is not believed.",
+    ),
+    ("recheck", "info", "Somebody was sent to the provider to be confirmed (`session.recheck`)."),
+    (
+        "return_to_dropped",
+        "info",
+        "A page to go on to is not one of ours; the person goes to the start page. `reason` says which rule it breaks.",
+    ),
+    ("secret_in_quotes", "warn", "A secret from a file or a variable has quotes around it, which count as part of it."),
+    ("session_unreadable", "error", "A session is damaged, or a newer version wrote it. The person signs in again."),
+    (
+        "sessions_from_memory",
+        "warn",
+        "The store cannot tell who is signed in, and the gate goes on with what it knows, for a minute at most.",
+    ),
+    (
+        "signed_in",
+        "info",
+        "A sign-in was verified, and the account is there: `delivered` follows when the browser comes for it.",
+    ),
+    ("signed_out", "info", "Somebody has signed out."),
+    (
+        "slowed_down",
+        "warn",
+        "Many codes were refused by the provider, so those who cause them have to wait between sign-ins. Others do not.",
+    ),
+    ("start", "info", "Somebody was sent to the provider."),
+    ("started", "info", "The program serves, and at which addresses."),
+    ("stopping", "info", "The program was told to end, and waits for sign-ins in progress."),
+    ("store_recovered", "warn", "The database works again, after `after_s` seconds."),
+];
+
+/// The codes of lines that the source writes, but for its tests.
+fn written() -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src/server")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_stem().unwrap_or_default();
+            if path.is_dir() && name != "tests" {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") && name != "tests" {
+                let text = fs::read_to_string(&path).unwrap();
+                let text = text.split("#[cfg(test)]").next().unwrap();
+                let codes = text.split("code = \"").skip(1).filter_map(|rest| rest.split('"').next());
+                found.extend(codes.map(str::to_owned));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn every_code_of_the_log_is_documented() {
+    let problems = Problem::ALL.iter().map(|problem| problem.code().to_owned()).collect::<BTreeSet<_>>();
+    let alone: BTreeSet<_> = written().difference(&problems).cloned().collect();
+    let listed = LOG_ONLY.iter().map(|(code, ..)| (*code).to_owned()).collect::<BTreeSet<_>>();
+    assert_eq!(alone, listed);
+    assert!(LOG_ONLY.is_sorted(), "in the order of the alphabet");
+}
+
 #[test]
 fn the_documentation_says_what_the_table_says() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/errors.md");
@@ -78,6 +200,10 @@ fn documentation() -> String {
         let level = problem.level().as_str().to_lowercase();
         let button = texts::way_on(Lang::En, problem.way_on());
         writeln!(out, "| [`{code}`](#{code}) | {status} | {level} | {who} | {button} |").unwrap();
+    }
+    out.push_str(LOG_HEAD);
+    for (code, level, says) in LOG_ONLY {
+        writeln!(out, "| `{code}` | {level} | {says} |").unwrap();
     }
     for problem in Problem::ALL {
         let (code, when, operator) = (problem.code(), problem.when(), problem.operator());

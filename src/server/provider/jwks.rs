@@ -121,8 +121,20 @@ fn modulus_bits(n: Option<&str>) -> Option<usize> {
 mod tests {
     use base64::Engine as _;
 
-    use super::{URL_SAFE_NO_PAD, read};
+    use super::{URL_SAFE_NO_PAD, modulus_bits, read};
     use serde_json::json;
+
+    #[test]
+    fn the_length_of_a_modulus_is_that_of_its_number() {
+        let bits = |bytes: &[u8]| modulus_bits(Some(&URL_SAFE_NO_PAD.encode(bytes)));
+        let with = |zeros: usize, first: u8| [vec![0; zeros], vec![first], vec![0xff; 255]].concat();
+        assert_eq!(bits(&with(0, 0x80)), Some(2_048));
+        assert_eq!(bits(&with(0, 0x7f)), Some(2_047));
+        assert_eq!(bits(&with(0, 0x01)), Some(2_041));
+        assert_eq!(bits(&with(3, 0x80)), Some(2_048), "zeros in front are no part of it");
+        assert_eq!((bits(&[0, 0]), bits(&[])), (Some(0), Some(0)));
+        assert_eq!((modulus_bits(None), modulus_bits(Some("a+b"))), (None, None));
+    }
 
     #[test]
     fn a_set_needs_one_usable_key() {

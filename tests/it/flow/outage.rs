@@ -118,6 +118,7 @@ async fn a_provider_that_answers_wrongly_is_not_one_that_is_away() {
         // Nor does the login page, where the other one can be chosen.
         let login = browser.get(&scene.url("/auth/login")).await;
         assert!(!login.body.contains("http-equiv=\"refresh\"") && !login.body.contains("again.js"), "{}", login.body);
+        assert!(login.body.contains("is not set up correctly. Please tell the administrator"), "{}", login.body);
         let start = browser.get(&scene.url("/auth/oidc/login?provider=neighbour")).await;
         assert!(start.location().starts_with(scene.neighbour.as_ref().unwrap().issuer()), "{start:#?}");
         // The operator sees why, and which algorithms were listed.

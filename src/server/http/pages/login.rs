@@ -40,26 +40,26 @@ async fn login(
         Ok(Found::Nobody | Found::Ended | Found::Disabled) | Err(_) => None,
     };
     let choices = choices(&app, &return_to, parameters.prompt());
-    let refresh = app.providers.iter().any(|provider| may_come_back(&provider.availability()));
     let onward = return_to.site(&app.gate.applications).map(|site| site.name().to_owned());
-    let page = view::Login { choices, refresh, account, onward };
+    let page = view::Login { choices, account, onward };
     renderer.page(StatusCode::OK, |shell| view::login(shell, &page))
 }
 
-/// Whether it is away, and is not only waiting for the operator.
-fn may_come_back(availability: &Availability) -> bool {
-    let Availability::Unavailable { code, .. } = availability else { return false };
-    !Problem::from_code(code).is_some_and(Problem::is_for_the_operator_alone)
+/// A provider that answers wrongly is not one that is away.
+fn works(availability: &Availability) -> view::Works {
+    match availability {
+        Availability::Available => view::Works::Yes,
+        Availability::Unavailable { code, .. } => match Problem::from_code(code) {
+            Some(problem) if problem.is_for_the_operator_alone() => view::Works::Misconfigured,
+            _ => view::Works::NotNow,
+        },
+    }
 }
 
 fn choices(app: &App, return_to: &ReturnTo, prompt: Prompt) -> Vec<view::Choice> {
     let choice = |provider: &Arc<Provider>| {
         let start = Start { prompt, ..Start::new(provider.id().clone(), return_to.clone()).clicked() };
-        view::Choice {
-            name: provider.name().to_owned(),
-            start: start.path(),
-            available: provider.availability() == Availability::Available,
-        }
+        view::Choice { name: provider.name().to_owned(), start: start.path(), works: works(&provider.availability()) }
     };
     app.providers.iter().map(choice).collect()
 }
