@@ -10,7 +10,7 @@ use crate::support::{
 
 /// Where every person wants to go.
 pub const RETURN_TO: &str = "/reports?year=2026";
-/// Held requests that outlast a deadline of 5 s and the lease of 6 s, at 1.5 s each.
+/// Held requests that outlast a deadline of 10 s and the lease of 6 s, at 1.5 s each.
 const BEYOND: usize = 14;
 /// Requests and pages of one person; more would be a loop.
 const PATIENCE: usize = 90;
@@ -176,21 +176,21 @@ impl Person<'_> {
         }
     }
 
-    /// From an explained page by its own button to the application, and how many clicks that took. A page that looks
-    /// again by itself needs none.
-    pub async fn go_on(&self, mut page: Page) -> (String, usize) {
-        let mut clicks = 0;
+    /// From an explained page by its own button to the application, and the codes of the pages on which that took a click. A
+    /// page that looks again by itself needs none.
+    pub async fn go_on(&self, mut page: Page) -> (String, Vec<String>) {
+        let mut clicked = Vec::new();
         for _ in 0..PATIENCE {
             if page.body.contains("http-equiv=\"refresh\"") {
                 tokio::time::sleep(Duration::from_millis(250)).await;
             } else {
-                clicks += 1;
-                if clicks > 1 {
+                clicked.push(page.data("code").unwrap_or_default().to_owned());
+                if clicked.len() > 1 {
                     tokio::time::sleep(Duration::from_secs(1)).await;
                 }
             }
             match self.go(&self.scene.url(&page.button())).await {
-                Stop::Landed(at) => return (at, clicks),
+                Stop::Landed(at) => return (at, clicked),
                 Stop::Explained(next) => page = next,
                 stop @ Stop::Waiting(_) => panic!("{stop:?}"),
             }
