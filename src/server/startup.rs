@@ -82,6 +82,8 @@ pub struct Bound {
 /// # Errors
 /// What the operator has to change.
 pub async fn bind(settings: Settings, system: System) -> Result<Bound, StartupError> {
+    // First: what counts is given its counters when it is made.
+    let metrics = Metrics::install();
     let assets = Assets::load()?;
     let store = store::open(&settings.database).await.map_err(database)?;
     let keys = keyring(settings.secret_keys, &settings.public_url, &*system.entropy)?;
@@ -130,7 +132,7 @@ pub async fn bind(settings: Settings, system: System) -> Result<Bound, StartupEr
     let public = listener("listen", settings.listen)?;
     let admin = listener("admin_listen", settings.admin_listen)?;
     let gate = listener("gate_listen", settings.gate_listen)?;
-    Ok(Bound { app, metrics: Metrics::install(), known_sessions, public, admin, gate, tasks })
+    Ok(Bound { app, metrics, known_sessions, public, admin, gate, tasks })
 }
 
 /// What a person has to put right is a fault of the setting; what may pass by itself is worth another start.

@@ -1,6 +1,8 @@
 //! What `gate_listen` serves: proxies ask here, before they pass a request on to an application. No browser reaches it, and
 //! nothing stands around it that a check would have to pay for.
 
+/// How many checks ended how.
+mod counted;
 /// The answer to a request that may not pass.
 mod denial;
 /// What kind of request it is.
@@ -21,7 +23,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 
-use self::{denial::Denial, visitor::Visitor};
+use self::{counted::Counted, denial::Denial, visitor::Visitor};
 use super::{headers, request};
 use crate::{
     paths,
@@ -40,37 +42,46 @@ use crate::{
 
 /// Everything under `gate_listen`. No router chooses among so few paths: it would cost as much as the check.
 #[derive(Clone)]
-pub struct Checks(Arc<App>);
+pub struct Checks(Arc<Inner>);
+
+struct Inner {
+    app: Arc<App>,
+    counted: Counted,
+}
 
 impl Checks {
-    pub(crate) const fn new(app: Arc<App>) -> Self {
-        Self(app)
+    pub(crate) fn new(app: Arc<App>) -> Self {
+        Self(Arc::new(Inner { app, counted: Counted::new() }))
     }
 
     /// The answer to a question of `peer`. A body that comes with it is not waited for.
     pub async fn answer(self, peer: SocketAddr, mut parts: Parts) -> Response {
+        let Inner { app, counted } = &*self.0;
         if parts.uri.path() == paths::VERIFY {
-            return verify(&self.0, peer.ip(), &parts).await;
+            return verify(app, counted, peer.ip(), &parts).await;
         }
         parts.extensions.insert(ConnectInfo(peer));
         match parts.uri.path() {
-            paths::DENIED => denied(&self.0, &parts).await,
-            paths::FORWARD => forward(&self.0, &parts).await,
-            _ => ext_authz(&self.0, &parts).await,
+            paths::DENIED => denied(app, &parts).await,
+            paths::FORWARD => forward(app, counted, &parts).await,
+            _ => ext_authz(app, counted, &parts).await,
         }
     }
 }
 
 /// `/auth/verify`, for proxies that take only yes or no, by the status.
-async fn verify(app: &App, peer: IpAddr, parts: &Parts) -> Response {
+async fn verify(app: &App, counted: &Counted, peer: IpAddr, parts: &Parts) -> Response {
     let asked = match forwarded(app, peer, parts) {
         Ok(asked) => asked,
         Err(denied) => {
+            counted.misasked();
             note(app, peer, &denied);
             return no(StatusCode::from_u16(denied.problem().status()).unwrap_or(StatusCode::FORBIDDEN));
         }
     };
-    match verdict(app, parts, &asked).await {
+    let verdict = verdict(app, parts, &asked).await;
+    counted.verdict(&verdict);
+    match verdict {
         Verdict::Anyone(identity) => pass(identity.clone()),
         Verdict::Person(person) => pass(person.headers.clone()),
         Verdict::Nobody => ([(WWW_AUTHENTICATE, "Cookie")], no(StatusCode::UNAUTHORIZED)).into_response(),
@@ -87,7 +98,8 @@ fn no(status: StatusCode) -> Response {
     response
 }
 
-/// `/auth/denied`: where such a proxy sends the browser afterwards. Never a yes: what may pass was refused by the proxy.
+/// `/auth/denied`: where such a proxy sends the browser afterwards. Never a yes: what may pass was refused by the proxy. It is
+/// the same request once more, which is counted already.
 async fn denied(app: &Arc<App>, parts: &Parts) -> Response {
     let asked = match forwarded(app, request::peer_of(parts), parts) {
         Ok(asked) => asked,
@@ -98,26 +110,22 @@ async fn denied(app: &Arc<App>, parts: &Parts) -> Response {
 }
 
 /// `/auth/forward`, for proxies that hand our answer to the browser unless it is a yes.
-async fn forward(app: &Arc<App>, parts: &Parts) -> Response {
-    match forwarded(app, request::peer_of(parts), parts) {
-        Ok(asked) => decide(app, parts, &asked).await,
-        Err(denied) => misasked(app, parts, &denied),
-    }
+async fn forward(app: &Arc<App>, counted: &Counted, parts: &Parts) -> Response {
+    let asked = forwarded(app, request::peer_of(parts), parts);
+    answer(app, counted, parts, asked).await
 }
 
 /// `/auth/ext-authz/…`, as Envoy asks: what is asked about is the request itself, behind that prefix. A path of any form may
 /// follow, so no route names it.
-async fn ext_authz(app: &Arc<App>, parts: &Parts) -> Response {
+async fn ext_authz(app: &Arc<App>, counted: &Counted, parts: &Parts) -> Response {
     let is_asked = parts.uri.path().strip_prefix(paths::EXT_AUTHZ).is_some_and(|rest| rest.starts_with('/'));
     if !is_asked {
         return StatusCode::NOT_FOUND.into_response();
     }
     let App { trusted_proxies, gate, .. } = &**app;
     let peer = request::peer_of(parts);
-    match asked::itself(peer, parts, paths::EXT_AUTHZ, trusted_proxies, &gate.applications) {
-        Ok(asked) => decide(app, parts, &asked).await,
-        Err(denied) => misasked(app, parts, &denied),
-    }
+    let asked = asked::itself(peer, parts, paths::EXT_AUTHZ, trusted_proxies, &gate.applications);
+    answer(app, counted, parts, asked).await
 }
 
 /// The gate's verdict. A page is shown to nobody whom the provider is to confirm first (`session.recheck`); what is no
@@ -140,11 +148,20 @@ fn forwarded<'a>(app: &'a App, peer: IpAddr, parts: &'a Parts) -> Result<Asked<'
 }
 
 /// A yes with the client's cookies but ours, or the denial.
-async fn decide(app: &Arc<App>, parts: &Parts, asked: &Asked<'_>) -> Response {
-    let mut identity = match verdict(app, parts, asked).await {
+async fn answer(app: &Arc<App>, counted: &Counted, parts: &Parts, asked: Result<Asked<'_>, Denied>) -> Response {
+    let asked = match asked {
+        Ok(asked) => asked,
+        Err(denied) => {
+            counted.misasked();
+            return misasked(app, parts, &denied);
+        }
+    };
+    let verdict = verdict(app, parts, &asked).await;
+    counted.verdict(&verdict);
+    let mut identity = match verdict {
         Verdict::Anyone(identity) => identity.clone(),
         Verdict::Person(person) => person.headers.clone(),
-        no => return Denial::new(app, parts, asked).of(no),
+        no => return Denial::new(app, parts, &asked).of(no),
     };
     // Also where there are none: what an answer lacks, Envoy takes from the client, and that would be our cookies.
     identity.insert(COOKIE, app.cookies.others(&parts.headers));

@@ -157,6 +157,39 @@ async fn allowed() {
     }
 }
 
+/// How often a check ended so, in this process.
+async fn counted(scene: &Scene, verdict: &str) -> u64 {
+    let metrics = Browser::default().get(&format!("http://{}/metrics", scene.admin)).await.body;
+    let name = format!("vestibule_gate_checks_total{{verdict=\"{verdict}\"}} ");
+    metrics.lines().find_map(|line| line.strip_prefix(&name)).unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn every_check_is_counted_by_how_it_ended() {
+    let scene = scene().await;
+    let alice = Browser::default();
+    alice.opens(&scene, &scene.page(WIKI, "/page"), "alice").await;
+    let nobody = Browser::default();
+    for (verdict, browser, path) in [
+        ("passed", &alice, "/page"),
+        ("passed", &nobody, "/public/x"),
+        ("nobody", &nobody, "/page"),
+        ("not_admitted", &alice, "/admin/x"),
+        ("misasked", &alice, ""),
+    ] {
+        for endpoint in ENDPOINTS.into_iter().filter(|endpoint| *endpoint != Endpoint::Denied) {
+            // Envoy's question is its own path, which is never empty.
+            if path.is_empty() && endpoint == Endpoint::ExtAuthz {
+                continue;
+            }
+            let before = counted(&scene, verdict).await;
+            browser.asks(&scene, Question::about(endpoint, path)).await;
+            // Other tests ask meanwhile.
+            assert!(counted(&scene, verdict).await > before, "{verdict}: {endpoint:?} {path}");
+        }
+    }
+}
+
 /// Without a session, and with one: an identity of nobody, under every name.
 #[tokio::test]
 async fn open_to_anyone() {

@@ -183,6 +183,12 @@ impl Logging {
 async fn a_mongodb_that_is_away_at_the_start_is_said_once() {
     let program = Logging::start("mongodb://127.0.0.1:1/people");
     program.fails_again_and_again().await;
+    let started = program.lines.lock().unwrap().iter().find(|line| line["code"] == "started").cloned().unwrap();
+    let metrics = format!("http://{}/metrics", started["admin_listen"].as_str().unwrap());
+    let metrics = Browser::default().get(&metrics).await.body;
+    for line in ["vestibule_store_available 0\n", "vestibule_provider_available{provider=\"op\"} "] {
+        assert!(metrics.contains(line), "{line}: {metrics}");
+    }
     assert_eq!(program.count("store_unavailable", "WARN"), 1);
 }
 

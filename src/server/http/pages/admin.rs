@@ -12,6 +12,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use tokio::time::timeout;
 
 use crate::{
     paths,
@@ -24,10 +25,23 @@ use crate::{
 /// Everything under `admin_listen`.
 pub(crate) fn router(app: Arc<App>, metrics: Metrics) -> Router {
     Router::new()
-        .route(paths::METRICS, get(move || async move { metrics.render() }))
+        .route(paths::METRICS, get(move |app| async move { rendered(app, &metrics).await }))
         .route(paths::READYZ, get(readiness))
         .route(&format!("{}/{{reference}}", paths::ATTEMPTS), get(attempt))
         .with_state(app)
+}
+
+/// `GET /metrics`, with what can be used at this moment: the same as `/readyz` says.
+async fn rendered(State(app): State<Arc<App>>, metrics: &Metrics) -> String {
+    let available = |yes: bool| if yes { 1.0 } else { 0.0 };
+    for provider in app.providers.iter() {
+        let works = provider.availability() == Availability::Available;
+        metrics::gauge!("vestibule_provider_available", "provider" => provider.id().as_str().to_owned())
+            .set(available(works));
+    }
+    let ready = timeout(app.sign_in.patience(), app.store.ready()).await;
+    metrics::gauge!("vestibule_store_available").set(available(matches!(ready, Ok(Ok(_)))));
+    metrics.render()
 }
 
 /// `GET /readyz`: what works and what does not, and since when.
