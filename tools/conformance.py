@@ -111,10 +111,11 @@ Results = dict[str, bool]
 
 
 def of_cargo(log: str) -> Results:
-    """The output of cargo test. With one thread, other output may stand between a test's name and its result."""
-    results = {name: True for name in re.findall(r"^test (\S+?)(?: - should panic)? \.\.\. ", log, re.MULTILINE)}
-    for name in re.findall(r"^test (\S+).* \.\.\. (?:FAILED|ignored)", log, re.MULTILINE):
-        results[name] = False
+    """The output of cargo test. With one thread, other output may stand between a test's name and its result. One that began
+    and has no result, since the run was cut off, did not pass."""
+    began = re.compile(r"^test (\S+?)(?: - should panic)? \.\.\. ", re.MULTILINE)
+    parts = began.split(log)[1:]
+    results = {name: re.search(r"(?:^|\n)ok$", rest, re.MULTILINE) is not None for name, rest in zip(parts[::2], parts[1::2])}
     for failures in re.findall(r"^failures:\n((?:    \S+\n)+)", log, re.MULTILINE):
         results.update({name: False for name in failures.split()})
     return results

@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 import time
@@ -30,7 +32,7 @@ FEATURES = ["--features", "ssr,demo"]
 # No test of these takes longer, but one that an alteration lets run for ever does.
 TIMEOUT_SECONDS = 120
 
-# Each file with the tests that belong to it: of units, or of the whole (`tests/it`), by the beginnings of their names.
+# Each file with the tests that belong to it: of units, or of the whole (`tests/it`), by parts of their names.
 PROTOCOL = ("it", "provider::")
 FILES: dict[str, list[tuple[str, ...]]] = {
     "provider/id_token.rs": [PROTOCOL],
@@ -74,32 +76,39 @@ def tree() -> Path:
     path = place() / "tree"
     commit = subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=ROOT, text=True).strip()
     if not path.exists():
+        # It may have been removed with what else was built.
+        subprocess.run(["git", "worktree", "prune"], cwd=ROOT, check=True)
         subprocess.run(["git", "worktree", "add", "--quiet", "--detach", path, commit], cwd=ROOT, check=True)
     subprocess.run(["git", "checkout", "--quiet", "--force", "--detach", commit], cwd=path, check=True)
     (path / "target").mkdir(exist_ok=True)
     site = path / "target/site"
-    if not site.exists():
+    if not site.is_symlink():
         site.symlink_to(ROOT / "target/site")
     return path
 
 
-def mutants(file: str, at: Path, *more: str) -> list[str]:
-    excluded = [word for name in EQUIVALENT for word in ("--exclude-re", f"{name}$")]
+def mutants(file: str, *more: str) -> list[str]:
+    excluded = [word for name in EQUIVALENT for word in ("--exclude-re", f"{re.escape(name)}$")]
     return ["cargo", "mutants", "--in-place", "-f", SRC + file, "-p", "vestibule", *excluded, *more]
 
 
 def try_file(file: str, at: Path) -> Counter[str]:
     """The outcomes of one file. What was not noticed is printed."""
     out = place() / "out" / Path(file).stem
-    out.mkdir(parents=True, exist_ok=True)
+    # What an earlier run has found is not this one's.
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
     command = mutants(
-        file, at, "--no-shuffle", "--timeout", str(TIMEOUT_SECONDS), "-o", str(out), "--colors", "never",
+        file, "--no-shuffle", "--timeout", str(TIMEOUT_SECONDS), "-o", str(out), "--colors", "never",
         *FEATURES, *tests(FILES[file]),
     )  # fmt: skip
     env = {**os.environ, "CARGO_TARGET_DIR": str(place() / "target"), "RUST_BACKTRACE": "0"}
     with (out / "log").open("wb") as log:
-        subprocess.run(command, cwd=at, env=env, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, check=False)
-    return outcomes(out / "mutants.out")
+        ended = subprocess.run(command, cwd=at, env=env, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, check=False)
+    counted = outcomes(out / "mutants.out")
+    # 2: some were missed; 3: some tests did not end.
+    counted["error"] += ended.returncode not in (0, 2, 3)
+    return counted
 
 
 def outcomes(folder: Path) -> Counter[str]:
@@ -132,11 +141,14 @@ def main(arguments: list[str]) -> int:
     at = tree()
     if arguments == ["--count"]:
         for file in chosen([]):
-            found = subprocess.check_output([*mutants(file, at), *FEATURES, "--list"], cwd=at, text=True)
+            found = subprocess.check_output([*mutants(file), *FEATURES, "--list"], cwd=at, text=True)
             print(f"{len(found.splitlines()):4} {file}")
         return 0
+    files = chosen(arguments)
+    if not files:
+        sys.exit(f"mutants: no file is meant by {' '.join(arguments)}")
     total: Counter[str] = Counter()
-    for file in chosen(arguments):
+    for file in files:
         began = time.monotonic()
         print(file, flush=True)
         counted = try_file(file, at)

@@ -202,7 +202,7 @@ impl AttemptState {
             Self::Running { stale: false } => Next::Wait,
             Self::Running { stale: true } => Next::Interrupt,
             Self::Verified { delivery: None, .. } => Next::Over,
-            Self::Verified { at, delivery: Some(delivery) } if now <= *at + limits::DELIVERABLE => {
+            Self::Verified { at, delivery: Some(delivery) } if now - limits::DELIVERABLE <= *at => {
                 Next::Deliver(delivery)
             }
             Self::Verified { .. } => Next::Close,

@@ -15,7 +15,14 @@ pub trait Clock: Send + Sync + 'static {
 /// Whether `at` is no longer ago than `within`. Not in the future either: a clock that far ahead would make it last longer.
 #[must_use]
 pub fn is_recent(at: OffsetDateTime, now: OffsetDateTime, within: Duration) -> bool {
-    now <= at + within && at <= now + limits::CLOCKS_APART
+    // Nothing is added to `at`, which may be anybody's: no time is later than the year 9999.
+    now - within <= at && at <= now + limits::CLOCKS_APART
+}
+
+/// `moment` and `duration` more: for one that a store has kept, in which anything may stand. There is no time after the year 9999.
+#[must_use]
+pub fn later(moment: OffsetDateTime, duration: Duration) -> OffsetDateTime {
+    moment.saturating_add(time::Duration::try_from(duration).unwrap_or(time::Duration::MAX))
 }
 
 /// Gives unpredictable bytes.

@@ -95,8 +95,8 @@ pub const CODE_LIFE: Duration = Duration::from_secs(55);
 /// thousand starts after seven such rounds, 42 s, which is within [`CODE_LIFE`]. (32 let 586 people through if only one
 /// of the calls took 3 s.) More would only queue inside a provider that is slow already.
 pub const EXCHANGES_PER_PROVIDER: usize = 128;
-/// Pushed requests of one client that run at the same time at one provider, out of as many as there may be exchanges. A whole
-/// company behind one address still begins dozens of sign-ins a second.
+/// Pushed requests of one client that run at the same time at one provider, out of as many as there may be exchanges: nobody
+/// has to have a code for one. A company behind one address still begins dozens of sign-ins a second.
 pub const PUSHES_PER_CLIENT: usize = 8;
 /// Exchanges that run or wait at one provider; the next one is told at once that the site is busy. If an exchange takes
 /// 3 s, about 2,300 can start within [`CODE_LIFE`]: those who come after them would wait for nothing. Each exchange may
@@ -310,7 +310,7 @@ pub const EXCHANGES_PER_CLIENT: usize = EXCHANGE_QUEUE / 4;
 pub const RECORDS: u32 = 64;
 /// … and then one more each time this has passed.
 pub const RECORD_EVERY: Duration = Duration::from_secs(10);
-/// Clients remembered for each provider; past that the least busy are forgotten.
+/// Clients remembered for each provider; past that those are forgotten who were not seen for longest.
 pub const CLIENTS: u64 = 100_000;
 /// A client that has used up its refusals is held to what all may cause together until this long after its last one; one
 /// that has not come back for this long is forgotten.

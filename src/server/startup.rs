@@ -1,6 +1,7 @@
 //! Settings to running program: listeners, background work, shutdown.
 
 use std::{
+    future::pending,
     io::{self, ErrorKind, IsTerminal as _},
     net::{SocketAddr, TcpListener},
     sync::{Arc, atomic::AtomicBool},
@@ -232,7 +233,12 @@ impl Bound {
                     metrics.upkeep();
                 }
             };
-            tokio::join!(app.providers.keep_fresh(), asking, upkeep)
+            tokio::select! {
+                // There may be none, or none may be refreshed any more.
+                () = async { app.providers.keep_fresh().await; pending().await } => {}
+                _ = asking => {}
+                () = upkeep => {}
+            }
         };
         let stop = async {
             shutdown.cancelled().await;
@@ -252,7 +258,11 @@ impl Bound {
             // Only now: until the last connection is closed, a request may still have begun an exchange.
             tasks.close();
             if timeout_at(until, tasks.wait()).await.is_err() {
-                tracing::warn!(code = "exchanges_cut", running = tasks.len(), "some sign-ins did not finish in time");
+                tracing::warn!(
+                    code = "exchanges_cut",
+                    running = tasks.len(),
+                    "some sign-ins or sign-outs did not finish in time"
+                );
             }
             served.map(drop).map_err(|error| error.to_string())
         };
@@ -307,7 +317,7 @@ async fn sent(kind: SignalKind) {
     };
     if !came {
         // Nor will it.
-        std::future::pending::<()>().await;
+        pending::<()>().await;
     }
 }
 

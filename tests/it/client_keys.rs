@@ -7,6 +7,7 @@ use std::{
     process::{Command, Output},
 };
 
+use futures_util::future::join_all;
 use serde_json::Value;
 use tempfile::TempDir;
 use test_provider::{Behaviour, Document, Edit, Endpoint, Fault, Rule};
@@ -206,6 +207,30 @@ async fn the_keys_are_served() {
 
     let none = Scene::new().await;
     assert_eq!(Browser::default().get(&none.url("/auth/oidc/jwks.json")).await.body, r#"{"keys":[]}"#);
+}
+
+/// Somebody who begins sign-ins all the time at a provider that hangs is told that they are the reason; others have the provider
+/// to themselves.
+#[tokio::test]
+async fn pushes_of_one_client_keep_nobody_else_waiting() {
+    let scene = Scene::with(test_provider::Profile::Standard, |settings| {
+        settings.providers[0].pushed_requests = true;
+        settings.sign_in.patience = std::time::Duration::from_secs(3);
+        settings.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    })
+    .await;
+    scene.provider.hold(Endpoint::Pushed);
+    let start = scene.url("/auth/oidc/login");
+    let begin = async |address: &str| Browser::default().get_as(&start, &[("x-forwarded-for", address)]).await;
+    let (flood, other) = tokio::join!(join_all((0..30).map(|_| begin("192.0.2.1"))), begin("192.0.2.2"));
+    other.explains("sign_in_unavailable");
+    let busy = flood.iter().filter(|page| page.data("code") == Some("busy")).count();
+    let away = flood.iter().filter(|page| page.data("code") == Some("sign_in_unavailable")).count();
+    assert_eq!((busy + away, scene.provider.count(Endpoint::Pushed)), (30, 9), "{busy} {away}");
+    assert!(away >= 8, "{busy} {away}");
+    // The provider is there again.
+    scene.provider.release(Endpoint::Pushed);
+    assert!(begin("192.0.2.1").await.location().starts_with(scene.provider.issuer()));
 }
 
 #[tokio::test]

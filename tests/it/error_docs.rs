@@ -102,7 +102,7 @@ const LOG_ONLY: &[(&str, &str, &str)] = &[
     (
         "exchanges_cut",
         "warn",
-        "The program ended before so many sign-ins had. Those people are asked to sign in again.",
+        "The program ended before so many sign-ins and sign-outs had. Whoever was signing in is asked to begin again.",
     ),
     (
         "groups_not_asked_for",

@@ -82,6 +82,11 @@ async fn a_person_with_javascript_gets_in_when_the_store_is_back() {
     played.expect("still waiting").stop.landed(RETURN_TO);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sign_out_that_nobody_waits_for_any_more_ends_the_session_all_the_same() {
+    store::sign_out_without_patience().await;
+}
+
 #[test]
 fn the_documentation_lists_these_rows() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reliability.md");

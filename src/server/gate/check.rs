@@ -129,10 +129,8 @@ pub struct Pass {
 }
 
 impl Pass {
-    /// A username that two accounts share counts for nothing.
     fn as_rules_see_it(&self) -> rules::Person<'_> {
-        let person = rules::Person::of(&self.person, self.email.as_ref());
-        if self.username_is_shared { rules::Person { username: "", ..person } } else { person }
+        rules::Person::of(&self.person, self.email.as_ref(), self.username_is_shared)
     }
 
     /// Whether the caller is the one to make it anew, ahead of time.
@@ -308,7 +306,11 @@ impl Gate {
     }
 
     /// Asked whenever the identity is made anew; while the store cannot tell, what it said before holds.
-    async fn username_is_shared(&self, person: &SignedIn, before: Option<&Pass>) -> Result<bool, StoreError> {
+    pub(super) async fn username_is_shared(
+        &self,
+        person: &SignedIn,
+        before: Option<&Pass>,
+    ) -> Result<bool, StoreError> {
         let asked = async {
             match self.store.away() {
                 Some(error) => Err(error),

@@ -11,11 +11,12 @@ use crate::server::{
 };
 
 impl Gate {
-    /// In the order of the settings, without the login host. Hosts that are only a pattern are nowhere to go to.
-    #[must_use]
-    pub fn open_to(&self, person: &SignedIn, client: Option<IpAddr>) -> Vec<&Site> {
+    /// In the order of the settings, without the login host. Hosts that are only a pattern are nowhere to go to. While the store
+    /// cannot tell whose a username is, it opens nothing.
+    pub async fn open_to(&self, person: &SignedIn, client: Option<IpAddr>) -> Vec<&Site> {
         let email = person.verified_email();
-        let person = rules::Person::of(person, email.as_ref());
+        let is_shared = self.username_is_shared(person, None).await.unwrap_or(true);
+        let person = rules::Person::of(person, email.as_ref(), is_shared);
         let is_open = |site: &&Site| {
             Asked::about((*site).clone(), Method::GET.as_str(), "/", client).is_ok_and(|asked| {
                 let decision = rules::decide(&asked);

@@ -1,12 +1,9 @@
-//! How many exchanges and pushes run at one provider at the same time. The others wait in a queue of their own, so that a
-//! slow provider does not delay sign-ins at another one.
+//! How many exchanges run at one provider at the same time. The others wait in a queue of their own, so that a slow
+//! provider does not delay sign-ins at another one.
 
 use std::sync::Arc;
 
-use moka::{policy::EvictionPolicy, sync::Cache};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
-use crate::server::{client_address::ClientAddress, limits};
 
 /// The places of one provider.
 pub(super) struct Capacity {
@@ -46,45 +43,15 @@ impl QueueTicket {
     }
 }
 
-/// The places for pushed requests. Nobody has to have a code for one, so each client has a share: a slow provider, and one who
-/// begins sign-ins all the time, keep nobody else from it.
-pub(super) struct Pushes {
-    all: Semaphore,
-    clients: Cache<ClientAddress, Arc<Semaphore>>,
-}
-
-impl Pushes {
-    pub(super) fn new() -> Self {
-        let clients = Cache::builder()
-            .max_capacity(limits::CLIENTS)
-            .time_to_idle(limits::CLIENT_FORGOTTEN)
-            .eviction_policy(EvictionPolicy::lru())
-            .build();
-        Self { all: Semaphore::new(limits::EXCHANGES_PER_PROVIDER), clients }
-    }
-
-    /// What `push` returns, once there is a place for it.
-    pub(super) async fn run<T>(&self, client: ClientAddress, push: impl Future<Output = T>) -> T {
-        let share = self.clients.get_with(client, || Arc::new(Semaphore::new(limits::PUSHES_PER_CLIENT)));
-        // The share comes first: who waits for it takes no place. The semaphores are never closed.
-        let _of_the_share = share.acquire().await;
-        let _of_all = self.all.acquire().await;
-        push.await
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::{
-        future::{pending, ready},
-        net::IpAddr,
-        time::Duration,
-    };
+    use std::time::Duration;
 
     use futures_util::{FutureExt as _, future::join_all};
     use tokio::time::{Instant, sleep};
 
     use super::*;
+    use crate::server::limits;
 
     #[tokio::test]
     async fn some_run_some_wait_and_more_are_refused() {
@@ -99,20 +66,6 @@ mod tests {
         let _running = second.exchange_permit().await;
         drop(first);
         assert!(capacity.join_queue().is_some());
-    }
-
-    #[tokio::test]
-    async fn a_client_who_pushes_all_the_time_keeps_nobody_else_from_a_slow_provider() {
-        let pushes = Pushes::new();
-        let client = |number| ClientAddress::of(IpAddr::from([192, 0, 2, number]));
-        let mut flood: Vec<_> = (0..250).map(|_| Box::pin(pushes.run(client(1), pending::<()>()))).collect();
-        for push in &mut flood {
-            assert!(push.now_or_never().is_none());
-        }
-        assert!(pushes.run(client(1), ready(())).now_or_never().is_none(), "it has had its share");
-        assert!(pushes.run(client(2), ready(())).now_or_never().is_some());
-        drop(flood);
-        assert!(pushes.run(client(1), ready(())).now_or_never().is_some());
     }
 
     /// D4: with 32 at a time only 586 people would get through while their codes live.

@@ -78,7 +78,7 @@ impl<'e> Expected<'e> {
         let algorithm = serde_json::from_value(named.clone()).ok();
         algorithm.filter(|algorithm| self.algorithms.contains(algorithm)).ok_or_else(|| {
             let named = clip(named.as_str().unwrap_or("of the wrong type"));
-            Rejection::of(format!("signed with {named}, which is not among what the provider lists, we accept and id_token_signed_response_alg allows"))
+            Rejection::of(format!("signed with {named}, which is not among what the provider lists, we accept and the provider's …_signed_response_alg allows"))
         })
     }
 

@@ -33,7 +33,7 @@ pub struct LogoutToken {
     pub subject: Option<Subject>,
     /// `iat`: when.
     pub issued: OffsetDateTime,
-    /// `jti`: no other token of this issuer has the same.
+    /// `jti`: no other token of this issuer for this client has the same.
     pub id: String,
 }
 
@@ -95,11 +95,12 @@ impl Provider {
     /// With the keys at hand; where none fits, once more with the latest ones (BC-25, BC-26).
     async fn check_logout_token(&self, token: &str) -> Result<LogoutToken, Because> {
         let deadline = Instant::now() + limits::LOGOUT_TOKEN_WAIT;
-        let metadata = fetched(deadline, self.metadata.get()).await?;
-        let known = fetched(deadline, self.keys.get()).await?;
+        let metadata = fetched("discovery", deadline, self.metadata.get()).await?;
+        let known = fetched("keys endpoint", deadline, self.keys.get()).await?;
         let mut checked = self.logout_token(token, &self.expected(&metadata, &known));
         if matches!(checked, Err(Rejection::UnknownKey(_)))
-            && let Some(newer) = fetched(deadline, self.keys.newer_than(&known, Asker::Anybody)).await?
+            && let Some(newer) =
+                fetched("keys endpoint", deadline, self.keys.newer_than(&known, Asker::Anybody)).await?
         {
             checked = self.logout_token(token, &self.expected(&metadata, &newer));
         }
@@ -150,9 +151,12 @@ impl Provider {
     }
 }
 
-async fn fetched<T>(deadline: Instant, fetch: impl Future<Output = Result<T, ProviderFault>>) -> Result<T, Because> {
-    let fetched =
-        timeout_at(deadline, fetch).await.unwrap_or_else(|_| Err(ProviderFault::Slow("keys endpoint".into())));
+async fn fetched<T>(
+    what: &str,
+    deadline: Instant,
+    fetch: impl Future<Output = Result<T, ProviderFault>>,
+) -> Result<T, Because> {
+    let fetched = timeout_at(deadline, fetch).await.unwrap_or_else(|_| Err(ProviderFault::Slow(what.to_owned())));
     fetched.map_err(Because::Keys)
 }
 

@@ -3,12 +3,13 @@
 use std::sync::{Arc, atomic::AtomicBool};
 
 use openidconnect::url::Url;
+use tokio::sync::Semaphore;
 
 use super::{
     authorization_request::{self, AuthorizationRequest},
     availability::Availability,
     cache::Cache,
-    capacity::{Capacity, Pushes, QueueTicket},
+    capacity::{Capacity, QueueTicket},
     circuit_breaker::{CircuitBreaker, Open, Permit},
     client_registration::ClientRegistration,
     discovery::Discovery,
@@ -21,7 +22,6 @@ use super::{
     pushed_request::PushedRequest,
 };
 use crate::server::{
-    client_address::ClientAddress,
     clock::System,
     ids::{Issuer, ProviderId},
     limits,
@@ -40,7 +40,7 @@ pub struct Provider {
     pub(super) keys: Arc<Cache<Jwks>>,
     circuit_breaker: Arc<CircuitBreaker>,
     capacity: Capacity,
-    pushes: Pushes,
+    pushes: Semaphore,
     pub(super) system: System,
 }
 
@@ -64,7 +64,7 @@ impl Provider {
         Ok(Self {
             circuit_breaker: CircuitBreaker::new(outage),
             capacity: Capacity::new(limits::EXCHANGES_PER_PROVIDER, limits::EXCHANGE_QUEUE),
-            pushes: Pushes::new(),
+            pushes: Semaphore::new(limits::EXCHANGES_PER_PROVIDER),
             id: settings.id,
             name: settings.name,
             issuer: settings.issuer,
@@ -160,20 +160,21 @@ impl Provider {
         }
     }
 
-    /// The URL to send the browser of `client` to. Waits for discovery if need be, and for a pushed request; the caller bounds
-    /// the wait.
+    /// The URL to send the browser to. Waits for discovery if need be; the caller bounds the wait. Where the request has to be
+    /// pushed, `place` is waited for first, and kept until it is.
     ///
     /// # Errors
     /// Why discovery or the push failed.
-    pub async fn authorization_url(
+    pub async fn authorization_url<P>(
         &self,
         request: AuthorizationRequest,
-        client: ClientAddress,
+        place: impl Future<Output = P>,
     ) -> Result<Url, ProviderFault> {
         let metadata = self.metadata.get().await?;
         let mut parameters = request.parameters(&self.registration);
         if let Some(endpoint) = &metadata.pushed_endpoint {
-            parameters = self.pushes.run(client, self.push(endpoint, &parameters)).await?;
+            let _place = place.await;
+            parameters = self.push(endpoint, &parameters).await?;
         }
         Ok(authorization_request::url(&metadata.authorization_endpoint, &parameters))
     }
@@ -187,7 +188,9 @@ impl Provider {
         self.metadata.latest()?.end_session.request(&self.registration, id_token, state)
     }
 
+    /// No more of them at once than codes: anybody can begin a sign-in.
     async fn push(&self, endpoint: &Url, parameters: &[Parameter]) -> Result<Vec<Parameter>, ProviderFault> {
+        let _place = self.pushes.acquire().await;
         let Self { http, registration, system, .. } = self;
         let pushed = PushedRequest { http, endpoint, registration, parameters, system }.send().await;
         if pushed.as_ref().is_err_and(ProviderFault::is_outage) {

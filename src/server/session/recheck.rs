@@ -9,6 +9,7 @@ use super::{
     sessions::{NewSession, Sessions},
 };
 use crate::server::{
+    clock::later,
     limits,
     store::{SessionRecord, StoreError},
 };
@@ -16,9 +17,9 @@ use crate::server::{
 impl Sessions {
     /// From when on the provider is to be asked again about a session.
     pub(super) fn recheck_from(&self, session: &SessionRecord) -> Option<OffsetDateTime> {
-        let due = session.confirmed + self.rules.recheck?;
+        let due = later(session.confirmed, self.rules.recheck?);
         let tried = session.rechecked.max(self.unnoted_recheck.get());
-        Some(tried.map_or(due, |tried| due.max(tried + limits::RECHECK_PAUSE)))
+        Some(tried.map_or(due, |tried| due.max(later(tried, limits::RECHECK_PAUSE))))
     }
 
     /// Whether the caller is the one to ask the provider again whose session it is; of many tabs only one is, and none where

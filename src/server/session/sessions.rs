@@ -19,7 +19,7 @@ use super::{
     unnoted::Unnoted,
 };
 use crate::server::{
-    clock::System,
+    clock::{System, later},
     ids::{AttemptId, BrowserHash, Issuer, ProviderId, SessionHash, UserId},
     limits,
     provider::RawIdToken,
@@ -147,7 +147,7 @@ impl Sessions {
 
     fn is_touch_due(&self, session: &SessionRecord, now: OffsetDateTime) -> bool {
         let every = limits::SESSION_TOUCH_EVERY.min(self.rules.idle / limits::SESSION_TOUCHES_WITHIN_IDLE);
-        now >= session.last_seen + every
+        now >= later(session.last_seen, every)
     }
 
     /// Who is signed in by each of these sessions, at the cost of two questions to the store for all of them together.
@@ -268,8 +268,10 @@ impl Sessions {
             None => None,
         };
         if let Some(browser) = browser {
-            self.store.end_browser(browser, self.system.now()).await?;
+            let all_ended = self.store.end_browser(browser, self.system.now()).await;
+            // Also where the store has failed: some may have ended.
             self.lately.forget_browser(browser);
+            all_ended?;
         }
         Ok(ended)
     }
@@ -370,9 +372,9 @@ impl Sessions {
     }
 
     fn ends(&self, session: &SessionRecord) -> OffsetDateTime {
-        let ends = session.expires.min(session.last_seen + self.rules.idle);
+        let ends = session.expires.min(later(session.last_seen, self.rules.idle));
         match session.delivered_by {
-            Some(_) => ends.min(session.created + limits::SESSION_UNUSED_LIFE),
+            Some(_) => ends.min(later(session.created, limits::SESSION_UNUSED_LIFE)),
             None => ends,
         }
     }

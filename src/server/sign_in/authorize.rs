@@ -149,10 +149,17 @@ impl SignIn {
             prompt: if browser.asks && state.prompt == Prompt::Usual { Prompt::AnotherAccount } else { state.prompt },
             login_hint,
         };
-        let (code, detail) = match timeout_at(waiting.until, provider.authorization_url(request, waiting.client)).await
-        {
+        let Waiting { client, until } = waiting;
+        let limit = self.rate_limit(provider);
+        let place = limit.place(client, self.system.now());
+        let (code, detail) = match timeout_at(until, provider.authorization_url(request, place)).await {
             Ok(Ok(url)) => return Ok(url),
             Ok(Err(fault)) => (fault.code(), fault.to_string()),
+            // It has not even been asked.
+            Err(_) if limit.has_no_place(client) => {
+                let detail = format!("{}: requests of this client are all waiting for an answer", provider.id());
+                return Err(Reason::with_detail(Problem::Busy, Some(detail)));
+            }
             Err(_) => match provider.availability() {
                 // What is known of it says more.
                 Availability::Unavailable { code, detail, .. } => (code, detail),

@@ -237,7 +237,7 @@ mod tests {
         }
         assert!(query.has_just_set_a_cookie(at - time::Duration::seconds(60)), "another process's clock");
         assert!(!query.has_just_set_a_cookie(at - time::Duration::seconds(61)));
-        for odd in ["", "x", "9223372036854775807", "-9223372036854775808", "99999999999999999999"] {
+        for odd in ["", "x", "9223372036854775807", "-9223372036854775808", "99999999999999999999", "253402300799"] {
             let query = CallbackQuery::parse(&format!("state=s&cookie_set={odd}")).unwrap();
             assert!(!query.has_just_set_a_cookie(at), "{odd}");
         }

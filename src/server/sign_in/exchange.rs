@@ -78,8 +78,11 @@ impl SignIn {
             sign_in.exchanges.over(attempt);
             if not_claimed && sign_in.exchanges.len() < limits::UNCLAIMED_MOST {
                 // The store has no record of it, so the next poll has to find the result here; then it may be tried
-                // again.
-                sleep(limits::UNCLAIMED_KEPT).await;
+                // again. A program that ends does not wait for that.
+                tokio::spawn(async move {
+                    sleep(limits::UNCLAIMED_KEPT).await;
+                    drop(listed);
+                });
             }
         };
         self.tasks.spawn(work.instrument(span));

@@ -10,7 +10,7 @@ use std::{
 
 use moka::{policy::EvictionPolicy, sync::Cache};
 use time::OffsetDateTime;
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::{browser_cookie::Device, token_bucket::TokenBucket};
 use crate::server::{client_address::ClientAddress, ids::ProviderId, limits};
@@ -34,6 +34,8 @@ pub(super) struct RateLimit {
 
 /// What is counted for one client.
 struct Account {
+    /// Of its pushed requests.
+    places: Arc<Semaphore>,
     balance: Mutex<Balance>,
     /// Changes when one of its codes is no longer in flight.
     settled: watch::Sender<()>,
@@ -106,6 +108,18 @@ impl RateLimit {
         Admission::Admitted(Permit { limit: Arc::clone(self), client, account })
     }
 
+    /// A place for a pushed request of `client`, kept until it is dropped: a slow provider, and somebody who begins sign-ins all
+    /// the time, keep nobody else from it.
+    pub(super) async fn place(&self, client: Client, now: OffsetDateTime) -> Option<OwnedSemaphorePermit> {
+        // The semaphore is never closed.
+        Arc::clone(&self.account(client, now).places).acquire_owned().await.ok()
+    }
+
+    /// Whether `client` has taken all of its places.
+    pub(super) fn has_no_place(&self, client: Client) -> bool {
+        self.clients.get(&client).is_some_and(|account| account.places.available_permits() == 0)
+    }
+
     /// Until when `client` may not send codes; `None`: it may request a permit.
     pub(super) fn slowed(&self, client: Client, now: OffsetDateTime) -> Option<OffsetDateTime> {
         let account = self.clients.get(&client)?;
@@ -141,6 +155,7 @@ impl RateLimit {
     fn account(&self, client: Client, now: OffsetDateTime) -> Arc<Account> {
         self.clients.get_with(client, || {
             Arc::new(Account {
+                places: Arc::new(Semaphore::new(limits::PUSHES_PER_CLIENT)),
                 balance: Mutex::new(Balance {
                     refusals: TokenBucket::new(limits::REFUSALS, limits::REFUSAL_EVERY, now),
                     exhausted: None,

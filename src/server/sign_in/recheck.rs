@@ -42,17 +42,15 @@ impl SignIn {
     ) -> Result<Due, Reason> {
         // Never treated as "not signed in": the person would be sent to the provider for nothing.
         let unknown = |error: StoreError| Reason::of_store(&error, Problem::StoreUnavailable);
-        let due = async {
-            Ok(match self.sessions.find(session).await.map_err(unknown)? {
-                Found::SignedIn(person) if person.is_recheck_due(self.system.now()) => {
-                    self.recheck(session, &person, return_to, browser, waiting).await.map_err(unknown)?
-                }
-                Found::SignedIn(_) => Due::Nothing,
-                Found::Disabled => return Err(Problem::UserDisabled.into()),
-                Found::Nobody | Found::Ended => Due::SignIn,
-            })
-        };
-        timeout_at(waiting.until, due).await.unwrap_or_else(|_| Err(unknown(StoreError::late())))
+        let found = timeout_at(waiting.until, self.sessions.find(session)).await;
+        match found.unwrap_or_else(|_| Err(StoreError::late())).map_err(unknown)? {
+            Found::SignedIn(person) if person.is_recheck_due(self.system.now()) => {
+                self.recheck(session, &person, return_to, browser, waiting).await.map_err(unknown)
+            }
+            Found::SignedIn(_) => Ok(Due::Nothing),
+            Found::Disabled => Err(Problem::UserDisabled.into()),
+            Found::Nobody | Found::Ended => Ok(Due::SignIn),
+        }
     }
 
     /// Begins the recheck. Whoever cannot be sent to the provider now goes on: the next try is some minutes away.

@@ -37,8 +37,14 @@ impl SignIn {
     pub async fn sign_out(&self, request: &RequestContext) -> Result<SignedOut, StoreError> {
         let before = request.browser.as_ref();
         let until = request.arrived + self.rules.patience;
-        let ended = self.sessions.sign_out(request.session, before.map(|browser| browser.key.hash()));
-        let ended = timeout_at(until, ended).await.unwrap_or_else(|_| Err(StoreError::late()))?;
+        let (sessions, session) = (Arc::clone(&self.sessions), request.session);
+        let key = before.map(|browser| browser.key.hash());
+        // It goes on where the person closes the window, or has no patience left.
+        let ended = self.to_the_end(async move { sessions.sign_out(session, key).await });
+        let ended = match timeout_at(until, ended).await {
+            Ok(Ok(ended)) => ended?,
+            Ok(Err(_)) | Err(_) => return Err(StoreError::late()),
+        };
         let browser = Browser::signed_out(before, &self.system);
         // Under another issuer it is another provider, which has no business with what the former one said.
         let provider = ended.as_ref().and_then(|ended| {

@@ -12,7 +12,7 @@ use crate::{
         row::{Ends, Ends::SignedIn, Played, Row},
         steps::{self, back_from_the_provider, held_at, undelivered},
     },
-    support::{browser::Browser, page::query, scene::Scene},
+    support::{browser::Browser, page::query, scene::Scene, wait::eventually},
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -215,6 +215,19 @@ pub async fn person_without_javascript() {
     caused.over(&scene).await;
     let page = held.await;
     assert_eq!(page.location(), RETURN_TO, "{page:#?}");
+}
+
+/// Somebody signs out while the store is locked, and is told that it is away; they may as well have closed the window. The store
+/// does it when it can.
+pub async fn sign_out_without_patience() {
+    let scene = Scene::hasty().await;
+    let browser = scene.browser();
+    browser.sign_in(&scene).await;
+    assert!(browser.is_signed_in(&scene).await);
+    let caused = Caused::at(&scene, Trouble::Locked, Step::Delivery).await;
+    browser.post(&scene.url("/auth/logout"), "").await.explains("store_unavailable");
+    caused.over(&scene).await;
+    eventually("the session has ended", || async { (!browser.is_signed_in(&scene).await).then_some(()) }).await;
 }
 
 /// Short enough to be waited for; the sign-in that succeeds afterwards has to fit into it on a machine that is busy.

@@ -1,6 +1,6 @@
 //! The provider's metadata: what is believed, how often it is fetched, and over which connection.
 
-use std::sync::Arc;
+use std::{future::ready, sync::Arc};
 
 use serde_json::{Value, json};
 use test_provider::{Behaviour, CA_FILE, Document, Edit, Endpoint, Fault, HeadEdit};
@@ -11,14 +11,14 @@ use vestibule::server::{
 
 use crate::support::claims::raw;
 
-use super::rig::{NOW, PLENTY, Rig, edit, fault, head, op, public_url, request, settings, system, visitor};
+use super::rig::{NOW, PLENTY, Rig, edit, fault, head, op, public_url, request, settings, system};
 
 #[tokio::test]
 async fn a_hundred_starts_make_one_fetch() {
     let rig = Rig::new().await;
     let provider = rig.provider();
     let all =
-        futures_util::future::join_all((0..100).map(|_| provider.authorization_url(request(Prompt::Usual), visitor())))
+        futures_util::future::join_all((0..100).map(|_| provider.authorization_url(request(Prompt::Usual), ready(()))))
             .await;
     assert!(all.iter().all(Result::is_ok));
     assert_eq!(rig.op.count(Endpoint::Discovery), 1);
@@ -185,7 +185,7 @@ async fn a_provider_that_is_down_comes_back_by_itself() {
     let providers = Arc::new(providers);
     let provider = Arc::clone(providers.iter().next().unwrap());
     assert_eq!(provider.availability(), Availability::Available);
-    let fault = provider.authorization_url(request(Prompt::Usual), visitor()).await.unwrap_err();
+    let fault = provider.authorization_url(request(Prompt::Usual), ready(())).await.unwrap_err();
     assert_eq!(fault.code(), "provider_unreachable");
     let unavailable = Availability::Unavailable { since: NOW, code: fault.code(), detail: fault.detail() };
     assert_eq!(provider.availability(), unavailable);
@@ -201,7 +201,7 @@ async fn a_provider_that_is_down_comes_back_by_itself() {
     })
     .await
     .unwrap();
-    provider.authorization_url(request(Prompt::Usual), visitor()).await.unwrap();
+    provider.authorization_url(request(Prompt::Usual), ready(())).await.unwrap();
     keeper.abort();
 }
 

@@ -1,6 +1,6 @@
 //! The provider side of the program in front of a test provider, both with the same stopped clock.
 
-use std::{sync::Arc, time::Duration};
+use std::{future::ready, sync::Arc, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as B64};
 use secrecy::SecretString;
@@ -13,7 +13,6 @@ use test_provider::{
 use time::{OffsetDateTime, macros::datetime};
 use tokio::time::Instant;
 use vestibule::server::{
-    client_address::ClientAddress,
     clock::{Clock, System},
     ids::{Issuer, ProviderId},
     provider::{AuthorizationRequest, Prompt, Provider, ProviderFault, Providers, Redemption, VerifiedClaims},
@@ -33,11 +32,6 @@ pub const ACCESS: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc";
 /// The `kid` of the RSA key that signs before any rotation.
 pub const KID: &str = "demo-rsa-2048-0";
 pub const PLENTY: Duration = Duration::from_secs(60);
-
-/// Whoever begins the sign-ins.
-pub fn visitor() -> ClientAddress {
-    ClientAddress::of([192, 0, 2, 1].into())
-}
 
 /// The ID token and userinfo give different names, so that a test sees which of them it got.
 pub const NAME_IN_ID_TOKEN: &str = "From the ID token";
@@ -104,7 +98,7 @@ impl Rig {
     }
 
     pub async fn begin(&self) -> Result<url::Url, ProviderFault> {
-        self.provider().authorization_url(request(Prompt::Usual), visitor()).await
+        self.provider().authorization_url(request(Prompt::Usual), ready(())).await
     }
 
     pub async fn redeem(&self) -> Result<VerifiedClaims, ProviderFault> {

@@ -48,7 +48,7 @@ async fn account(State(app): State<Arc<App>>, renderer: Renderer, context: Reque
             let (page, _) = ReturnTo::sanitize(Some(paths::ACCOUNT), &app.public_url, &app.gate.applications);
             sign_in::recheck(&app, &renderer, context, &person, page).await
         }
-        Ok(Found::SignedIn(person)) => page(&app, &renderer, &person, named_client(&app, &parts)),
+        Ok(Found::SignedIn(person)) => page(&app, &renderer, &person, named_client(&app, &parts)).await,
         Ok(Found::Disabled) => disabled(&app, &renderer),
         Ok(found @ (Found::Nobody | Found::Ended)) => {
             let mut response = see_other(&format!("{}?return_to={}", paths::LOGIN, paths::ACCOUNT));
@@ -59,9 +59,9 @@ async fn account(State(app): State<Arc<App>>, renderer: Renderer, context: Reque
     }
 }
 
-fn page(app: &App, renderer: &Renderer, person: &SignedIn, client: Option<IpAddr>) -> Response {
+async fn page(app: &App, renderer: &Renderer, person: &SignedIn, client: Option<IpAddr>) -> Response {
     let provider = app.providers.get(&person.provider).map_or_else(|| person.provider.as_str(), |known| known.name());
-    let applications = app.gate.open_to(person, client);
+    let applications = app.gate.open_to(person, client).await;
     let account = view::Account {
         name: current_session::shown_name(person).to_owned(),
         username: person.user.username.clone(),
