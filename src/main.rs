@@ -133,10 +133,13 @@ fn main() -> ExitCode {
 
 fn told(answer: Result<String, String>) -> ExitCode {
     match answer {
-        Ok(answer) => {
-            let _ = write!(std::io::stdout(), "{answer}");
-            ExitCode::SUCCESS
-        }
+        Ok(answer) => match write!(std::io::stdout(), "{answer}").and_then(|()| std::io::stdout().flush()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                stderr::print(format!("vestibule: cannot print: {error}\n"));
+                ExitCode::FAILURE
+            }
+        },
         Err(error) => {
             stderr::print(format!("vestibule: {error}\n"));
             ExitCode::FAILURE

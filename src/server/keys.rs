@@ -61,6 +61,9 @@ impl Show {
                 let known: Vec<_> = settings.providers.iter().map(|provider| provider.id.as_str()).collect();
                 Err(format!("no provider has the id {id:?}; there is {}", known.join(", ")))
             }
+            Some(id) if meant.iter().all(|provider| provider.client_auth.keys().is_none()) => {
+                Err(format!("the provider {id:?} has no private_key_file"))
+            }
             _ => Ok(published(meant.iter().filter_map(|provider| provider.client_auth.keys())) + "\n"),
         }
     }

@@ -11,6 +11,9 @@ pub enum ProviderFault {
     /// No connection, or it broke before the response was complete.
     #[error("cannot be reached: {0}")]
     Unreachable(String),
+    /// It was not asked: requests of the same client already wait for it, and this one would not be answered in time.
+    #[error("requests of this client already wait for an answer to their pushed requests")]
+    NoPlace,
     /// We could not even try: this process or its machine has too many open files.
     #[error("this process has too many open files: {0}")]
     NoDescriptor(String),
@@ -101,6 +104,7 @@ impl ProviderFault {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Unreachable(_) => "provider_unreachable",
+            Self::NoPlace => "busy",
             Self::NoDescriptor(_) => "internal",
             Self::Tls(_) => "provider_tls",
             Self::Slow(_) => "provider_slow",
@@ -150,7 +154,7 @@ impl ProviderFault {
             | Self::UserinfoUnavailable(said)
             | Self::UserinfoInvalid(said) => Some(said),
             Self::ServerError { said, .. } | Self::Busy { said, .. } => said.as_mut(),
-            Self::IssuerMismatch => None,
+            Self::NoPlace | Self::IssuerMismatch => None,
         };
         if let Some(said) = said {
             *said = hide(std::mem::take(said));

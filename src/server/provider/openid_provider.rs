@@ -1,9 +1,15 @@
 //! One configured OpenID Provider: what is known about it, whether it can be used, and the authorization request.
 
-use std::sync::{Arc, atomic::AtomicBool};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use openidconnect::url::Url;
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, time::Instant};
 
 use super::{
     authorization_request::{self, AuthorizationRequest},
@@ -41,6 +47,8 @@ pub struct Provider {
     circuit_breaker: Arc<CircuitBreaker>,
     capacity: Capacity,
     pushes: Semaphore,
+    /// How long the last one took, or was waited for.
+    last_push_ms: AtomicU64,
     pub(super) system: System,
 }
 
@@ -65,6 +73,7 @@ impl Provider {
             circuit_breaker: CircuitBreaker::new(outage),
             capacity: Capacity::new(limits::EXCHANGES_PER_PROVIDER, limits::EXCHANGE_QUEUE),
             pushes: Semaphore::new(limits::EXCHANGES_PER_PROVIDER),
+            last_push_ms: AtomicU64::new(0),
             id: settings.id,
             name: settings.name,
             issuer: settings.issuer,
@@ -128,6 +137,12 @@ impl Provider {
             .unwrap_or(Availability::Available)
     }
 
+    /// Whether its metadata have been good, and still can be used.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        self.metadata.latest().is_some()
+    }
+
     /// A place in the queue for an exchange; `None` if the queue is full.
     #[must_use]
     pub fn join_queue(&self) -> Option<QueueTicket> {
@@ -161,19 +176,19 @@ impl Provider {
     }
 
     /// The URL to send the browser to. Waits for discovery if need be; the caller bounds the wait. Where the request has to be
-    /// pushed, `place` is waited for first, and kept until it is.
+    /// pushed, `place` is waited for first, and kept until it is: it is told how long the push is going to take.
     ///
     /// # Errors
-    /// Why discovery or the push failed.
-    pub async fn authorization_url<P>(
+    /// Why discovery or the push failed, or that there is no place for it.
+    pub async fn authorization_url<P, F: Future<Output = Option<P>>>(
         &self,
         request: AuthorizationRequest,
-        place: impl Future<Output = P>,
+        place: impl FnOnce(Duration) -> F,
     ) -> Result<Url, ProviderFault> {
         let metadata = self.metadata.get().await?;
         let mut parameters = request.parameters(&self.registration);
         if let Some(endpoint) = &metadata.pushed_endpoint {
-            let _place = place.await;
+            let _place = place(self.last_push()).await.ok_or(ProviderFault::NoPlace)?;
             parameters = self.push(endpoint, &parameters).await?;
         }
         Ok(authorization_request::url(&metadata.authorization_endpoint, &parameters))
@@ -188,10 +203,15 @@ impl Provider {
         self.metadata.latest()?.end_session.request(&self.registration, id_token, state)
     }
 
+    fn last_push(&self) -> Duration {
+        Duration::from_millis(self.last_push_ms.load(Ordering::Relaxed))
+    }
+
     /// No more of them at once than codes: anybody can begin a sign-in.
     async fn push(&self, endpoint: &Url, parameters: &[Parameter]) -> Result<Vec<Parameter>, ProviderFault> {
         let _place = self.pushes.acquire().await;
         let Self { http, registration, system, .. } = self;
+        let _timed = Timed { ms: &self.last_push_ms, began: Instant::now() };
         let pushed = PushedRequest { http, endpoint, registration, parameters, system }.send().await;
         if pushed.as_ref().is_err_and(ProviderFault::is_outage) {
             self.metadata.probe();
@@ -219,4 +239,16 @@ fn http(settings: &ProviderSettings, registration: &ClientRegistration) -> Resul
         |error: String| format!("ca_file `{}`: {error}; name a PEM file with the root certificate", path.display());
     let pem = std::fs::read(path).map_err(|error| named(error.to_string()))?;
     Http::new(registration.plain_http, Some(&pem)).map_err(named)
+}
+
+/// Notes how long something has taken, whether it came to an end or not.
+struct Timed<'t> {
+    ms: &'t AtomicU64,
+    began: Instant,
+}
+
+impl Drop for Timed<'_> {
+    fn drop(&mut self) {
+        self.ms.store(u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
 }

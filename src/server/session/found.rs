@@ -50,6 +50,8 @@ pub struct SignedIn {
     pub facts: SessionFacts,
     /// When they signed in.
     pub since: OffsetDateTime,
+    /// When the provider last said that it is them.
+    pub confirmed: OffsetDateTime,
     /// When the session ends unless it is used before.
     pub until: OffsetDateTime,
     /// From when on the provider is asked again, where the operator wants that (`session.recheck`).
@@ -71,9 +73,10 @@ impl SignedIn {
 
     /// Whether nothing about the person is different, however long the session goes on.
     pub(super) fn is_same(&self, other: &Self) -> bool {
-        let Self { user, provider, issuer, facts, since, until: _, recheck_from } = self;
+        let Self { user, provider, issuer, facts, since, confirmed, until: _, recheck_from } = self;
         let same_person = *user == other.user && *facts == other.facts && *since == other.since;
-        same_person && *recheck_from == other.recheck_from && *provider == other.provider && *issuer == other.issuer
+        let same_times = *confirmed == other.confirmed && *recheck_from == other.recheck_from;
+        same_person && same_times && *provider == other.provider && *issuer == other.issuer
     }
 }
 

@@ -141,8 +141,8 @@ impl Sessions {
     fn signed_in(&self, session: SessionRecord, user: User) -> SignedIn {
         let until = self.ends(&session);
         let recheck_from = self.recheck_from(&session);
-        let SessionRecord { provider, issuer, facts, created: since, .. } = session;
-        SignedIn { user, provider, issuer, facts, since, until, recheck_from }
+        let SessionRecord { provider, issuer, facts, created: since, confirmed, .. } = session;
+        SignedIn { user, provider, issuer, facts, since, confirmed, until, recheck_from }
     }
 
     fn is_touch_due(&self, session: &SessionRecord, now: OffsetDateTime) -> bool {

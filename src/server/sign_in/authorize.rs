@@ -1,6 +1,8 @@
 //! The start: a sealed state, derived secrets, a redirect to the provider's authorization endpoint (OpenID Connect Core
 //! 3.1.2.1, RFC 7636 4.3). Nothing is stored.
 
+use std::time::Duration;
+
 use tokio::time::timeout_at;
 use url::Url;
 
@@ -151,24 +153,26 @@ impl SignIn {
         };
         let Waiting { client, until } = waiting;
         let limit = self.rate_limit(provider);
-        let place = limit.place(client, self.system.now());
+        // No push is begun that would hardly be answered in time: all places would go to those who have given up by then.
+        let place = async |lasts: Duration| {
+            let place = limit.place(client, self.system.now());
+            timeout_at(until - (lasts * 3 / 2).min(self.rules.patience), place).await.ok().flatten()
+        };
         let (code, detail) = match timeout_at(until, provider.authorization_url(request, place)).await {
             Ok(Ok(url)) => return Ok(url),
             Ok(Err(fault)) => (fault.code(), fault.to_string()),
-            // It has not even been asked.
-            Err(_) if limit.has_no_place(client) => {
-                let detail = format!("{}: requests of this client are all waiting for an answer", provider.id());
-                return Err(Reason::with_detail(Problem::Busy, Some(detail)));
-            }
             Err(_) => match provider.availability() {
                 // What is known of it says more.
                 Availability::Unavailable { code, detail, .. } => (code, detail),
                 Availability::Available => (Problem::ProviderSlow.code(), "it did not answer in time".to_owned()),
             },
         };
-        // Waiting does not help: the metadata are wrong, or a pushed request is refused.
+        // Waiting for the provider does not help: the metadata are wrong, a pushed request is refused, or it was not asked.
         let is_final = |problem: &Problem| {
-            matches!(problem, Problem::ProviderMetadata | Problem::ClientRefused | Problem::ProviderRefusedRequest)
+            matches!(
+                problem,
+                Problem::ProviderMetadata | Problem::ClientRefused | Problem::ProviderRefusedRequest | Problem::Busy
+            )
         };
         let problem = Problem::from_code(code).filter(is_final).unwrap_or(Problem::SignInUnavailable);
         Err(Reason::with_detail(problem, Some(format!("{} ({code}): {detail}", provider.id()))))

@@ -115,11 +115,6 @@ impl RateLimit {
         Arc::clone(&self.account(client, now).places).acquire_owned().await.ok()
     }
 
-    /// Whether `client` has taken all of its places.
-    pub(super) fn has_no_place(&self, client: Client) -> bool {
-        self.clients.get(&client).is_some_and(|account| account.places.available_permits() == 0)
-    }
-
     /// Until when `client` may not send codes; `None`: it may request a permit.
     pub(super) fn slowed(&self, client: Client, now: OffsetDateTime) -> Option<OffsetDateTime> {
         let account = self.clients.get(&client)?;

@@ -88,8 +88,8 @@ impl SignIn {
         let Some(session) = callback.request.session else { return status };
         let until = self.look_until(callback);
         let ended = async {
-            // A page that is shown again says nothing about a session that was begun since.
-            let is_newer = |person: &SignedIn| person.since > callback.state.state.started;
+            // A page that is shown again says nothing about a session that was begun, or confirmed, since.
+            let is_newer = |person: &SignedIn| person.confirmed > callback.state.state.started;
             match self.sessions.find(session).await? {
                 Found::SignedIn(person) if !is_newer(&person) => {}
                 _ => return Ok(None),

@@ -210,6 +210,27 @@ async fn an_old_answer_ends_no_newer_session() {
     assert!(browser.is_known_at(&scene, WIKI).await);
 }
 
+/// A recheck that was left, and comes to an end after another one has confirmed the person.
+#[tokio::test]
+async fn an_old_answer_ends_no_session_that_was_confirmed_since() {
+    for error in ["login_required", "access_denied"] {
+        let (scene, browser) = alice().await;
+        is_due(&scene, &browser).await;
+        let away = browser.get(&scene.url("/auth/account")).await.location().to_owned();
+        let parameters = url::Url::parse(&away).unwrap().query_pairs().into_owned().collect::<Vec<_>>();
+        let state = &parameters.iter().find(|(name, _)| name == "state").unwrap().1;
+        // Its five minutes are over.
+        scene.was_confirmed_earlier(0).await;
+        scene.provider.forget_requests();
+        browser.follow(&scene, &scene.url("/auth/account")).await.unwrap();
+        assert_eq!(prompts(&scene), silent());
+        let issuer = url::form_urlencoded::byte_serialize(scene.provider.issuer().as_bytes()).collect::<String>();
+        let old = scene.url(&format!("/auth/oidc/callback?state={state}&error={error}&iss={issuer}"));
+        browser.goes(&scene, &old).await;
+        assert!(browser.is_known_at(&scene, WIKI).await, "{error}");
+    }
+}
+
 #[tokio::test]
 async fn a_store_that_takes_no_note_turns_nobody_away() {
     let (scene, browser) = alice().await;

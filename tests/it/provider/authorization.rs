@@ -33,7 +33,7 @@ async fn the_authentication_request_says_what_is_needed_and_no_more() {
     expected.sort();
     assert_eq!(pairs, expected);
     assert!(url.as_str().len() < 1500);
-    let again = rig.provider().authorization_url(request(Prompt::AnotherAccount), ready(())).await.unwrap();
+    let again = rig.provider().authorization_url(request(Prompt::AnotherAccount), |_| ready(Some(()))).await.unwrap();
     assert!(again.query().unwrap().contains("&prompt=login"));
 }
 
@@ -55,7 +55,7 @@ async fn what_the_operator_and_the_person_want_is_asked_for_once_each() {
     let rig = Rig::over(std::sync::Arc::clone(&op), everything);
     let pairs = |url: url::Url| url.query_pairs().into_owned().collect::<Vec<_>>();
     let asked = AuthorizationRequest { login_hint: Some("Ada & Eve".into()), ..request(Prompt::Usual) };
-    let url = rig.provider().authorization_url(asked, ready(())).await.unwrap();
+    let url = rig.provider().authorization_url(asked, |_| ready(Some(()))).await.unwrap();
     let all = pairs(url);
     for (name, value) in [
         ("response_mode", "form_post"),
@@ -84,7 +84,7 @@ async fn what_the_operator_and_the_person_want_is_asked_for_once_each() {
     ] {
         let set: Vec<String> = set.iter().copied().map(str::to_owned).collect();
         let rig = Rig::over(std::sync::Arc::clone(&op), |settings| settings.request.prompt = set.clone());
-        let pairs = pairs(rig.provider().authorization_url(request(wanted), ready(())).await.unwrap());
+        let pairs = pairs(rig.provider().authorization_url(request(wanted), |_| ready(Some(()))).await.unwrap());
         let prompt = pairs.iter().find(|(name, _)| name == "prompt").map(|(_, value)| value.as_str());
         assert_eq!(prompt, sent, "{set:?} {wanted:?}");
     }

@@ -17,9 +17,10 @@ use super::rig::{NOW, PLENTY, Rig, edit, fault, head, op, public_url, request, s
 async fn a_hundred_starts_make_one_fetch() {
     let rig = Rig::new().await;
     let provider = rig.provider();
-    let all =
-        futures_util::future::join_all((0..100).map(|_| provider.authorization_url(request(Prompt::Usual), ready(()))))
-            .await;
+    let all = futures_util::future::join_all(
+        (0..100).map(|_| provider.authorization_url(request(Prompt::Usual), |_| ready(Some(())))),
+    )
+    .await;
     assert!(all.iter().all(Result::is_ok));
     assert_eq!(rig.op.count(Endpoint::Discovery), 1);
 }
@@ -185,7 +186,7 @@ async fn a_provider_that_is_down_comes_back_by_itself() {
     let providers = Arc::new(providers);
     let provider = Arc::clone(providers.iter().next().unwrap());
     assert_eq!(provider.availability(), Availability::Available);
-    let fault = provider.authorization_url(request(Prompt::Usual), ready(())).await.unwrap_err();
+    let fault = provider.authorization_url(request(Prompt::Usual), |_| ready(Some(()))).await.unwrap_err();
     assert_eq!(fault.code(), "provider_unreachable");
     let unavailable = Availability::Unavailable { since: NOW, code: fault.code(), detail: fault.detail() };
     assert_eq!(provider.availability(), unavailable);
@@ -201,7 +202,7 @@ async fn a_provider_that_is_down_comes_back_by_itself() {
     })
     .await
     .unwrap();
-    provider.authorization_url(request(Prompt::Usual), ready(())).await.unwrap();
+    provider.authorization_url(request(Prompt::Usual), |_| ready(Some(()))).await.unwrap();
     keeper.abort();
 }
 

@@ -98,7 +98,7 @@ impl Rig {
     }
 
     pub async fn begin(&self) -> Result<url::Url, ProviderFault> {
-        self.provider().authorization_url(request(Prompt::Usual), ready(())).await
+        self.provider().authorization_url(request(Prompt::Usual), |_| ready(Some(()))).await
     }
 
     pub async fn redeem(&self) -> Result<VerifiedClaims, ProviderFault> {

@@ -79,6 +79,7 @@ fn ada() -> SignedIn {
         },
         since: NOW,
         until: NOW,
+        confirmed: NOW,
         recheck_from: None,
     }
 }

@@ -45,12 +45,13 @@ async fn login(
     renderer.page(StatusCode::OK, |shell| view::login(shell, &page))
 }
 
-/// A provider that answers wrongly is not one that is away.
-fn works(availability: &Availability) -> view::Works {
-    match availability {
+/// A provider that answers wrongly is not one that is away; unless it has answered rightly before, and something in front of it
+/// answers now.
+fn works(provider: &Provider) -> view::Works {
+    match provider.availability() {
         Availability::Available => view::Works::Yes,
         Availability::Unavailable { code, .. } => match Problem::from_code(code) {
-            Some(problem) if problem.is_for_the_operator_alone() => view::Works::Misconfigured,
+            Some(problem) if problem.is_for_the_operator_alone() && !provider.is_known() => view::Works::Misconfigured,
             _ => view::Works::NotNow,
         },
     }
@@ -59,7 +60,7 @@ fn works(availability: &Availability) -> view::Works {
 fn choices(app: &App, return_to: &ReturnTo, prompt: Prompt) -> Vec<view::Choice> {
     let choice = |provider: &Arc<Provider>| {
         let start = Start { prompt, ..Start::new(provider.id().clone(), return_to.clone()).clicked() };
-        view::Choice { name: provider.name().to_owned(), start: start.path(), works: works(&provider.availability()) }
+        view::Choice { name: provider.name().to_owned(), start: start.path(), works: works(provider) }
     };
     app.providers.iter().map(choice).collect()
 }

@@ -80,6 +80,7 @@ pub(in crate::server::session) fn person(number: u8) -> SignedIn {
         facts: SessionFacts { subject: subject(number), ..SessionFacts::default() },
         since: datetime!(2026-11-26 12:00 UTC),
         until: datetime!(2026-11-27 12:00 UTC),
+        confirmed: datetime!(2026-11-26 12:00 UTC),
         recheck_from: None,
     }
 }
