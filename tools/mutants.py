@@ -36,7 +36,7 @@ TIMEOUT_SECONDS = 120
 PROTOCOL = ("it", "provider::")
 FILES: dict[str, list[tuple[str, ...]]] = {
     "provider/id_token.rs": [PROTOCOL],
-    "provider/jwt.rs": [("lib", "server::provider::jwt"), PROTOCOL],
+    "provider/jwt.rs": [("lib", "server::provider::jwt"), ("it", "provider::", "flow::backchannel::")],
     "provider/jwks.rs": [("lib", "server::provider::jwks", "server::fuzzing"), PROTOCOL],
     "provider/userinfo.rs": [PROTOCOL],
     "provider/discovery.rs": [PROTOCOL],
@@ -48,7 +48,7 @@ FILES: dict[str, list[tuple[str, ...]]] = {
     "sign_in/state.rs": [("lib", "server::sign_in::", "server::fuzzing"), ("it", "flow::answers", "flow::sessions")],
     "gate/asked.rs": [("lib", "server::gate::")],
     "gate/path.rs": [("lib", "server::gate::")],
-    "gate/rules.rs": [("lib", "server::gate::")],
+    "gate/rules.rs": [("lib", "server::gate::"), ("it", "rules_check::")],
 }
 
 # What no test can notice, since nothing that anybody sees is another by it. The name as cargo-mutants writes it, without the

@@ -227,17 +227,11 @@ impl Bound {
         // Among the connections, and not on the main thread: there is one answer after the other.
         let asking = AbortOnDropHandle::new(tokio::spawn(async move { known_sessions.run().await }));
         let background = async {
-            let upkeep = async {
-                loop {
-                    tokio::time::sleep(limits::METRICS_UPKEEP_EVERY).await;
-                    metrics.upkeep();
-                }
-            };
             tokio::select! {
                 // There may be none, or none may be refreshed any more.
                 () = async { app.providers.keep_fresh().await; pending().await } => {}
                 _ = asking => {}
-                () = upkeep => {}
+                () = metrics.keep_up() => {}
             }
         };
         let stop = async {

@@ -159,10 +159,13 @@ impl Metrics {
         self.0.render()
     }
 
-    /// Folds recorded samples into their buckets. To be called every few seconds, so that they do not pile up when
-    /// nobody reads the metrics.
-    pub fn upkeep(&self) {
-        self.0.run_upkeep();
+    /// Folds recorded samples into their buckets every few seconds, until the future is dropped: else they pile up where nobody
+    /// reads the metrics.
+    pub async fn keep_up(&self) {
+        loop {
+            tokio::time::sleep(limits::METRICS_UPKEEP_EVERY).await;
+            self.0.run_upkeep();
+        }
     }
 }
 
@@ -299,7 +302,7 @@ mod tests {
         let metrics = Metrics::install();
         metrics::counter!("telemetry_test_total").increment(2);
         metrics::histogram!("telemetry_test_seconds").record(0.2);
-        Metrics::install().upkeep();
+        Metrics::install().0.run_upkeep();
         let text = metrics.render();
         assert!(text.contains("telemetry_test_total 2"), "{text}");
         assert!(text.contains("telemetry_test_seconds_bucket{le=\"0.25\"} 1"), "{text}");

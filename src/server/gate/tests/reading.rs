@@ -1,4 +1,5 @@
 use super::*;
+use crate::server::limits;
 
 fn readings(uri: &str) -> Result<Vec<String>, Unreadable> {
     let readings = Readings::of(uri)?;
@@ -89,6 +90,7 @@ fn what_nobody_can_read_is_unreadable() {
     ] {
         assert_eq!(readings(path), Err(why), "{path}");
     }
+    assert_eq!(Unreadable::Twice.to_string(), "it would have to be decoded twice", "the log says why");
 }
 
 #[test]
@@ -99,6 +101,10 @@ fn no_path_is_read_in_more_ways_than_one_can_look_at() {
     assert!(readings(&ordinary).is_ok(), "a long path with some escapes");
     let short = "/a/%2e%2e/b%2f..;c%3bd//e\\f%3fg%23h%5c%41;i";
     assert_eq!(readings(short), Err(Unreadable::TooMany), "a short one that can be read in hundreds");
+    // Two readings, the second of which is shorter by two.
+    let two = |bytes: usize| format!("/{}%2Fb", "a".repeat(bytes / 2 + 1 - "/%2Fb".len()));
+    assert_eq!(readings(&two(limits::READINGS_BYTES)).unwrap().len(), 2);
+    assert_eq!(readings(&two(limits::READINGS_BYTES + 2)), Err(Unreadable::TooMany));
     let some = readings("/a%2fb;c//d").unwrap();
     assert!(some.len() > 5, "{}", some.len());
 }

@@ -209,6 +209,7 @@ fn the_leeway_ends_on_the_second() {
     for long_ago in [json!(-1), json!(0), json!(1.5)] {
         assert!(!holds(NOW, &json!({ "exp": long_ago })), "{long_ago}");
     }
+    assert_eq!(no_date("exp"), "`exp` is no date (seconds since 1970, until the year 9999)");
 }
 
 /// ID-48 and ID-49: by the hash that belongs to the header's algorithm.

@@ -1,7 +1,11 @@
 //! Whose sessions end.
 
-use test_provider::{Edit, Endpoint, JwtEdit};
-use vestibule::server::limits;
+use test_provider::{Edit, Endpoint, JwtEdit, Profile};
+use vestibule::server::{
+    ids::ProviderId,
+    limits,
+    settings::{ProviderSettings, Settings},
+};
 
 use super::{claims, is_done, is_refused, on_both, post, signs_in, token};
 use crate::support::{
@@ -145,4 +149,34 @@ async fn a_session_that_is_never_used_ends_while_the_logout_is_remembered() {
     scene.later(limits::SESSION_UNUSED_LIFE.as_secs().try_into().unwrap());
     assert!(!browser.is_signed_in(&scene).await);
     assert!(limits::LOGOUT_REMEMBERED > limits::SESSION_UNUSED_LIFE + limits::DELIVERY_OVER);
+}
+
+/// Of two clients of one issuer, the one in `aud` is meant.
+#[tokio::test]
+async fn a_token_is_for_the_client_that_it_names() {
+    fn two_clients(settings: &mut Settings) {
+        super::patient(settings);
+        let first = &settings.providers[0];
+        let second = ProviderSettings {
+            id: ProviderId::new("second"),
+            name: "Second".into(),
+            issuer: first.issuer.clone(),
+            client_id: "second".into(),
+            client_auth: first.client_auth.clone(),
+            pushed_requests: false,
+            id_token_algorithms: Vec::new(),
+            userinfo_algorithms: Vec::new(),
+            scopes: vec!["openid".into()],
+            end_session: true,
+            trusted_audiences: Vec::new(),
+            request: first.request.clone(),
+            ca_file: None,
+        };
+        settings.providers.push(second);
+    }
+    let scene = Scene::with(Profile::Standard, two_clients).await;
+    let alice = [JwtEdit::claims(Edit::set("sub", super::alice()))];
+    is_done(&post(&scene, &scene.provider.logout_token("second", &alice)).await, "the second");
+    is_done(&post(&scene, &scene.provider.logout_token(CLIENT_ID, &alice)).await, "the first");
+    is_refused(&post(&scene, &scene.provider.logout_token("third", &alice)).await, "nobody's");
 }
