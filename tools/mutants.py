@@ -29,8 +29,8 @@ from test import environment
 ROOT = Path(__file__).resolve().parent.parent
 SRC = "src/server/"
 FEATURES = ["--features", "ssr,demo"]
-# No test of these takes longer, but one that an alteration lets run for ever does.
-TIMEOUT_SECONDS = 120
+# No tests of units, and none of the whole, take longer on a busy machine; but those that an alteration lets run for ever do.
+UNITS_SECONDS, WHOLE_SECONDS = 40, 120
 
 # Each file with the tests that belong to it: of units, or of the whole (`tests/it`), by parts of their names.
 PROTOCOL = ("it", "provider::")
@@ -98,8 +98,9 @@ def try_file(file: str, at: Path) -> Counter[str]:
     # What an earlier run has found is not this one's.
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
+    longest = WHOLE_SECONDS if any(kind == "it" for kind, *_ in FILES[file]) else UNITS_SECONDS
     command = mutants(
-        file, "--no-shuffle", "--timeout", str(TIMEOUT_SECONDS), "-o", str(out), "--colors", "never",
+        file, "--no-shuffle", "--timeout", str(longest), "-o", str(out), "--colors", "never",
         *FEATURES, *tests(FILES[file]),
     )  # fmt: skip
     env = {**os.environ, "CARGO_TARGET_DIR": str(place() / "target"), "RUST_BACKTRACE": "0"}
