@@ -92,6 +92,8 @@ proptest! {
         let uri = format!("{path}?{query}");
         let readings = Readings::of(&uri).unwrap();
         prop_assert_eq!(readings.iter().collect::<Vec<_>>(), [path.as_str()]);
+        // And costs nothing.
+        prop_assert_eq!(readings.iter().next().map(str::as_ptr), Some(uri.as_ptr()));
     }
 
     /// Whatever is asked about, there is an answer, and only capitals, one host and one path are a question.

@@ -50,6 +50,7 @@ fn a_path_that_can_be_read_in_more_than_one_way_is_read_in_each() {
         ("/a#b", &["/a", "/a#b"]),
         ("/a%3Fb", &["/a", "/a%3Fb", "/a?b"]),
         ("/a%40b", &["/a%40b", "/a@b"]),
+        ("/%41%2fb", &["/%41%2fb", "/%41/b", "/A%2fb", "/A/b"]),
         ("/a//../b", &["/a/../b", "/a//../b", "/a/b", "/b"]),
     ] {
         assert_eq!(sorted(path), all, "{path}");
@@ -61,6 +62,9 @@ fn a_path_that_can_be_read_in_more_than_one_way_is_read_in_each() {
         ("/public/%5c..%5c..%5cadmin%5c", "/admin/"),
         ("/public/.%2e\\/admin//x/..", "/admin/"),
         ("//public/x/..//../admin/%2e/", "/admin/"),
+        ("//", "/"),
+        ("/..", "/"),
+        ("/.", "/"),
     ] {
         assert!(sorted(path).iter().any(|one| one == meant), "{path}: {:?}", sorted(path));
     }
