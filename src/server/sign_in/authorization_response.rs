@@ -222,10 +222,24 @@ mod tests {
     }
 
     #[test]
+    fn a_login_page_that_was_left_open_is_told_from_other_errors() {
+        for (raw, expired) in [
+            ("error=temporarily_unavailable&error_description=authentication_expired", true),
+            ("error=temporarily_unavailable&error_description=other", false),
+            ("error=temporarily_unavailable", false),
+            ("error=server_error&error_description=authentication_expired", false),
+            ("code=a", false),
+        ] {
+            assert_eq!(read(raw).unwrap().login_page_expired(), expired, "{raw}");
+        }
+    }
+
+    #[test]
     fn an_invalid_response_is_malformed() {
         for raw in [
             "code=a&code=b",
             "code=a&code=a",
+            "code=a&code=b&error=x",
             "iss=a&iss=a&code=c",
             "error=a&error=b",
             "code=",

@@ -28,6 +28,7 @@ fn missing_is_never_a_slash_and_twice_is_not_once() {
         twice.append(name.parse::<HeaderName>().unwrap(), value);
         assert_eq!(ask(&twice, &wiki()).unwrap_err(), Denied::Doubled(what), "{name}");
         let denied = Denied::Missing(what);
+        assert!(Denied::Malformed(what).to_string().contains("the proxy has to set it to "), "{name}");
         assert!(denied.to_string().contains(name) && denied.problem().code() == "proxy_misconfigured", "{denied}");
     }
 }
