@@ -12,7 +12,7 @@ pub enum ProviderFault {
     #[error("cannot be reached: {0}")]
     Unreachable(String),
     /// It was not asked: requests of the same client already wait for it, and this one would not be answered in time.
-    #[error("requests of this client already wait for an answer to their pushed requests")]
+    #[error("other pushed requests of this client already wait for its answer")]
     NoPlace,
     /// We could not even try: this process or its machine has too many open files.
     #[error("this process has too many open files: {0}")]

@@ -7,9 +7,8 @@ use time::OffsetDateTime;
 
 use super::{browser_cookie::BrowserKey, pkce::Secrets, return_to::ReturnTo};
 use crate::server::{
-    clock::{System, from_millis, to_millis},
+    clock::{System, from_millis, is_recent, to_millis},
     ids::{AttemptId, BrowserHash, ProviderId},
-    limits,
     provider::Prompt,
     seal::{KeyIndex, Keyring, Payload, Purpose, Sealed, take},
 };
@@ -47,8 +46,7 @@ impl State {
     /// Whether it is too old to be accepted. One from the future is not accepted either.
     #[must_use]
     pub fn is_expired(&self, now: OffsetDateTime, ttl: Duration) -> bool {
-        // Never a sum with what came from outside: no date is after the year 9999.
-        now - ttl > self.started || self.started > now + limits::CLOCKS_APART
+        !is_recent(self.started, now, ttl)
     }
 
     /// The secrets of an attempt that begins now, in the browser with that key.
