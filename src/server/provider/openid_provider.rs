@@ -211,8 +211,9 @@ impl Provider {
     async fn push(&self, endpoint: &Url, parameters: &[Parameter]) -> Result<Vec<Parameter>, ProviderFault> {
         let _place = self.pushes.acquire().await;
         let Self { http, registration, system, .. } = self;
-        let _timed = Timed { ms: &self.last_push_ms, began: Instant::now() };
+        let timed = Timed { ms: &self.last_push_ms, began: Instant::now() };
         let pushed = PushedRequest { http, endpoint, registration, parameters, system }.send().await;
+        timed.ended();
         if pushed.as_ref().is_err_and(ProviderFault::is_outage) {
             self.metadata.probe();
         }
@@ -241,14 +242,39 @@ fn http(settings: &ProviderSettings, registration: &ClientRegistration) -> Resul
     Http::new(registration.plain_http, Some(&pem)).map_err(named)
 }
 
-/// Notes how long something has taken, whether it came to an end or not.
+/// Notes how long something takes. What is cut short would have taken longer than that: it never shortens what is known.
 struct Timed<'t> {
     ms: &'t AtomicU64,
     began: Instant,
 }
 
+impl Timed<'_> {
+    fn ended(self) {
+        self.ms.store(self.so_far(), Ordering::Relaxed);
+    }
+
+    fn so_far(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
 impl Drop for Timed<'_> {
     fn drop(&mut self) {
-        self.ms.store(u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.ms.fetch_max(self.so_far(), Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_push_that_is_cut_short_is_not_taken_for_a_quick_one() {
+        let ms = AtomicU64::new(3_000);
+        let timed = || Timed { ms: &ms, began: Instant::now() };
+        drop(timed());
+        assert_eq!(ms.load(Ordering::Relaxed), 3_000);
+        timed().ended();
+        assert!(ms.load(Ordering::Relaxed) < 3_000);
     }
 }
