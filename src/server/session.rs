@@ -21,6 +21,7 @@ pub use self::{
     found::{EndedSession, Found, SignedIn},
     id::SessionId,
     known::{Known, KnownSessions},
+    lately::LiveSession,
     sessions::{Delivery, NewSession, Sessions},
     tower::TowerSessionStore,
 };

@@ -35,7 +35,7 @@ use crate::server::{
     limits,
     public_url::PublicUrl,
     seal::Keyring,
-    session::{Known, KnownSessions, SessionId, SignedIn},
+    session::{Known, KnownSessions, LiveSession, SessionId, SignedIn},
     store::{Store, StoreError},
 };
 
@@ -91,6 +91,14 @@ struct Told {
     anyone: HeaderMap,
 }
 
+impl Told {
+    fn about(&self, pass: &Pass) -> HeaderMap {
+        let mut headers = self.anyone.clone();
+        headers.values_mut().zip(&pass.values).for_each(|(header, value)| header.clone_from(value));
+        headers
+    }
+}
+
 /// Whether a request may pass.
 pub enum Verdict<'g> {
     /// To everybody: here is the identity of nobody.
@@ -114,12 +122,10 @@ pub enum Verdict<'g> {
 
 /// A signed-in person at one host, and what its application is told.
 pub struct Pass {
-    /// Who it is.
-    pub person: Arc<SignedIn>,
-    /// Of the answer: ready, but for the client's own cookies.
-    pub headers: HeaderMap,
+    session: LiveSession,
+    /// Of the application's names, one for each.
+    values: Box<[HeaderValue]>,
     host: Arc<str>,
-    session: SessionHash,
     email: Option<EmailAddress>,
     username_is_shared: bool,
     renew_at: OffsetDateTime,
@@ -129,8 +135,14 @@ pub struct Pass {
 }
 
 impl Pass {
+    /// Who it is.
+    #[must_use]
+    pub fn person(&self) -> &Arc<SignedIn> {
+        &self.session.person
+    }
+
     fn as_rules_see_it(&self) -> rules::Person<'_> {
-        rules::Person::of(&self.person, self.email.as_ref(), self.username_is_shared)
+        rules::Person::of(self.person(), self.email.as_ref(), self.username_is_shared)
     }
 
     /// Whether the caller is the one to make it anew, ahead of time.
@@ -138,14 +150,14 @@ impl Pass {
         now >= self.renew_at && !self.renewed.swap(true, Ordering::Relaxed)
     }
 
-    /// Whether it says what is known, and will for a while. (Whoever was to make it anew may have gone.)
-    fn is_good(&self, person: &Arc<SignedIn>, now: OffsetDateTime) -> bool {
-        now < self.good_until && Arc::ptr_eq(&self.person, person)
+    /// Whether it can still be used. (Whoever was to make it anew may have gone.)
+    fn is_good(&self, now: OffsetDateTime) -> bool {
+        now < self.good_until
     }
 
     fn bytes(&self) -> usize {
-        let headers = self.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 100);
-        size_of::<Self>() + limits::CACHE_ENTRY_BYTES + headers.sum::<usize>()
+        let values = self.values.iter().map(|value| size_of::<HeaderValue>() + value.len());
+        size_of::<Self>() + limits::CACHE_ENTRY_BYTES + values.sum::<usize>()
     }
 }
 
@@ -207,7 +219,7 @@ impl Gate {
         match self.pass(site, headers).await {
             Ok(Some(pass)) => match decision.admits(&pass.as_rules_see_it()) {
                 Ok(()) => Verdict::Person(pass),
-                Err(by) => Verdict::NotAdmitted { person: Some(Arc::clone(&pass.person)), by: by.named(site) },
+                Err(by) => Verdict::NotAdmitted { person: Some(Arc::clone(pass.person())), by: by.named(site) },
             },
             Ok(None) => Verdict::Nobody,
             Err(error) => Verdict::Unknown(error),
@@ -226,8 +238,8 @@ impl Gate {
         let renews = kept.as_ref().is_some_and(|pass| pass.is_mine_to_renew(now));
         if let Some(pass) = &kept
             && !renews
-            && let Some(person) = self.sessions.fresh(pass.session, now)
-            && pass.is_good(&person, now)
+            && pass.is_good(now)
+            && self.sessions.is_fresh(&pass.session, now)
         {
             return Ok(kept);
         }
@@ -240,10 +252,10 @@ impl Gate {
     pub async fn is_recheck_due(&self, pass: &Pass) -> bool {
         // By the login host's clock, which decides, it may not be due yet.
         let now = self.system.now() - limits::CLOCKS_APART;
-        if !pass.person.is_recheck_due(now) {
+        if !pass.person().is_recheck_due(now) {
             return false;
         }
-        let person = self.sessions.find_now(pass.session).await;
+        let person = self.sessions.find_now(pass.session.id).await;
         person.is_ok_and(|person| person.is_none_or(|person| person.is_recheck_due(now)))
     }
 
@@ -254,10 +266,10 @@ impl Gate {
         kept: Option<Arc<Pass>>,
         renews: bool,
     ) -> Result<Option<Arc<Pass>>, StoreError> {
-        let session = kept.as_ref().map(|pass| pass.session).or_else(|| self.session(site, cookie));
-        let Some(session) = session else { return Ok(None) };
-        let person = match self.sessions.find(session).await {
-            Known::SignedIn(person) => person,
+        let id = kept.as_ref().map(|pass| pass.session.id).or_else(|| self.session(site, cookie));
+        let Some(id) = id else { return Ok(None) };
+        let session = match self.sessions.find(id).await {
+            Known::SignedIn(session) => session,
             Known::Nobody => {
                 self.passes.remove(cookie);
                 return Ok(None);
@@ -267,33 +279,27 @@ impl Gate {
         let now = self.system.now();
         if let Some(pass) = &kept
             && !renews
-            && pass.is_good(&person, now)
+            && pass.is_good(now)
+            && pass.session.is_same(&session)
         {
             return Ok(kept);
         }
-        let shared = self.username_is_shared(&person, kept.as_deref()).await?;
-        let pass = Arc::new(self.make(site, session, person, shared, now));
+        let shared = self.username_is_shared(&session.person, kept.as_deref()).await?;
+        let pass = Arc::new(self.make(site, session, shared, now));
         self.passes.insert(cookie.into(), Arc::clone(&pass));
         Ok(Some(pass))
     }
 
-    fn make(
-        &self,
-        site: &Site,
-        session: SessionHash,
-        person: Arc<SignedIn>,
-        shared: bool,
-        now: OffsetDateTime,
-    ) -> Pass {
-        let told = identity::Person { signed_in: &person, username_is_shared: shared };
+    fn make(&self, site: &Site, session: LiveSession, shared: bool, now: OffsetDateTime) -> Pass {
+        let told = identity::Person { signed_in: &session.person, username_is_shared: shared };
         let identity = self.told.get(site.index).map(|Told { names, .. }| self.identities.of(names, site, &told, now));
         let Identity { headers, renew_at } = identity.unwrap_or_default();
         // Also without a token: another account may have the username by then.
         let renew_at = renew_at.unwrap_or(now + limits::ASSERTION_LIFE / 2);
-        let email = person.verified_email();
-        let (headers, host) = (for_this_request(headers), Arc::clone(&site.host));
+        let email = session.person.verified_email();
+        let (values, host) = (headers.into_iter().map(|(_, value)| value).collect(), Arc::clone(&site.host));
         let (good_until, renewed) = (renew_at + limits::ASSERTION_LIFE / 4, AtomicBool::new(false));
-        Pass { person, headers, host, session, email, username_is_shared: shared, renew_at, good_until, renewed }
+        Pass { session, values, host, email, username_is_shared: shared, renew_at, good_until, renewed }
     }
 
     /// The login host's session that the cookie stands for. Nothing is asked of the store for a cookie that we did not set.
@@ -353,10 +359,16 @@ impl Gate {
         session.seal(site, &self.keys, &self.system)
     }
 
+    /// What the application at `site` is told: ready, but for the client's own cookies.
+    #[must_use]
+    pub fn headers(&self, site: &Site, pass: &Pass) -> HeaderMap {
+        self.told.get(site.index).map(|told| told.about(pass)).unwrap_or_default()
+    }
+
     /// Who is signed in, for the scripts of the application at `site`.
     #[must_use]
     pub fn userinfo(&self, site: &Site, pass: &Pass) -> serde_json::Value {
-        let person = identity::Person { signed_in: &pass.person, username_is_shared: pass.username_is_shared };
+        let person = identity::Person { signed_in: pass.person(), username_is_shared: pass.username_is_shared };
         self.told.get(site.index).map(|Told { names, .. }| self.identities.userinfo(names, &person)).unwrap_or_default()
     }
 
@@ -377,7 +389,7 @@ impl Gate {
     /// A fresh token for the scripts of the application at `site`.
     #[must_use]
     pub fn token(&self, site: &Site, pass: &Pass) -> Option<identity::Token> {
-        let person = identity::Person { signed_in: &pass.person, username_is_shared: pass.username_is_shared };
+        let person = identity::Person { signed_in: pass.person(), username_is_shared: pass.username_is_shared };
         self.identities.token(&self.told.get(site.index)?.names, site, &person, self.system.now())
     }
 }

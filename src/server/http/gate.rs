@@ -83,7 +83,7 @@ async fn verify(app: &App, counted: &Counted, peer: IpAddr, parts: &Parts) -> Re
     counted.verdict(&verdict);
     match verdict {
         Verdict::Anyone(identity) => pass(identity.clone()),
-        Verdict::Person(person) => pass(person.headers.clone()),
+        Verdict::Person(person) => pass(app.gate.headers(&asked.site, &person)),
         Verdict::Nobody => ([(WWW_AUTHENTICATE, "Cookie")], no(StatusCode::UNAUTHORIZED)).into_response(),
         Verdict::NotAdmitted { .. } => no(StatusCode::FORBIDDEN),
         Verdict::Forged(_) => no(StatusCode::BAD_REQUEST),
@@ -133,7 +133,7 @@ async fn ext_authz(app: &Arc<App>, counted: &Counted, parts: &Parts) -> Response
 async fn verdict<'a>(app: &'a App, parts: &Parts, asked: &Asked<'_>) -> Verdict<'a> {
     match app.gate.check(asked, &parts.headers).await {
         Verdict::Person(pass)
-            if pass.person.recheck_from.is_some()
+            if pass.person().recheck_from.is_some()
                 && Visitor::of(asked.method, &parts.headers) == Visitor::Navigation
                 && app.gate.is_recheck_due(&pass).await =>
         {
@@ -160,7 +160,7 @@ async fn answer(app: &Arc<App>, counted: &Counted, parts: &Parts, asked: Result<
     counted.verdict(&verdict);
     let mut identity = match verdict {
         Verdict::Anyone(identity) => identity.clone(),
-        Verdict::Person(person) => person.headers.clone(),
+        Verdict::Person(person) => app.gate.headers(&asked.site, &person),
         no => return Denial::new(app, parts, &asked).of(no),
     };
     // Also where there are none: what an answer lacks, Envoy takes from the client, and that would be our cookies.

@@ -1,9 +1,10 @@
 //! What sessions stand for.
 
-use std::{collections::HashMap, sync::Arc};
+use std::collections::HashMap;
 
 use time::OffsetDateTime;
 
+use super::lately::LiveSession;
 use crate::server::{
     email_address::EmailAddress,
     ids::{BrowserHash, Issuer, ProviderId, SessionHash},
@@ -84,7 +85,7 @@ impl SignedIn {
 #[derive(Default)]
 pub(super) struct FoundAll {
     /// Whoever is signed in.
-    pub(super) signed_in: HashMap<SessionHash, Arc<SignedIn>>,
+    pub(super) signed_in: HashMap<SessionHash, LiveSession>,
     /// Whose visit is to be noted.
     pub(super) due: Vec<SessionHash>,
     /// Of which something is to be written before anybody can tell, and the browsers that they were given to.

@@ -13,14 +13,18 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::{found::SignedIn, lately::Seen, sessions::Sessions};
+use super::{
+    found::SignedIn,
+    lately::{LiveSession, Seen},
+    sessions::Sessions,
+};
 use crate::server::{ids::SessionHash, limits, store::StoreError};
 
 /// What is known about a session.
 #[derive(Clone, Debug)]
 pub enum Known {
     /// A person with an active account.
-    SignedIn(Arc<SignedIn>),
+    SignedIn(LiveSession),
     /// There is no such session, or none that signs anybody in.
     Nobody,
     /// The store cannot tell, which is never treated as "nobody".
@@ -66,38 +70,38 @@ impl KnownSessions {
     /// what was last known, for [`limits::SESSION_KNOWN_UNANSWERED`] more.
     pub async fn find(&self, id: SessionHash) -> Known {
         let now = self.sessions.now();
-        if let Some(person) = self.fresh(id, now) {
-            return Known::SignedIn(person);
-        }
-        let Some(seen) = self.sessions.lately.get(id).filter(|seen| may_be_believed(seen, now)) else {
+        let seen = self.sessions.lately.get(id).filter(|seen| may_be_believed(seen, now));
+        let Some(session) = seen.map(|seen| seen.live()) else {
             if self.is_crowded() {
                 return Known::Unknown(StoreError::late());
             }
             let answer = timeout(limits::SESSION_ASK_WAIT, self.ask(id)).await;
             return answer.unwrap_or_else(|_| Known::Unknown(StoreError::late()));
         };
-        match self.ask_again(id, &seen).await {
-            Known::Unknown(error) if may_be_believed(&seen, self.sessions.now()) => {
+        if self.is_fresh(&session, now) {
+            return Known::SignedIn(session);
+        }
+        match self.ask_again(&session).await {
+            Known::Unknown(error)
+                if session.seen.upgrade().is_some_and(|seen| may_be_believed(&seen, self.sessions.now())) =>
+            {
                 self.note_memory(&error);
-                Known::SignedIn(Arc::clone(&seen.person))
+                Known::SignedIn(session)
             }
             known => known,
         }
     }
 
-    /// Who is signed in by that session, where that is known without waiting: what nearly every request asks.
+    /// Whether what is known of a session holds without waiting: what nearly every request asks.
     #[must_use]
-    pub fn fresh(&self, id: SessionHash, now: OffsetDateTime) -> Option<Arc<SignedIn>> {
-        let seen = self.sessions.lately.get(id)?;
-        let age = seen.age();
-        if age >= limits::SESSION_KNOWN_FRESH || now >= seen.until {
-            return None;
-        }
+    pub fn is_fresh(&self, session: &LiveSession, now: OffsetDateTime) -> bool {
+        let Some(seen) = session.seen.upgrade() else { return false };
+        let Some(age) = seen.age(now).filter(|age| *age < limits::SESSION_KNOWN_FRESH) else { return false };
         if seen.is_due(age) && seen.is_mine_to_ask() {
-            self.enqueue(id, None);
+            self.enqueue(session.id, None);
             self.wake.notify_one();
         }
-        Some(Arc::clone(&seen.person))
+        true
     }
 
     /// What the store says of that session at this moment, for the rare question whose answer must not be a few seconds old.
@@ -110,21 +114,24 @@ impl KnownSessions {
         }
         let browser = self.sessions.lately.get(id).and_then(|seen| seen.browser());
         let found = timeout(limits::SESSION_ASK_WAIT, self.sessions.find_by_writing(id, browser)).await;
-        found.unwrap_or_else(|_| Err(StoreError::late()))
+        Ok(found.unwrap_or_else(|_| Err(StoreError::late()))?.map(|session| session.person))
     }
 
     /// What was known is too old: the store is asked, and waited for unless it could not tell the last time.
-    async fn ask_again(&self, id: SessionHash, seen: &Seen) -> Known {
-        if seen.is_late() || self.unanswered.load(Ordering::Relaxed) {
-            if seen.is_mine_to_ask() {
-                self.enqueue(id, None);
+    async fn ask_again(&self, session: &LiveSession) -> Known {
+        let seen = |what: fn(&Seen) -> bool| session.seen.upgrade().is_some_and(|seen| what(&seen));
+        if self.unanswered.load(Ordering::Relaxed) || seen(Seen::is_late) {
+            if seen(Seen::is_mine_to_ask) {
+                self.enqueue(session.id, None);
                 self.wake_at_once();
             }
             return Known::Unknown(self.sessions.store_away().unwrap_or_else(StoreError::late));
         }
-        let answer = timeout(limits::SESSION_ASK_AGAIN_WAIT, self.ask(id)).await;
+        let answer = timeout(limits::SESSION_ASK_AGAIN_WAIT, self.ask(session.id)).await;
         answer.unwrap_or_else(|_| {
-            seen.comes_late();
+            if let Some(seen) = session.seen.upgrade() {
+                seen.comes_late();
+            }
             Known::Unknown(StoreError::late())
         })
     }
@@ -244,7 +251,7 @@ fn is_closed(answer: &oneshot::Sender<Known>) -> bool {
 }
 
 fn may_be_believed(seen: &Seen, now: OffsetDateTime) -> bool {
-    seen.age() < limits::SESSION_KNOWN_AT_MOST && now < seen.until
+    seen.age(now).is_some_and(|age| age < limits::SESSION_KNOWN_AT_MOST)
 }
 
 fn tell(sessions: &Sessions, id: SessionHash, answers: Vec<oneshot::Sender<Known>>, known: &Known) {

@@ -4,7 +4,7 @@ use std::{
     collections::VecDeque,
     ops::Range,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -21,35 +21,91 @@ use crate::server::{
     store::Logout,
 };
 
-/// A session that the store has confirmed.
+/// A session of a signed-in person, to be asked about again and again without looking for it.
+#[derive(Clone, Debug)]
+pub struct LiveSession {
+    /// Which.
+    pub id: SessionHash,
+    /// Whose.
+    pub person: Arc<SignedIn>,
+    /// What is known of it, until that is forgotten. Nobody keeps it alive while they wait for something: what has ended would
+    /// go on for as long.
+    pub(super) seen: Weak<Seen>,
+}
+
+impl LiveSession {
+    /// Whether nothing has changed between these two answers.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.seen.ptr_eq(&other.seen)
+    }
+}
+
+/// A session that the store has confirmed: the same as long as nothing about the person changes.
+#[derive(Debug)]
 pub(super) struct Seen {
-    /// Whose it is. The same allocation as long as nothing about the person changes.
-    pub(super) person: Arc<SignedIn>,
-    /// When it ends unless it is used.
-    pub(super) until: OffsetDateTime,
+    person: Arc<SignedIn>,
+    id: SessionHash,
     browser: Option<BrowserHash>,
-    /// When the store was asked that has confirmed it.
-    asked: Instant,
     /// The age at which it is asked for again, ahead of time.
     due_at: Duration,
+    confirmed: Mutex<Confirmed>,
     /// It is being asked for again.
     asked_again: AtomicBool,
     /// Somebody has waited for the answer in vain.
     late: AtomicBool,
 }
 
+/// What the store has said last.
+#[derive(Clone, Copy, Debug)]
+struct Confirmed {
+    /// When it was asked.
+    asked: Instant,
+    /// When the session ends unless it is used.
+    until: OffsetDateTime,
+}
+
 impl Seen {
+    fn new(id: SessionHash, browser: Option<BrowserHash>, person: SignedIn, asked: Instant) -> Self {
+        Self {
+            id,
+            browser,
+            due_at: due_at(id),
+            confirmed: Mutex::new(Confirmed { asked, until: person.until }),
+            asked_again: AtomicBool::new(false),
+            late: AtomicBool::new(false),
+            person: Arc::new(person),
+        }
+    }
+
+    pub(super) fn live(self: &Arc<Self>) -> LiveSession {
+        LiveSession { id: self.id, person: Arc::clone(&self.person), seen: Arc::downgrade(self) }
+    }
+
     pub(super) const fn browser(&self) -> Option<BrowserHash> {
         self.browser
     }
 
-    pub(super) fn age(&self) -> Duration {
-        self.asked.elapsed()
+    /// How old what is known of it is; `None` if it has ended by now.
+    pub(super) fn age(&self, now: OffsetDateTime) -> Option<Duration> {
+        let Confirmed { asked, until } = *self.confirmed();
+        (now < until).then(|| asked.elapsed())
     }
 
     /// Whether it is to be asked for again, so that nobody has to wait for it.
     pub(super) fn is_due(&self, age: Duration) -> bool {
         age >= self.due_at
+    }
+
+    /// The store says the same again.
+    fn confirm(&self, asked: Instant, until: OffsetDateTime) {
+        *self.confirmed() = Confirmed { asked, until };
+        self.asked_again.store(false, Ordering::Relaxed);
+        self.late.store(false, Ordering::Relaxed);
+    }
+
+    fn confirmed(&self) -> MutexGuard<'_, Confirmed> {
+        self.confirmed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the caller is the one to ask for it again.
@@ -176,32 +232,26 @@ impl Lately {
         Generation { asked: Instant::now(), forgotten }
     }
 
-    /// Remembers what the store said, unless the session was forgotten since it was asked. Returns the person, in the
-    /// same allocation as before if nothing about them has changed.
+    /// Remembers what the store said, unless the session was forgotten since it was asked.
     pub(super) fn confirm(
         &self,
         generation: Generation,
         id: SessionHash,
         browser: Option<BrowserHash>,
         person: SignedIn,
-    ) -> Arc<SignedIn> {
-        let until = person.until;
-        let before = self.seen.get(&id).map(|seen| Arc::clone(&seen.person));
-        let person = before.filter(|before| before.is_same(&person)).unwrap_or_else(|| Arc::new(person));
+    ) -> LiveSession {
         let forgotten = self.forgotten.lock().unwrap_or_else(PoisonError::into_inner);
-        if !forgotten.concerns(generation, id, browser, &person) {
-            let seen = Seen {
-                person: Arc::clone(&person),
-                until,
-                browser,
-                asked: generation.asked,
-                due_at: due_at(id),
-                asked_again: AtomicBool::new(false),
-                late: AtomicBool::new(false),
-            };
-            self.seen.insert(id, Arc::new(seen));
+        if forgotten.concerns(generation, id, browser, &person) {
+            return Arc::new(Seen::new(id, browser, person, generation.asked)).live();
         }
-        person
+        if let Some(seen) = self.seen.get(&id).filter(|seen| seen.browser == browser && seen.person.is_same(&person)) {
+            seen.confirm(generation.asked, person.until);
+            return seen.live();
+        }
+        let seen = Arc::new(Seen::new(id, browser, person, generation.asked));
+        let live = seen.live();
+        self.seen.insert(id, seen);
+        live
     }
 
     /// The session has ended.
@@ -238,7 +288,7 @@ mod tests {
     use super::*;
     use crate::server::session::known::tests::store::{browser, hash, logout, person};
 
-    fn confirm(lately: &Lately, generation: Generation, number: u8) -> Arc<SignedIn> {
+    fn confirm(lately: &Lately, generation: Generation, number: u8) -> LiveSession {
         lately.confirm(generation, hash(number), Some(browser(number)), person(number))
     }
 
@@ -272,27 +322,44 @@ mod tests {
     }
 
     #[test]
-    fn a_person_is_the_same_until_something_about_them_changes() {
+    fn a_session_is_the_same_until_something_about_the_person_changes() {
         let lately = Lately::new();
         let first = confirm(&lately, lately.generation(), 1);
-        let again = confirm(&lately, lately.generation(), 1);
-        assert!(Arc::ptr_eq(&first, &again));
+        let confirm = |person| lately.confirm(lately.generation(), hash(1), Some(browser(1)), person);
+        assert!(first.is_same(&confirm(person(1))));
         let mut longer = person(1);
         longer.until += Duration::from_secs(60);
-        let longer = lately.confirm(lately.generation(), hash(1), None, longer);
-        assert!(Arc::ptr_eq(&first, &longer), "however long the session goes on");
+        assert!(first.is_same(&confirm(longer)), "however long it goes on");
+        assert!(first.seen.upgrade().unwrap().age(person(1).until).is_some(), "and so long it goes on");
         let mut other = person(1);
         other.facts.groups.push("admins".to_owned());
-        let other = lately.confirm(lately.generation(), hash(1), None, other);
-        assert!(!Arc::ptr_eq(&first, &other));
+        let other = confirm(other);
+        assert!(!first.is_same(&other) && first.seen.upgrade().is_none());
+        assert_eq!(other.person.facts.groups.last().unwrap(), "admins");
+    }
+
+    /// Whoever holds it need not look for it to know.
+    #[test]
+    fn what_is_forgotten_is_gone_for_all_who_hold_it() {
+        let lately = Lately::new();
+        let [before, one] = [lately.generation(), lately.generation()].map(|asked| confirm(&lately, asked, 1));
+        let two = confirm(&lately, lately.generation(), 2);
+        lately.forget(hash(1));
+        assert!(before.seen.upgrade().is_none() && one.seen.upgrade().is_none() && two.seen.upgrade().is_some());
+        lately.forget_user(&two.person.user.id);
+        assert!(two.seen.upgrade().is_none());
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_answer_is_as_old_as_its_question() {
         let lately = Lately::new();
-        let asked = lately.generation();
-        tokio::time::advance(Duration::from_secs(2)).await;
-        confirm(&lately, asked, 1);
-        assert_eq!(lately.get(hash(1)).unwrap().age(), Duration::from_secs(2));
+        for _ in 0..2 {
+            let asked = lately.generation();
+            tokio::time::advance(Duration::from_secs(2)).await;
+            confirm(&lately, asked, 1);
+            let seen = lately.get(hash(1)).unwrap();
+            assert_eq!(seen.age(OffsetDateTime::UNIX_EPOCH), Some(Duration::from_secs(2)));
+            assert_eq!(seen.age(person(1).until), None);
+        }
     }
 }

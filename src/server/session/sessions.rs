@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use super::{
     found::{EndedSession, Found, FoundAll, SignedIn},
     id::SessionId,
-    lately::Lately,
+    lately::{Lately, LiveSession},
     unnoted::Unnoted,
 };
 use crate::server::{
@@ -184,7 +184,7 @@ impl Sessions {
         &self,
         id: SessionHash,
         browser: Option<BrowserHash>,
-    ) -> Result<Option<Arc<SignedIn>>, StoreError> {
+    ) -> Result<Option<LiveSession>, StoreError> {
         let asked = self.lately.generation();
         let person = self.find_by_hash(id).await?.person();
         Ok(person.map(|person| self.lately.confirm(asked, id, browser, person)))
