@@ -247,6 +247,12 @@ impl Gate {
         Box::pin(self.pass_anew(site, cookie, kept, renews)).await
     }
 
+    /// Whether providers are asked again about people at all.
+    #[must_use]
+    pub fn rechecks(&self) -> bool {
+        self.sessions.rechecks()
+    }
+
     /// Whether the provider is to be asked again about the person before they are shown a page. Another process may have
     /// done it a moment ago; and a store that cannot tell is no reason to do it.
     pub async fn is_recheck_due(&self, pass: &Pass) -> bool {

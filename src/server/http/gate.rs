@@ -133,7 +133,7 @@ async fn ext_authz(app: &Arc<App>, counted: &Counted, parts: &Parts) -> Response
 async fn verdict<'a>(app: &'a App, parts: &Parts, asked: &Asked<'_>) -> Verdict<'a> {
     match app.gate.check(asked, &parts.headers).await {
         Verdict::Person(pass)
-            if pass.person().recheck_from.is_some()
+            if app.gate.rechecks()
                 && Visitor::of(asked.method, &parts.headers) == Visitor::Navigation
                 && app.gate.is_recheck_due(&pass).await =>
         {

@@ -92,6 +92,12 @@ impl KnownSessions {
         }
     }
 
+    /// Whether providers are asked again about people at all (`session.recheck`).
+    #[must_use]
+    pub fn rechecks(&self) -> bool {
+        self.sessions.rules.recheck.is_some()
+    }
+
     /// Whether what is known of a session holds without waiting: what nearly every request asks.
     #[must_use]
     pub fn is_fresh(&self, session: &LiveSession, now: OffsetDateTime) -> bool {

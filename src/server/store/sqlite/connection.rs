@@ -41,6 +41,8 @@ impl Connections {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(limits::STORE_WAIT)
+            // A negative number is one of KiB (https://www.sqlite.org/pragma.html#pragma_cache_size).
+            .pragma("cache_size", format!("-{}", limits::SQLITE_CACHE_KIB))
             // All that is asked for at once, or the threads on both sides take turns for each row.
             .row_buffer_size(limits::SESSIONS_ASKED_AT_ONCE)
             // What is slow is a line of `outage.rs`, once.
