@@ -19,6 +19,7 @@ use super::{
 };
 use crate::server::{
     ids::{AttemptId, ProviderId},
+    limits,
     problem::Problem,
     provider::{AuthorizationRequest, Availability, Provider},
 };
@@ -156,7 +157,7 @@ impl SignIn {
         // No push is begun that would hardly be answered in time: all places would go to those who have given up by then.
         let place = async |lasts: Duration| {
             let place = limit.place(client, self.system.now());
-            timeout_at(until - (lasts * 3 / 2).min(self.rules.patience), place).await.ok().flatten()
+            timeout_at(until - lasts.mul_f64(limits::PUSH_MARGIN).min(self.rules.patience), place).await.ok().flatten()
         };
         let (code, detail) = match timeout_at(until, provider.authorization_url(request, place)).await {
             Ok(Ok(url)) => return Ok(url),
