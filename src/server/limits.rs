@@ -21,7 +21,7 @@ const KIB: usize = 1024;
 
 // ---- The process
 
-/// After a stop, running exchanges get this long to finish: containers are killed after ten seconds.
+/// After a stop, running exchanges and logouts get this long to finish: containers are killed after ten seconds.
 pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(8);
 /// What many processes do at intervals is moved by up to this fraction, so that they do not do it at the same moment.
 pub const SPREAD: f64 = 0.2;
@@ -347,10 +347,10 @@ pub const SESSION_UNUSED_LIFE: Duration = Duration::from_secs(DAY);
 
 // ---- Logouts (docs/decisions/sign-out.md)
 
-/// A logout that the store does not take is tried for so long: most providers never send it again, and those that do need an
-/// answer.
-pub const LOGOUT_TRIED_FOR: Duration = Duration::from_secs(8);
-/// And this often.
+/// A logout is tried for so long after it came, while the keys or the store are away: most providers never send it again, and
+/// those that do need an answer. A stop waits as long, so that it cuts none.
+pub const LOGOUT_TRIED_FOR: Duration = SHUTDOWN_GRACE;
+/// A store that does not take it is asked again after this.
 pub const LOGOUT_AGAIN_AFTER: Duration = Duration::from_millis(500);
 
 /// The oldest logout token that is accepted, whatever its `exp` (BC-10, BC-11). One lives for two minutes at the most, and a
