@@ -21,7 +21,7 @@ const KIB: usize = 1024;
 
 // ---- The process
 
-/// After a stop, running exchanges get this long to finish: containers are killed after ten seconds.
+/// After a stop, running exchanges and logouts get this long to finish: containers are killed after ten seconds.
 pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(8);
 /// What many processes do at intervals is moved by up to this fraction, so that they do not do it at the same moment.
 pub const SPREAD: f64 = 0.2;
@@ -98,6 +98,8 @@ pub const EXCHANGES_PER_PROVIDER: usize = 128;
 /// Pushed requests of one client that run at the same time at one provider, out of as many as there may be exchanges: nobody
 /// has to have a code for one. A company behind one address still begins dozens of sign-ins a second.
 pub const PUSHES_PER_CLIENT: usize = 8;
+/// A pushed request is expected to take up to so many times as long as the last one: whoever gives up before that gets none.
+pub const PUSH_MARGIN: f64 = 1.5;
 /// Exchanges that run or wait at one provider; the next one is told at once that the site is busy. If an exchange takes
 /// 3 s, about 2,300 can start within [`CODE_LIFE`]: those who come after them would wait for nothing. Each exchange may
 /// hold a code of some kilobytes.
@@ -345,10 +347,10 @@ pub const SESSION_UNUSED_LIFE: Duration = Duration::from_secs(DAY);
 
 // ---- Logouts (docs/decisions/sign-out.md)
 
-/// A logout that the store does not take is tried for so long: most providers never send it again, and those that do need an
-/// answer.
-pub const LOGOUT_TRIED_FOR: Duration = Duration::from_secs(8);
-/// And this often.
+/// A logout is tried for so long after it came, while the keys or the store are away: most providers never send it again, and
+/// those that do need an answer. A stop waits as long, so that it cuts none.
+pub const LOGOUT_TRIED_FOR: Duration = SHUTDOWN_GRACE;
+/// A store that does not take it is asked again after this.
 pub const LOGOUT_AGAIN_AFTER: Duration = Duration::from_millis(500);
 
 /// The oldest logout token that is accepted, whatever its `exp` (BC-10, BC-11). One lives for two minutes at the most, and a

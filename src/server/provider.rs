@@ -47,6 +47,8 @@ mod id_token;
 mod jwks;
 /// The checks of any signed token.
 mod jwt;
+/// What the metadata list.
+mod listed;
 /// The checks of a logout token.
 mod logout_token;
 /// One configured provider.

@@ -124,6 +124,11 @@ const LOG_ONLY: &[(&str, &str, &str)] = &[
     ),
     ("recheck", "info", "Somebody was sent to the provider to be confirmed (`session.recheck`)."),
     (
+        "request_not_listed",
+        "warn",
+        "The provider does not list the `response_mode` or any of the `acr_values` that are set: `setting` says which, and `listed` what it has. It is asked for them all the same: set others if sign-ins fail.",
+    ),
+    (
         "return_to_dropped",
         "info",
         "A page to go on to is not one of ours; the person goes to the start page. `reason` says which rule it breaks.",

@@ -1,11 +1,12 @@
-//! Only a person's navigation begins or completes a sign-in: no prefetch, no sub-resource, no script.
+//! Only a person's navigation begins or completes a sign-in: no prefetch, no sub-resource, no script. What a navigation is,
+//! the gate asks here, too.
 
 use std::sync::Arc;
 
 use axum::{
     Json,
     extract::{Request, State},
-    http::{HeaderMap, Method, StatusCode, header::WWW_AUTHENTICATE},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header::WWW_AUTHENTICATE},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
@@ -52,30 +53,40 @@ fn login_required(app: &App, return_to: &ReturnTo) -> Response {
     (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, "Cookie")], body).into_response()
 }
 
-/// By the fetch metadata where the browser sends it (W3C Fetch Metadata), and by what older ones send.
+/// By the fetch metadata where the browser sends it, and by what older ones send.
 fn classify(method: &Method, headers: &HeaderMap) -> Fetch {
-    let says = |name: &str, value: &str| {
-        headers.get(name).and_then(|header| header.to_str().ok()).is_some_and(|header| header.contains(value))
-    };
-    if says("sec-purpose", "prefetch") || says("purpose", "prefetch") || says("x-moz", "prefetch") {
+    if prefetches(headers) {
         return Fetch::Prefetch;
     }
-    let wants = |kind: &str| says("accept", kind);
-    if says("x-requested-with", "XMLHttpRequest") || (wants("application/json") && !wants("text/html")) {
+    let wants = |kind: &str| says(headers, "accept", kind);
+    if says(headers, "x-requested-with", "XMLHttpRequest") || (wants("application/json") && !wants("text/html")) {
         return Fetch::Script;
     }
-    match (headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")) {
-        (Some(mode), dest) if mode == "navigate" => match dest {
-            // `empty`: a service worker passes a navigation on. No script can make a request of this mode itself.
-            Some(dest) if dest != "document" && dest != "empty" => Fetch::Other,
-            _ if *method == Method::HEAD => Fetch::Other,
-            _ => Fetch::Navigation,
-        },
-        (Some(_), Some(dest)) if dest == "empty" => Fetch::Script,
-        (Some(_), _) => Fetch::Other,
-        (None, _) if *method == Method::GET => Fetch::Navigation,
-        (None, _) => Fetch::Other,
+    match navigates(headers) {
+        Some(true) if *method != Method::HEAD => Fetch::Navigation,
+        None if *method == Method::GET => Fetch::Navigation,
+        Some(false) if headers.get("sec-fetch-dest").is_some_and(|dest| dest == "empty") => Fetch::Script,
+        _ => Fetch::Other,
     }
+}
+
+/// Whether the browser goes there, by its fetch metadata (W3C Fetch Metadata); `None` where it sends none.
+pub(super) fn navigates(headers: &HeaderMap) -> Option<bool> {
+    let mode = headers.get("sec-fetch-mode")?;
+    // `empty`: a service worker passes a navigation on. No script can make a request of this mode itself, and nothing of
+    // ours can be shown in a frame.
+    let is_document = |dest: &HeaderValue| dest == "document" || dest == "empty";
+    Some(mode == "navigate" && headers.get("sec-fetch-dest").is_none_or(is_document))
+}
+
+/// Whether the browser looks ahead. That is no navigation, whatever else it says of it.
+pub(super) fn prefetches(headers: &HeaderMap) -> bool {
+    ["sec-purpose", "purpose", "x-moz"].into_iter().any(|name| says(headers, name, "prefetch"))
+}
+
+/// Whether a header of that name has the word in it.
+pub(super) fn says(headers: &HeaderMap, name: &str, word: &str) -> bool {
+    headers.get_all(name).iter().any(|value| value.to_str().is_ok_and(|value| value.contains(word)))
 }
 
 #[cfg(test)]

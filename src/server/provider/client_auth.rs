@@ -8,11 +8,10 @@ use openidconnect::url::Url;
 use secrecy::ExposeSecret as _;
 use serde_json::{Map, Value};
 
-use super::{client_assertion, parameter::Parameter};
+use super::{client_assertion, listed::unlisted, parameter::Parameter};
 use crate::server::{
     clock::System,
     ids::ProviderId,
-    log_text::clip,
     settings::{AssertionKey, ClientAuth},
 };
 
@@ -78,26 +77,21 @@ impl ClientAuthentication {
         Some(None)
     }
 
-    /// Warns where the provider does not list the method, or what signs for it. The metadata may be incomplete, since the
-    /// client's own registration decides, so this is only a warning.
+    /// Warns where the provider does not list the method, or what signs for it.
     pub(super) fn warn_if_not_listed(&self, metadata: &Map<String, Value>, provider: &ProviderId) {
-        let unlisted = |member: &str, ours: &'static str| {
-            // Absent means client_secret_basic (Discovery 3), and any algorithm.
-            let listed = metadata.get(member)?.as_array()?;
-            let missing = !listed.iter().any(|one| one == ours);
-            missing.then(|| (ours, listed.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" ")))
-        };
+        // Absent means client_secret_basic (Discovery 3), and any algorithm.
+        let not_listed = |member: &str, ours: &'static str| Some((ours, unlisted(metadata, member, &[ours])?));
         let algorithm = match &self.proof {
             ClientAuth::Assertion(key, _) => Some(client_assertion::algorithm(key)),
             _ => None,
         };
-        let found = unlisted("token_endpoint_auth_methods_supported", self.method)
-            .or_else(|| unlisted("token_endpoint_auth_signing_alg_values_supported", algorithm?));
+        let found = not_listed("token_endpoint_auth_methods_supported", self.method)
+            .or_else(|| not_listed("token_endpoint_auth_signing_alg_values_supported", algorithm?));
         if let Some((ours, listed)) = found
             && !self.warned.swap(true, Ordering::Relaxed)
         {
             tracing::warn!(
-                %provider, code = "client_auth_not_listed", method = ours, listed = clip(&listed),
+                %provider, code = "client_auth_not_listed", method = ours, listed,
                 "the provider does not list our authentication method; set client_auth of this provider to the registered one"
             );
         }

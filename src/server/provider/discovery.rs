@@ -19,6 +19,7 @@ use super::{
     endpoint_url::endpoint,
     fault::ProviderFault,
     http::{Endpoint, Http, ProviderResponse},
+    listed::unlisted,
     source::{Schedule, Source},
     strict_json::Object,
 };
@@ -27,6 +28,7 @@ use crate::server::{
     ids::ProviderId,
     limits,
     log_text::{clip, clip_to},
+    settings::ResponseMode,
 };
 
 /// The members that are read here. One that is damaged is never taken for one that is not there.
@@ -55,8 +57,15 @@ pub(super) struct Discovery {
     pub(super) registration: Arc<ClientRegistration>,
     pub(super) provider: ProviderId,
     pub(super) system: System,
-    /// The log has it that sign-out there is not used: the metadata are read again and again.
-    pub(super) warned: AtomicBool,
+    pub(super) warned: Warned,
+}
+
+/// What the log has already: the metadata are read again and again.
+#[derive(Default)]
+pub(super) struct Warned {
+    end_session: AtomicBool,
+    response_mode: AtomicBool,
+    acr_values: AtomicBool,
 }
 
 impl Source for Discovery {
@@ -83,6 +92,7 @@ impl Source for Discovery {
         let metadata = Metadata::check(&document, &self.registration)?;
         self.registration.authentication.warn_if_not_listed(&document.members, &self.provider);
         self.warn_of(&metadata.end_session);
+        self.warn_of_request(&document.members);
         Ok(metadata)
     }
 }
@@ -90,12 +100,31 @@ impl Source for Discovery {
 impl Discovery {
     fn warn_of(&self, end_session: &EndSession) {
         if let EndSession::Unusable(why) = end_session
-            && !self.warned.swap(true, Ordering::Relaxed)
+            && !self.warned.end_session.swap(true, Ordering::Relaxed)
         {
             tracing::warn!(
                 code = "end_session_not_used", provider = %self.provider, detail = clip(why),
                 "sign-out at the provider is not used, so signing out ends the session here alone"
             );
+        }
+    }
+
+    /// What is set to be asked of each request, and not listed.
+    fn warn_of_request(&self, metadata: &Map<String, Value>) {
+        let (asked, warned) = (&self.registration.request, &self.warned);
+        let form_post: &[&str] = if asked.response_mode == ResponseMode::FormPost { &["form_post"] } else { &[] };
+        for (setting, listed, warned) in [
+            ("response_mode", unlisted(metadata, "response_modes_supported", form_post), &warned.response_mode),
+            ("acr_values", unlisted(metadata, "acr_values_supported", &asked.acr_values), &warned.acr_values),
+        ] {
+            if let Some(listed) = listed
+                && !warned.swap(true, Ordering::Relaxed)
+            {
+                tracing::warn!(
+                    code = "request_not_listed", provider = %self.provider, setting, listed,
+                    "the provider does not list what it is asked for; set what it knows, if sign-ins fail"
+                );
+            }
         }
     }
 }

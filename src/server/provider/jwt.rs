@@ -95,7 +95,11 @@ impl<'e> Expected<'e> {
         let mut keys = self.keys.keys().iter().filter(may_have);
         match (keys.next(), keys.next()) {
             (Some(key), None) => Ok(key),
-            (None, _) => Err(Rejection::UnknownKey("no key of the provider fits its `kid` and `alg`".into())),
+            (None, _) => {
+                let its =
+                    kid.map_or_else(|| "; it has no `kid`".to_owned(), |kid| format!(" and its `kid` ({})", clip(kid)));
+                Err(Rejection::UnknownKey(format!("no key of the provider fits its `alg`{its}")))
+            }
             (Some(_), Some(_)) => {
                 Err(Rejection::of("several keys of the provider fit, and its `kid` does not say which"))
             }

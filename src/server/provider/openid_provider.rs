@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -18,7 +18,7 @@ use super::{
     capacity::{Capacity, QueueTicket},
     circuit_breaker::{CircuitBreaker, Open, Permit},
     client_registration::ClientRegistration,
-    discovery::Discovery,
+    discovery::{Discovery, Warned},
     end_session::{EndSessionRequest, RawIdToken},
     fault::ProviderFault,
     http::Http,
@@ -63,7 +63,7 @@ impl Provider {
             registration: Arc::clone(&registration),
             provider: settings.id.clone(),
             system: system.clone(),
-            warned: AtomicBool::new(false),
+            warned: Warned::default(),
         };
         let outage = OutageLog::new(settings.id.clone());
         let metadata = Cache::new(discovery, Arc::clone(&outage), system.clone());

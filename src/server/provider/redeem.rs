@@ -108,8 +108,8 @@ impl Provider {
             |keys: &CoreJsonWebKeySet| id_token::verify(&tokens.id_token, &attempt, &self.expected(metadata, keys));
         let mut checked = check(&keys);
         // `None` where they were fetched a moment ago: the token's key is not the provider's.
-        if matches!(checked, Err(Rejection::UnknownKey(_)))
-            && let Some(newer) = self.newer_keys(&keys, redemption.deadline, trace).await?
+        if let Err(Rejection::UnknownKey(why)) = &checked
+            && let Some(newer) = self.newer_keys(&keys, why, redemption.deadline, trace).await?
         {
             keys = newer;
             checked = check(&keys);
@@ -122,9 +122,11 @@ impl Provider {
         Ok((checked?, keys))
     }
 
+    /// `why`: what the known ones lack.
     async fn newer_keys(
         &self,
         known: &Arc<CoreJsonWebKeySet>,
+        why: &str,
         deadline: Instant,
         trace: &mut Trace,
     ) -> Result<Option<Arc<CoreJsonWebKeySet>>, ProviderFault> {
@@ -132,8 +134,10 @@ impl Provider {
         let newer = timeout_at(deadline, self.keys.newer_than(known, Asker::Provider))
             .await
             .unwrap_or_else(|_| Err(slow("keys")));
-        if !matches!(newer, Ok(None)) {
-            record(trace, "keys", since, &newer);
+        match &newer {
+            Ok(None) => {}
+            Ok(Some(_)) => trace.record("keys", since, "ok", Some(clip(why))),
+            Err(_) => record(trace, "keys", since, &newer),
         }
         newer
     }

@@ -8,7 +8,7 @@ use url::Url;
 
 use super::{
     browser_cookie::Browser,
-    completion::{Failure, RequestContext, Waiting},
+    completion::{Failure, RequestContext, Waiter},
     exchanges::Reason,
     flow::SignIn,
     recheck::Due,
@@ -19,6 +19,7 @@ use super::{
 };
 use crate::server::{
     ids::{AttemptId, ProviderId},
+    limits,
     problem::Problem,
     provider::{AuthorizationRequest, Availability, Provider},
 };
@@ -60,7 +61,7 @@ impl SignIn {
 
     async fn try_start(&self, start: &Start, request: RequestContext) -> Result<StartOutcome, Reason> {
         let now = self.system.now();
-        let waiting = request.waiting(self.rules.patience);
+        let waiter = request.waiter(self.rules.patience);
         let known = request.browser.is_some();
         let mut browser = request.browser.unwrap_or_else(|| Browser::new(&self.system));
         if start.clicked {
@@ -68,7 +69,7 @@ impl SignIn {
         }
         let changed = !known || start.clicked;
         if let Some(session) = request.session.filter(|_| start.prompt == Prompt::Usual) {
-            match self.due(session, &start.return_to, &browser, waiting).await? {
+            match self.due(session, &start.return_to, &browser, waiter).await? {
                 Due::SignIn => {}
                 Due::Recheck(location) => {
                     return Ok(StartOutcome::Started(Started { location, browser: changed.then_some(browser) }));
@@ -89,7 +90,7 @@ impl SignIn {
         }
         let state = self.new_state(provider, &start.return_to, &browser, start.prompt);
         let login_hint = start.login_hint.as_ref().map(|hint| hint.as_str().to_owned());
-        let location = self.authorization_url(provider, &state, login_hint, &browser, waiting).await?;
+        let location = self.authorization_url(provider, &state, login_hint, &browser, waiter).await?;
         tracing::info!(code = "start", reference = %state.attempt.reference(), provider = %provider.id(), "sign-in started");
         Ok(StartOutcome::Started(Started { location, browser: changed.then_some(browser) }))
     }
@@ -120,7 +121,7 @@ impl SignIn {
         old: &State,
         provider: &Provider,
         browser: &Browser,
-        waiting: Waiting,
+        waiter: Waiter,
     ) -> Result<Started, Reason> {
         let state = State {
             attempt: AttemptId::new(self.system.bytes()),
@@ -131,7 +132,7 @@ impl SignIn {
             restarts: old.restarts + 1,
             ..old.clone()
         };
-        let location = self.authorization_url(provider, &state, None, browser, waiting).await?;
+        let location = self.authorization_url(provider, &state, None, browser, waiter).await?;
         Ok(Started { location, browser: None })
     }
 
@@ -141,7 +142,7 @@ impl SignIn {
         state: &State,
         login_hint: Option<String>,
         browser: &Browser,
-        waiting: Waiting,
+        waiter: Waiter,
     ) -> Result<Url, Reason> {
         let secrets = state.secrets(&self.keys, &browser.key);
         let request = AuthorizationRequest {
@@ -151,12 +152,12 @@ impl SignIn {
             prompt: if browser.asks && state.prompt == Prompt::Usual { Prompt::AnotherAccount } else { state.prompt },
             login_hint,
         };
-        let Waiting { client, until } = waiting;
+        let Waiter { client, until } = waiter;
         let limit = self.rate_limit(provider);
         // No push is begun that would hardly be answered in time: all places would go to those who have given up by then.
         let place = async |lasts: Duration| {
             let place = limit.place(client, self.system.now());
-            timeout_at(until - (lasts * 3 / 2).min(self.rules.patience), place).await.ok().flatten()
+            timeout_at(until - lasts.mul_f64(limits::PUSH_MARGIN).min(self.rules.patience), place).await.ok().flatten()
         };
         let (code, detail) = match timeout_at(until, provider.authorization_url(request, place)).await {
             Ok(Ok(url)) => return Ok(url),

@@ -29,15 +29,15 @@ pub struct RequestContext {
 
 /// Who waits for an answer, and until when they do.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Waiting {
+pub(super) struct Waiter {
     pub(super) client: Client,
     pub(super) until: Instant,
 }
 
 impl RequestContext {
     /// Whoever has made this request, for as long as the patience lasts.
-    pub(super) fn waiting(&self, patience: Duration) -> Waiting {
-        Waiting { client: self.client(), until: self.arrived + patience }
+    pub(super) fn waiter(&self, patience: Duration) -> Waiter {
+        Waiter { client: self.client(), until: self.arrived + patience }
     }
 
     /// The client that its codes are counted for.

@@ -86,10 +86,10 @@ impl SignIn {
         browser: &Browser,
         request: &RequestContext,
     ) -> Result<Completion, Reason> {
-        let waiting = request.waiting(self.rules.patience);
+        let waiter = request.waiter(self.rules.patience);
         if let Some(session) = request.session.filter(|_| state.prompt != Prompt::AnotherAccount) {
             // Another tab has signed the person in meanwhile: continue.
-            match timeout_at(waiting.until, self.sessions.find(session)).await {
+            match timeout_at(waiter.until, self.sessions.find(session)).await {
                 Ok(Ok(Found::SignedIn(_))) => return Ok(Completion::GoOn(state.return_to.clone())),
                 Ok(Ok(Found::Disabled)) => return Err(Problem::UserDisabled.into()),
                 Ok(Ok(Found::Nobody | Found::Ended)) => {}
@@ -102,7 +102,7 @@ impl SignIn {
         }
         // Other tabs may still be receiving their keys, so each restart waits longer.
         let pause = limits::RESTART_PAUSE * u32::from(state.restarts);
-        sleep_until((Instant::now() + pause).min(waiting.until)).await;
-        self.restart(state, provider, browser, waiting).await.map(Completion::Restart)
+        sleep_until((Instant::now() + pause).min(waiter.until)).await;
+        self.restart(state, provider, browser, waiter).await.map(Completion::Restart)
     }
 }

@@ -7,7 +7,7 @@ use url::Url;
 
 use super::{
     browser_cookie::Browser,
-    completion::Waiting,
+    completion::Waiter,
     exchanges::Reason,
     flow::SignIn,
     return_to::ReturnTo,
@@ -38,14 +38,14 @@ impl SignIn {
         session: SessionId,
         return_to: &ReturnTo,
         browser: &Browser,
-        waiting: Waiting,
+        waiter: Waiter,
     ) -> Result<Due, Reason> {
         // Never treated as "not signed in": the person would be sent to the provider for nothing.
         let unknown = |error: StoreError| Reason::of_store(&error, Problem::StoreUnavailable);
-        let found = timeout_at(waiting.until, self.sessions.find(session)).await;
+        let found = timeout_at(waiter.until, self.sessions.find(session)).await;
         match found.unwrap_or_else(|_| Err(StoreError::late())).map_err(unknown)? {
             Found::SignedIn(person) if person.is_recheck_due(self.system.now()) => {
-                self.recheck(session, &person, return_to, browser, waiting).await.map_err(unknown)
+                self.recheck(session, &person, return_to, browser, waiter).await.map_err(unknown)
             }
             Found::SignedIn(_) => Ok(Due::Nothing),
             Found::Disabled => Err(Problem::UserDisabled.into()),
@@ -60,7 +60,7 @@ impl SignIn {
         person: &SignedIn,
         return_to: &ReturnTo,
         browser: &Browser,
-        waiting: Waiting,
+        waiter: Waiter,
     ) -> Result<Due, StoreError> {
         let Some(provider) = self.providers.get(&person.provider) else {
             self.sessions.end(session).await?;
@@ -70,7 +70,7 @@ impl SignIn {
             return Ok(Due::Nothing);
         }
         let state = self.new_state(provider, return_to, browser, Prompt::Silent);
-        let Ok(location) = self.authorization_url(provider, &state, None, browser, waiting).await else {
+        let Ok(location) = self.authorization_url(provider, &state, None, browser, waiter).await else {
             return Ok(Due::Nothing);
         };
         let (reference, provider) = (state.attempt.reference(), provider.id());

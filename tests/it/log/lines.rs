@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
 use test_provider::{Behaviour, Document, Edit, Endpoint, Fault, Profile, ProviderConfig, Rule, RunningProvider};
 
-use super::prepared;
+use super::{prepared, prepared_with};
 use crate::support::{
     browser::Browser,
     page::Page,
@@ -119,6 +119,30 @@ async fn lo_04_an_end_session_endpoint_that_is_not_used_is_one_line() {
     let [line] = &*warned else { panic!("{lines:#?}") };
     assert_eq!((&line["level"], &line["provider"]), (&json!("WARN"), &json!("op")));
     assert_eq!(line["detail"], "end_session_endpoint is javascript, not https");
+}
+
+/// Somebody would else learn it from sign-ins that fail.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_each_request_asks_for_and_the_provider_does_not_list_is_one_line_each() {
+    let folder = tempfile::tempdir().unwrap();
+    let more = "response_mode = \"form_post\"\nacr_values = [\"phr\", \"mfa\"]\n";
+    let config = ProviderConfig::new(Profile::Standard);
+    let (mut program, site, provider) = prepared_with(folder.path(), config, more).await;
+    let listed = json!({ "response_modes_supported": ["query", "fragment"], "acr_values_supported": ["0", "1"] });
+    let edit = Edit { set: listed.as_object().unwrap().clone(), ..Edit::default() };
+    provider.behave(Rule::standing(Behaviour::Edit { of: Document::Discovery, edit }));
+    program.start().await;
+    let login = format!("{}/auth/oidc/login", site.origin);
+    assert_eq!(Browser::default().get(&login).await.status, StatusCode::SEE_OTHER);
+    let lines = lines(program).await;
+    let warned: Vec<_> = lines.iter().filter(|line| code(line) == "request_not_listed").collect();
+    let told: Vec<_> =
+        warned.iter().map(|line| ["level", "provider", "setting", "listed"].map(|key| &line[key])).collect();
+    assert_eq!(
+        told,
+        [["WARN", "op", "response_mode", "query fragment"], ["WARN", "op", "acr_values", "0 1"]],
+        "{lines:#?}"
+    );
 }
 
 /// Somebody waits on the login's page, which reloads by itself, until the provider is back.

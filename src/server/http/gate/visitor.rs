@@ -2,6 +2,8 @@
 
 use axum::http::HeaderMap;
 
+use crate::server::http::fetch_metadata::{navigates, prefetches, says};
+
 /// What kind of request it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Visitor {
@@ -14,24 +16,13 @@ pub(super) enum Visitor {
 }
 
 impl Visitor {
-    /// By the fetch metadata where the browser sends it (W3C Fetch Metadata), else by what older ones send. A prefetch is no
-    /// navigation: it must not begin a sign-in.
+    /// By the fetch metadata where the browser sends it, else by what older ones send. A prefetch must not begin a sign-in.
     pub(super) fn of(method: &str, headers: &HeaderMap) -> Self {
-        let says = |name: &str, word: &str| {
-            headers.get_all(name).iter().any(|value| value.to_str().is_ok_and(|value| value.contains(word)))
-        };
         let upgrades = headers.contains_key("upgrade") || headers.contains_key("sec-websocket-key");
-        let prefetches = says("sec-purpose", "prefetch") || says("purpose", "prefetch") || says("x-moz", "prefetch");
-        let navigates = match headers.get("sec-fetch-mode") {
-            // `empty`: a service worker passes a navigation on. Nothing of ours can be shown in a frame.
-            Some(mode) if mode == "navigate" => {
-                headers.get("sec-fetch-dest").is_none_or(|dest| dest == "document" || dest == "empty")
-            }
-            Some(_) => false,
-            None => !headers.contains_key("x-requested-with") && says("accept", "text/html"),
-        };
+        let seems_to = || !headers.contains_key("x-requested-with") && says(headers, "accept", "text/html");
+        let navigates = navigates(headers).unwrap_or_else(seems_to);
         match method {
-            _ if upgrades || prefetches || !navigates => Self::Machine,
+            _ if upgrades || prefetches(headers) || !navigates => Self::Machine,
             "GET" => Self::Navigation,
             "POST" => Self::Form,
             _ => Self::Machine,

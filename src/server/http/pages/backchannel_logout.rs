@@ -16,7 +16,7 @@ use axum::{
     routing::post,
 };
 use serde_json::json;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 use url::form_urlencoded;
 
 use crate::{
@@ -27,7 +27,6 @@ use crate::{
         ids::{LogoutHash, ProviderId},
         limits,
         provider::{Because, LogoutToken, Refused},
-        session::Sessions,
         state::App,
         store::{LoggedOut, Logout, StoreError},
     },
@@ -114,12 +113,14 @@ fn read(parts: &Parts, body: Result<Bytes, BytesRejection>) -> Result<String, No
 
 /// Whose token it was, and how many sessions have ended.
 async fn carry_out(app: &Arc<App>, token: &str) -> Result<(ProviderId, u64), NotDone> {
+    let until = Instant::now() + limits::LOGOUT_TRIED_FOR;
     let LogoutToken { provider, issuer, sid, subject, issued, id } = app.providers.check_logout_token(token).await?;
     // Neither has a line break. Two clients of one issuer may be told of one event by the same `jti`.
     let id = LogoutHash::of(format!("{issuer}\n{provider}\n{id}").as_bytes());
     let logout = Logout { id, issuer, sid, subject, issued, received: app.system.now() };
     // It goes on where the provider hangs up: many wait for two seconds and never ask again.
-    let carried_out = app.sign_in.to_the_end(until_told(Arc::clone(&app.sessions), logout));
+    let sessions = Arc::clone(&app.sessions);
+    let carried_out = app.sign_in.to_the_end(async move { until_told(until, || sessions.log_out(&logout)).await });
     let failed = |detail: String| Err(NotDone::failed(provider.clone(), detail));
     match carried_out.await {
         Ok(Ok(LoggedOut::Ended(sessions))) => Ok((provider, sessions)),
@@ -132,13 +133,56 @@ async fn carry_out(app: &Arc<App>, token: &str) -> Result<(ProviderId, u64), Not
     }
 }
 
-/// Tells the store, for as long as a provider may wait for the answer.
-async fn until_told(sessions: Arc<Sessions>, logout: Logout) -> Result<LoggedOut, StoreError> {
-    let until = Instant::now() + limits::LOGOUT_TRIED_FOR;
-    loop {
-        match sessions.log_out(&logout).await {
-            Err(StoreError::Unavailable(_)) if Instant::now() < until => sleep(limits::LOGOUT_AGAIN_AFTER).await,
-            told => return told,
+/// Tells the store again and again while it is away. A try that is under way at the end is given up like those before it: the
+/// provider learns that it failed, and the same token may come again.
+async fn until_told<F>(until: Instant, tell: impl Fn() -> F) -> Result<LoggedOut, StoreError>
+where
+    F: Future<Output = Result<LoggedOut, StoreError>>,
+{
+    let mut why = StoreError::late();
+    let tried = async {
+        loop {
+            match tell().await {
+                Err(error @ StoreError::Unavailable(_)) => why = error,
+                told => return told,
+            }
+            sleep(limits::LOGOUT_AGAIN_AFTER).await;
         }
+    };
+    let told = timeout_at(until, tried).await;
+    told.unwrap_or(Err(why))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{cell::Cell, future::ready};
+
+    use super::*;
+
+    fn away() -> Result<LoggedOut, StoreError> {
+        Err(StoreError::Unavailable("it is away".to_owned()))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_logout_is_tried_for_as_long_as_a_stop_waits_however_long_a_try_takes() {
+        let began = Instant::now();
+        let tell = || async {
+            sleep(limits::STORE_TIMEOUT).await;
+            away()
+        };
+        let told = until_told(began + limits::LOGOUT_TRIED_FOR, tell).await;
+        assert_eq!(began.elapsed().as_secs(), limits::SHUTDOWN_GRACE.as_secs());
+        assert!(matches!(told, Err(StoreError::Unavailable(why)) if why == "it is away"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_store_that_comes_back_is_told() {
+        let tries = Cell::new(0);
+        let tell = || {
+            tries.set(tries.get() + 1);
+            ready(if tries.get() < 3 { away() } else { Ok(LoggedOut::Ended(1)) })
+        };
+        let told = until_told(Instant::now() + limits::LOGOUT_TRIED_FOR, tell).await;
+        assert!(matches!(told, Ok(LoggedOut::Ended(1))) && tries.get() == 3);
     }
 }

@@ -106,6 +106,17 @@ fn each_algorithm_is_verified_with_its_own_type_and_curve() {
     }
 }
 
+#[test]
+fn a_key_that_nobody_knows_is_named_in_one_short_line() {
+    let signer = Signer::new(NewKey::Es256);
+    let keys = set(&[Signer::rsa().jwk]).unwrap();
+    let why = |header: &Value| verify(&signer.sign(header, &json!({})), &keys).unwrap_err();
+    let named = |kid: &str| why(&json!({ "alg": "ES256", "kid": kid }));
+    assert_eq!(named("next\nyear"), "no key of the provider fits its `alg` and its `kid` (next\\nyear)");
+    assert!(named(&"x".repeat(100_000)).len() < 300);
+    assert_eq!(why(&json!({ "alg": "ES256" })), "no key of the provider fits its `alg`; it has no `kid`");
+}
+
 /// JW-02, JW-04 and their like: whether the token names the key or not.
 #[test]
 fn a_key_for_something_else_never_verifies() {
