@@ -15,12 +15,12 @@ import { Nginx } from '../proxies/nginx.ts';
 import { Recorder } from '../proxies/recorder.ts';
 import { signInOnly } from '../proxies/sign-in-only.ts';
 import { Application } from './application.ts';
-import { ask } from './ask.ts';
+import { ask, type Answer } from './ask.ts';
 import { makeCertificates } from './certificates.ts';
 import { OP, RP } from './hosts.ts';
 import { Mongo } from './mongo.ts';
 import { freePort } from './ports.ts';
-import { Program } from './program.ts';
+import { Program, type Environment } from './program.ts';
 
 export type Undo = () => Promise<void> | void;
 
@@ -34,6 +34,10 @@ export interface Parts {
   readonly authelia: AutheliaProvider;
   /** Every secret of the settings. */
   readonly secrets: readonly string[];
+  /** Starts the program anew: what it knows of the providers is how they are now. The next test finds it as it was. */
+  readonly startAnew: (environment?: Environment) => Promise<void>;
+  /** Starts it as it was, if it was started anew. The providers have to be well by then. */
+  readonly startAsItWas: () => Promise<void>;
 }
 
 export class House {
@@ -108,17 +112,36 @@ secret_keys = ["${secretKey}"]
 trusted_proxies = ["127.0.0.1/32"]
 ${provider(certified)}${provider(authelia)}`);
   undo.push(() => program.stop());
-  await Promise.all([certified, authelia].map(({ id }) => metadataOf(id, origin)));
+  const ids = [certified.id, authelia.id];
+  await Promise.all(ids.map(id => metadataOf(id, origin)));
+  let isAsItWas = true;
   return {
     origin, program, recorder, db: mongo.db, application: beside, certified, authelia,
     secrets: [secretKey, certified.client.secret, authelia.client.secret],
+    startAnew: async environment => {
+      isAsItWas = false;
+      await program.stop();
+      await program.restart(environment);
+      // A start waits for the metadata, so that after it the program knows whether they are good.
+      await Promise.all(ids.map(id => start(id, origin)));
+    },
+    startAsItWas: async () => {
+      if (isAsItWas) return;
+      await program.stop();
+      await program.restart();
+      await Promise.all(ids.map(id => metadataOf(id, origin)));
+      isAsItWas = true;
+    },
   };
 }
 
 /** Until the program has the provider's metadata, its login page says that the provider is away. */
 export async function metadataOf(id: string, origin: string): Promise<void> {
-  const starts = async (): Promise<boolean> => (await ask(origin, `/auth/oidc/login?provider=${id}`)).status === 303;
-  while (!(await starts())) await setTimeout(100);
+  while ((await start(id, origin)).status !== 303) await setTimeout(100);
+}
+
+function start(id: string, origin: string): Promise<Answer> {
+  return ask(origin, `/auth/oidc/login?provider=${id}`);
 }
 
 /** What was built last goes first. */

@@ -14,17 +14,20 @@ export interface Place {
   readonly port: number;
 }
 
+/** Settings by variables, which override those of the file. */
+export type Environment = Readonly<Record<string, string>>;
+
 export class Program {
-  readonly #start: () => Process;
+  readonly #start: (environment: Environment) => Process;
   readonly #ended: string[] = [];
   #process: Process;
 
   private constructor(
-    start: () => Process,
+    start: (environment: Environment) => Process,
     private readonly port: number,
   ) {
     this.#start = start;
-    this.#process = start();
+    this.#process = start({});
   }
 
   /** Starts and waits for `/readyz`. */
@@ -33,7 +36,7 @@ export class Program {
     const hosts = join(directory, 'hosts');
     writeFileSync(file, settings, { mode: 0o600 });
     writeFileSync(hosts, '127.0.0.1 op.test\n');
-    const start = (): Process =>
+    const start = (environment: Environment): Process =>
       new Process({
         command: vestibule(),
         args: ['serve', '--config', file],
@@ -43,6 +46,7 @@ export class Program {
           NSS_WRAPPER_HOSTS: hosts,
           // All that our own code can say, so that the search for secrets means something.
           VESTIBULE_LOG: 'vestibule=trace,info',
+          ...environment,
         },
       });
     const program = new Program(start, port);
@@ -59,9 +63,10 @@ export class Program {
     await this.#process.stop();
   }
 
-  async restart(): Promise<void> {
+  /** With its settings, and those of `environment`. */
+  async restart(environment: Environment = {}): Promise<void> {
     this.#ended.push(this.#process.output);
-    this.#process = this.#start();
+    this.#process = this.#start(environment);
     await this.#ready();
   }
 

@@ -1,7 +1,7 @@
 import { expect, test } from './fixtures.ts';
 import { SIGHTS } from './pages.ts';
 
-for (const { name, status, script, open } of SIGHTS) {
+for (const { name, status, script, referrer = 'same-origin', open } of SIGHTS) {
   test(`${name}: status, headers and what it loads`, async ({ page, house }) => {
     const loaded: string[] = [];
     page.on('request', request => {
@@ -17,7 +17,7 @@ for (const { name, status, script, open } of SIGHTS) {
     expect(headers).toMatchObject({
       'x-content-type-options': 'nosniff',
       'x-frame-options': 'DENY',
-      'referrer-policy': 'same-origin',
+      'referrer-policy': referrer,
       'cache-control': 'no-store',
       'content-type': 'text/html; charset=utf-8',
     });

@@ -32,6 +32,7 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
   quiet: [
     async ({ context, house, noise }, use, testInfo) => {
       await Promise.all([house.certified.reset(), house.authelia.reset()]);
+      await house.startAsItWas();
       house.recorder.clear();
       house.application.clear();
       const listener = new Listener([house.origin], noise);
