@@ -21,6 +21,8 @@ pub mod handover;
 pub mod identity;
 /// Which applications a person may open.
 mod open_to;
+/// What an application is told, made once for a person.
+pub mod pass;
 /// All the ways in which a path can be read.
 pub mod path;
 /// A signed-in person as the rules see them.

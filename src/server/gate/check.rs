@@ -1,28 +1,19 @@
 //! The check: whether a request may pass, and what its application is told. Of a session that was seen a moment ago it
-//! costs two looks into memory; what an application is told is made once for a person and kept until it ages.
+//! costs one look into memory.
 
-use std::{
-    net::IpAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::{net::IpAddr, sync::Arc};
 
-use http::{
-    HeaderMap, HeaderValue,
-    header::{CACHE_CONTROL, VARY},
-};
+use http::HeaderMap;
 use moka::{policy::EvictionPolicy, sync::Cache as Brief};
-use quick_cache::{Weighter, sync::Cache};
+use quick_cache::sync::Cache;
 use sha2::{Digest as _, Sha256};
-use time::OffsetDateTime;
 use tokio::time::timeout;
 
 use super::{
     asked::Asked,
     handover::{Handover, HostSession, Ticket},
-    identity::{self, Identities, Identity, Names},
+    identity::{self, Identities, Names},
+    pass::{Bytes, Pass, Told},
     rules::{self, Decision},
 };
 use crate::paths;
@@ -30,12 +21,11 @@ use crate::server::{
     application::{Access, Applications, Site},
     clock::System,
     cookie_headers::{Cookie, Cookies},
-    email_address::EmailAddress,
     ids::{BrowserHash, SessionHash},
     limits,
     public_url::PublicUrl,
     seal::Keyring,
-    session::{Known, KnownSessions, LiveSession, SessionId, SignedIn},
+    session::{Known, KnownSessions, SessionId, SignedIn},
     store::{Store, StoreError},
 };
 
@@ -85,20 +75,6 @@ pub enum Who {
     Address(Option<IpAddr>),
 }
 
-/// What an application is told, as far as it does not depend on a person.
-struct Told {
-    names: Names,
-    anyone: HeaderMap,
-}
-
-impl Told {
-    fn about(&self, pass: &Pass) -> HeaderMap {
-        let mut headers = self.anyone.clone();
-        headers.values_mut().zip(&pass.values).for_each(|(header, value)| header.clone_from(value));
-        headers
-    }
-}
-
 /// Whether a request may pass.
 pub enum Verdict<'g> {
     /// To everybody: here is the identity of nobody.
@@ -120,66 +96,13 @@ pub enum Verdict<'g> {
     Unknown(StoreError),
 }
 
-/// A signed-in person at one host, and what its application is told.
-pub struct Pass {
-    session: LiveSession,
-    /// Of the application's names, one for each.
-    values: Box<[HeaderValue]>,
-    host: Arc<str>,
-    email: Option<EmailAddress>,
-    username_is_shared: bool,
-    renew_at: OffsetDateTime,
-    good_until: OffsetDateTime,
-    /// Somebody makes it anew; meanwhile it is good for all others, since its token lives as long again.
-    renewed: AtomicBool,
-}
-
-impl Pass {
-    /// Who it is.
-    #[must_use]
-    pub fn person(&self) -> &Arc<SignedIn> {
-        &self.session.person
-    }
-
-    fn as_rules_see_it(&self) -> rules::Person<'_> {
-        rules::Person::of(self.person(), self.email.as_ref(), self.username_is_shared)
-    }
-
-    /// Whether the caller is the one to make it anew, ahead of time.
-    fn is_mine_to_renew(&self, now: OffsetDateTime) -> bool {
-        now >= self.renew_at && !self.renewed.swap(true, Ordering::Relaxed)
-    }
-
-    /// Whether it can still be used. (Whoever was to make it anew may have gone.)
-    fn is_good(&self, now: OffsetDateTime) -> bool {
-        now < self.good_until
-    }
-
-    fn bytes(&self) -> usize {
-        let values = self.values.iter().map(|value| size_of::<HeaderValue>() + value.len());
-        size_of::<Self>() + limits::CACHE_ENTRY_BYTES + values.sum::<usize>()
-    }
-}
-
-#[derive(Clone)]
-struct Bytes;
-
-impl Weighter<Box<str>, Arc<Pass>> for Bytes {
-    fn weight(&self, cookie: &Box<str>, pass: &Arc<Pass>) -> u64 {
-        (cookie.len() + pass.bytes()) as u64
-    }
-}
-
 impl Gate {
     /// A gate for these applications.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         let identities = Identities::new(&parts.keys, &parts.public_url, parts.unverified_email);
-        let told = parts.applications.all().iter().map(|application| {
-            let names = Names::new(&application.identity);
-            Told { anyone: for_this_request(identities.of_anyone(&names)), names }
-        });
-        let told = told.collect();
+        let told = parts.applications.all();
+        let told = told.iter().map(|application| Told::new(Names::new(&application.identity), &identities)).collect();
         Self {
             cookies: Cookies::new(&parts.public_url),
             public_url: parts.public_url,
@@ -290,22 +213,11 @@ impl Gate {
         {
             return Ok(kept);
         }
+        let Some(told) = self.told.get(site.index) else { return Ok(None) };
         let shared = self.username_is_shared(&session.person, kept.as_deref()).await?;
-        let pass = Arc::new(self.make(site, session, shared, now));
+        let pass = Arc::new(told.pass(&self.identities, site, session, shared, now));
         self.passes.insert(cookie.into(), Arc::clone(&pass));
         Ok(Some(pass))
-    }
-
-    fn make(&self, site: &Site, session: LiveSession, shared: bool, now: OffsetDateTime) -> Pass {
-        let told = identity::Person { signed_in: &session.person, username_is_shared: shared };
-        let identity = self.told.get(site.index).map(|Told { names, .. }| self.identities.of(names, site, &told, now));
-        let Identity { headers, renew_at } = identity.unwrap_or_default();
-        // Also without a token: another account may have the username by then.
-        let renew_at = renew_at.unwrap_or(now + limits::ASSERTION_LIFE / 2);
-        let email = session.person.verified_email();
-        let (values, host) = (headers.into_iter().map(|(_, value)| value).collect(), Arc::clone(&site.host));
-        let (good_until, renewed) = (renew_at + limits::ASSERTION_LIFE / 4, AtomicBool::new(false));
-        Pass { session, values, host, email, username_is_shared: shared, renew_at, good_until, renewed }
     }
 
     /// The login host's session that the cookie stands for. Nothing is asked of the store for a cookie that we did not set.
@@ -398,11 +310,4 @@ impl Gate {
         let person = identity::Person { signed_in: pass.person(), username_is_shared: pass.username_is_shared };
         self.identities.token(&self.told.get(site.index)?.names, site, &person, self.system.now())
     }
-}
-
-/// With what every yes says beside the identity: that it is for this one request.
-fn for_this_request(mut headers: HeaderMap) -> HeaderMap {
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(VARY, HeaderValue::from_static("Cookie"));
-    headers
 }

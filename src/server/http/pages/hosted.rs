@@ -22,11 +22,7 @@ use crate::{
     paths,
     server::{
         application::Site,
-        gate::{
-            asked::Asked,
-            check::{Pass, Verdict},
-            handover::HostSession,
-        },
+        gate::{asked::Asked, check::Verdict, handover::HostSession, pass::Pass},
         http::{
             cookies::set_host_session_cookie,
             csrf,

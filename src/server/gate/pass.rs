@@ -1,0 +1,122 @@
+//! What an application is told: made once for a person, and kept until it ages.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use http::{
+    HeaderMap, HeaderValue,
+    header::{CACHE_CONTROL, VARY},
+};
+use quick_cache::Weighter;
+use time::OffsetDateTime;
+
+use super::{
+    identity::{self, Identities, Names},
+    rules,
+};
+use crate::server::{
+    application::Site,
+    email_address::EmailAddress,
+    limits,
+    session::{LiveSession, SignedIn},
+};
+
+/// What an application is told, as far as it does not depend on a person.
+pub(super) struct Told {
+    pub(super) names: Names,
+    /// The whole answer, where anyone gets in.
+    pub(super) anyone: HeaderMap,
+}
+
+impl Told {
+    pub(super) fn new(names: Names, identities: &Identities) -> Self {
+        let mut anyone = identities.of_anyone(&names);
+        // A yes is for this one request.
+        anyone.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        anyone.insert(VARY, HeaderValue::from_static("Cookie"));
+        Self { names, anyone }
+    }
+
+    /// For a person whose session at `site` that is.
+    pub(super) fn pass(
+        &self,
+        identities: &Identities,
+        site: &Site,
+        session: LiveSession,
+        username_is_shared: bool,
+        now: OffsetDateTime,
+    ) -> Pass {
+        let person = identity::Person { signed_in: &session.person, username_is_shared };
+        let mut identity = identities.of(&self.names, site, &person, now);
+        let values =
+            self.anyone.iter().map(|(name, value)| identity.headers.remove(name).unwrap_or_else(|| value.clone()));
+        // Also without a token: another account may have the username by then.
+        let renew_at = identity.renew_at.unwrap_or(now + limits::ASSERTION_LIFE / 2);
+        Pass {
+            values: values.collect(),
+            email: session.person.verified_email(),
+            session,
+            host: Arc::clone(&site.host),
+            username_is_shared,
+            renew_at,
+            good_until: renew_at + limits::ASSERTION_LIFE / 4,
+            renewed: AtomicBool::new(false),
+        }
+    }
+
+    /// The whole answer, but for the client's own cookies.
+    pub(super) fn about(&self, pass: &Pass) -> HeaderMap {
+        let mut headers = self.anyone.clone();
+        headers.values_mut().zip(&pass.values).for_each(|(header, value)| header.clone_from(value));
+        headers
+    }
+}
+
+/// A signed-in person at one host, and what its application is told.
+pub struct Pass {
+    pub(super) session: LiveSession,
+    pub(super) host: Arc<str>,
+    pub(super) username_is_shared: bool,
+    email: Option<EmailAddress>,
+    /// In the order of [`Told::anyone`]. Its names are the same for all; that leaves less to read for each person.
+    values: Box<[HeaderValue]>,
+    renew_at: OffsetDateTime,
+    good_until: OffsetDateTime,
+    /// Somebody makes it anew; meanwhile it is good for all others, since its token lives as long again.
+    renewed: AtomicBool,
+}
+
+impl Pass {
+    /// Who it is.
+    #[must_use]
+    pub fn person(&self) -> &Arc<SignedIn> {
+        &self.session.person
+    }
+
+    pub(super) fn as_rules_see_it(&self) -> rules::Person<'_> {
+        rules::Person::of(self.person(), self.email.as_ref(), self.username_is_shared)
+    }
+
+    /// Whether the caller is the one to make it anew, ahead of time.
+    pub(super) fn is_mine_to_renew(&self, now: OffsetDateTime) -> bool {
+        now >= self.renew_at && !self.renewed.swap(true, Ordering::Relaxed)
+    }
+
+    /// Whether it can still be used. (Whoever was to make it anew may have gone.)
+    pub(super) fn is_good(&self, now: OffsetDateTime) -> bool {
+        now < self.good_until
+    }
+}
+
+/// How much memory a pass and the cookie that stands for it take.
+#[derive(Clone)]
+pub(super) struct Bytes;
+
+impl Weighter<Box<str>, Arc<Pass>> for Bytes {
+    fn weight(&self, cookie: &Box<str>, pass: &Arc<Pass>) -> u64 {
+        let values = pass.values.iter().map(|value| size_of::<HeaderValue>() + value.len()).sum::<usize>();
+        (cookie.len() + size_of::<Pass>() + values + limits::CACHE_ENTRY_BYTES) as u64
+    }
+}
