@@ -195,8 +195,22 @@ mod tests {
         ] {
             assert_eq!(CallbackQuery::parse(raw), Err(expected), "{raw}");
         }
-        let long = format!("state=a&x={}", "y".repeat(limits::CALLBACK_QUERY));
-        assert_eq!(CallbackQuery::parse(&long), Err(Problem::AnswerMalformed));
+        let long = |bytes: usize| format!("state=a&x={}", "y".repeat(bytes - "state=a&x=".len()));
+        assert!(CallbackQuery::parse(&long(limits::CALLBACK_QUERY)).is_ok());
+        assert_eq!(CallbackQuery::parse(&long(limits::CALLBACK_QUERY + 1)), Err(Problem::AnswerMalformed));
+    }
+
+    #[test]
+    fn only_an_answer_can_be_too_long_for_a_redirect() {
+        let question = CallbackQuery::question("a");
+        let sealed = |bytes: usize| {
+            let answer = "x".repeat(bytes - "state=a&answer=".len());
+            CallbackQuery { response: Carried::Sealed(answer), ..question.clone() }
+        };
+        assert_eq!(sealed(limits::REDIRECT_QUERY).to_string().len(), limits::REDIRECT_QUERY);
+        assert!(sealed(limits::REDIRECT_QUERY).fits_a_redirect());
+        assert!(!sealed(limits::REDIRECT_QUERY + 1).fits_a_redirect());
+        assert!(CallbackQuery::question(&"a".repeat(limits::REDIRECT_QUERY + 1)).fits_a_redirect());
     }
 
     #[test]
