@@ -43,7 +43,7 @@ FILES: dict[str, list[tuple[str, ...]]] = {
     "provider/logout_token.rs": [("it", "flow::backchannel::")],
     "sign_in/authorization_response.rs": [("lib", "server::sign_in::", "server::fuzzing")],
     "sign_in/callback_query.rs": [("lib", "server::sign_in::", "server::fuzzing")],
-    "sign_in/callback.rs": [("it", "flow::callback", "flow::answers", "flow::handed_on", "flow::outage", "flow::limits")],
+    "sign_in/callback.rs": [("lib", "server::sign_in::callback::"), ("it", "flow::callback", "flow::answers", "flow::handed_on", "flow::outage", "flow::limits")],
     "sign_in/return_to.rs": [("lib", "server::sign_in::", "server::http::return_to_parameter", "server::fuzzing")],
     "sign_in/state.rs": [("lib", "server::sign_in::", "server::fuzzing"), ("it", "flow::answers", "flow::sessions")],
     "gate/asked.rs": [("lib", "server::gate::")],

@@ -172,15 +172,22 @@ impl Metrics {
 /// What is logged, for tests.
 #[cfg(test)]
 pub(crate) mod captured {
-    use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+    use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
-    use tracing::subscriber::{DefaultGuard, set_default};
+    use tracing::{
+        Dispatch,
+        subscriber::{DefaultGuard, NoSubscriber, set_default},
+    };
 
     use super::{EnvFilter, Form, io, log_panic, panic, subscriber};
 
     /// What this thread logs, in memory.
     #[derive(Clone, Default)]
     pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
+
+    /// While a process has one subscriber, tracing asks that of the thread that comes first to a line of the program whether
+    /// anybody wants it, and remembers the answer for all: lines would be lost here because another test came first to them.
+    static NEVER_ALONE: LazyLock<[Dispatch; 2]> = LazyLock::new(|| [NoSubscriber::new(); 2].map(Dispatch::new));
 
     impl Log {
         /// Takes what this thread logs, from INFO on, until the guard is dropped.
@@ -189,6 +196,7 @@ pub(crate) mod captured {
         }
 
         pub(super) fn of(form: Form) -> (Self, DefaultGuard) {
+            LazyLock::force(&NEVER_ALONE);
             let log = Self::default();
             let writer = log.clone();
             let guard = set_default(subscriber(EnvFilter::new("info"), form, move || writer.clone()));

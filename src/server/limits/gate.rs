@@ -28,7 +28,7 @@ pub const SESSION_KNOWN_FRESH: Duration = Duration::from_secs(5);
 /// Of a session in use the store is asked again from an age between these on, so that nobody has to wait for it. Each has an
 /// age of its own: those that came together, after a restart, would otherwise be asked for together for ever, and checks would
 /// have to wait for the processor meanwhile.
-pub const SESSION_ASKED_AHEAD: Range<Duration> = Duration::from_secs(3)..Duration::from_millis(4_500);
+pub const SESSION_ASKED_AHEAD: Range<Duration> = Duration::from_secs(3)..Duration::from_secs(4);
 /// While the store cannot tell, a check goes on with what it knows for this long …
 pub const SESSION_KNOWN_UNANSWERED: Duration = Duration::from_secs(60);
 /// … which makes this the oldest that is ever believed.

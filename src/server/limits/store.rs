@@ -32,7 +32,8 @@ pub const STORE_AWAY_AFTER: Duration = Duration::from_secs(10);
 /// Connections that read. They do not wait for the writer; a few are enough for a file.
 pub const SQLITE_READERS: u32 = 4;
 /// What each connection keeps of the file in memory, in KiB, once it has read that much: the indices of 100,000 people and their
-/// sessions. (SQLite's own 2 MiB would have it read the same pages from the system again and again.)
+/// sessions. (With SQLite's own 2 MiB it reads the same pages from the system again and again.) One writes besides those that
+/// read, so they are five.
 pub const SQLITE_CACHE_KIB: u32 = 16 * 1024;
 /// What has expired is removed this often, as MongoDB does it.
 pub const SQLITE_PURGE_EVERY: Duration = Duration::from_secs(60);

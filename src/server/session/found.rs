@@ -49,6 +49,8 @@ pub struct SignedIn {
     pub issuer: Issuer,
     /// What it said at the sign-in.
     pub facts: SessionFacts,
+    /// The browser that the session was given to.
+    pub browser: Option<BrowserHash>,
     /// When they signed in.
     pub since: OffsetDateTime,
     /// When the provider last said that it is them.
@@ -74,9 +76,9 @@ impl SignedIn {
 
     /// Whether nothing about the person is different, however long the session goes on.
     pub(super) fn is_same(&self, other: &Self) -> bool {
-        let Self { user, provider, issuer, facts, since, confirmed, until: _, recheck_from } = self;
-        let same_person = *user == other.user && *facts == other.facts && *since == other.since;
-        let same_times = *confirmed == other.confirmed && *recheck_from == other.recheck_from;
+        let Self { user, provider, issuer, facts, browser, since, confirmed, until: _, recheck_from } = self;
+        let same_person = *user == other.user && *facts == other.facts && *browser == other.browser;
+        let same_times = *since == other.since && *confirmed == other.confirmed && *recheck_from == other.recheck_from;
         same_person && same_times && *provider == other.provider && *issuer == other.issuer
     }
 }
@@ -88,8 +90,8 @@ pub(super) struct FoundAll {
     pub(super) signed_in: HashMap<SessionHash, LiveSession>,
     /// Whose visit is to be noted.
     pub(super) due: Vec<SessionHash>,
-    /// Of which something is to be written before anybody can tell, and the browsers that they were given to.
-    pub(super) to_write: Vec<(SessionHash, Option<BrowserHash>)>,
+    /// Of which something is to be written before anybody can tell.
+    pub(super) to_write: Vec<SessionHash>,
 }
 
 impl Found {

@@ -15,7 +15,7 @@ use tokio::{
 
 use super::{
     found::SignedIn,
-    lately::{LiveSession, Seen},
+    lately::{LiveSession, Seen, What},
     sessions::Sessions,
 };
 use crate::server::{ids::SessionHash, limits, store::StoreError};
@@ -118,19 +118,15 @@ impl KnownSessions {
         if let Some(error) = self.sessions.store_away() {
             return Err(error);
         }
-        let browser = self.sessions.lately.get(id).and_then(|seen| seen.browser());
-        let found = timeout(limits::SESSION_ASK_WAIT, self.sessions.find_by_writing(id, browser)).await;
+        let found = timeout(limits::SESSION_ASK_WAIT, self.sessions.find_by_writing(id)).await;
         Ok(found.unwrap_or_else(|_| Err(StoreError::late()))?.map(|session| session.person))
     }
 
-    /// What was known is too old: the store is asked, and waited for unless it could not tell the last time.
+    /// What was known is too old: the store is asked, and waited for. Where it could not tell the last time, one waits for all.
     async fn ask_again(&self, session: &LiveSession) -> Known {
         let seen = |what: fn(&Seen) -> bool| session.seen.upgrade().is_some_and(|seen| what(&seen));
-        if self.unanswered.load(Ordering::Relaxed) || seen(Seen::is_late) {
-            if seen(Seen::is_mine_to_ask) {
-                self.enqueue(session.id, None);
-                self.wake_at_once();
-            }
+        let is_first = seen(Seen::is_mine_to_ask);
+        if !is_first && (self.unanswered.load(Ordering::Relaxed) || seen(Seen::is_late)) {
             return Known::Unknown(self.sessions.store_away().unwrap_or_else(StoreError::late));
         }
         let answer = timeout(limits::SESSION_ASK_AGAIN_WAIT, self.ask(session.id)).await;
@@ -221,11 +217,11 @@ impl KnownSessions {
         self.unanswered.store(false, Ordering::Relaxed);
         self.touch(found.due);
         // Nobody else waits for what is to be written.
-        for (id, browser) in found.to_write {
+        for id in found.to_write {
             let answers = waiting.swap_remove(&id).unwrap_or_default();
             let sessions = Arc::clone(&self.sessions);
             tokio::spawn(async move {
-                let known = match sessions.find_by_writing(id, browser).await {
+                let known = match sessions.find_by_writing(id).await {
                     Ok(person) => person.map_or(Known::Nobody, Known::SignedIn),
                     Err(error) => Known::Unknown(error),
                 };
@@ -262,7 +258,7 @@ fn may_be_believed(seen: &Seen, now: OffsetDateTime) -> bool {
 
 fn tell(sessions: &Sessions, id: SessionHash, answers: Vec<oneshot::Sender<Known>>, known: &Known) {
     match (known, sessions.lately.get(id)) {
-        (Known::Nobody, Some(_)) => sessions.lately.forget(id),
+        (Known::Nobody, Some(_)) => sessions.lately.forget(What::Session(id)),
         (Known::Unknown(_), Some(seen)) => seen.unanswered(),
         (Known::SignedIn(_), _) | (_, None) => {}
     }

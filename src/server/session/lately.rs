@@ -46,7 +46,6 @@ impl LiveSession {
 pub(super) struct Seen {
     person: Arc<SignedIn>,
     id: SessionHash,
-    browser: Option<BrowserHash>,
     /// The age at which it is asked for again, ahead of time.
     due_at: Duration,
     confirmed: Mutex<Confirmed>,
@@ -66,10 +65,9 @@ struct Confirmed {
 }
 
 impl Seen {
-    fn new(id: SessionHash, browser: Option<BrowserHash>, person: SignedIn, asked: Instant) -> Self {
+    fn new(id: SessionHash, person: SignedIn, asked: Instant) -> Self {
         Self {
             id,
-            browser,
             due_at: due_at(id),
             confirmed: Mutex::new(Confirmed { asked, until: person.until }),
             asked_again: AtomicBool::new(false),
@@ -80,10 +78,6 @@ impl Seen {
 
     pub(super) fn live(self: &Arc<Self>) -> LiveSession {
         LiveSession { id: self.id, person: Arc::clone(&self.person), seen: Arc::downgrade(self) }
-    }
-
-    pub(super) const fn browser(&self) -> Option<BrowserHash> {
-        self.browser
     }
 
     /// How old what is known of it is; `None` if it has ended by now.
@@ -155,7 +149,7 @@ pub(super) struct Generation {
 }
 
 /// What has ended or changed.
-enum What {
+pub(super) enum What {
     Session(SessionHash),
     Browser(BrowserHash),
     User(UserId),
@@ -163,10 +157,10 @@ enum What {
 }
 
 impl What {
-    fn concerns(&self, id: SessionHash, browser: Option<BrowserHash>, person: &SignedIn) -> bool {
+    fn concerns(&self, id: SessionHash, person: &SignedIn) -> bool {
         match self {
             Self::Session(session) => *session == id,
-            Self::Browser(ended) => browser == Some(*ended),
+            Self::Browser(ended) => person.browser == Some(*ended),
             Self::User(user) => person.user.id == *user,
             // Whatever may belong to it: the store knows better.
             Self::LoggedOut(Logout { issuer, sid, subject, .. }) => {
@@ -196,10 +190,9 @@ impl Forgotten {
         self.last.push_back((self.count, now, what));
     }
 
-    fn concerns(&self, asked: Generation, id: SessionHash, browser: Option<BrowserHash>, person: &SignedIn) -> bool {
+    fn concerns(&self, asked: Generation, id: SessionHash, person: &SignedIn) -> bool {
         let since = self.last.iter().rev().take_while(|(number, ..)| *number > asked.forgotten);
-        asked.asked.elapsed() >= limits::FORGOTTEN_KEPT
-            || since.into_iter().any(|(.., what)| what.concerns(id, browser, person))
+        asked.asked.elapsed() >= limits::FORGOTTEN_KEPT || since.into_iter().any(|(.., what)| what.concerns(id, person))
     }
 }
 
@@ -232,54 +225,58 @@ impl Lately {
         Generation { asked: Instant::now(), forgotten }
     }
 
-    /// Remembers what the store said, unless the session was forgotten since it was asked.
-    pub(super) fn confirm(
-        &self,
-        generation: Generation,
-        id: SessionHash,
-        browser: Option<BrowserHash>,
-        person: SignedIn,
-    ) -> LiveSession {
+    /// Remembers what the store said, unless the session was forgotten since it was asked, or it has said something newer.
+    pub(super) fn confirm(&self, generation: Generation, id: SessionHash, person: SignedIn) -> LiveSession {
+        let Generation { asked, .. } = generation;
         let forgotten = self.forgotten.lock().unwrap_or_else(PoisonError::into_inner);
-        if forgotten.concerns(generation, id, browser, &person) {
-            return Arc::new(Seen::new(id, browser, person, generation.asked)).live();
+        if forgotten.concerns(generation, id, &person) {
+            return Arc::new(Seen::new(id, person, asked)).live();
         }
-        if let Some(seen) = self.seen.get(&id).filter(|seen| seen.browser == browser && seen.person.is_same(&person)) {
-            seen.confirm(generation.asked, person.until);
-            return seen.live();
+        match self.seen.get(&id) {
+            Some(seen) if seen.confirmed().asked > asked => seen.live(),
+            Some(seen) if seen.person.is_same(&person) => {
+                seen.confirm(asked, person.until);
+                seen.live()
+            }
+            _ => {
+                let seen = Arc::new(Seen::new(id, person, asked));
+                let live = seen.live();
+                self.seen.insert(id, seen);
+                live
+            }
         }
-        let seen = Arc::new(Seen::new(id, browser, person, generation.asked));
-        let live = seen.live();
-        self.seen.insert(id, seen);
-        live
     }
 
-    /// The session has ended.
-    pub(super) fn forget(&self, id: SessionHash) {
+    /// Something has ended or changed.
+    pub(super) fn forget(&self, what: What) {
         let mut forgotten = self.forgotten.lock().unwrap_or_else(PoisonError::into_inner);
-        forgotten.add(What::Session(id));
-        self.seen.remove(&id);
-    }
-
-    /// All sessions of the browser have ended.
-    pub(super) fn forget_browser(&self, browser: BrowserHash) {
-        self.forget_where(What::Browser(browser));
-    }
-
-    /// Something about the user may have changed.
-    pub(super) fn forget_user(&self, user: &UserId) {
-        self.forget_where(What::User(user.clone()));
-    }
-
-    /// The provider has logged somebody out.
-    pub(super) fn forget_logged_out(&self, logout: &Logout) {
-        self.forget_where(What::LoggedOut(logout.clone()));
-    }
-
-    fn forget_where(&self, what: What) {
-        let mut forgotten = self.forgotten.lock().unwrap_or_else(PoisonError::into_inner);
-        self.seen.retain(|id, seen| !what.concerns(*id, seen.browser, &seen.person));
+        if let What::Session(id) = what {
+            self.seen.remove(&id);
+        } else {
+            self.seen.retain(|id, seen| !what.concerns(*id, &seen.person));
+        }
         forgotten.add(what);
+    }
+
+    /// Something is about to end or change: it is forgotten when this is dropped, whatever the store has said by then, and where
+    /// nobody waits for its answer any more. It may have done it all the same.
+    pub(super) const fn will_forget(&self, what: What) -> Forgetting<'_> {
+        Forgetting { lately: self, what: Some(what) }
+    }
+}
+
+/// What is forgotten in the end.
+#[must_use = "what is dropped at once is forgotten too early"]
+pub(super) struct Forgetting<'l> {
+    lately: &'l Lately,
+    what: Option<What>,
+}
+
+impl Drop for Forgetting<'_> {
+    fn drop(&mut self) {
+        if let Some(what) = self.what.take() {
+            self.lately.forget(what);
+        }
     }
 }
 
@@ -289,7 +286,7 @@ mod tests {
     use crate::server::session::known::tests::store::{browser, hash, logout, person};
 
     fn confirm(lately: &Lately, generation: Generation, number: u8) -> LiveSession {
-        lately.confirm(generation, hash(number), Some(browser(number)), person(number))
+        lately.confirm(generation, hash(number), person(number))
     }
 
     fn is_known(lately: &Lately, number: u8) -> bool {
@@ -299,10 +296,10 @@ mod tests {
     #[test]
     fn an_answer_from_before_a_forget_is_not_remembered_after_it() {
         let forgets: [fn(&Lately); 4] = [
-            |lately| lately.forget(hash(1)),
-            |lately| lately.forget_browser(browser(1)),
-            |lately| lately.forget_user(&person(1).user.id),
-            |lately| lately.forget_logged_out(&logout(1)),
+            |lately| lately.forget(What::Session(hash(1))),
+            |lately| lately.forget(What::Browser(browser(1))),
+            |lately| lately.forget(What::User(person(1).user.id)),
+            |lately| drop(lately.will_forget(What::LoggedOut(logout(1)))),
         ];
         for forget in forgets {
             let lately = Lately::new();
@@ -325,7 +322,7 @@ mod tests {
     fn a_session_is_the_same_until_something_about_the_person_changes() {
         let lately = Lately::new();
         let first = confirm(&lately, lately.generation(), 1);
-        let confirm = |person| lately.confirm(lately.generation(), hash(1), Some(browser(1)), person);
+        let confirm = |person| lately.confirm(lately.generation(), hash(1), person);
         assert!(first.is_same(&confirm(person(1))));
         let mut longer = person(1);
         longer.until += Duration::from_secs(60);
@@ -344,9 +341,9 @@ mod tests {
         let lately = Lately::new();
         let [before, one] = [lately.generation(), lately.generation()].map(|asked| confirm(&lately, asked, 1));
         let two = confirm(&lately, lately.generation(), 2);
-        lately.forget(hash(1));
+        lately.forget(What::Session(hash(1)));
         assert!(before.seen.upgrade().is_none() && one.seen.upgrade().is_none() && two.seen.upgrade().is_some());
-        lately.forget_user(&two.person.user.id);
+        lately.forget(What::User(two.person.user.id.clone()));
         assert!(two.seen.upgrade().is_none());
     }
 
@@ -361,5 +358,18 @@ mod tests {
             assert_eq!(seen.age(OffsetDateTime::UNIX_EPOCH), Some(Duration::from_secs(2)));
             assert_eq!(seen.age(person(1).until), None);
         }
+    }
+
+    /// Of two questions at once the slower one may be the older.
+    #[tokio::test(start_paused = true)]
+    async fn an_older_answer_says_nothing_against_a_newer_one() {
+        let lately = Lately::new();
+        let before = lately.generation();
+        tokio::time::advance(Duration::from_secs(1)).await;
+        let mut other = person(1);
+        other.facts.groups.push("admins".to_owned());
+        let newer = lately.confirm(lately.generation(), hash(1), other);
+        let older = confirm(&lately, before, 1);
+        assert!(older.is_same(&newer) && newer.seen.upgrade().is_some());
     }
 }

@@ -6,6 +6,7 @@ use tokio::time::timeout;
 
 use super::{
     id::SessionId,
+    lately::What,
     sessions::{NewSession, Sessions},
 };
 use crate::server::{
@@ -33,7 +34,7 @@ impl Sessions {
             self.unnoted_recheck.set(now);
         }
         // Either way this process knows an older time.
-        self.lately.forget(id.hash());
+        self.lately.forget(What::Session(id.hash()));
         begins.unwrap_or_default()
     }
 
@@ -53,6 +54,7 @@ impl Sessions {
             self.expire(session).await?;
             return Ok(false);
         }
+        let _forgetting = self.lately.will_forget(What::Session(said.id.hash()));
         let (facts, id_token) = (said.delivery.facts, said.id_token);
         let session = SessionRecord { confirmed: self.system.now(), facts, id_token, ..session };
         let mut goes_on = self.store.confirm_session(&session).await?;
@@ -62,7 +64,6 @@ impl Sessions {
             self.expire(session).await?;
             goes_on = false;
         }
-        self.lately.forget(said.id.hash());
         Ok(goes_on)
     }
 }

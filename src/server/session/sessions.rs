@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use super::{
     found::{EndedSession, Found, FoundAll, SignedIn},
     id::SessionId,
-    lately::{Lately, LiveSession},
+    lately::{Lately, LiveSession, What},
     unnoted::Unnoted,
 };
 use crate::server::{
@@ -116,12 +116,12 @@ impl Sessions {
             self.store.close_delivery(attempt).await?;
             // The provider may have logged the person out while they were signing in.
             if self.store.is_logged_out(&session).await? {
-                self.expire(session).await?;
+                self.expire_if_possible(session).await;
                 return Ok(Found::Ended);
             }
         }
         if !user.active {
-            self.expire(session).await?;
+            self.expire_if_possible(session).await;
             return Ok(Found::Disabled);
         }
         let now = self.system.now();
@@ -141,8 +141,8 @@ impl Sessions {
     fn signed_in(&self, session: SessionRecord, user: User) -> SignedIn {
         let until = self.ends(&session);
         let recheck_from = self.recheck_from(&session);
-        let SessionRecord { provider, issuer, facts, created: since, confirmed, .. } = session;
-        SignedIn { user, provider, issuer, facts, since, confirmed, until, recheck_from }
+        let SessionRecord { provider, issuer, facts, browser, created: since, confirmed, .. } = session;
+        SignedIn { user, provider, issuer, facts, browser, since, confirmed, until, recheck_from }
     }
 
     fn is_touch_due(&self, session: &SessionRecord, now: OffsetDateTime) -> bool {
@@ -163,31 +163,27 @@ impl Sessions {
         let users: HashMap<_, _> = users.into_iter().map(|user| (user.id.as_str().to_owned(), user)).collect();
         let mut found = FoundAll::default();
         for session in records {
-            let (id, browser) = (session.id, session.browser);
+            let id = session.id;
             match users.get(session.user.as_str()).filter(|user| user.active) {
                 Some(user) if session.delivered_by.is_none() => {
                     if self.is_touch_due(&session, now) {
                         found.due.push(id);
                     }
                     let person = self.signed_in(session, user.clone());
-                    found.signed_in.insert(id, self.lately.confirm(asked, id, browser, person));
+                    found.signed_in.insert(id, self.lately.confirm(asked, id, person));
                 }
                 // Its first use, or the end of a disabled account's session, is to be written.
-                _ => found.to_write.push((id, browser)),
+                _ => found.to_write.push(id),
             }
         }
         Ok(found)
     }
 
     /// Who is signed in by a session of which something is to be written first, which may take long or fail.
-    pub(super) async fn find_by_writing(
-        &self,
-        id: SessionHash,
-        browser: Option<BrowserHash>,
-    ) -> Result<Option<LiveSession>, StoreError> {
+    pub(super) async fn find_by_writing(&self, id: SessionHash) -> Result<Option<LiveSession>, StoreError> {
         let asked = self.lately.generation();
         let person = self.find_by_hash(id).await?.person();
-        Ok(person.map(|person| self.lately.confirm(asked, id, browser, person)))
+        Ok(person.map(|person| self.lately.confirm(asked, id, person)))
     }
 
     /// Notes that all of these were used.
@@ -209,7 +205,7 @@ impl Sessions {
 
     /// Something about the user may have changed: role, name, whether the account is active.
     pub fn user_changed(&self, user: &UserId) {
-        self.lately.forget_user(user);
+        self.lately.forget(What::User(user.clone()));
     }
 
     /// Begins the session that an attempt delivers; delivering it again changes nothing. The browser's former session,
@@ -263,15 +259,13 @@ impl Sessions {
         id: Option<SessionId>,
         browser: Option<BrowserHash>,
     ) -> Result<Option<EndedSession>, StoreError> {
+        let _forgetting = browser.map(|browser| self.lately.will_forget(What::Browser(browser)));
         let ended = match id {
             Some(id) => self.end(id).await?,
             None => None,
         };
         if let Some(browser) = browser {
-            let all_ended = self.store.end_browser(browser, self.system.now()).await;
-            // Also where the store has failed: some may have ended.
-            self.lately.forget_browser(browser);
-            all_ended?;
+            self.store.end_browser(browser, self.system.now()).await?;
         }
         Ok(ended)
     }
@@ -282,10 +276,8 @@ impl Sessions {
     /// # Errors
     /// The store; then it is to be told again.
     pub async fn log_out(&self, logout: &Logout) -> Result<LoggedOut, StoreError> {
-        let logged_out = self.store.log_out(logout).await;
-        // Also where the store has failed: some may have ended.
-        self.lately.forget_logged_out(logout);
-        logged_out
+        let _forgetting = self.lately.will_forget(What::LoggedOut(logout.clone()));
+        self.store.log_out(logout).await
     }
 
     /// Ends one session. Returns what it was, if it lived.
@@ -299,6 +291,7 @@ impl Sessions {
             Ok(None) => return Ok(None),
             // A newer version may be able to read it.
             Err(StoreError::Unreadable(_)) => {
+                let _forgetting = self.lately.will_forget(What::Session(id.hash()));
                 self.store.delete_session(id.hash()).await?;
                 return Ok(None);
             }
@@ -320,12 +313,20 @@ impl Sessions {
     /// Ends a session but leaves its record for the store to remove a minute later: a delivery under way at this moment
     /// finds the id taken, and cannot insert it again.
     pub(super) async fn expire(&self, mut session: SessionRecord) -> Result<(), StoreError> {
+        let _forgetting = self.lately.will_forget(What::Session(session.id));
         session.expires = session.expires.min(self.system.now());
         session.delivered_by = None;
         session.user = SessionRecord::nobody();
-        self.store.save_session(&session).await?;
-        self.lately.forget(session.id);
-        Ok(())
+        self.store.save_session(&session).await.map(drop)
+    }
+
+    /// A session that signs nobody in, whether the store can write that or not: each time that it is found it is none.
+    async fn expire_if_possible(&self, session: SessionRecord) {
+        self.lately.forget(What::Session(session.id));
+        let expired = timeout(limits::SESSION_TOUCH_WAIT, self.expire(session)).await;
+        if let Err(error) = expired.unwrap_or_else(|_| Err(StoreError::late())) {
+            tracing::debug!(code = "store_unavailable", detail = %error, "the end of a session could not be written");
+        }
     }
 
     /// Whoever has other groups from now on has them on every host, whose cookies still name the former session.

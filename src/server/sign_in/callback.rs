@@ -1,10 +1,9 @@
 //! The callback: the order of its checks, as OpenID Connect Core 3.1.2.5, RFC 6749 4.1.2 and RFC 9207 have them. Any
 //! number of calls for one attempt lead to one exchange and one result.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use futures_util::FutureExt as _;
-use tokio::time::Instant;
 
 use super::{
     authorization_response::{AuthorizationResponse, Received},
@@ -25,6 +24,17 @@ pub enum Caller {
     Page,
     /// The waiting page's script: it is answered at once, or after a moment where it brings a response.
     Poll,
+}
+
+impl Caller {
+    /// For how long its request may be held.
+    const fn holds(self, brings_response: bool, can_wait: bool, patience: Duration) -> Duration {
+        match self {
+            Self::Page if brings_response || can_wait => patience,
+            Self::Poll if brings_response => limits::POLL_HOLD,
+            Self::Page | Self::Poll => Duration::ZERO,
+        }
+    }
 }
 
 impl SignIn {
@@ -59,11 +69,7 @@ impl SignIn {
         };
 
         let received = self.received(&query, &state, ResponseMode::Query);
-        let hold = match caller {
-            Caller::Page if received.is_some() || query.wait => request.arrived + self.rules.patience,
-            Caller::Poll if received.is_some() => request.arrived + limits::POLL_HOLD,
-            Caller::Page | Caller::Poll => Instant::now(),
-        };
+        let hold = request.arrived + caller.holds(received.is_some(), query.wait, self.rules.patience);
         let repeated = !query.is_plain() || caller == Caller::Poll;
         let callback = Callback { state, provider, browser, request, received, hold };
         // The page that explains a used attempt, requested again.
@@ -151,4 +157,25 @@ fn is_about_an_expired_login_page(callback: &Callback, response: &AuthorizationR
     let AuthorizationResponse::Error { iss, .. } = response else { return false };
     let checked = callback.provider.check_response_issuer(iss.as_deref()).now_or_never();
     response.login_page_expired() && !matches!(checked, Some(Err(_)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_is_held_for_an_answer_and_a_script_for_a_moment() {
+        const PATIENCE: Duration = Duration::from_secs(2);
+        for (caller, brings_response, can_wait, holds) in [
+            (Caller::Page, true, false, PATIENCE),
+            (Caller::Page, false, true, PATIENCE),
+            (Caller::Page, false, false, Duration::ZERO),
+            (Caller::Poll, true, false, limits::POLL_HOLD),
+            (Caller::Poll, true, true, limits::POLL_HOLD),
+            (Caller::Poll, false, true, Duration::ZERO),
+        ] {
+            let held = caller.holds(brings_response, can_wait, PATIENCE);
+            assert_eq!(held, holds, "{caller:?}, {brings_response}, {can_wait}");
+        }
+    }
 }

@@ -77,6 +77,7 @@ fn ada() -> SignedIn {
             groups: vec!["admins".into(), "R&D, Berlin".into(), String::new()],
             ..SessionFacts::default()
         },
+        browser: None,
         since: NOW,
         until: NOW,
         confirmed: NOW,

@@ -187,6 +187,36 @@ async fn nobody_waits_again_for_a_store_that_could_not_tell() {
     }
 }
 
+/// Whoever comes back after the outage is not signed in by what was known before it.
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_well_again_is_asked() {
+    for mood in [Mood::Fails, Mood::Slow(limits::STORE_TIMEOUT)] {
+        let scene = Scene::with_one().await;
+        advance(limits::SESSION_KNOWN_FRESH).await;
+        scene.reads(mood);
+        scene.is_signed_in(1).await;
+        // What was asked then has its answer; nobody asks anything for a while.
+        scene.reads(Mood::Well);
+        tokio::time::sleep(SECOND * 30).await;
+        scene.store.sign_out(hash(1));
+        scene.is_nobody(1).await;
+    }
+}
+
+/// A disabled account is out as soon as the store says so, whether the end of its session can be written or not.
+#[tokio::test(start_paused = true)]
+async fn nobody_goes_on_because_their_end_cannot_be_written() {
+    for mood in [Mood::Fails, Mood::Slow(HOUR)] {
+        let scene = Scene::with_one().await;
+        scene.store.disable(1);
+        scene.writes(mood);
+        advance(limits::SESSION_KNOWN_FRESH).await;
+        let known = scene.known.find(hash(1)).await;
+        assert!(!matches!(known, Known::SignedIn(_)), "{known:?}");
+        scene.is_nobody(1).await;
+    }
+}
+
 /// However many sessions are in use, and however often it works in between.
 #[tokio::test(start_paused = true)]
 async fn an_outage_is_one_line_of_the_log() {
@@ -235,9 +265,8 @@ async fn what_cannot_be_written_of_one_session_keeps_nobody_else_waiting() {
             assert_eq!(began.elapsed(), Duration::ZERO);
         };
         let ((), first_use, disabled) = tokio::join!(others, first_use, disabled);
-        for known in [first_use, disabled] {
-            assert!(matches!(known, Known::Unknown(_)), "{known:?}");
-        }
+        assert!(matches!(first_use, Known::Unknown(_)), "{first_use:?}");
+        assert!(matches!(disabled, Known::Nobody), "the store has said so: {disabled:?}");
         scene.writes(Mood::Well);
         scene.is_signed_in(3).await;
         scene.is_nobody(4).await;

@@ -78,6 +78,7 @@ pub(in crate::server::session) fn person(number: u8) -> SignedIn {
         provider: ProviderId::new("op"),
         issuer: Issuer::new("https://id.example.com"),
         facts: SessionFacts { subject: subject(number), ..SessionFacts::default() },
+        browser: Some(browser(number)),
         since: datetime!(2026-11-26 12:00 UTC),
         until: datetime!(2026-11-27 12:00 UTC),
         confirmed: datetime!(2026-11-26 12:00 UTC),
