@@ -347,8 +347,8 @@ pub const SESSION_UNUSED_LIFE: Duration = Duration::from_secs(DAY);
 
 // ---- Logouts (docs/decisions/sign-out.md)
 
-/// A logout is tried for so long after it came, while the keys or the store are away: most providers never send it again, and
-/// those that do need an answer. A stop waits as long, so that it cuts none.
+/// The store is told of a logout until so long after it came, the wait for keys included: most providers never send it again,
+/// and those that do need an answer. A stop waits as long, so that it cuts none.
 pub const LOGOUT_TRIED_FOR: Duration = SHUTDOWN_GRACE;
 /// A store that does not take it is asked again after this.
 pub const LOGOUT_AGAIN_AFTER: Duration = Duration::from_millis(500);

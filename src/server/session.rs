@@ -8,6 +8,8 @@ mod id;
 mod known;
 /// What the store has confirmed lately.
 mod lately;
+/// One of these sessions.
+mod live;
 /// Asking the provider again.
 mod recheck;
 /// Sessions: found, begun and ended.
@@ -21,7 +23,7 @@ pub use self::{
     found::{EndedSession, Found, SignedIn},
     id::SessionId,
     known::{Known, KnownSessions},
-    lately::LiveSession,
+    live::LiveSession,
     sessions::{Delivery, NewSession, Sessions},
     tower::TowerSessionStore,
 };

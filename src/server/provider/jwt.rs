@@ -67,7 +67,10 @@ impl<'e> Expected<'e> {
         let algorithm = self.algorithm(&header)?;
         let key = self.key(&header, &algorithm)?;
         key.verify_signature(&algorithm, signed.as_bytes(), &signature).map_err(|error| match error {
-            SignatureVerificationError::CryptoError(_) => Rejection::UnknownKey("the signature is wrong".into()),
+            SignatureVerificationError::CryptoError(_) => Rejection::UnknownKey(match header.get("kid") {
+                Some(Value::String(kid)) => format!("the signature is not by the key of its `kid` ({})", clip(kid)),
+                _ => "the signature is wrong".to_owned(),
+            }),
             other => Rejection::of(format!("signature: {}", clip(&other.to_string()))),
         })?;
         Ok(SignedClaims { claims: payload, algorithm, key })

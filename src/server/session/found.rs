@@ -1,10 +1,7 @@
 //! What sessions stand for.
 
-use std::collections::HashMap;
-
 use time::OffsetDateTime;
 
-use super::lately::LiveSession;
 use crate::server::{
     email_address::EmailAddress,
     ids::{BrowserHash, Issuer, ProviderId, SessionHash},
@@ -81,17 +78,6 @@ impl SignedIn {
         let same_times = *since == other.since && *confirmed == other.confirmed && *recheck_from == other.recheck_from;
         same_person && same_times && *provider == other.provider && *issuer == other.issuer
     }
-}
-
-/// What the store says of many sessions.
-#[derive(Default)]
-pub(super) struct FoundAll {
-    /// Whoever is signed in.
-    pub(super) signed_in: HashMap<SessionHash, LiveSession>,
-    /// Whose visit is to be noted.
-    pub(super) due: Vec<SessionHash>,
-    /// Of which something is to be written before anybody can tell.
-    pub(super) to_write: Vec<SessionHash>,
 }
 
 impl Found {

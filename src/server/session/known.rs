@@ -15,7 +15,8 @@ use tokio::{
 
 use super::{
     found::SignedIn,
-    lately::{LiveSession, Seen, What},
+    lately::What,
+    live::{LiveSession, Seen},
     sessions::Sessions,
 };
 use crate::server::{ids::SessionHash, limits, store::StoreError};

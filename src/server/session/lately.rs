@@ -2,135 +2,21 @@
 
 use std::{
     collections::VecDeque,
-    ops::Range,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use quick_cache::{Weighter, sync::Cache};
-use time::OffsetDateTime;
 use tokio::time::Instant;
 
-use super::found::SignedIn;
+use super::{
+    found::SignedIn,
+    live::{LiveSession, Seen},
+};
 use crate::server::{
     ids::{BrowserHash, SessionHash, UserId},
     limits,
     store::Logout,
 };
-
-/// A session of a signed-in person, to be asked about again and again without looking for it.
-#[derive(Clone, Debug)]
-pub struct LiveSession {
-    /// Which.
-    pub id: SessionHash,
-    /// Whose.
-    pub person: Arc<SignedIn>,
-    /// What is known of it, until that is forgotten. Nobody keeps it alive while they wait for something: what has ended would
-    /// go on for as long.
-    pub(super) seen: Weak<Seen>,
-}
-
-impl LiveSession {
-    /// Whether nothing has changed between these two answers.
-    #[must_use]
-    pub fn is_same(&self, other: &Self) -> bool {
-        self.seen.ptr_eq(&other.seen)
-    }
-}
-
-/// A session that the store has confirmed: the same as long as nothing about the person changes.
-#[derive(Debug)]
-pub(super) struct Seen {
-    person: Arc<SignedIn>,
-    id: SessionHash,
-    /// The age at which it is asked for again, ahead of time.
-    due_at: Duration,
-    confirmed: Mutex<Confirmed>,
-    /// It is being asked for again.
-    asked_again: AtomicBool,
-    /// Somebody has waited for the answer in vain.
-    late: AtomicBool,
-}
-
-/// What the store has said last.
-#[derive(Clone, Copy, Debug)]
-struct Confirmed {
-    /// When it was asked.
-    asked: Instant,
-    /// When the session ends unless it is used.
-    until: OffsetDateTime,
-}
-
-impl Seen {
-    fn new(id: SessionHash, person: SignedIn, asked: Instant) -> Self {
-        Self {
-            id,
-            due_at: due_at(id),
-            confirmed: Mutex::new(Confirmed { asked, until: person.until }),
-            asked_again: AtomicBool::new(false),
-            late: AtomicBool::new(false),
-            person: Arc::new(person),
-        }
-    }
-
-    pub(super) fn live(self: &Arc<Self>) -> LiveSession {
-        LiveSession { id: self.id, person: Arc::clone(&self.person), seen: Arc::downgrade(self) }
-    }
-
-    /// How old what is known of it is; `None` if it has ended by now.
-    pub(super) fn age(&self, now: OffsetDateTime) -> Option<Duration> {
-        let Confirmed { asked, until } = *self.confirmed();
-        (now < until).then(|| asked.elapsed())
-    }
-
-    /// Whether it is to be asked for again, so that nobody has to wait for it.
-    pub(super) fn is_due(&self, age: Duration) -> bool {
-        age >= self.due_at
-    }
-
-    /// The store says the same again.
-    fn confirm(&self, asked: Instant, until: OffsetDateTime) {
-        *self.confirmed() = Confirmed { asked, until };
-        self.asked_again.store(false, Ordering::Relaxed);
-        self.late.store(false, Ordering::Relaxed);
-    }
-
-    fn confirmed(&self) -> MutexGuard<'_, Confirmed> {
-        self.confirmed.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether the caller is the one to ask for it again.
-    pub(super) fn is_mine_to_ask(&self) -> bool {
-        !self.asked_again.swap(true, Ordering::Relaxed)
-    }
-
-    /// Nobody else is to wait for the answer as long.
-    pub(super) fn comes_late(&self) {
-        self.late.store(true, Ordering::Relaxed);
-    }
-
-    pub(super) fn is_late(&self) -> bool {
-        self.late.load(Ordering::Relaxed)
-    }
-
-    /// The store could not tell: somebody else is to ask.
-    pub(super) fn unanswered(&self) {
-        self.asked_again.store(false, Ordering::Relaxed);
-    }
-
-    fn bytes(&self) -> usize {
-        let SignedIn { user, provider, issuer, facts, .. } = &*self.person;
-        let optional = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-        let list = |texts: &[String]| texts.iter().map(|text| text.len() + size_of::<String>()).sum::<usize>();
-        let texts = [user.id.as_str(), &user.username, provider.as_str(), issuer.as_str()].map(str::len);
-        let texts = texts.iter().sum::<usize>() + optional(&user.email) + optional(&user.full_name);
-        let facts = optional(&facts.sid) + optional(&facts.acr) + list(&facts.groups) + list(&facts.amr);
-        size_of::<Self>() + size_of::<SignedIn>() + texts + facts + limits::CACHE_ENTRY_BYTES
-    }
-}
 
 #[derive(Clone)]
 struct Bytes;
@@ -196,13 +82,6 @@ impl Forgotten {
     }
 }
 
-/// At which age a session is asked for again: each at its own, by the hash that it has for a name.
-fn due_at(id: SessionHash) -> Duration {
-    let Range { start, end } = limits::SESSION_ASKED_AHEAD;
-    let [place, ..] = *id.as_bytes();
-    start + (end - start) * u32::from(place) / u32::from(u8::MAX)
-}
-
 /// The sessions seen lately. Bounded by bytes; whatever ends or changes a session in this process removes it at once.
 pub(super) struct Lately {
     seen: Cache<SessionHash, Arc<Seen>, Bytes>,
@@ -233,7 +112,7 @@ impl Lately {
             return Arc::new(Seen::new(id, person, asked)).live();
         }
         match self.seen.get(&id) {
-            Some(seen) if seen.confirmed().asked > asked => seen.live(),
+            Some(seen) if seen.asked() > asked => seen.live(),
             Some(seen) if seen.person.is_same(&person) => {
                 seen.confirm(asked, person.until);
                 seen.live()
@@ -282,6 +161,10 @@ impl Drop for Forgetting<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use time::OffsetDateTime;
+
     use super::*;
     use crate::server::session::known::tests::store::{browser, hash, logout, person};
 

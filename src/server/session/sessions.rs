@@ -13,9 +13,10 @@ use time::OffsetDateTime;
 use tokio::time::timeout;
 
 use super::{
-    found::{EndedSession, Found, FoundAll, SignedIn},
+    found::{EndedSession, Found, SignedIn},
     id::SessionId,
-    lately::{Lately, LiveSession, What},
+    lately::{Lately, What},
+    live::{FoundAll, LiveSession},
     unnoted::Unnoted,
 };
 use crate::server::{
