@@ -58,6 +58,7 @@ FILES: dict[str, list[tuple[str, ...]]] = {
 # place, and why.
 EQUIVALENT: dict[str, str] = {
     "replace | with ^ in escape": "the two halves of a byte have no bit in common",
+    "replace < with <= in request": "no two moments are the same to the nanosecond",
 }
 
 

@@ -93,6 +93,26 @@ async fn a_slow_provider_means_a_waiting_page_and_one_redemption() {
     assert_eq!(scene.count("login_sessions").await, 1);
 }
 
+/// What the panel asks may reach another process than the one that redeems the code.
+#[tokio::test]
+async fn another_process_tells_how_the_exchange_has_ended() {
+    let scene = Scene::hasty().await;
+    scene.provider.hold(Endpoint::Token);
+    let browser = scene.browser();
+    let callback = browser.callback_url(&scene, "/reports").await;
+    let pending = browser.get(&callback).await;
+    browser.go_through(&scene, &scene.start_second().await);
+    let ask = async || browser.ask(&scene, query(pending.location())).await.1;
+    assert_eq!(ask().await["outcome"], "pending");
+    scene.provider.release(Endpoint::Token);
+    let ended = eventually("told", || async {
+        let outcome = ask().await;
+        (outcome["outcome"] != "pending").then_some(outcome)
+    });
+    assert_eq!(ended.await, serde_json::json!({ "outcome": "done", "location": "/reports" }));
+    assert_eq!(scene.redeemed(), 1);
+}
+
 #[tokio::test]
 async fn any_number_of_callbacks_are_one_exchange_and_one_session() {
     let scene = Scene::patient().await;
