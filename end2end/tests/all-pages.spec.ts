@@ -8,8 +8,9 @@ for (const { name, status, script, referrer = 'same-origin', open } of SIGHTS) {
       if (['script', 'fetch', 'xhr'].includes(request.resourceType())) loaded.push(new URL(request.url()).pathname);
     });
     const response = await open(page, house);
-    // One that goes on by a script does so before it has loaded.
-    await (script ? page.locator('h1').waitFor() : page.waitForLoadState('load'));
+    // One that goes on by a script may do so before it has loaded, and one that reloads may be between two.
+    const loads = page.waitForLoadState('load');
+    await (script ? Promise.race([loads, page.locator('h1').waitFor()]) : loads);
     expect(response?.status()).toBe(status);
     const headers = (await response?.allHeaders()) ?? {};
     expect(headers['content-security-policy']).toContain("default-src 'none'");
