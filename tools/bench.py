@@ -119,7 +119,7 @@ def measure() -> tuple[list[Row], list[Row], list[str]]:
                 rows += on_store("MongoDB's protocol", folder / "mongo", uri, IN_USE, bare)[0]
                 notes.append("The MongoDB server is SecantusDB, on the processor of what asks.")
             except subprocess.CalledProcessError:
-                notes.append(f"Not measured: MongoDB's protocol, since SecantusDB did not take {SESSIONS:,} sessions in time.")
+                notes.append(f"Not measured: MongoDB's protocol, since SecantusDB did not keep up with {SESSIONS:,} sessions.")
         else:
             notes.append("Not measured: MongoDB's protocol, since secantusd-py is not on this machine.")
         others, missing = bench_others.measure(TARGET.parent / "debug/test-provider", folder / "others", bare)

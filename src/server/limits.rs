@@ -98,7 +98,7 @@ pub const EXCHANGES_PER_PROVIDER: usize = 128;
 /// Pushed requests of one client that run at the same time at one provider, out of as many as there may be exchanges: nobody
 /// has to have a code for one. A company behind one address still begins dozens of sign-ins a second.
 pub const PUSHES_PER_CLIENT: usize = 8;
-/// A pushed request is expected to take up to so many times as long as the last one: whoever gives up before that gets none.
+/// A request is pushed for nobody who is going to give up before so many times what the last push took.
 pub const PUSH_MARGIN: f64 = 1.5;
 /// Exchanges that run or wait at one provider; the next one is told at once that the site is busy. If an exchange takes
 /// 3 s, about 2,300 can start within [`CODE_LIFE`]: those who come after them would wait for nothing. Each exchange may

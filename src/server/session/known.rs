@@ -223,7 +223,7 @@ impl KnownSessions {
             let sessions = Arc::clone(&self.sessions);
             tokio::spawn(async move {
                 let known = match sessions.find_by_writing(id).await {
-                    Ok(person) => person.map_or(Known::Nobody, Known::SignedIn),
+                    Ok(session) => session.map_or(Known::Nobody, Known::SignedIn),
                     Err(error) => Known::Unknown(error),
                 };
                 tell(&sessions, id, answers, &known);

@@ -323,6 +323,7 @@ impl Sessions {
 
     /// A session that signs nobody in, whether the store can write that or not: each time that it is found it is none.
     async fn expire_if_possible(&self, session: SessionRecord) {
+        // Before it is written, too: whoever waits no longer for that is not to go on with what was known.
         self.lately.forget(What::Session(session.id));
         let expired = timeout(limits::SESSION_TOUCH_WAIT, self.expire(session)).await;
         if let Err(error) = expired.unwrap_or_else(|_| Err(StoreError::late())) {
