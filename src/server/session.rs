@@ -1,5 +1,7 @@
 //! Who is signed in with which browser.
 
+/// Following what changes in the store.
+mod following;
 /// What sessions stand for.
 mod found;
 /// The id in the session cookie.

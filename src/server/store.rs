@@ -10,6 +10,8 @@
 mod attempts;
 /// How long a method may take.
 mod bounds;
+/// What changes, for those who go by what they have read.
+mod changes;
 /// Which store, and how it is opened.
 mod database;
 /// What both stores read in the same way.
@@ -33,6 +35,7 @@ mod users;
 
 pub use self::{
     attempts::{Attempt, AttemptStore, Claimed, NewClaim},
+    changes::{ChangeStore, Changed, Changes},
     database::{Database, Store, open},
     error::{Refusal, StoreError},
     logouts::{LoggedOut, Logout, LogoutStore},

@@ -4,6 +4,8 @@
 mod aggregates;
 /// The contract of attempts.
 mod attempts;
+/// What has changed.
+mod changes;
 /// Users that ClaudeLens has to be able to read.
 mod claudelens;
 /// What the tests begin with.

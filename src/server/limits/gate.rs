@@ -25,7 +25,7 @@ pub const GATE_FAILURE_REMEMBERED: Duration = Duration::from_secs(MINUTE);
 /// What the store has said about a session holds this long in a check of the gate: the bound within which a sign-out, a
 /// disabled account or a changed role takes effect in every process.
 pub const SESSION_KNOWN_FRESH: Duration = Duration::from_secs(5);
-/// Of a session in use the store is asked again from an age between these on, so that nobody has to wait for it. Each has an
+/// Of a session in use, where it is not known that nothing has changed, the store is asked again from an age between these on, so that nobody has to wait for it. Each has an
 /// age of its own: those that came together, after a restart, would otherwise be asked for together for ever, and checks would
 /// have to wait for the processor meanwhile.
 pub const SESSION_ASKED_AHEAD: Range<Duration> = Duration::from_secs(3)..Duration::from_secs(4);

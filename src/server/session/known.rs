@@ -1,5 +1,5 @@
-//! Who is signed in, at the cost of a look into memory: what the store has confirmed a moment ago holds for a few
-//! seconds, is asked for again ahead of time, and the store is asked for many sessions at once.
+//! Who is signed in, at the cost of a look into memory: what the store has confirmed holds for as long as it is known that
+//! nothing has changed there, or for a few seconds; then it is asked for again ahead of time, many sessions at once.
 
 use std::sync::{
     Arc, Mutex, PoisonError,
@@ -14,6 +14,7 @@ use tokio::{
 };
 
 use super::{
+    following,
     found::SignedIn,
     lately::What,
     live::{LiveSession, Seen},
@@ -71,7 +72,7 @@ impl KnownSessions {
     /// what was last known, for [`limits::SESSION_KNOWN_UNANSWERED`] more.
     pub async fn find(&self, id: SessionHash) -> Known {
         let now = self.sessions.now();
-        let seen = self.sessions.lately.get(id).filter(|seen| may_be_believed(seen, now));
+        let seen = self.sessions.lately.get(id).filter(|seen| self.may_be_believed(seen, now));
         let Some(session) = seen.map(|seen| seen.live()) else {
             if self.is_crowded() {
                 return Known::Unknown(StoreError::late());
@@ -84,7 +85,7 @@ impl KnownSessions {
         }
         match self.ask_again(&session).await {
             Known::Unknown(error)
-                if session.seen.upgrade().is_some_and(|seen| may_be_believed(&seen, self.sessions.now())) =>
+                if session.seen.upgrade().is_some_and(|seen| self.may_be_believed(&seen, self.sessions.now())) =>
             {
                 self.note_memory(&error);
                 Known::SignedIn(session)
@@ -103,12 +104,20 @@ impl KnownSessions {
     #[must_use]
     pub fn is_fresh(&self, session: &LiveSession, now: OffsetDateTime) -> bool {
         let Some(seen) = session.seen.upgrade() else { return false };
-        let Some(age) = seen.age(now).filter(|age| *age < limits::SESSION_KNOWN_FRESH) else { return false };
-        if seen.is_due(age) && seen.is_mine_to_ask() {
+        let Some(standing) = seen.standing(now, self.sessions.lately.followed()) else { return false };
+        if standing.age >= limits::SESSION_KNOWN_FRESH {
+            return false;
+        }
+        if standing.is_due && seen.is_mine_to_ask() {
             self.enqueue(session.id, None);
             self.wake.notify_one();
         }
         true
+    }
+
+    fn may_be_believed(&self, seen: &Seen, now: OffsetDateTime) -> bool {
+        let standing = seen.standing(now, self.sessions.lately.followed());
+        standing.is_some_and(|standing| standing.age < limits::SESSION_KNOWN_AT_MOST)
     }
 
     /// What the store says of that session at this moment, for the rare question whose answer must not be a few seconds old.
@@ -177,9 +186,14 @@ impl KnownSessions {
         self.wake.notify_one();
     }
 
-    /// Asks the store for all who wait, at most [`limits::SESSIONS_ASKED_AT_ONCE`] at a time, for ever. Nobody waits for what
-    /// is asked ahead of time: that is gathered first, since many cost the store little more than one.
+    /// Asks and follows the store, for ever.
     pub async fn run(&self) {
+        tokio::join!(self.keep_asking(), following::keep_following(&self.sessions));
+    }
+
+    /// Asks the store for all who wait, at most [`limits::SESSIONS_ASKED_AT_ONCE`] at a time. Nobody waits for what is asked
+    /// ahead of time: that is gathered first, since many cost the store little more than one.
+    async fn keep_asking(&self) {
         loop {
             self.wake.notified().await;
             let _ = timeout(limits::SESSIONS_GATHERED, self.urgent.notified()).await;
@@ -251,10 +265,6 @@ impl KnownSessions {
 
 fn is_closed(answer: &oneshot::Sender<Known>) -> bool {
     answer.is_closed()
-}
-
-fn may_be_believed(seen: &Seen, now: OffsetDateTime) -> bool {
-    seen.age(now).is_some_and(|age| age < limits::SESSION_KNOWN_AT_MOST)
 }
 
 fn tell(sessions: &Sessions, id: SessionHash, answers: Vec<oneshot::Sender<Known>>, known: &Known) {

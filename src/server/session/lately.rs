@@ -1,7 +1,7 @@
 //! Sessions that the store has confirmed lately, within this process.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashSet, VecDeque},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -10,12 +10,12 @@ use tokio::time::Instant;
 
 use super::{
     found::SignedIn,
-    live::{LiveSession, Seen},
+    live::{Followed, LiveSession, Seen},
 };
 use crate::server::{
     ids::{BrowserHash, SessionHash, UserId},
     limits,
-    store::Logout,
+    store::{Changed, Logout},
 };
 
 #[derive(Clone)]
@@ -82,16 +82,18 @@ impl Forgotten {
     }
 }
 
-/// The sessions seen lately. Bounded by bytes; whatever ends or changes a session in this process removes it at once.
+/// The sessions seen lately. Bounded by bytes; whatever ends or changes a session in this process removes it at once, and what
+/// does it elsewhere as soon as the store says so.
 pub(super) struct Lately {
     seen: Cache<SessionHash, Arc<Seen>, Bytes>,
     forgotten: Mutex<Forgotten>,
+    followed: Mutex<Option<Followed>>,
 }
 
 impl Lately {
     pub(super) fn new() -> Self {
         let seen = Cache::with_weighter(limits::CACHED, limits::KNOWN_SESSIONS_BYTES, Bytes);
-        Self { seen, forgotten: Mutex::default() }
+        Self { seen, forgotten: Mutex::default(), followed: Mutex::default() }
     }
 
     pub(super) fn get(&self, id: SessionHash) -> Option<Arc<Seen>> {
@@ -114,7 +116,7 @@ impl Lately {
         match self.seen.get(&id) {
             Some(seen) if seen.asked() > asked => seen.live(),
             Some(seen) if seen.person.is_same(&person) => {
-                seen.confirm(asked, person.until);
+                seen.confirm(asked, &person);
                 seen.live()
             }
             _ => {
@@ -135,6 +137,33 @@ impl Lately {
             self.seen.retain(|id, seen| !what.concerns(*id, &seen.person));
         }
         forgotten.add(what);
+    }
+
+    /// All of this has changed elsewhere, and nothing else has since the store was followed.
+    pub(super) fn changed(&self, changed: Vec<Changed>, followed: Followed) {
+        let mut forgotten = self.forgotten.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut users = HashSet::new();
+        for changed in changed {
+            forgotten.add(match changed {
+                Changed::Session(id) => {
+                    self.seen.remove(&id);
+                    What::Session(id)
+                }
+                Changed::User(user) => {
+                    users.insert(user.clone());
+                    What::User(user)
+                }
+            });
+        }
+        if !users.is_empty() {
+            self.seen.retain(|_, seen| !users.contains(&seen.person.user.id));
+        }
+        *self.followed.lock().unwrap_or_else(PoisonError::into_inner) = Some(followed);
+    }
+
+    /// For how long the store has been followed, if it can be.
+    pub(super) fn followed(&self) -> Option<Followed> {
+        *self.followed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Something is about to end or change: it is forgotten when this is dropped, whatever the store has said by then, and where
@@ -210,7 +239,7 @@ mod tests {
         let mut longer = person(1);
         longer.until += Duration::from_secs(60);
         assert!(first.is_same(&confirm(longer)), "however long it goes on");
-        assert!(first.seen.upgrade().unwrap().age(person(1).until).is_some(), "and so long it goes on");
+        assert!(first.seen.upgrade().unwrap().standing(person(1).until, None).is_some(), "and so long it goes on");
         let mut other = person(1);
         other.facts.groups.push("admins".to_owned());
         let other = confirm(other);
@@ -238,8 +267,9 @@ mod tests {
             tokio::time::advance(Duration::from_secs(2)).await;
             confirm(&lately, asked, 1);
             let seen = lately.get(hash(1)).unwrap();
-            assert_eq!(seen.age(OffsetDateTime::UNIX_EPOCH), Some(Duration::from_secs(2)));
-            assert_eq!(seen.age(person(1).until), None);
+            let age = |now| seen.standing(now, None).map(|standing| standing.age);
+            assert_eq!(age(OffsetDateTime::UNIX_EPOCH), Some(Duration::from_secs(2)));
+            assert_eq!(age(person(1).until), None);
         }
     }
 

@@ -68,14 +68,33 @@ struct Confirmed {
     asked: Instant,
     /// When the session ends unless it is used.
     until: OffsetDateTime,
+    /// From when on its use is to be noted.
+    touch_from: OffsetDateTime,
+}
+
+/// How a session stands that has not ended.
+pub(super) struct Standing {
+    /// How old what is known of it is.
+    pub(super) age: Duration,
+    /// Whether it is to be asked for again, so that nobody has to wait for it, or so that its use is noted.
+    pub(super) is_due: bool,
+}
+
+/// For how long the store has been followed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Followed {
+    /// What it has said before may have changed since, unnoticed.
+    pub(super) since: Instant,
+    /// All that had changed by then has been forgotten.
+    pub(super) until: Instant,
 }
 
 impl Seen {
     pub(super) fn new(id: SessionHash, person: SignedIn, asked: Instant) -> Self {
         Self {
             id,
-            due_at: due_at(id),
-            confirmed: Mutex::new(Confirmed { asked, until: person.until }),
+            due_at: spread(id, limits::SESSION_ASKED_AHEAD),
+            confirmed: Mutex::new(Confirmed { asked, until: person.until, touch_from: person.touch_from }),
             asked_again: AtomicBool::new(false),
             late: AtomicBool::new(false),
             person: Arc::new(person),
@@ -86,20 +105,20 @@ impl Seen {
         LiveSession { id: self.id, person: Arc::clone(&self.person), seen: Arc::downgrade(self) }
     }
 
-    /// How old what is known of it is; `None` if it has ended by now.
-    pub(super) fn age(&self, now: OffsetDateTime) -> Option<Duration> {
-        let Confirmed { asked, until } = *self.confirmed();
-        (now < until).then(|| asked.elapsed())
-    }
-
-    /// Whether it is to be asked for again, so that nobody has to wait for it.
-    pub(super) fn is_due(&self, age: Duration) -> bool {
-        age >= self.due_at
+    /// How it stands; `None` if it has ended by now.
+    pub(super) fn standing(&self, now: OffsetDateTime, followed: Option<Followed>) -> Option<Standing> {
+        let Confirmed { asked, until, touch_from } = *self.confirmed();
+        if now >= until {
+            return None;
+        }
+        let followed = followed.filter(|followed| asked >= followed.since);
+        let age = followed.map_or(asked, |followed| asked.max(followed.until)).elapsed();
+        Some(Standing { age, is_due: age >= self.due_at || now >= touch_from })
     }
 
     /// The store says the same again.
-    pub(super) fn confirm(&self, asked: Instant, until: OffsetDateTime) {
-        *self.confirmed() = Confirmed { asked, until };
+    pub(super) fn confirm(&self, asked: Instant, person: &SignedIn) {
+        *self.confirmed() = Confirmed { asked, until: person.until, touch_from: person.touch_from };
         self.asked_again.store(false, Ordering::Relaxed);
         self.late.store(false, Ordering::Relaxed);
     }
@@ -143,9 +162,9 @@ impl Seen {
     }
 }
 
-/// At which age a session is asked for again: each at its own, by the hash that it has for a name.
-fn due_at(id: SessionHash) -> Duration {
-    let Range { start, end } = limits::SESSION_ASKED_AHEAD;
+/// A time within `range` that is a session's own, by the hash that it has for a name: those that came together, after a restart,
+/// are not to be asked for together for ever.
+pub(super) fn spread(id: SessionHash, range: Range<Duration>) -> Duration {
     let [place, ..] = *id.as_bytes();
-    start + (end - start) * u32::from(place) / u32::from(u8::MAX)
+    range.start + (range.end - range.start) * u32::from(place) / u32::from(u8::MAX)
 }

@@ -16,7 +16,7 @@ use super::{
     found::{EndedSession, Found, SignedIn},
     id::SessionId,
     lately::{Lately, What},
-    live::{FoundAll, LiveSession},
+    live::{FoundAll, LiveSession, spread},
     unnoted::Unnoted,
 };
 use crate::server::{
@@ -141,14 +141,18 @@ impl Sessions {
 
     fn signed_in(&self, session: SessionRecord, user: User) -> SignedIn {
         let until = self.ends(&session);
+        let touch_from = later(session.last_seen, spread(session.id, self.touch_every()..self.touch_every() * 5 / 4));
         let recheck_from = self.recheck_from(&session);
         let SessionRecord { provider, issuer, facts, browser, created: since, confirmed, .. } = session;
-        SignedIn { user, provider, issuer, facts, browser, since, confirmed, until, recheck_from }
+        SignedIn { user, provider, issuer, facts, browser, since, confirmed, until, touch_from, recheck_from }
     }
 
     fn is_touch_due(&self, session: &SessionRecord, now: OffsetDateTime) -> bool {
-        let every = limits::SESSION_TOUCH_EVERY.min(self.rules.idle / limits::SESSION_TOUCHES_WITHIN_IDLE);
-        now >= later(session.last_seen, every)
+        now >= later(session.last_seen, self.touch_every())
+    }
+
+    fn touch_every(&self) -> Duration {
+        limits::SESSION_TOUCH_EVERY.min(self.rules.idle / limits::SESSION_TOUCHES_WITHIN_IDLE)
     }
 
     /// Who is signed in by each of these sessions, at the cost of two questions to the store for all of them together.
@@ -163,12 +167,13 @@ impl Sessions {
         let users = if wanted.is_empty() { Vec::new() } else { self.store.users(&wanted).await? };
         let users: HashMap<_, _> = users.into_iter().map(|user| (user.id.as_str().to_owned(), user)).collect();
         let mut found = FoundAll::default();
-        for session in records {
+        for mut session in records {
             let id = session.id;
             match users.get(session.user.as_str()).filter(|user| user.active) {
                 Some(user) if session.delivered_by.is_none() => {
                     if self.is_touch_due(&session, now) {
                         found.due.push(id);
+                        session.last_seen = now;
                     }
                     let person = self.signed_in(session, user.clone());
                     found.signed_in.insert(id, self.lately.confirm(asked, id, person));

@@ -5,8 +5,8 @@ use std::{path::PathBuf, sync::Arc};
 use secrecy::SecretString;
 
 use super::{
-    attempts::AttemptStore, error::StoreError, logouts::LogoutStore, mongo::MongoStore, readiness::Readiness,
-    sessions::SessionStore, sqlite::SqliteStore, users::UserStore,
+    attempts::AttemptStore, changes::ChangeStore, error::StoreError, logouts::LogoutStore, mongo::MongoStore,
+    readiness::Readiness, sessions::SessionStore, sqlite::SqliteStore, users::UserStore,
 };
 
 /// Where the data are stored.
@@ -27,9 +27,9 @@ pub enum Database {
 }
 
 /// Everything that a store does. Code that needs one aggregate takes that aggregate's trait.
-pub trait Store: AttemptStore + UserStore + SessionStore + LogoutStore + Readiness + 'static {}
+pub trait Store: AttemptStore + UserStore + SessionStore + LogoutStore + ChangeStore + Readiness + 'static {}
 
-impl<T: AttemptStore + UserStore + SessionStore + LogoutStore + Readiness + 'static> Store for T {}
+impl<T: AttemptStore + UserStore + SessionStore + LogoutStore + ChangeStore + Readiness + 'static> Store for T {}
 
 /// Opens the store that the operator chose. It does not wait for MongoDB: methods return [`StoreError::Unavailable`]
 /// until the server is reachable. An SQLite file is opened, and made if it is missing.

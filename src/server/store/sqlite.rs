@@ -2,6 +2,8 @@
 
 /// Table `login_attempts`.
 mod attempts;
+/// Table `changes`.
+mod changes;
 /// The time in SQL.
 mod clock;
 /// The connections, and what their errors mean.

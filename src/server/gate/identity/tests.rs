@@ -80,6 +80,7 @@ fn ada() -> SignedIn {
         browser: None,
         since: NOW,
         until: NOW,
+        touch_from: NOW,
         confirmed: NOW,
         recheck_from: None,
     }

@@ -1,3 +1,5 @@
+/// A store that says what has changed.
+mod followed;
 /// The store.
 pub(in crate::server::session) mod store;
 
@@ -6,7 +8,7 @@ use std::time::Duration;
 use futures_util::{FutureExt as _, future::join_all};
 use tokio::time::advance;
 
-use self::store::{Fake, Mood, browser, hash};
+use self::store::{Fake, Mood, Paused, browser, hash};
 use super::*;
 use crate::server::{clock::System, session::SessionId, settings::SessionRules, telemetry::captured::Log};
 
@@ -22,8 +24,12 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
-        let store = Arc::new(Fake::default());
-        let sessions = Arc::new(Sessions::new(store.clone(), SessionRules::default(), System::real()));
+        Self::with(Arc::default())
+    }
+
+    fn with(store: Arc<Fake>) -> Self {
+        let system = System { clock: Arc::new(Paused::from_now_on()), ..System::real() };
+        let sessions = Arc::new(Sessions::new(store.clone(), SessionRules::default(), system));
         let known = Arc::new(KnownSessions::new(Arc::clone(&sessions)));
         let running = Arc::clone(&known);
         tokio::spawn(async move { running.run().await });

@@ -15,11 +15,14 @@ const PURGES: [(&str, Duration); 3] = [
     (concat!("DELETE FROM seen_logout_tokens WHERE expires_at <= ", now!(), " - ?"), Duration::ZERO),
 ];
 
+/// Of changes the newest are kept.
+const OLD_CHANGES: &str = "DELETE FROM changes WHERE number <= (SELECT max(number) FROM changes) - ?";
+
 pub(super) async fn keep_purging(connections: &Connections, health: &Health) {
     loop {
-        for (purge, after) in PURGES {
-            let after = i64::try_from(after.as_millis()).unwrap_or(i64::MAX);
-            if let Err(error) = sqlx::query(purge).bind(after).execute(&connections.writer).await {
+        let expired = PURGES.map(|(purge, after)| (purge, i64::try_from(after.as_millis()).unwrap_or(i64::MAX)));
+        for (purge, kept) in expired.into_iter().chain([(OLD_CHANGES, limits::CHANGES_KEPT)]) {
+            if let Err(error) = sqlx::query(purge).bind(kept).execute(&connections.writer).await {
                 health.outage.failed(&StoreError::from(error));
             }
         }

@@ -4,15 +4,19 @@ use std::{collections::HashMap, sync::atomic::AtomicU64};
 
 use async_trait::async_trait;
 use time::{OffsetDateTime, macros::datetime};
-use tokio::time::sleep;
+use tokio::{
+    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    time::sleep,
+};
 
 use super::*;
 use crate::server::{
     attempt::Verdict,
+    clock::Clock,
     ids::{AttemptId, BrowserHash, Issuer, LogoutHash, OwnerToken, ProviderId, Reference, Subject, UserId},
     store::{
-        Attempt, AttemptStore, Claimed, Created, LoggedOut, Logout, LogoutStore, NewClaim, NewUser, Person, Readiness,
-        Role, SessionFacts, SessionRecord, SessionStore, User, UserStore,
+        Attempt, AttemptStore, ChangeStore, Changed, Changes, Claimed, Created, LoggedOut, Logout, LogoutStore,
+        NewClaim, NewUser, Person, Readiness, Role, SessionFacts, SessionRecord, SessionStore, User, UserStore,
     },
     trace::Step,
 };
@@ -37,6 +41,26 @@ pub(in crate::server::session) struct Fake {
     pub(in crate::server::session) reads: Mutex<Mood>,
     pub(in crate::server::session) writes: Mutex<Mood>,
     pub(in crate::server::session) touched: AtomicU64,
+    /// Where it can be followed: who does it, and how often it was begun.
+    followed: Mutex<Option<(UnboundedSender<Told>, usize)>>,
+}
+
+/// Goes with the time of the test.
+pub(in crate::server::session) struct Paused {
+    began: Instant,
+    at: OffsetDateTime,
+}
+
+impl Paused {
+    pub(in crate::server::session) fn from_now_on() -> Self {
+        Self { began: Instant::now(), at: System::real().now() }
+    }
+}
+
+impl Clock for Paused {
+    fn now(&self) -> OffsetDateTime {
+        self.at + self.began.elapsed()
+    }
 }
 
 pub(in crate::server::session) fn hash(number: u8) -> SessionHash {
@@ -82,6 +106,7 @@ pub(in crate::server::session) fn person(number: u8) -> SignedIn {
         since: datetime!(2026-11-26 12:00 UTC),
         until: datetime!(2026-11-27 12:00 UTC),
         confirmed: datetime!(2026-11-26 12:00 UTC),
+        touch_from: datetime!(2026-11-26 12:01 UTC),
         recheck_from: None,
     }
 }
@@ -121,6 +146,22 @@ impl Fake {
         let mut records = self.records.lock().unwrap();
         let record = records.get_mut(&id).unwrap();
         record.last_seen -= limits::SESSION_TOUCH_EVERY;
+    }
+
+    /// From now on.
+    pub(in crate::server::session) fn can_be_followed(&self) {
+        *self.followed.lock().unwrap() = Some((unbounded_channel().0, 0));
+    }
+
+    pub(in crate::server::session) fn was_followed(&self) -> usize {
+        self.followed.lock().unwrap().as_ref().map_or(0, |(_, times)| *times)
+    }
+
+    /// What whoever follows is told next.
+    pub(in crate::server::session) fn tell(&self, changed: Told) {
+        let followed = self.followed.lock().unwrap();
+        let (changes, _) = followed.as_ref().unwrap();
+        changes.send(changed).unwrap();
     }
 
     pub(in crate::server::session) fn asked(&self) -> usize {
@@ -187,6 +228,32 @@ impl SessionStore for Fake {
         let mut records = self.records.lock().unwrap();
         records.values_mut().filter(|one| one.browser == Some(browser)).for_each(|one| one.expires = now);
         Ok(())
+    }
+}
+
+#[async_trait]
+impl ChangeStore for Fake {
+    async fn follow(&self) -> Result<Box<dyn Changes>, StoreError> {
+        in_that(&self.reads).await?;
+        let mut followed = self.followed.lock().unwrap();
+        let Some((changes, times)) = followed.as_mut() else { return Err(StoreError::late()) };
+        let (sender, next) = unbounded_channel();
+        (*changes, *times) = (sender, *times + 1);
+        Ok(Box::new(Following(next)))
+    }
+}
+
+/// Each answer is what it is given, the next time that it is asked.
+struct Following(UnboundedReceiver<Told>);
+
+type Told = Result<Changed, StoreError>;
+
+#[async_trait]
+impl Changes for Following {
+    async fn next(&mut self) -> Result<Vec<Changed>, StoreError> {
+        sleep(limits::CHANGES_READ_EVERY).await;
+        let changed = self.0.try_recv().ok().transpose()?;
+        Ok(changed.into_iter().collect())
     }
 }
 

@@ -1,0 +1,36 @@
+//! What changes about sessions and accounts, for a process that goes by what it has read of them before.
+
+use async_trait::async_trait;
+
+use super::error::StoreError;
+use crate::server::ids::{SessionHash, UserId};
+
+/// What a store does for those who follow it.
+#[async_trait]
+pub trait ChangeStore: Send + Sync {
+    /// Follows what changes from now on.
+    ///
+    /// # Errors
+    /// The store cannot tell. It is not to be followed, which is no outage: a MongoDB server by itself has no change stream.
+    async fn follow(&self) -> Result<Box<dyn Changes>, StoreError>;
+}
+
+/// What changes, whoever changes it.
+#[async_trait]
+pub trait Changes: Send {
+    /// What has changed since the last answer, after [`limits::CHANGES_READ_EVERY`](crate::server::limits::CHANGES_READ_EVERY)
+    /// or a little more. All that was written before the question is in this answer, or in an earlier one.
+    ///
+    /// # Errors
+    /// The store cannot tell. Something may be missing from then on: it is to be followed anew.
+    async fn next(&mut self) -> Result<Vec<Changed>, StoreError>;
+}
+
+/// Something that is different now, or gone. New sessions and accounts, and the time of a visit, are no such thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Changed {
+    /// A session.
+    Session(SessionHash),
+    /// An account, and with it all of its sessions.
+    User(UserId),
+}

@@ -1,0 +1,208 @@
+//! What both stores say has changed, to a process that goes by what it has read.
+
+use std::{sync::Arc, time::Duration};
+
+use bson::doc;
+use vestibule::server::{
+    ids::BrowserHash,
+    limits,
+    store::{Changed, Changes, Profile, Role, SessionRecord, Store},
+};
+
+use super::fixtures::{created, new_user, now, person, session_of, signed_in};
+use crate::support::{
+    bench::{Bench, Raw, binary},
+    mongo,
+};
+
+/// One test for each case and store that can be followed.
+macro_rules! on_both_followed {
+    ($($case:ident),* $(,)?) => { $(
+        mod $case {
+            use crate::support::{bench::Bench, mongo};
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn mongo() {
+                let server = mongo::Server::start_replica_set().await;
+                Bench::mongo_at(server.uri()).await.run(super::$case).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn sqlite() {
+                Bench::sqlite().await.run(super::$case).await;
+            }
+        }
+    )* };
+}
+
+on_both_followed! {
+    what_a_check_goes_by_is_told,
+    what_no_check_goes_by_is_not,
+    what_is_changed_behind_our_back_is_told,
+}
+
+/// All that has changed until now.
+async fn told(changes: &mut dyn Changes) -> Vec<Changed> {
+    changes.next().await.unwrap()
+}
+
+/// A session that has been used, and the other process, which follows.
+async fn scene(bench: &Bench) -> (SessionRecord, Arc<dyn Store>, Box<dyn Changes>) {
+    let session = SessionRecord { delivered_by: None, ..session_of(b"a") };
+    assert!(bench.store.create_session(&session).await.unwrap());
+    let other = bench.raw.open().await;
+    let changes = other.follow().await.unwrap();
+    (session, other, changes)
+}
+
+async fn what_a_check_goes_by_is_told(bench: &Bench) {
+    let store = &*bench.store;
+    let (session, _other, mut changes) = scene(bench).await;
+    let of_it = vec![Changed::Session(session.id)];
+    let user = created(store, &new_user("s-1", "ada")).await;
+    let of_user = vec![Changed::User(user.id.clone())];
+    assert_eq!(told(&mut *changes).await, [], "nobody knows who is new");
+
+    let confirmed = SessionRecord { confirmed: now() + Duration::from_secs(9), ..session.clone() };
+    assert!(store.confirm_session(&confirmed).await.unwrap());
+    assert_eq!(told(&mut *changes).await, of_it);
+    let later = now() + Duration::from_secs(60);
+    assert!(store.begin_recheck(session.id, later, later).await.unwrap());
+    assert_eq!(told(&mut *changes).await, of_it);
+    let shorter = SessionRecord { expires: session.expires - Duration::from_secs(60), ..session.clone() };
+    assert!(store.save_session(&shorter).await.unwrap());
+    assert_eq!(told(&mut *changes).await, of_it);
+    store.end_browser(BrowserHash::of(b"browser"), now()).await.unwrap();
+    assert_eq!(told(&mut *changes).await, of_it);
+
+    let mut as_admin = person("s-1");
+    as_admin.role = Some(Role::Admin);
+    signed_in(store, &as_admin).await;
+    assert_eq!(told(&mut *changes).await, of_user);
+    let email = Some("ada@example.com".to_owned());
+    let renamed = Profile { email, email_verified: Some(true), full_name: Some("Ada Lovelace".to_owned()) };
+    signed_in(store, &vestibule::server::store::Person { profile: renamed, ..as_admin }).await;
+    assert_eq!(told(&mut *changes).await, of_user);
+}
+
+async fn what_no_check_goes_by_is_not(bench: &Bench) {
+    let store = &*bench.store;
+    created(store, &new_user("s-1", "ada")).await;
+    let unused = session_of(b"b");
+    assert!(store.create_session(&unused).await.unwrap());
+    let (session, _other, mut changes) = scene(bench).await;
+    store.ready().await.unwrap();
+    let later = now() + Duration::from_secs(60);
+    store.touch_sessions(&[session.id], later).await.unwrap();
+    let used = SessionRecord { last_seen: later, delivered_by: None, ..unused };
+    assert!(store.save_session(&used).await.unwrap(), "its first use");
+    let mut again = person("s-1");
+    again.now += Duration::from_secs(60);
+    signed_in(store, &again).await;
+    assert_eq!(told(&mut *changes).await, []);
+}
+
+/// By `mongosh` or `sqlite3`.
+async fn what_is_changed_behind_our_back_is_told(bench: &Bench) {
+    let user = created(&*bench.store, &new_user("s-1", "ada")).await;
+    let (session, _other, mut changes) = scene(bench).await;
+    match &bench.raw {
+        Raw::Mongo { database, .. } => {
+            let id = bson::oid::ObjectId::parse_str(user.id.as_str()).unwrap();
+            bench.raw.users().update_one(doc! { "_id": id }, doc! { "$set": { "is_active": false } }).await.unwrap();
+            let sessions = database.collection::<bson::Document>("login_sessions");
+            let id = binary(session.id.as_bytes());
+            let groups = doc! { "$set": { "facts.groups": ["others"] } };
+            sessions.update_one(doc! { "_id": &id }, groups).await.unwrap();
+            sessions.delete_one(doc! { "_id": &id }).await.unwrap();
+        }
+        Raw::Sqlite { pool, .. } => {
+            let id = session.id.as_bytes().to_vec();
+            sqlx::query("UPDATE users SET is_active = 0 WHERE username = 'ada'").execute(pool).await.unwrap();
+            let groups = "UPDATE login_sessions SET \"groups\" = '[\"others\"]' WHERE id = ?";
+            sqlx::query(groups).bind(id.clone()).execute(pool).await.unwrap();
+            sqlx::query("DELETE FROM login_sessions WHERE id = ?").bind(id).execute(pool).await.unwrap();
+        }
+    }
+    let of_session = Changed::Session(session.id);
+    assert_eq!(told(&mut *changes).await, [Changed::User(user.id), of_session.clone(), of_session]);
+}
+
+#[tokio::test]
+async fn sqlite_does_not_tell_what_expired_anyway() {
+    let bench = Bench::sqlite().await;
+    let (_, _other, mut changes) = scene(&bench).await;
+    let gone = SessionRecord { expires: now() - Duration::from_secs(90), ..session_of(b"b") };
+    assert!(bench.store.create_session(&gone).await.unwrap());
+    bench.store.delete_session(gone.id).await.unwrap();
+    assert_eq!(told(&mut *changes).await, []);
+}
+
+/// What is missing from what one is told would go on for ever: so one is told that something is.
+#[tokio::test]
+async fn sqlite_that_has_lost_a_change_says_so() {
+    let lost = ["DELETE FROM changes WHERE number <= 2", "DELETE FROM changes"];
+    for lose in lost {
+        let bench = Bench::sqlite().await;
+        let (session, other, mut changes) = scene(&bench).await;
+        for round in 1..=3 {
+            let expires = session.expires - Duration::from_secs(round);
+            assert!(bench.store.save_session(&SessionRecord { expires, ..session.clone() }).await.unwrap());
+        }
+        sqlx::query(lose).execute(bench.raw.pool()).await.unwrap();
+        assert!(changes.next().await.is_err(), "{lose}");
+        // From then on it can be followed again, once something has changed.
+        let expires = session.expires - Duration::from_secs(9);
+        assert!(bench.store.save_session(&SessionRecord { expires, ..session.clone() }).await.unwrap());
+        let mut changes = other.follow().await.unwrap();
+        assert_eq!(told(&mut *changes).await, []);
+        bench.store.delete_session(session.id).await.unwrap();
+        assert_eq!(told(&mut *changes).await, [Changed::Session(session.id)]);
+    }
+}
+
+/// An operator who changes all accounts at once.
+#[tokio::test]
+async fn sqlite_in_which_too_much_has_changed_says_so_and_keeps_little() {
+    let bench = Bench::sqlite().await;
+    let (_, other, mut changes) = scene(&bench).await;
+    let many = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) \
+                INSERT INTO changes (user_id) SELECT i FROM n";
+    let insert = async |number: i64| sqlx::query(many).bind(number).execute(bench.raw.pool()).await.unwrap();
+    insert(i64::try_from(limits::CHANGES_AT_ONCE).unwrap()).await;
+    assert_eq!(told(&mut *changes).await.len(), limits::CHANGES_AT_ONCE);
+    insert(limits::CHANGES_KEPT * 2).await;
+    assert!(changes.next().await.is_err());
+    assert_eq!(told(&mut *other.follow().await.unwrap()).await, []);
+    // What is old is removed when a store is opened, and once a minute.
+    let _again = bench.raw.open().await;
+    crate::support::wait::eventually("removed", || async {
+        let count = sqlx::query_scalar("SELECT count(*) FROM changes");
+        let left: i64 = count.fetch_one(bench.raw.pool()).await.unwrap();
+        (left == limits::CHANGES_KEPT).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_mongodb_server_by_itself_cannot_be_followed() {
+    let bench = Bench::mongo().await;
+    assert!(bench.store.follow().await.is_err());
+    assert!(bench.store.ready().await.is_ok(), "which is no outage");
+    bench.raw.database().drop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_mongodb_server_that_is_gone_is_followed_no_more() {
+    let server = mongo::Server::start_replica_set().await;
+    let bench = Bench::mongo_at(server.uri()).await;
+    let (session, _other, mut changes) = scene(&bench).await;
+    server.stop();
+    assert!(changes.next().await.is_err());
+    server.start().await;
+    server.primary().await;
+    let (_, mut changes) =
+        crate::support::wait::eventually("followed", || async { Some(((), bench.store.follow().await.ok()?)) }).await;
+    bench.store.delete_session(session.id).await.unwrap();
+    assert_eq!(told(&mut *changes).await, [Changed::Session(session.id)]);
+}
