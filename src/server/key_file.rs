@@ -30,6 +30,7 @@ pub fn read_or_create(path: &Path, entropy: &dyn Entropy) -> Result<Vec<SecretKe
             let what = format!("cannot be made and kept in {path:?} ({})", reason(&error));
             fault(what, "make its directory writable, or set secret_keys")
         })?;
+        tracing::info!(path = %path.display(), "made a key file, since there was none; keep a copy of it with the backups");
     }
     let text = read(path).map_err(|what| fault(what, "put a readable key file there, or set secret_keys"))?;
     warn_if_readable_by_others(path);

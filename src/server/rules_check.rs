@@ -102,7 +102,7 @@ impl Question {
             (Access::Anyone, _) => (true, "gets in: everybody does, without an identity", decision.by),
             (Access::Nobody, _) => (false, self.nobody(&decision.by), decision.by),
             (Access::SignedIn, None) => (false, "does not get in: has to sign in first", decision.by),
-            (Access::SignedIn, Some(body)) => match decision.admits(&body.as_person()) {
+            (Access::SignedIn, Some(body)) => match decision.admits(|| body.as_person()) {
                 Ok(()) => (true, "gets in", decision.by),
                 Err(by) => (false, "does not get in: is none of those whom the rule lets in", by),
             },

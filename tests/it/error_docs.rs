@@ -37,7 +37,8 @@ log has the reference.
 
 The supplied `deploy/sign-in-only/nginx.conf` has two pages of its own: `restarting`, while no process of Vestibule answers,
 and `headers_too_large`, where a request has more headers than nginx reads. The reference on them is nginx's `$request_id`:
-put that into its `log_format`, and the reference finds the request in nginx's log.
+put that into its `log_format`, and the reference finds the request in nginx's log. `deploy/nginx` has the first on the login host,
+without a reference.
 
 ## People stop at the provider's own page
 

@@ -72,7 +72,7 @@ def _settings(ports: tuple[int, int, int], issuer: str, secret: str, certificate
     replaced = {
         'listen = "127.0.0.1:3000"': f'listen = "127.0.0.1:{public}"\nadmin_listen = "127.0.0.1:{admin}"',
         'gate_listen = "127.0.0.1:3004"': f'gate_listen = "127.0.0.1:{gate}"',
-        'secret_keys_file = "/run/secrets/vestibule-keys"': f'secret_keys = ["{secrets.token_urlsafe(32)}"]',
+        '# secret_keys_file = "/run/secrets/vestibule-keys"': f'secret_keys = ["{secrets.token_urlsafe(32)}"]',
         'issuer = "https://sso.example.com"': f'issuer = "{issuer}"\nca_file = "{certificates.authority}"',
         'client_secret_file = "/run/secrets/vestibule-client"': f'client_secret = "{secret}"',
         'groups = ["admins"]': f'groups = ["{ADMINS}"]',

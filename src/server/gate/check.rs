@@ -5,7 +5,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use http::HeaderMap;
 use moka::{policy::EvictionPolicy, sync::Cache as Brief};
-use quick_cache::sync::Cache;
+use quick_cache::{DefaultHashBuilder, sync::Cache};
 use sha2::{Digest as _, Sha256};
 use tokio::time::timeout;
 
@@ -60,8 +60,10 @@ pub struct Gate {
     told: Vec<Told>,
     sessions: Arc<KnownSessions>,
     store: Arc<dyn Store>,
-    /// What is told about the person whom a cookie stands for.
-    passes: Cache<Box<str>, Arc<Pass>, Bytes>,
+    /// What is told about the person whom a cookie stands for, by a hash of that: a number can be compared without another
+    /// look into memory.
+    passes: Cache<u64, Arc<Pass>, Bytes>,
+    cookie_hash: DefaultHashBuilder,
     /// Who was sent to which page once more.
     sent_again: Brief<(Who, [u8; 32]), ()>,
 }
@@ -114,6 +116,7 @@ impl Gate {
             sessions: parts.sessions,
             store: parts.store,
             passes: Cache::with_weighter(limits::CACHED, limits::PASSES_BYTES, Bytes),
+            cookie_hash: DefaultHashBuilder::default(),
             sent_again: Brief::builder()
                 .eviction_policy(EvictionPolicy::lru())
                 .max_capacity(limits::FAILURES_REMEMBERED)
@@ -140,7 +143,7 @@ impl Gate {
 
     async fn check_person(&self, site: &Site, decision: &Decision<'_>, headers: &HeaderMap) -> Verdict<'_> {
         match self.pass(site, headers).await {
-            Ok(Some(pass)) => match decision.admits(&pass.as_rules_see_it()) {
+            Ok(Some(pass)) => match decision.admits(|| pass.as_rules_see_it()) {
                 Ok(()) => Verdict::Person(pass),
                 Err(by) => Verdict::NotAdmitted { person: Some(Arc::clone(pass.person())), by: by.named(site) },
             },
@@ -155,8 +158,7 @@ impl Gate {
     /// The store cannot tell.
     pub async fn pass(&self, site: &Site, headers: &HeaderMap) -> Result<Option<Arc<Pass>>, StoreError> {
         let Some(cookie) = self.cookies.get(headers, Cookie::Session) else { return Ok(None) };
-        // A cookie is for one host; another host's is nothing here, whatever is kept for it there.
-        let kept = self.passes.get(cookie).filter(|pass| pass.host == site.host);
+        let kept = self.passes.get(&self.cookie_hash.hash_one(cookie)).filter(|pass| pass.is_of(cookie, site));
         let now = self.system.now();
         let renews = kept.as_ref().is_some_and(|pass| pass.is_mine_to_renew(now));
         if let Some(pass) = &kept
@@ -200,7 +202,7 @@ impl Gate {
         let session = match self.sessions.find(id).await {
             Known::SignedIn(session) => session,
             Known::Nobody => {
-                self.passes.remove(cookie);
+                self.passes.remove(&self.cookie_hash.hash_one(cookie));
                 return Ok(None);
             }
             Known::Unknown(error) => return Err(error),
@@ -215,8 +217,8 @@ impl Gate {
         }
         let Some(told) = self.told.get(site.index) else { return Ok(None) };
         let shared = self.username_is_shared(&session.person, kept.as_deref()).await?;
-        let pass = Arc::new(told.pass(&self.identities, site, session, shared, now));
-        self.passes.insert(cookie.into(), Arc::clone(&pass));
+        let pass = Arc::new(told.pass(&self.identities, site, session, cookie, shared, now));
+        self.passes.insert(self.cookie_hash.hash_one(cookie), Arc::clone(&pass));
         Ok(Some(pass))
     }
 

@@ -20,7 +20,7 @@ impl Gate {
         let is_open = |site: &&Site| {
             Asked::about((*site).clone(), Method::GET.as_str(), "/", client).is_ok_and(|asked| {
                 let decision = rules::decide(&asked);
-                decision.access == Access::Anyone || decision.admits(&person).is_ok()
+                decision.access == Access::Anyone || decision.admits(|| person).is_ok()
             })
         };
         let elsewhere = self.applications.sites().filter(|site| *site.origin != *self.public_url.origin());

@@ -1,8 +1,11 @@
 //! What an application is told: made once for a person, and kept until it ages.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    hint::black_box,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use http::{
@@ -39,12 +42,13 @@ impl Told {
         Self { names, anyone }
     }
 
-    /// For a person whose session at `site` that is.
+    /// For a person whose session at `site` that is, by that cookie.
     pub(super) fn pass(
         &self,
         identities: &Identities,
         site: &Site,
         session: LiveSession,
+        cookie: &str,
         username_is_shared: bool,
         now: OffsetDateTime,
     ) -> Pass {
@@ -58,6 +62,7 @@ impl Told {
             values: values.collect(),
             email: session.person.verified_email(),
             session,
+            cookie: cookie.into(),
             host: Arc::clone(&site.host),
             username_is_shared,
             renew_at,
@@ -77,7 +82,8 @@ impl Told {
 /// A signed-in person at one host, and what its application is told.
 pub struct Pass {
     pub(super) session: LiveSession,
-    pub(super) host: Arc<str>,
+    cookie: Box<str>,
+    host: Arc<str>,
     pub(super) username_is_shared: bool,
     email: Option<EmailAddress>,
     /// In the order of [`Told::anyone`]. Its names are the same for all; that leaves less to read for each person.
@@ -95,6 +101,19 @@ impl Pass {
         &self.session.person
     }
 
+    /// Whether it is of whoever brings that cookie to `site`. A cookie is for one host; another host's is nothing here.
+    pub(super) fn is_of(&self, cookie: &str, site: &Site) -> bool {
+        self.fetch();
+        *self.cookie == *cookie && self.host == site.host
+    }
+
+    /// Looks once at all that the answer is made of. With thousands of people in turn it is in no cache near the processor, which
+    /// fetches many lines of memory in the time of one as long as no step depends on the one before.
+    fn fetch(&self) {
+        let places = self.values.iter().flat_map(|value| value.as_bytes().iter().step_by(limits::MEMORY_LINE));
+        black_box(places.fold(0, |all, byte| all ^ byte));
+    }
+
     pub(super) fn as_rules_see_it(&self) -> rules::Person<'_> {
         rules::Person::of(self.person(), self.email.as_ref(), self.username_is_shared)
     }
@@ -110,13 +129,13 @@ impl Pass {
     }
 }
 
-/// How much memory a pass and the cookie that stands for it take.
+/// How much memory a pass takes.
 #[derive(Clone)]
 pub(super) struct Bytes;
 
-impl Weighter<Box<str>, Arc<Pass>> for Bytes {
-    fn weight(&self, cookie: &Box<str>, pass: &Arc<Pass>) -> u64 {
+impl Weighter<u64, Arc<Pass>> for Bytes {
+    fn weight(&self, _: &u64, pass: &Arc<Pass>) -> u64 {
         let values = pass.values.iter().map(|value| size_of::<HeaderValue>() + value.len()).sum::<usize>();
-        (cookie.len() + size_of::<Pass>() + values + limits::CACHE_ENTRY_BYTES) as u64
+        (pass.cookie.len() + size_of::<Pass>() + values + limits::CACHE_ENTRY_BYTES) as u64
     }
 }

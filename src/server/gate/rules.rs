@@ -167,15 +167,15 @@ impl<'a> Decision<'a> {
         }
     }
 
-    /// Whether that person gets in, once signed in.
+    /// Whether that person gets in, once signed in. Where all who are signed in do, nobody looks at them.
     ///
     /// # Errors
     /// What keeps them out.
-    pub fn admits(&self, person: &Person<'_>) -> Result<(), Decided<'a>> {
+    pub fn admits<'p>(&self, person: impl Fn() -> Person<'p>) -> Result<(), Decided<'a>> {
         if self.access == Access::Nobody {
             return Err(self.by);
         }
-        let is_out = |one: &&Decided<'_>| one.members.is_some_and(|members| !is_one_of(person, members));
+        let is_out = |one: &&Decided<'_>| one.members.is_some_and(|members| !is_one_of(&person(), members));
         self.all().find(is_out).map_or(Ok(()), |out| Err(*out))
     }
 }

@@ -36,10 +36,11 @@ fn is_same_origin(method: &Method, headers: &HeaderMap, own: &str) -> bool {
         return true;
     }
     let mut origins = headers.get_all(ORIGIN).iter();
-    match headers.get("sec-fetch-site") {
-        Some(site) => site == "same-origin" && origins.all(|origin| origin == own || origin == "null"),
-        None => origins.next().is_some_and(|origin| origin == own) && origins.next().is_none(),
+    let mut sites = headers.get_all("sec-fetch-site").iter().peekable();
+    if sites.peek().is_some() {
+        return sites.all(|site| site == "same-origin") && origins.all(|origin| origin == own || origin == "null");
     }
+    origins.next().is_some_and(|origin| origin == own) && origins.next().is_none()
 }
 
 #[cfg(test)]
@@ -49,7 +50,11 @@ mod tests {
     use super::*;
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap())).collect()
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(HeaderName::from_static(name), value.parse().unwrap());
+        }
+        headers
     }
 
     #[test]
@@ -69,6 +74,7 @@ mod tests {
             &[("sec-fetch-site", "none")],
             &[("sec-fetch-site", "cross-site"), ("origin", "https://rp.example")],
             &[("sec-fetch-site", "same-origin"), ("origin", "https://evil.example")],
+            &[("sec-fetch-site", "same-origin"), ("sec-fetch-site", "cross-site"), ("origin", "https://rp.example")],
         ] {
             assert!(!post(pairs), "{pairs:?}");
         }

@@ -132,6 +132,11 @@ impl Provider {
         let subject = subject.transpose()?;
         let sid = optional(claims, "sid")?.map(str::to_owned);
         check(subject.is_some() || sid.is_some(), "it has neither sub nor sid")?;
+        let is_kept = |sid: &String| sid.len() <= limits::SESSION_CLAIM_BYTES;
+        check(
+            subject.is_some() || sid.as_ref().is_some_and(is_kept),
+            "no session is known by so long a sid, and it has no sub",
+        )?;
         // 6: the event.
         let event = required(claims, "events")?.get(EVENT);
         check(event.is_some_and(Value::is_object), "events has no back-channel logout, or one that is no object")?;

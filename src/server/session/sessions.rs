@@ -115,7 +115,7 @@ impl Sessions {
         let first_use = session.delivered_by.take();
         if let Some(attempt) = first_use {
             self.store.close_delivery(attempt).await?;
-            // The provider may have logged the person out while they were signing in.
+            // The provider may have logged the person out while they were signing in, or they have signed out in another tab.
             if self.store.is_logged_out(&session).await? {
                 self.expire_if_possible(session).await;
                 return Ok(Found::Ended);
@@ -256,7 +256,8 @@ impl Sessions {
 
     /// Signs out: the session is dead at once, and so is every other that this browser was given and its cookie no
     /// longer names (of callbacks in parallel, or the former one's last minute). The attempts that created them create
-    /// no session any more, and those that still run for this browser are interrupted. Returns what `id` was, if it lived.
+    /// no session any more, those that still run for this browser are interrupted, and those that it has begun, but not
+    /// completed, deliver nothing. Returns what `id` was, if it lived.
     ///
     /// # Errors
     /// The store; then the person is still signed in.
@@ -265,12 +266,14 @@ impl Sessions {
         id: Option<SessionId>,
         browser: Option<BrowserHash>,
     ) -> Result<Option<EndedSession>, StoreError> {
-        let _forgetting = browser.map(|browser| self.lately.will_forget(What::Browser(browser)));
         let ended = match id {
             Some(id) => self.end(id).await?,
             None => None,
         };
-        if let Some(browser) = browser {
+        // The session knows its browser, too: the cookie that names it may be gone, or damaged.
+        let its = ended.as_ref().and_then(|ended| ended.browser).filter(|its| browser != Some(*its));
+        for browser in browser.into_iter().chain(its) {
+            let _forgetting = self.lately.will_forget(What::Browser(browser));
             self.store.end_browser(browser, self.system.now()).await?;
         }
         Ok(ended)
@@ -308,6 +311,7 @@ impl Sessions {
         }
         let ended = EndedSession {
             id: session.id,
+            browser: session.browser,
             provider: session.provider.clone(),
             issuer: session.issuer.clone(),
             id_token: session.id_token.take(),

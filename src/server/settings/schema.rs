@@ -261,9 +261,9 @@ keys! {
     GATE_LISTEN: Root "gate_listen", Kind::Address, Unset::Default("\"127.0.0.1:3004\""), "\"127.0.0.1:9004\"",
         "The address on which proxies ask whether a request may pass. It must not be reachable for browsers.";
     DATABASE: Root "database", Kind::Connection, Unset::Default("\"sqlite://vestibule.db\""), "\"mongodb://db.example.com/vestibule?replicaSet=rs0\"",
-        "`sqlite://PATH` (relative to the working directory) for one process, or `mongodb://…/NAME` or `mongodb+srv://…/NAME` for one or several.";
+        "`sqlite://PATH` (relative to the working directory), meant for one process, or `mongodb://…/NAME` or `mongodb+srv://…/NAME` for one or several.";
     SECRET_KEYS: Root "secret_keys", Kind::Secrets, Unset::Otherwise("with SQLite: created at the first start in `PATH.key` beside the database, mode 0600; required with MongoDB"), "[\"<43 characters>\"]",
-        "Keys of at least 32 bytes, base64url; the first encrypts, all can decrypt. To rotate: append the new key in every process, then move it to the front, and remove the old one a day later. In a file: one key per line. Create one with `openssl rand -base64 32 \\| tr '+/' '-_'`.";
+        "Keys of at least 32 bytes, base64url; the first encrypts, all can decrypt. To rotate: [three steps](operating.md#changing-the-secret-keys), each with a restart. In a file: one key per line. Create one with `openssl rand -base64 32 \\| tr '+/' '-_'`.";
     TRUSTED_PROXIES: Root "trusted_proxies", Kind::List, Unset::Default("[]"), "[\"127.0.0.1\", \"172.20.0.0/24\"]",
         "Addresses or networks of the proxies whose `X-Forwarded-…` headers are used, and who may ask on `gate_listen`. The client address that they give decides whose sign-ins and failures are counted together. Keep it narrow: anyone in such a network can pretend to have any address. Required with `[[app]]`.";
     HSTS: Root "hsts", Kind::Duration { least: Duration::ZERO, most: DAY.saturating_mul(730) }, Unset::Otherwise("no header"), "\"365d\"",

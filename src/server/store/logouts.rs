@@ -18,8 +18,8 @@ pub trait LogoutStore: Send + Sync {
     /// meanwhile is either ended here or found out by [`is_logged_out`](Self::is_logged_out).
     async fn log_out(&self, logout: &Logout) -> Result<LoggedOut, StoreError>;
 
-    /// Whether a logout is remembered that belongs to this session. To be asked before a session is first used: its
-    /// sign-in may have been under way when the logout came.
+    /// Whether a logout is remembered that belongs to this session, or its browser has signed out since the person set out. To
+    /// be asked before a session is first used: its sign-in may have been under way at that time.
     async fn is_logged_out(&self, session: &SessionRecord) -> Result<bool, StoreError>;
 }
 

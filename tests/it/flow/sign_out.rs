@@ -134,3 +134,51 @@ async fn sign_out_interrupts_what_another_tab_still_waits_for() {
     assert!(!back.is_signed_in(&scene).await);
     assert_eq!(scene.redeemed(), 2);
 }
+
+/// A callback that has arrived and waits for its turn when the browser signs out, or whose flow cookie somebody has kept.
+#[tokio::test]
+async fn a_sign_in_that_was_only_begun_before_sign_out_signs_nobody_in_after_it() {
+    let scene = Scene::patient().await;
+    let browser = scene.browser();
+    let callback = browser.callback_url(&scene, "/reports").await;
+    let flow = browser.cookie(&scene, "vestibule-flow").unwrap();
+    browser.post(&scene.url("/auth/logout"), "").await;
+    let kept = scene.browser();
+    kept.cookies.lock().unwrap().insert((scene.origin.clone(), "vestibule-flow".into()), flow.clone());
+    kept.get(&callback).await;
+    assert!(!kept.is_signed_in(&scene).await);
+    kept.follow(&scene, &callback).await.unwrap().explains("already_used");
+    assert!(!kept.is_signed_in(&scene).await);
+    // What begins afterwards is another sign-in, even where the answer to the sign-out was lost.
+    let lost = scene.browser();
+    lost.cookies.lock().unwrap().insert((scene.origin.clone(), "vestibule-flow".into()), flow);
+    lost.sign_in(&scene).await;
+}
+
+/// The session knows its browser: what else that was given ends, too, where the flow cookie is gone or damaged.
+#[tokio::test]
+async fn sign_out_without_the_flow_cookie_ends_what_its_browser_has() {
+    for flow in [None, Some("damaged")] {
+        let scene = Scene::patient().await;
+        let browser = scene.browser();
+        browser.get(&scene.url("/auth/oidc/login")).await;
+        let (one, two) = (browser.callback_url(&scene, "/a").await, browser.callback_url(&scene, "/b").await);
+        assert!(browser.get(&one).await.sets_session());
+        let first = browser.cookie(&scene, "vestibule").unwrap();
+        assert!(browser.is_signed_in(&scene).await);
+        assert!(browser.get(&two).await.sets_session());
+        assert!(browser.is_signed_in(&scene).await);
+        {
+            let mut cookies = browser.cookies.lock().unwrap();
+            let name = (scene.origin.clone(), "vestibule-flow".to_owned());
+            match flow {
+                Some(value) => cookies.insert(name, value.to_owned()),
+                None => cookies.remove(&name),
+            };
+        }
+        browser.post(&scene.url("/auth/logout"), "").await;
+        let other_tab = scene.browser();
+        other_tab.cookies.lock().unwrap().insert((scene.origin.clone(), "vestibule".into()), first);
+        assert!(!other_tab.is_signed_in(&scene).await, "{flow:?}");
+    }
+}

@@ -26,13 +26,14 @@ async fn index_names(database: &mongodb::Database, collection: &str) -> Vec<Stri
 }
 
 async fn has_all_indexes(database: &mongodb::Database) -> bool {
-    let (users, attempts, sessions, logouts) = (
+    let (users, attempts, sessions, logouts, browsers) = (
         index_names(database, "users").await,
         index_names(database, "login_attempts").await,
         index_names(database, "login_sessions").await,
         index_names(database, "seen_logout_tokens").await,
+        index_names(database, "signed_out_browsers").await,
     );
-    users.len() == 5 && attempts.len() == 4 && sessions.len() == 5 && logouts.len() == 4
+    users.len() == 5 && attempts.len() == 4 && sessions.len() == 5 && logouts.len() == 4 && browsers.len() == 2
 }
 
 /// How long after its `expires_at` the server removes a document.
@@ -59,6 +60,7 @@ async fn makes_its_indexes_and_leaves_sessions_alone() {
     eventually("indexes", async || has_all_indexes(database).await.then_some(())).await;
     assert_eq!(expiry(database, "login_attempts").await, Some(Duration::ZERO));
     assert_eq!(expiry(database, "seen_logout_tokens").await, Some(Duration::ZERO));
+    assert_eq!(expiry(database, "signed_out_browsers").await, Some(Duration::ZERO));
     assert_eq!(expiry(database, "login_sessions").await, Some(Duration::from_secs(60)));
     assert!(bench.store.create_session(&session_of(b"a")).await.unwrap());
     bench.store.delete_session(session_of(b"a").id).await.unwrap();

@@ -23,6 +23,7 @@ on_both! {
     session_of_the_version_before_is_read,
     session_is_readable_by_the_version_before,
     session_delivered_while_signing_out_does_not_begin,
+    session_begun_before_its_browser_signed_out_is_logged_out,
     a_browser_ends_with_all_that_it_was_given,
 }
 
@@ -97,6 +98,23 @@ async fn session_is_deleted_idempotently(bench: &Bench) {
         assert_eq!(store.session(gone.id).await.unwrap(), None);
     }
     assert_eq!(store.session(stays.id).await.unwrap(), Some(stays));
+}
+
+/// A browser signs out while it has a sign-in under way of which nothing is written yet.
+async fn session_begun_before_its_browser_signed_out_is_logged_out(bench: &Bench) {
+    let store = &*bench.store;
+    let session = session_of(b"a");
+    let other = SessionRecord { browser: Some(BrowserHash::of(b"neighbour")), ..session_of(b"b") };
+    let later = SessionRecord { begun: session.begun + Duration::from_millis(2), ..session_of(b"c") };
+    let moment = session.begun + Duration::from_millis(1);
+    for at in [moment, moment, moment - Duration::from_secs(60)] {
+        store.end_browser(BrowserHash::of(b"browser"), at).await.unwrap();
+    }
+    let other_process = bench.raw.open().await;
+    for (session, is_out) in [(&session, true), (&other, false), (&later, false)] {
+        assert!(other_process.create_session(session).await.unwrap());
+        assert_eq!(other_process.is_logged_out(session).await.unwrap(), is_out);
+    }
 }
 
 async fn a_browser_ends_with_all_that_it_was_given(bench: &Bench) {

@@ -110,7 +110,7 @@ fn of_all_readings_the_strictest_answer_holds_and_says_which_it_was() {
     assert!(admitted(&all, both, &person("ada", &["staff", "admins"])));
     assert!(!admitted(&all, both, &person("ada", &["staff"])) && !admitted(&all, both, &person("ada", &["admins"])));
     let asked = Asked::about(first(&all), "GET", both, None).unwrap();
-    let out = decide(&asked).admits(&person("ada", &["staff"])).unwrap_err();
+    let out = decide(&asked).admits(|| person("ada", &["staff"])).unwrap_err();
     assert_eq!((out.by, out.reading), (By::Rule(0), "/admin/"), "what keeps them out");
 }
 

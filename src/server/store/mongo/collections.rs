@@ -13,6 +13,8 @@ pub(super) const ATTEMPTS: &str = "login_attempts";
 pub(super) const SESSIONS: &str = "login_sessions";
 /// What providers have logged out.
 pub(super) const LOGOUTS: &str = "seen_logout_tokens";
+/// What has signed out here.
+pub(super) const BROWSERS: &str = "signed_out_browsers";
 pub(super) const USERS: &str = "users";
 
 /// Byte for byte, whatever the collection's default.

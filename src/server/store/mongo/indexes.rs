@@ -11,7 +11,7 @@ use mongodb::{
 use tokio::sync::{Notify, watch};
 
 use super::{
-    collections::{ATTEMPTS, LOGOUTS, SESSIONS, USERS, caseless, exact},
+    collections::{ATTEMPTS, BROWSERS, LOGOUTS, SESSIONS, USERS, caseless, exact},
     connection::{Connection, DUPLICATE_KEY, code},
 };
 use crate::server::{
@@ -110,7 +110,7 @@ enum Kind {
     },
 }
 
-fn wanted() -> [Index; 14] {
+fn wanted() -> [Index; 15] {
     let index = |collection, name, keys, kind| Index { collection, name, keys, kind };
     let browser = |collection| index(collection, "vestibule_browser", doc! { "browser": 1 }, Kind::Plain);
     let expiry =
@@ -137,6 +137,7 @@ fn wanted() -> [Index; 14] {
         index(LOGOUTS, "vestibule_sid", doc! { "issuer": 1, "sid": 1 }, Kind::Plain),
         index(LOGOUTS, "vestibule_subject", doc! { "issuer": 1, "subject": 1 }, Kind::Plain),
         expiry(LOGOUTS, Duration::ZERO),
+        expiry(BROWSERS, Duration::ZERO),
         expiry(ATTEMPTS, Duration::ZERO),
         expiry(SESSIONS, limits::SESSION_REMOVED_AFTER),
     ]

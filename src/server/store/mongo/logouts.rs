@@ -1,4 +1,5 @@
-//! Collection `seen_logout_tokens`: `_id` is the SHA-256 of issuer, provider and `jti`; and what a logout ends in `login_sessions`.
+//! Collection `seen_logout_tokens`: `_id` is the SHA-256 of issuer, provider and `jti`; collection
+//! `signed_out_browsers`; and what a logout ends in `login_sessions`.
 
 use async_trait::async_trait;
 use bson::{Bson, Document, doc};
@@ -6,13 +7,13 @@ use mongodb::{Collection, Database};
 use time::OffsetDateTime;
 
 use super::{
-    collections::{LOGOUTS, SESSIONS, binary, date},
+    collections::{BROWSERS, LOGOUTS, SESSIONS, binary, date},
     connection::is_duplicate,
     sessions,
     store::MongoStore,
 };
 use crate::server::{
-    ids::{Issuer, Subject},
+    ids::{BrowserHash, Issuer, Subject},
     limits,
     store::{
         error::StoreError,
@@ -84,6 +85,33 @@ async fn end_sessions(database: &Database, logout: &Logout) -> Result<u64, Store
     Ok(sessions.update_many(theirs, sessions::end(logout.received)).await?.matched_count)
 }
 
+/// Remembers that a browser has signed out.
+pub(super) async fn remember_browser(
+    database: &Database,
+    browser: BrowserHash,
+    now: OffsetDateTime,
+) -> Result<(), StoreError> {
+    let signed_out = doc! { "$max": { "at": date(now), "expires_at": date(now + limits::LOGOUT_REMEMBERED) } };
+    let browsers: Collection<Document> = database.collection(BROWSERS);
+    for _ in 0..limits::RACE_ROUNDS {
+        let browser = doc! { "_id": binary(browser.as_bytes()) };
+        match browsers.update_one(browser, signed_out.clone()).upsert(true).await {
+            // Another process was the first to write it.
+            Err(error) if is_duplicate(&error) => {}
+            done => return Ok(done.map(drop)?),
+        }
+    }
+    Err(StoreError::contended())
+}
+
+/// Whether the session's browser has signed out since the person set out.
+async fn has_signed_out(database: &Database, session: &SessionRecord) -> Result<bool, StoreError> {
+    let Some(browser) = session.browser else { return Ok(false) };
+    let browsers: Collection<Document> = database.collection(BROWSERS);
+    let since = doc! { "_id": binary(browser.as_bytes()), "at": { "$gte": date(session.begun) } };
+    Ok(browsers.find_one(since).await?.is_some())
+}
+
 #[async_trait]
 impl LogoutStore for MongoStore {
     async fn log_out(&self, logout: &Logout) -> Result<LoggedOut, StoreError> {
@@ -103,11 +131,25 @@ impl LogoutStore for MongoStore {
 
     async fn is_logged_out(&self, session: &SessionRecord) -> Result<bool, StoreError> {
         let (sid, subject) = (("sid", session.facts.sid.as_deref()), ("subject", session.facts.subject.as_ref()));
-        let Some(mut theirs) = belongs(&session.issuer, sid, subject) else { return Ok(false) };
-        theirs.insert("received_at", doc! { "$gt": date(session.begun) });
-        if let Some(issued) = session.facts.issued.map(OffsetDateTime::unix_timestamp) {
-            theirs.insert("issued_at", doc! { "$gte": issued });
-        }
-        self.health.bounded(async { Ok(logouts(self.database().await?).find_one(theirs).await?.is_some()) }).await
+        let theirs = belongs(&session.issuer, sid, subject).map(|mut theirs| {
+            theirs.insert("received_at", doc! { "$gt": date(session.begun) });
+            if let Some(issued) = session.facts.issued.map(OffsetDateTime::unix_timestamp) {
+                theirs.insert("issued_at", doc! { "$gte": issued });
+            }
+            theirs
+        });
+        self.health
+            .bounded(async {
+                let database = self.database().await?;
+                let by_provider = async {
+                    match theirs {
+                        Some(theirs) => Ok(logouts(database).find_one(theirs).await?.is_some()),
+                        None => Ok(false),
+                    }
+                };
+                let (by_provider, here) = tokio::try_join!(by_provider, has_signed_out(database, session))?;
+                Ok(by_provider || here)
+            })
+            .await
     }
 }

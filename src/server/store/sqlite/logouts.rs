@@ -1,4 +1,4 @@
-//! Table `seen_logout_tokens`, and what a logout ends in `login_sessions`.
+//! Tables `seen_logout_tokens` and `signed_out_browsers`, and what a logout ends in `login_sessions`.
 
 use async_trait::async_trait;
 use time::OffsetDateTime;
@@ -72,13 +72,15 @@ impl LogoutStore for SqliteStore {
                 let found = sqlx::query(concat!(
                     "SELECT 1 FROM seen_logout_tokens WHERE ",
                     belongs!(),
-                    " AND coalesce(issued_at >= ?4, TRUE) AND received_at > ?5 LIMIT 1"
+                    " AND coalesce(issued_at >= ?4, TRUE) AND received_at > ?5 ",
+                    "UNION ALL SELECT 1 FROM signed_out_browsers WHERE browser = ?6 AND at >= ?5 LIMIT 1"
                 ))
                 .bind(session.issuer.as_str())
                 .bind(session.facts.sid.as_deref())
                 .bind(session.facts.subject.as_ref().map(Subject::as_str))
                 .bind(session.facts.issued.map(OffsetDateTime::unix_timestamp))
                 .bind(to_millis(session.begun))
+                .bind(session.browser.map(|browser| browser.as_bytes().to_vec()))
                 .fetch_optional(&self.connections.readers)
                 .await?;
                 Ok(found.is_some())

@@ -9,9 +9,10 @@ use crate::server::{
 };
 
 /// For each table: how long after its expiry a record is removed.
-const PURGES: [(&str, Duration); 3] = [
+const PURGES: [(&str, Duration); 4] = [
     (concat!("DELETE FROM login_attempts WHERE expires_at <= ", now!(), " - ?"), Duration::ZERO),
     (concat!("DELETE FROM login_sessions WHERE expires_at <= ", now!(), " - ?"), limits::SESSION_REMOVED_AFTER),
+    (concat!("DELETE FROM signed_out_browsers WHERE expires_at <= ", now!(), " - ?"), Duration::ZERO),
     (concat!("DELETE FROM seen_logout_tokens WHERE expires_at <= ", now!(), " - ?"), Duration::ZERO),
 ];
 

@@ -212,6 +212,10 @@ async fn what_makes_it_a_logout_token() {
         ("sid empty", set("sid", "")),
         ("sid number", set("sid", 1)),
         ("sid list", set("sid", json!(["one"]))),
+        (
+            "a sid that no session keeps, and no sub",
+            JwtEdit::claims(Edit { remove: vec!["sub".to_owned()], ..Edit::set("sid", "x".repeat(256)) }),
+        ),
         ("sid damaged", claims(raw("sid", r#""\ud83d""#))),
         ("BC-12 no jti", without("jti")),
         ("BC-12 jti number", set("jti", 1)),
