@@ -1,7 +1,10 @@
 //! `vestibule demo`: the program and a provider with two people, to try it with. Everything is on loopback, and nothing
 //! is left behind. No build to ship contains it.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::Path,
+};
 
 use test_provider::{Client, Profile, ProviderConfig, ProviderError, RunningProvider};
 use tokio_util::sync::CancellationToken;
@@ -39,10 +42,17 @@ pub async fn demo() -> Result<(), String> {
     })?;
     let folder = std::env::temp_dir().join(format!("vestibule-demo-{}", std::process::id()));
     std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let served = serve(&folder, provider.issuer(), &people).await;
+    provider.stop().await;
+    let _ = std::fs::remove_dir_all(&folder);
+    served
+}
+
+async fn serve(folder: &Path, issuer: &str, people: &str) -> Result<(), String> {
     let system = System::real();
     let database = Database::Sqlite { path: folder.join("vestibule.db") };
     let secret_keys = vec![SecretKey::new(Box::new(system.bytes::<32>().to_vec()))];
-    let settings = Settings::demo(provider_settings(provider.issuer()), database, secret_keys);
+    let settings = Settings::demo(provider_settings(issuer), database, secret_keys);
     let url = settings.public_url.origin().to_owned();
     let bound = startup::bind(settings, system).await?;
     stderr::print(format!("\nVestibule's demo is at {url}/\nSign in as one of (name, password):\n{people}\n"));
@@ -54,10 +64,7 @@ pub async fn demo() -> Result<(), String> {
             shutdown.cancel();
         }
     });
-    let served = bound.serve(shutdown).await;
-    provider.stop().await;
-    let _ = std::fs::remove_dir_all(&folder);
-    served
+    bound.serve(shutdown).await
 }
 
 fn provider_settings(issuer: &str) -> ProviderSettings {

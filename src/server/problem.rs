@@ -153,10 +153,10 @@ impl Problem {
         )
     }
 
-    /// Whether a provider answers, but in a way that only the operator can mend: waiting does not help.
+    /// Whether a provider that has never answered otherwise can only be mended by the operator: waiting does not help.
     #[must_use]
     pub const fn is_for_the_operator_alone(self) -> bool {
-        matches!(self, Self::ProviderMetadata | Self::ProviderKeys)
+        matches!(self, Self::ProviderMetadata | Self::ProviderKeys | Self::ProviderTls)
     }
 
     /// Whether a page behind the gate may meet it with every request, and anybody could fill the log with it: one line of

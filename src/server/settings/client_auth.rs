@@ -73,20 +73,21 @@ impl ClientAuth {
         let secret = at(&schema::PROVIDER_CLIENT_SECRET);
         match &*method {
             "none" | "private_key_jwt" => {
-                if reader.is_given(secret) {
+                let is_too_many = reader.is_given(secret);
+                if is_too_many {
                     let what = format!("is given, but client_auth = {method:?} sends none");
                     reader.fault(&secret, what, "remove one of the two");
-                    return None;
                 }
-                if method == "none" {
-                    return Some(Self::None);
-                }
-                let keys = private_keys(reader, key_file)?;
-                Some(Self::Assertion(AssertionKey::Private(keys), audience?))
+                let proof = match &*method {
+                    "none" => Self::None,
+                    _ => Self::Assertion(AssertionKey::Private(private_keys(reader, key_file)?), audience?),
+                };
+                (!is_too_many).then_some(proof)
             }
             _ => {
                 if !reader.is_given(secret) {
-                    let fix = "add client_secret or client_secret_file, or client_auth = \"none\"";
+                    let fix = "add client_secret or client_secret_file, or choose another client_auth: \"private_key_jwt\" for a key of \
+                               ours, \"none\" for a public client, which proves nothing";
                     reader.fault(&secret, "is missing", fix);
                     return None;
                 }

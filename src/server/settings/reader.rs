@@ -123,8 +123,13 @@ impl<'a> Reader<'a> {
         if let Some(typed) = read(&value) {
             return Some(typed);
         }
-        let fix = match at.key.kind {
-            Kind::Boolean => "write true or false".to_owned(),
+        let fix = match (at.key.kind, &*value) {
+            (Kind::Boolean, _) => "write true or false".to_owned(),
+            // What stands there is nearer to what is meant than our example.
+            (Kind::List, Value::String(text)) => {
+                let words = text.split([' ', ',']).filter(|word| !word.is_empty());
+                format!("write it as {:?}", words.collect::<Vec<_>>())
+            }
             _ => format!("write it as {}", at.key.example),
         };
         self.fault(&at, format!("is {}, {wanted} is wanted", shown(&value, at.key.kind)), fix);

@@ -201,6 +201,11 @@ fn scopes_lists_and_networks() {
         ("", "scopes = [\"openid profile\"]", "provider[0].scopes[0]: is \"openid profile\", which is not one scope"),
         ("", "scopes = [\"openid\", \"email\", \"email\"]", "provider[0].scopes: has \"email\" twice"),
         ("", "scopes = \"openid\"", "provider[0].scopes: is the text \"openid\", a list of texts is wanted"),
+        (
+            "",
+            "scopes = \"openid  a,b\"",
+            "provider[0].scopes: is the text \"openid  a,b\", a list of texts is wanted; write it as [\"openid\", \"a\", \"b\"]",
+        ),
         ("", "name = \"\"", "provider[0].name: is empty"),
         ("", "name = \"a\\nb\"", "provider[0].name: has a control character"),
         (

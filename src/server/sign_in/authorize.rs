@@ -168,12 +168,14 @@ impl SignIn {
                 Availability::Available => (Problem::ProviderSlow.code(), "it did not answer in time".to_owned()),
             },
         };
-        // Waiting for the provider does not help: the metadata are wrong, a pushed request is refused, or it was not asked.
-        let is_final = |problem: &Problem| {
-            matches!(
-                problem,
-                Problem::ProviderMetadata | Problem::ClientRefused | Problem::ProviderRefusedRequest | Problem::Busy
-            )
+        // Waiting for the provider does not help: the metadata are wrong, a pushed request is refused, it was not asked, or there
+        // has never been a certificate that we believe.
+        let is_final = |problem: &Problem| match problem {
+            Problem::ProviderMetadata | Problem::ClientRefused | Problem::ProviderRefusedRequest | Problem::Busy => {
+                true
+            }
+            Problem::ProviderTls => !provider.is_known(),
+            _ => false,
         };
         let problem = Problem::from_code(code).filter(is_final).unwrap_or(Problem::SignInUnavailable);
         Err(Reason::with_detail(problem, Some(format!("{} ({code}): {detail}", provider.id()))))

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reqwest::StatusCode;
-use test_provider::{Behaviour, Document, Edit, Endpoint, Fault, Rule};
+use test_provider::{Behaviour, Document, Edit, Endpoint, Fault, Profile, ProviderConfig, Rule};
 
 use crate::support::{page::query, scene::Scene, wait::eventually};
 
@@ -87,6 +87,21 @@ async fn a_provider_that_is_down_is_explained_and_recovers() {
         None
     })
     .await;
+}
+
+/// Nor is one whose certificate has never been believed: a `ca_file` is missing, or another name is in it.
+#[tokio::test]
+async fn a_provider_that_was_never_believed_is_not_one_that_is_away() {
+    let config = ProviderConfig { tls: true, ..ProviderConfig::new(Profile::Standard) };
+    let scene = Scene::configured(config, |settings| settings.sign_in.patience = Duration::from_secs(20)).await;
+    let browser = scene.browser();
+    let page = browser.get(&scene.url("/auth/oidc/login?return_to=/a")).await;
+    page.explains("provider_tls");
+    assert_eq!((page.status, page.header("retry-after")), (StatusCode::FAILED_DEPENDENCY, ""));
+    let login = browser.get(&scene.url("/auth/login")).await;
+    for page in [page, login] {
+        assert!(!page.body.contains("http-equiv=\"refresh\"") && !page.body.contains("again.js"), "{}", page.body);
+    }
 }
 
 /// It answers, and only the operator can mend it: nothing reloads by itself, and other providers are offered.
