@@ -14,8 +14,10 @@ mod lately;
 mod live;
 /// Asking the provider again.
 mod recheck;
-/// Sessions: found, begun and ended.
+/// Sessions: found and begun.
 mod sessions;
+/// Sessions are ended.
+mod sign_out;
 /// Our sessions as a `tower-sessions` store.
 mod tower;
 /// A store that cannot note a recheck.

@@ -22,13 +22,16 @@ pub const GATE_FAILURE_REMEMBERED: Duration = Duration::from_secs(MINUTE);
 
 // ---- Who is signed in
 
-/// What the store has said about a session holds this long in a check of the gate: the bound within which a sign-out, a
-/// disabled account or a changed role takes effect in every process.
+/// What is known of a session holds this long in a check of the gate, from the time on of which it is known: the bound within
+/// which a sign-out, a disabled account or a changed role takes effect in every process.
 pub const SESSION_KNOWN_FRESH: Duration = Duration::from_secs(5);
-/// Of a session in use, where it is not known that nothing has changed, the store is asked again from an age between these on, so that nobody has to wait for it. Each has an
-/// age of its own: those that came together, after a restart, would otherwise be asked for together for ever, and checks would
-/// have to wait for the processor meanwhile.
+/// A session in use is asked for again before that, at an age between these, so that nobody has to wait for it. Each has an age of
+/// its own: those that came together, after a restart, would otherwise be asked for together for ever, and checks would have to
+/// wait for the processor meanwhile.
 pub const SESSION_ASKED_AHEAD: Range<Duration> = Duration::from_secs(3)..Duration::from_secs(4);
+/// Where the store says what changes, what it has said of a session is true for as long as it says nothing else, but no longer
+/// than this after it was asked: the use of a session is noted before that, which is when it is asked for again.
+pub const SESSION_FOLLOWED: Duration = Duration::from_secs(2 * MINUTE);
 /// While the store cannot tell, a check goes on with what it knows for this long …
 pub const SESSION_KNOWN_UNANSWERED: Duration = Duration::from_secs(60);
 /// … which makes this the oldest that is ever believed.

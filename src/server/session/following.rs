@@ -1,24 +1,21 @@
 //! Following the store: what changes there, in whatever process, is forgotten here, and all else that is known remains true
 //! without being asked for again.
 
-use std::convert::Infallible;
-
 use tokio::time::{Instant, sleep};
 
 use super::{live::Followed, sessions::Sessions};
 use crate::server::{limits, store::StoreError};
 
-/// For ever. While the store cannot be followed, what is known of each session is as old as the question about it.
+/// For ever, if the store can be followed. Where it cannot, what is known of each session is as old as the question about it.
 pub(super) async fn keep_following(sessions: &Sessions) {
-    loop {
-        let Err(error) = follow(sessions).await;
+    while let Err(error) = follow(sessions).await {
         tracing::debug!(code = "store_unavailable", detail = %error, "the store cannot be followed, and is asked instead");
         sleep(limits::CHANGES_FOLLOWED_AGAIN).await;
     }
 }
 
-async fn follow(sessions: &Sessions) -> Result<Infallible, StoreError> {
-    let mut changes = sessions.store.follow().await?;
+async fn follow(sessions: &Sessions) -> Result<(), StoreError> {
+    let Some(mut changes) = sessions.store.follow().await? else { return Ok(()) };
     let since = Instant::now();
     loop {
         let until = Instant::now();

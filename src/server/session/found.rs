@@ -56,8 +56,6 @@ pub struct SignedIn {
     pub confirmed: OffsetDateTime,
     /// When the session ends unless it is used before.
     pub until: OffsetDateTime,
-    /// From when on their visit is to be noted.
-    pub touch_from: OffsetDateTime,
     /// From when on the provider is asked again, where the operator wants that (`session.recheck`).
     pub recheck_from: Option<OffsetDateTime>,
 }
@@ -77,8 +75,7 @@ impl SignedIn {
 
     /// Whether nothing about the person is different, however long the session goes on.
     pub(super) fn is_same(&self, other: &Self) -> bool {
-        let Self { user, provider, issuer, facts, browser, since, confirmed, until: _, touch_from: _, recheck_from } =
-            self;
+        let Self { user, provider, issuer, facts, browser, since, confirmed, until: _, recheck_from } = self;
         let same_person = *user == other.user && *facts == other.facts && *browser == other.browser;
         let same_times = *since == other.since && *confirmed == other.confirmed && *recheck_from == other.recheck_from;
         same_person && same_times && *provider == other.provider && *issuer == other.issuer

@@ -1,9 +1,12 @@
 //! Who is signed in, at the cost of a look into memory: what the store has confirmed holds for as long as it is known that
 //! nothing has changed there, or for a few seconds; then it is asked for again ahead of time, many sessions at once.
 
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use indexmap::IndexMap;
@@ -49,7 +52,8 @@ pub struct KnownSessions {
     unanswered: AtomicBool,
     /// When something was last answered that it had not confirmed in time.
     from_memory: Mutex<Option<Instant>>,
-    /// A round of last visits is being written.
+    /// Whose visits are to be noted. One task at a time does it, for all of them.
+    due: Arc<Mutex<HashSet<SessionHash>>>,
     touching: Arc<tokio::sync::Mutex<()>>,
 }
 
@@ -64,6 +68,7 @@ impl KnownSessions {
             urgent: Notify::new(),
             unanswered: AtomicBool::new(false),
             from_memory: Mutex::default(),
+            due: Arc::default(),
             touching: Arc::default(),
         }
     }
@@ -151,7 +156,7 @@ impl KnownSessions {
     /// One request may be the first of thousands, and a store may fail and answer by turns: that is said once.
     fn note_memory(&self, error: &StoreError) {
         metrics::counter!("vestibule_gate_checks_from_memory_total").increment(1);
-        let before = self.from_memory.lock().unwrap_or_else(PoisonError::into_inner).replace(Instant::now());
+        let before = lock(&self.from_memory).replace(Instant::now());
         if before.is_none_or(|before| before.elapsed() >= limits::STORE_WORKS_AFTER) {
             let seconds = limits::SESSION_KNOWN_UNANSWERED.as_secs();
             tracing::warn!(
@@ -173,12 +178,12 @@ impl KnownSessions {
     }
 
     fn enqueue(&self, id: SessionHash, answer: Option<oneshot::Sender<Known>>) {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).entry(id).or_default().extend(answer);
+        lock(&self.waiting).entry(id).or_default().extend(answer);
     }
 
     /// Whether more wait than a slow store can be asked for in time: then one more that is not known is not asked for.
     fn is_crowded(&self) -> bool {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).len() >= limits::SESSIONS_WAITING
+        lock(&self.waiting).len() >= limits::SESSIONS_WAITING
     }
 
     fn wake_at_once(&self) {
@@ -206,7 +211,7 @@ impl KnownSessions {
 
     /// The next whom somebody waits for, or nobody does since they are asked for ahead of time.
     fn next(&self) -> Waiting {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = lock(&self.waiting);
         let some = waiting.len().min(limits::SESSIONS_ASKED_AT_ONCE);
         let (mut next, gone): (Waiting, Waiting) =
             waiting.drain(..some).partition(|(_, answers)| answers.is_empty() || !answers.iter().all(is_closed));
@@ -249,18 +254,31 @@ impl KnownSessions {
         }
     }
 
-    /// Notes the visits, beside the answers: nobody waits for it, and where the store is slow a round is left out.
+    /// Notes the visits, beside the answers: nobody waits for it. What comes while the store is slow is written with the next.
     fn touch(&self, due: Vec<SessionHash>) {
-        let Ok(touching) = Arc::clone(&self.touching).try_lock_owned() else { return };
         if due.is_empty() {
             return;
         }
-        let sessions = Arc::clone(&self.sessions);
+        lock(&self.due).extend(due);
+        let Ok(touching) = Arc::clone(&self.touching).try_lock_owned() else { return };
+        let (sessions, due) = (Arc::clone(&self.sessions), Arc::clone(&self.due));
         tokio::spawn(async move {
-            sessions.touch_all(&due).await;
+            loop {
+                let some: Vec<_> = lock(&due).iter().copied().take(limits::SESSIONS_ASKED_AT_ONCE).collect();
+                if some.is_empty() {
+                    break;
+                }
+                sessions.touch_all(&some).await;
+                let mut due = lock(&due);
+                due.retain(|id| !some.contains(id));
+            }
             drop(touching);
         });
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn is_closed(answer: &oneshot::Sender<Known>) -> bool {

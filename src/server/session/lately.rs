@@ -3,6 +3,7 @@
 use std::{
     collections::{HashSet, VecDeque},
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use quick_cache::{Weighter, sync::Cache};
@@ -88,12 +89,14 @@ pub(super) struct Lately {
     seen: Cache<SessionHash, Arc<Seen>, Bytes>,
     forgotten: Mutex<Forgotten>,
     followed: Mutex<Option<Followed>>,
+    /// How often the use of a session is noted.
+    noted_every: Duration,
 }
 
 impl Lately {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(noted_every: Duration) -> Self {
         let seen = Cache::with_weighter(limits::CACHED, limits::KNOWN_SESSIONS_BYTES, Bytes);
-        Self { seen, forgotten: Mutex::default(), followed: Mutex::default() }
+        Self { seen, forgotten: Mutex::default(), followed: Mutex::default(), noted_every }
     }
 
     pub(super) fn get(&self, id: SessionHash) -> Option<Arc<Seen>> {
@@ -111,16 +114,16 @@ impl Lately {
         let Generation { asked, .. } = generation;
         let forgotten = self.forgotten.lock().unwrap_or_else(PoisonError::into_inner);
         if forgotten.concerns(generation, id, &person) {
-            return Arc::new(Seen::new(id, person, asked)).live();
+            return Arc::new(Seen::new(id, person, asked, self.noted_every)).live();
         }
         match self.seen.get(&id) {
             Some(seen) if seen.asked() > asked => seen.live(),
             Some(seen) if seen.person.is_same(&person) => {
-                seen.confirm(asked, &person);
+                seen.confirm(asked, person.until);
                 seen.live()
             }
             _ => {
-                let seen = Arc::new(Seen::new(id, person, asked));
+                let seen = Arc::new(Seen::new(id, person, asked, self.noted_every));
                 let live = seen.live();
                 self.seen.insert(id, seen);
                 live
@@ -190,8 +193,6 @@ impl Drop for Forgetting<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use time::OffsetDateTime;
 
     use super::*;
@@ -214,7 +215,7 @@ mod tests {
             |lately| drop(lately.will_forget(What::LoggedOut(logout(1)))),
         ];
         for forget in forgets {
-            let lately = Lately::new();
+            let lately = Lately::new(limits::SESSION_TOUCH_EVERY);
             let before = lately.generation();
             forget(&lately);
             confirm(&lately, before, 1);
@@ -232,7 +233,7 @@ mod tests {
 
     #[test]
     fn a_session_is_the_same_until_something_about_the_person_changes() {
-        let lately = Lately::new();
+        let lately = Lately::new(limits::SESSION_TOUCH_EVERY);
         let first = confirm(&lately, lately.generation(), 1);
         let confirm = |person| lately.confirm(lately.generation(), hash(1), person);
         assert!(first.is_same(&confirm(person(1))));
@@ -250,7 +251,7 @@ mod tests {
     /// Whoever holds it need not look for it to know.
     #[test]
     fn what_is_forgotten_is_gone_for_all_who_hold_it() {
-        let lately = Lately::new();
+        let lately = Lately::new(limits::SESSION_TOUCH_EVERY);
         let [before, one] = [lately.generation(), lately.generation()].map(|asked| confirm(&lately, asked, 1));
         let two = confirm(&lately, lately.generation(), 2);
         lately.forget(What::Session(hash(1)));
@@ -261,7 +262,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_answer_is_as_old_as_its_question() {
-        let lately = Lately::new();
+        let lately = Lately::new(limits::SESSION_TOUCH_EVERY);
         for _ in 0..2 {
             let asked = lately.generation();
             tokio::time::advance(Duration::from_secs(2)).await;
@@ -276,7 +277,7 @@ mod tests {
     /// Of two questions at once the slower one may be the older.
     #[tokio::test(start_paused = true)]
     async fn an_older_answer_says_nothing_against_a_newer_one() {
-        let lately = Lately::new();
+        let lately = Lately::new(limits::SESSION_TOUCH_EVERY);
         let before = lately.generation();
         tokio::time::advance(Duration::from_secs(1)).await;
         let mut other = person(1);

@@ -54,6 +54,8 @@ pub(super) struct Seen {
     id: SessionHash,
     /// The age at which it is asked for again, ahead of time.
     due_at: Duration,
+    /// The time after which it is asked for again even if nothing has changed.
+    noted_at: Duration,
     confirmed: Mutex<Confirmed>,
     /// It is being asked for again.
     asked_again: AtomicBool,
@@ -68,8 +70,6 @@ struct Confirmed {
     asked: Instant,
     /// When the session ends unless it is used.
     until: OffsetDateTime,
-    /// From when on its use is to be noted.
-    touch_from: OffsetDateTime,
 }
 
 /// How a session stands that has not ended.
@@ -90,11 +90,13 @@ pub(super) struct Followed {
 }
 
 impl Seen {
-    pub(super) fn new(id: SessionHash, person: SignedIn, asked: Instant) -> Self {
+    /// The use of a session is noted every so often, which is when it is asked for.
+    pub(super) fn new(id: SessionHash, person: SignedIn, asked: Instant, noted_every: Duration) -> Self {
         Self {
             id,
             due_at: spread(id, limits::SESSION_ASKED_AHEAD),
-            confirmed: Mutex::new(Confirmed { asked, until: person.until, touch_from: person.touch_from }),
+            noted_at: spread(id, noted_every..noted_every * 4 / 3),
+            confirmed: Mutex::new(Confirmed { asked, until: person.until }),
             asked_again: AtomicBool::new(false),
             late: AtomicBool::new(false),
             person: Arc::new(person),
@@ -107,18 +109,19 @@ impl Seen {
 
     /// How it stands; `None` if it has ended by now.
     pub(super) fn standing(&self, now: OffsetDateTime, followed: Option<Followed>) -> Option<Standing> {
-        let Confirmed { asked, until, touch_from } = *self.confirmed();
+        let Confirmed { asked, until } = *self.confirmed();
         if now >= until {
             return None;
         }
-        let followed = followed.filter(|followed| asked >= followed.since);
-        let age = followed.map_or(asked, |followed| asked.max(followed.until)).elapsed();
-        Some(Standing { age, is_due: age >= self.due_at || now >= touch_from })
+        let asked_for = asked.elapsed();
+        let followed = followed.filter(|it| asked >= it.since && asked_for < limits::SESSION_FOLLOWED);
+        let age = followed.map_or(asked_for, |followed| asked_for.min(followed.until.elapsed()));
+        Some(Standing { age, is_due: age >= self.due_at || asked_for >= self.noted_at })
     }
 
     /// The store says the same again.
-    pub(super) fn confirm(&self, asked: Instant, person: &SignedIn) {
-        *self.confirmed() = Confirmed { asked, until: person.until, touch_from: person.touch_from };
+    pub(super) fn confirm(&self, asked: Instant, until: OffsetDateTime) {
+        *self.confirmed() = Confirmed { asked, until };
         self.asked_again.store(false, Ordering::Relaxed);
         self.late.store(false, Ordering::Relaxed);
     }

@@ -1,4 +1,4 @@
-//! Sessions: found, begun and ended.
+//! Sessions: found and begun.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -13,10 +13,10 @@ use time::OffsetDateTime;
 use tokio::time::timeout;
 
 use super::{
-    found::{EndedSession, Found, SignedIn},
+    found::{Found, SignedIn},
     id::SessionId,
     lately::{Lately, What},
-    live::{FoundAll, LiveSession, spread},
+    live::{FoundAll, LiveSession},
     unnoted::Unnoted,
 };
 use crate::server::{
@@ -25,7 +25,7 @@ use crate::server::{
     limits,
     provider::RawIdToken,
     settings::SessionRules,
-    store::{LoggedOut, Logout, SessionFacts, SessionRecord, Store, StoreError, User},
+    store::{SessionFacts, SessionRecord, Store, StoreError, User},
 };
 
 /// What a verified attempt delivers: an account, and what its session is to remember.
@@ -78,9 +78,9 @@ impl Sessions {
     pub fn new(store: Arc<dyn Store>, rules: SessionRules, system: System) -> Self {
         Self {
             store,
+            lately: Lately::new(touch_every(&rules)),
             rules,
             system,
-            lately: Lately::new(),
             unnoted_recheck: Unnoted::default(),
             unnoted: AtomicBool::new(false),
         }
@@ -141,18 +141,13 @@ impl Sessions {
 
     fn signed_in(&self, session: SessionRecord, user: User) -> SignedIn {
         let until = self.ends(&session);
-        let touch_from = later(session.last_seen, spread(session.id, self.touch_every()..self.touch_every() * 5 / 4));
         let recheck_from = self.recheck_from(&session);
         let SessionRecord { provider, issuer, facts, browser, created: since, confirmed, .. } = session;
-        SignedIn { user, provider, issuer, facts, browser, since, confirmed, until, touch_from, recheck_from }
+        SignedIn { user, provider, issuer, facts, browser, since, confirmed, until, recheck_from }
     }
 
     fn is_touch_due(&self, session: &SessionRecord, now: OffsetDateTime) -> bool {
-        now >= later(session.last_seen, self.touch_every())
-    }
-
-    fn touch_every(&self) -> Duration {
-        limits::SESSION_TOUCH_EVERY.min(self.rules.idle / limits::SESSION_TOUCHES_WITHIN_IDLE)
+        now >= later(session.last_seen, touch_every(&self.rules))
     }
 
     /// Who is signed in by each of these sessions, at the cost of two questions to the store for all of them together.
@@ -167,13 +162,12 @@ impl Sessions {
         let users = if wanted.is_empty() { Vec::new() } else { self.store.users(&wanted).await? };
         let users: HashMap<_, _> = users.into_iter().map(|user| (user.id.as_str().to_owned(), user)).collect();
         let mut found = FoundAll::default();
-        for mut session in records {
+        for session in records {
             let id = session.id;
             match users.get(session.user.as_str()).filter(|user| user.active) {
                 Some(user) if session.delivered_by.is_none() => {
                     if self.is_touch_due(&session, now) {
                         found.due.push(id);
-                        session.last_seen = now;
                     }
                     let person = self.signed_in(session, user.clone());
                     found.signed_in.insert(id, self.lately.confirm(asked, id, person));
@@ -254,72 +248,6 @@ impl Sessions {
         Ok(true)
     }
 
-    /// Signs out: the session is dead at once, and so is every other that this browser was given and its cookie no
-    /// longer names (of callbacks in parallel, or the former one's last minute). The attempts that created them create
-    /// no session any more, those that still run for this browser are interrupted, and those that it has begun, but not
-    /// completed, deliver nothing. Returns what `id` was, if it lived.
-    ///
-    /// # Errors
-    /// The store; then the person is still signed in.
-    pub async fn sign_out(
-        &self,
-        id: Option<SessionId>,
-        browser: Option<BrowserHash>,
-    ) -> Result<Option<EndedSession>, StoreError> {
-        let ended = match id {
-            Some(id) => self.end(id).await?,
-            None => None,
-        };
-        // The session knows its browser, too: the cookie that names it may be gone, or damaged.
-        let its = ended.as_ref().and_then(|ended| ended.browser).filter(|its| browser != Some(*its));
-        for browser in browser.into_iter().chain(its) {
-            let _forgetting = self.lately.will_forget(What::Browser(browser));
-            self.store.end_browser(browser, self.system.now()).await?;
-        }
-        Ok(ended)
-    }
-
-    /// A provider has logged somebody out: the sessions that belong to the logout are dead at once in this process, and in
-    /// others as soon as they ask again.
-    ///
-    /// # Errors
-    /// The store; then it is to be told again.
-    pub async fn log_out(&self, logout: &Logout) -> Result<LoggedOut, StoreError> {
-        let _forgetting = self.lately.will_forget(What::LoggedOut(logout.clone()));
-        self.store.log_out(logout).await
-    }
-
-    /// Ends one session. Returns what it was, if it lived.
-    ///
-    /// # Errors
-    /// The store; then it may live.
-    pub async fn end(&self, id: SessionId) -> Result<Option<EndedSession>, StoreError> {
-        let mut session = match self.open(id.hash()).await {
-            Ok(Some(session)) => session,
-            // One that has ended stays as it is: its record keeps the id taken.
-            Ok(None) => return Ok(None),
-            // A newer version may be able to read it.
-            Err(StoreError::Unreadable(_)) => {
-                let _forgetting = self.lately.will_forget(What::Session(id.hash()));
-                self.store.delete_session(id.hash()).await?;
-                return Ok(None);
-            }
-            Err(error) => return Err(error),
-        };
-        if let Some(attempt) = session.delivered_by {
-            self.store.close_delivery(attempt).await?;
-        }
-        let ended = EndedSession {
-            id: session.id,
-            browser: session.browser,
-            provider: session.provider.clone(),
-            issuer: session.issuer.clone(),
-            id_token: session.id_token.take(),
-        };
-        self.expire(session).await?;
-        Ok(Some(ended))
-    }
-
     /// Ends a session but leaves its record for the store to remove a minute later: a delivery under way at this moment
     /// finds the id taken, and cannot insert it again.
     pub(super) async fn expire(&self, mut session: SessionRecord) -> Result<(), StoreError> {
@@ -368,7 +296,7 @@ impl Sessions {
     }
 
     /// A session that lives: expiry is checked here, since the store removes expired records later.
-    async fn open(&self, id: SessionHash) -> Result<Option<SessionRecord>, StoreError> {
+    pub(super) async fn open(&self, id: SessionHash) -> Result<Option<SessionRecord>, StoreError> {
         let session = self.store.session(id).await?;
         Ok(session.filter(|session| self.system.now() < self.ends(session)))
     }
@@ -390,6 +318,11 @@ impl Sessions {
             None => ends,
         }
     }
+}
+
+/// How often the use of a session is noted.
+fn touch_every(rules: &SessionRules) -> Duration {
+    limits::SESSION_TOUCH_EVERY.min(rules.idle / limits::SESSION_TOUCHES_WITHIN_IDLE)
 }
 
 fn log_unreadable(detail: &str) {

@@ -8,11 +8,8 @@ use crate::server::ids::{SessionHash, UserId};
 /// What a store does for those who follow it.
 #[async_trait]
 pub trait ChangeStore: Send + Sync {
-    /// Follows what changes from now on.
-    ///
-    /// # Errors
-    /// The store cannot tell. It is not to be followed, which is no outage: a MongoDB server by itself has no change stream.
-    async fn follow(&self) -> Result<Box<dyn Changes>, StoreError>;
+    /// Follows what changes from now on. `None`: this store cannot tell, and has to be asked.
+    async fn follow(&self) -> Result<Option<Box<dyn Changes>>, StoreError>;
 }
 
 /// What changes, whoever changes it.

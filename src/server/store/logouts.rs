@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use time::OffsetDateTime;
 
 use super::{error::StoreError, sessions::SessionRecord};
-use crate::server::ids::{Issuer, LogoutHash, Subject};
+use crate::server::ids::{BrowserHash, Issuer, LogoutHash, Subject};
 
 /// What a store does for logouts.
 #[async_trait]
@@ -17,6 +17,10 @@ pub trait LogoutStore: Send + Sync {
     /// the sessions that belong to it: they are nobody's from then on. In this order, so that a session that is inserted
     /// meanwhile is either ended here or found out by [`is_logged_out`](Self::is_logged_out).
     async fn log_out(&self, logout: &Logout) -> Result<LoggedOut, StoreError>;
+
+    /// Remembers, as long as a logout, that a browser has signed out at that time. To be done before its sessions are ended:
+    /// what is delivered to it meanwhile is either ended or found out by [`is_logged_out`](Self::is_logged_out).
+    async fn remember_sign_out(&self, browser: BrowserHash, at: OffsetDateTime) -> Result<(), StoreError>;
 
     /// Whether a logout is remembered that belongs to this session, or its browser has signed out since the person set out. To
     /// be asked before a session is first used: its sign-in may have been under way at that time.

@@ -1,10 +1,8 @@
 //! MongoDB: the official driver, majority writes, the primary only. Each claim, lease and verdict is one atomic
-//! operation on one document, so neither transactions nor a replica set are needed. (Where there is one, its change stream is followed.)
+//! operation on one document, so neither transactions nor a replica set are needed.
 
 /// `login_attempts`.
 mod attempts;
-/// What changes in them, where the server has change streams.
-mod changes;
 /// The collections by name, and how values are written in them.
 mod collections;
 /// The connection, and what its errors mean.

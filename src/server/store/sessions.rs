@@ -46,8 +46,7 @@ pub trait SessionStore: Send + Sync {
 
     /// Ends, as of `now`, every session of a browser, those too that no cookie names any more; interrupts its attempts
     /// that run, and closes what its verified ones could still deliver. A delivery that has begun before and inserts
-    /// its session afterwards finds the session's id taken. It is remembered as a logout is: no attempt that was only begun
-    /// before signs anybody in ([`is_logged_out`](super::logouts::LogoutStore::is_logged_out)). Idempotent.
+    /// its session afterwards finds the session's id taken. Idempotent.
     async fn end_browser(&self, browser: BrowserHash, now: OffsetDateTime) -> Result<(), StoreError>;
 }
 

@@ -140,8 +140,11 @@ async fn sign_out_interrupts_what_another_tab_still_waits_for() {
 async fn a_sign_in_that_was_only_begun_before_sign_out_signs_nobody_in_after_it() {
     let scene = Scene::patient().await;
     let browser = scene.browser();
-    let callback = browser.callback_url(&scene, "/reports").await;
+    browser.get(&scene.url("/auth/oidc/login")).await;
+    let (one, callback) = (browser.callback_url(&scene, "/").await, browser.callback_url(&scene, "/reports").await);
     let flow = browser.cookie(&scene, "vestibule-flow").unwrap();
+    assert!(browser.get(&one).await.sets_session());
+    assert!(browser.is_signed_in(&scene).await);
     browser.post(&scene.url("/auth/logout"), "").await;
     let kept = scene.browser();
     kept.cookies.lock().unwrap().insert((scene.origin.clone(), "vestibule-flow".into()), flow.clone());
@@ -153,6 +156,18 @@ async fn a_sign_in_that_was_only_begun_before_sign_out_signs_nobody_in_after_it(
     let lost = scene.browser();
     lost.cookies.lock().unwrap().insert((scene.origin.clone(), "vestibule-flow".into()), flow);
     lost.sign_in(&scene).await;
+}
+
+/// Anybody can send as many as they like.
+#[tokio::test]
+async fn to_sign_out_where_nobody_is_signed_in_writes_nothing() {
+    let scene = Scene::patient().await;
+    for _ in 0..20 {
+        let browser = scene.browser();
+        browser.get(&scene.url("/auth/oidc/login")).await;
+        browser.post(&scene.url("/auth/logout"), "").await;
+    }
+    assert_eq!(scene.count("signed_out_browsers").await, 0);
 }
 
 /// The session knows its browser: what else that was given ends, too, where the flow cookie is gone or damaged.

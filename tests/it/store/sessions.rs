@@ -108,7 +108,7 @@ async fn session_begun_before_its_browser_signed_out_is_logged_out(bench: &Bench
     let later = SessionRecord { begun: session.begun + Duration::from_millis(2), ..session_of(b"c") };
     let moment = session.begun + Duration::from_millis(1);
     for at in [moment, moment, moment - Duration::from_secs(60)] {
-        store.end_browser(BrowserHash::of(b"browser"), at).await.unwrap();
+        store.remember_sign_out(BrowserHash::of(b"browser"), at).await.unwrap();
     }
     let other_process = bench.raw.open().await;
     for (session, is_out) in [(&session, true), (&other, false), (&later, false)] {

@@ -80,7 +80,6 @@ fn ada() -> SignedIn {
         browser: None,
         since: NOW,
         until: NOW,
-        touch_from: NOW,
         confirmed: NOW,
         recheck_from: None,
     }

@@ -318,9 +318,13 @@ async fn visits_are_noted_and_nobody_waits_for_it() {
     assert_eq!(began.elapsed(), Duration::ZERO);
     tokio::task::yield_now().await;
     assert_eq!(scene.store.touched.load(Ordering::Relaxed), 1);
-    // While that is being written, others are not.
-    advance(limits::SESSION_KNOWN_FRESH).await;
-    scene.is_signed_in(1).await;
+    // What comes while that is being written is written afterwards.
+    scene.store.sign_in(hash(2), 2);
+    scene.store.seen_long_ago(hash(2));
+    scene.is_signed_in(2).await;
     tokio::task::yield_now().await;
     assert_eq!(scene.store.touched.load(Ordering::Relaxed), 1);
+    scene.writes(Mood::Well);
+    tokio::time::sleep(HOUR + SECOND).await;
+    assert_eq!(scene.store.touched.load(Ordering::Relaxed), 2);
 }

@@ -85,25 +85,6 @@ async fn end_sessions(database: &Database, logout: &Logout) -> Result<u64, Store
     Ok(sessions.update_many(theirs, sessions::end(logout.received)).await?.matched_count)
 }
 
-/// Remembers that a browser has signed out.
-pub(super) async fn remember_browser(
-    database: &Database,
-    browser: BrowserHash,
-    now: OffsetDateTime,
-) -> Result<(), StoreError> {
-    let signed_out = doc! { "$max": { "at": date(now), "expires_at": date(now + limits::LOGOUT_REMEMBERED) } };
-    let browsers: Collection<Document> = database.collection(BROWSERS);
-    for _ in 0..limits::RACE_ROUNDS {
-        let browser = doc! { "_id": binary(browser.as_bytes()) };
-        match browsers.update_one(browser, signed_out.clone()).upsert(true).await {
-            // Another process was the first to write it.
-            Err(error) if is_duplicate(&error) => {}
-            done => return Ok(done.map(drop)?),
-        }
-    }
-    Err(StoreError::contended())
-}
-
 /// Whether the session's browser has signed out since the person set out.
 async fn has_signed_out(database: &Database, session: &SessionRecord) -> Result<bool, StoreError> {
     let Some(browser) = session.browser else { return Ok(false) };
@@ -125,6 +106,24 @@ impl LogoutStore for MongoStore {
                 let done = doc! { "$set": { "done": true } };
                 logouts(database).update_one(doc! { "_id": binary(logout.id.as_bytes()) }, done).await?;
                 Ok(LoggedOut::Ended(ended))
+            })
+            .await
+    }
+
+    async fn remember_sign_out(&self, browser: BrowserHash, at: OffsetDateTime) -> Result<(), StoreError> {
+        let signed_out = doc! { "$max": { "at": date(at), "expires_at": date(at + limits::LOGOUT_REMEMBERED) } };
+        self.health
+            .bounded(async {
+                let browsers: Collection<Document> = self.database().await?.collection(BROWSERS);
+                for _ in 0..limits::RACE_ROUNDS {
+                    let browser = doc! { "_id": binary(browser.as_bytes()) };
+                    match browsers.update_one(browser, signed_out.clone()).upsert(true).await {
+                        // Another process was the first to write it.
+                        Err(error) if is_duplicate(&error) => {}
+                        done => return Ok(done.map(drop)?),
+                    }
+                }
+                Err(StoreError::contended())
             })
             .await
     }

@@ -4,7 +4,7 @@ use bson::doc;
 use mongodb::Database;
 
 use super::{
-    collections::{ATTEMPTS, LOGOUTS, SESSIONS, USERS},
+    collections::{ATTEMPTS, BROWSERS, LOGOUTS, SESSIONS, USERS},
     connection::is_duplicate,
 };
 use crate::server::store::error::StoreError;
@@ -26,6 +26,12 @@ pub(super) async fn write(database: &Database) -> Result<(), StoreError> {
             }
         }
     };
-    tokio::try_join!(write(ATTEMPTS, true), write(SESSIONS, false), write(LOGOUTS, false), write(USERS, false))?;
+    tokio::try_join!(
+        write(ATTEMPTS, true),
+        write(SESSIONS, false),
+        write(LOGOUTS, false),
+        write(BROWSERS, false),
+        write(USERS, false)
+    )?;
     Ok(())
 }

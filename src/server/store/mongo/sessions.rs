@@ -11,7 +11,6 @@ use super::{
     attempts,
     collections::{SESSIONS, binary, date, moment},
     connection::is_duplicate,
-    logouts,
     store::MongoStore,
 };
 use crate::server::{
@@ -246,7 +245,6 @@ impl SessionStore for MongoStore {
             .bounded(async {
                 let database = self.database().await?;
                 let theirs = doc! { "browser": binary(browser.as_bytes()) };
-                logouts::remember_browser(database, browser, now).await?;
                 attempts::withdraw(database, theirs.clone()).await?;
                 attempts::close_deliveries(database, theirs.clone()).await?;
                 // A process that read a delivery before it was closed is about to insert its session, or has just done so.

@@ -1,5 +1,5 @@
 //! Table `changes`, which triggers write (`migrations/0006_changes.sql`): so it also tells what another version of this
-//! program or an operator's `sqlite3` has changed.
+//! program or an operator's `sqlite3` has changed. (But for `INSERT OR REPLACE`, which fires none.)
 
 use std::sync::Arc;
 
@@ -21,11 +21,11 @@ use crate::server::{
 
 #[async_trait]
 impl ChangeStore for SqliteStore {
-    async fn follow(&self) -> Result<Box<dyn Changes>, StoreError> {
+    async fn follow(&self) -> Result<Option<Box<dyn Changes>>, StoreError> {
         let last = sqlx::query_scalar("SELECT coalesce(max(number), 0) FROM changes");
         let last = self.health.bounded(async { Ok(last.fetch_one(&self.connections.readers).await?) }).await?;
         let (connections, health) = (Arc::clone(&self.connections), Arc::clone(&self.health));
-        Ok(Box::new(Followed { connections, health, last }))
+        Ok(Some(Box::new(Followed { connections, health, last })))
     }
 }
 

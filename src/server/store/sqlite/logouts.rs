@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use super::store::SqliteStore;
 use crate::server::{
     clock::to_millis,
-    ids::Subject,
+    ids::{BrowserHash, Subject},
     limits,
     store::{
         error::StoreError,
@@ -62,6 +62,23 @@ impl LogoutStore for SqliteStore {
                 let ended = end.execute(&mut *transaction).await?;
                 transaction.commit().await?;
                 Ok(LoggedOut::Ended(ended.rows_affected()))
+            })
+            .await
+    }
+
+    async fn remember_sign_out(&self, browser: BrowserHash, at: OffsetDateTime) -> Result<(), StoreError> {
+        self.health
+            .bounded(async {
+                sqlx::query(
+                    "INSERT INTO signed_out_browsers (browser, at, expires_at) VALUES (?, ?, ?) ON CONFLICT (browser) \
+                     DO UPDATE SET at = max(at, excluded.at), expires_at = max(expires_at, excluded.expires_at)",
+                )
+                .bind(browser.as_bytes().to_vec())
+                .bind(to_millis(at))
+                .bind(to_millis(at + limits::LOGOUT_REMEMBERED))
+                .execute(&self.connections.writer)
+                .await?;
+                Ok(())
             })
             .await
     }

@@ -243,22 +243,12 @@ impl SessionStore for SqliteStore {
             .bounded(async {
                 let mut transaction = self.connections.write().await?;
                 attempts::end_of_browser(&mut transaction, browser).await?;
-                // Whoever has read a delivery before it was closed finds the id of its session taken, and whoever has not even
-                // claimed their attempt finds this.
+                // Whoever has read a delivery before it was closed finds the id of its session taken.
                 for (id, provider) in
                     attempts::sessions_delivered(&mut transaction, browser, now - limits::DELIVERY_OVER).await?
                 {
                     insert(&mut *transaction, &SessionRecord::ended(id, browser, provider, now)).await?;
                 }
-                sqlx::query(
-                    "INSERT INTO signed_out_browsers (browser, at, expires_at) VALUES (?, ?, ?) ON CONFLICT (browser) \
-                     DO UPDATE SET at = max(at, excluded.at), expires_at = max(expires_at, excluded.expires_at)",
-                )
-                .bind(browser.as_bytes().to_vec())
-                .bind(to_millis(now))
-                .bind(to_millis(now + limits::LOGOUT_REMEMBERED))
-                .execute(&mut *transaction)
-                .await?;
                 sqlx::query(
                     "UPDATE login_sessions SET expires_at = min(expires_at, ?), delivered_by = NULL, user_id = '', id_token = NULL \
                      WHERE browser = ?",

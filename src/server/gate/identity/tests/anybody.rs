@@ -34,13 +34,13 @@ prop_compose! {
         groups in prop::collection::vec(text(), 0..60),
         times in prop_oneof![3 => Just(1_usize), 1 => Just(10)],
     ) -> SignedIn {
-        let SignedIn { user, provider, facts, browser, since, confirmed, until, touch_from, recheck_from, .. } = ada();
+        let SignedIn { user, provider, facts, browser, since, confirmed, until, recheck_from, .. } = ada();
         let groups = groups.iter().cycle().take(groups.len() * times).cloned().collect();
         SignedIn {
             user: User { username, email, email_verified, full_name, ..user },
             facts: SessionFacts { subject: Subject::new(&subject), groups, ..facts },
             issuer: Issuer::new(issuer),
-            provider, browser, since, confirmed, until, touch_from, recheck_from,
+            provider, browser, since, confirmed, until, recheck_from,
         }
     }
 }

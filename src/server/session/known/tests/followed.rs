@@ -80,10 +80,21 @@ async fn what_was_asked_before_it_changed_is_not_remembered() {
 /// What was known before it can be told of may have changed unnoticed; and so may all, once it cannot be told of any more.
 #[tokio::test(start_paused = true)]
 async fn what_is_not_followed_is_as_old_as_the_question() {
-    let scene = Scene::with_one().await;
-    scene.store.can_be_followed();
+    let store = Arc::new(Fake::default());
+    store.can_be_followed();
+    *store.reads.lock().unwrap() = Mood::Fails;
+    let scene = Scene::with(store);
+    tokio::task::yield_now().await;
+    scene.reads(Mood::Well);
+    advance(limits::CHANGES_FOLLOWED_AGAIN - SECOND).await;
+    scene.store.sign_in(hash(1), 1);
+    scene.is_signed_in(1).await;
     scene.store.sign_out(hash(1));
-    advance(limits::SESSION_KNOWN_FRESH).await;
+    advance(SECOND).await;
+    tokio::task::yield_now().await;
+    assert_eq!(scene.store.was_followed(), 1);
+    advance(limits::SESSION_KNOWN_FRESH - SECOND).await;
+    scene.reads_changes().await;
     scene.is_nobody(1).await;
 
     let scene = Scene::followed().await;
@@ -103,6 +114,21 @@ async fn what_is_not_followed_is_as_old_as_the_question() {
     let asked = scene.store.asked();
     scene.goes_on(SECOND * 10).await;
     assert_eq!(scene.store.asked(), asked);
+}
+
+/// The store says that nothing changes, and cannot be asked: a feed alone keeps nobody in for ever.
+#[tokio::test(start_paused = true)]
+async fn what_is_followed_is_asked_for_in_the_end() {
+    let scene = Scene::followed().await;
+    scene.goes_on(SECOND * 30).await;
+    *scene.store.questions_fail.lock().unwrap() = true;
+    let began = Instant::now();
+    while began.elapsed() < limits::SESSION_FOLLOWED {
+        advance(SECOND).await;
+        scene.reads_changes().await;
+        let _ = scene.known.find(hash(1)).await;
+    }
+    scene.is_unknown(1).await;
 }
 
 /// A store that was followed and is away: what was known then holds for a minute more.

@@ -40,6 +40,8 @@ pub(in crate::server::session) struct Fake {
     /// Of the questions for many sessions.
     pub(in crate::server::session) reads: Mutex<Mood>,
     pub(in crate::server::session) writes: Mutex<Mood>,
+    /// Though what changes can be followed.
+    pub(in crate::server::session) questions_fail: Mutex<bool>,
     pub(in crate::server::session) touched: AtomicU64,
     /// Where it can be followed: who does it, and how often it was begun.
     followed: Mutex<Option<(UnboundedSender<Told>, usize)>>,
@@ -106,7 +108,6 @@ pub(in crate::server::session) fn person(number: u8) -> SignedIn {
         since: datetime!(2026-11-26 12:00 UTC),
         until: datetime!(2026-11-27 12:00 UTC),
         confirmed: datetime!(2026-11-26 12:00 UTC),
-        touch_from: datetime!(2026-11-26 12:01 UTC),
         recheck_from: None,
     }
 }
@@ -199,6 +200,9 @@ impl SessionStore for Fake {
             ids.iter().filter_map(|id| records.get(id).cloned()).collect()
         };
         in_that(&self.reads).await?;
+        if *self.questions_fail.lock().unwrap() {
+            return Err(StoreError::late());
+        }
         Ok(found)
     }
 
@@ -233,13 +237,13 @@ impl SessionStore for Fake {
 
 #[async_trait]
 impl ChangeStore for Fake {
-    async fn follow(&self) -> Result<Box<dyn Changes>, StoreError> {
+    async fn follow(&self) -> Result<Option<Box<dyn Changes>>, StoreError> {
         in_that(&self.reads).await?;
         let mut followed = self.followed.lock().unwrap();
-        let Some((changes, times)) = followed.as_mut() else { return Err(StoreError::late()) };
+        let Some((changes, times)) = followed.as_mut() else { return Ok(None) };
         let (sender, next) = unbounded_channel();
         (*changes, *times) = (sender, *times + 1);
-        Ok(Box::new(Following(next)))
+        Ok(Some(Box::new(Following(next))))
     }
 }
 
@@ -261,6 +265,10 @@ impl Changes for Following {
 impl LogoutStore for Fake {
     async fn log_out(&self, _: &Logout) -> Result<LoggedOut, StoreError> {
         unreachable!()
+    }
+
+    async fn remember_sign_out(&self, _: BrowserHash, _: OffsetDateTime) -> Result<(), StoreError> {
+        Ok(())
     }
 
     async fn is_logged_out(&self, _: &SessionRecord) -> Result<bool, StoreError> {

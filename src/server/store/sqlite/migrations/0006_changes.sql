@@ -18,9 +18,9 @@ BEGIN
     INSERT INTO changes (session) VALUES (old.id);
 END;
 
--- What has expired is removed in any case, and is nothing new.
+-- What has expired is removed in any case, and is nothing new. (Not `unixepoch`: the `sqlite3` of an operator may be older.)
 CREATE TRIGGER login_sessions_removed AFTER DELETE ON login_sessions
-WHEN old.expires_at > unixepoch('subsec') * 1000
+WHEN old.expires_at > strftime('%s', 'now') * 1000
 BEGIN
     INSERT INTO changes (session) VALUES (old.id);
 END;
