@@ -1,11 +1,8 @@
 //! What an application is told: made once for a person, and kept until it ages.
 
-use std::{
-    hint::black_box,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
 };
 
 use http::{
@@ -103,15 +100,7 @@ impl Pass {
 
     /// Whether it is of whoever brings that cookie to `site`. A cookie is for one host; another host's is nothing here.
     pub(super) fn is_of(&self, cookie: &str, site: &Site) -> bool {
-        self.fetch();
         *self.cookie == *cookie && self.host == site.host
-    }
-
-    /// Looks once at all that the answer is made of. With thousands of people in turn it is in no cache near the processor, which
-    /// fetches many lines of memory in the time of one as long as no step depends on the one before.
-    fn fetch(&self) {
-        let places = self.values.iter().flat_map(|value| value.as_bytes().iter().step_by(limits::MEMORY_LINE));
-        black_box(places.fold(0, |all, byte| all ^ byte));
     }
 
     pub(super) fn as_rules_see_it(&self) -> rules::Person<'_> {

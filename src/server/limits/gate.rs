@@ -61,9 +61,6 @@ pub const CACHED: usize = 100_000;
 /// What an entry of a cache takes beside its value, by measurement.
 pub const CACHE_ENTRY_BYTES: usize = 256;
 
-/// What a processor fetches of memory at once.
-pub const MEMORY_LINE: usize = 64;
-
 // ---- From host to host
 
 /// A question of an application's host for the person is answered this long; a later one, of a page restored from last
