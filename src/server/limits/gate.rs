@@ -44,7 +44,7 @@ pub const SESSION_ASK_AGAIN_WAIT: Duration = Duration::from_millis(500);
 /// What is asked ahead of time is gathered this long: so many together cost the store little more than one, and not so much that
 /// checks have to wait for their turn at the processor.
 pub const SESSIONS_GATHERED: Duration = Duration::from_millis(5);
-/// What has ended in this process is remembered longer than any question to the store takes, so that an answer from before
+/// What has ended, here or elsewhere, is remembered longer than any question to the store takes, so that an answer from before
 /// does not bring it back.
 pub const FORGOTTEN_KEPT: Duration = Duration::from_secs(30);
 /// Sessions that the store is asked for at once.

@@ -27,8 +27,6 @@ pub enum Found {
 pub struct EndedSession {
     /// Which it was.
     pub id: SessionHash,
-    /// The browser that it was given to.
-    pub browser: Option<BrowserHash>,
     /// The provider that the person had come through.
     pub provider: ProviderId,
     /// Its issuer at that time.

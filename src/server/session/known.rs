@@ -52,9 +52,7 @@ pub struct KnownSessions {
     unanswered: AtomicBool,
     /// When something was last answered that it had not confirmed in time.
     from_memory: Mutex<Option<Instant>>,
-    /// Whose visits are to be noted. One task at a time does it, for all of them.
-    due: Arc<Mutex<HashSet<SessionHash>>>,
-    touching: Arc<tokio::sync::Mutex<()>>,
+    visits: Arc<Mutex<Visits>>,
 }
 
 impl KnownSessions {
@@ -68,8 +66,7 @@ impl KnownSessions {
             urgent: Notify::new(),
             unanswered: AtomicBool::new(false),
             from_memory: Mutex::default(),
-            due: Arc::default(),
-            touching: Arc::default(),
+            visits: Arc::default(),
         }
     }
 
@@ -254,26 +251,50 @@ impl KnownSessions {
         }
     }
 
-    /// Notes the visits, beside the answers: nobody waits for it. What comes while the store is slow is written with the next.
+    /// Notes the visits, beside the answers: nobody waits for it. What comes while the store is slow is written with the next,
+    /// and so is what it could not take.
     fn touch(&self, due: Vec<SessionHash>) {
         if due.is_empty() {
             return;
         }
-        lock(&self.due).extend(due);
-        let Ok(touching) = Arc::clone(&self.touching).try_lock_owned() else { return };
-        let (sessions, due) = (Arc::clone(&self.sessions), Arc::clone(&self.due));
-        tokio::spawn(async move {
-            loop {
-                let some: Vec<_> = lock(&due).iter().copied().take(limits::SESSIONS_ASKED_AT_ONCE).collect();
-                if some.is_empty() {
-                    break;
-                }
-                sessions.touch_all(&some).await;
-                let mut due = lock(&due);
-                due.retain(|id| !some.contains(id));
+        let is_noting = {
+            let mut visits = lock(&self.visits);
+            visits.due.extend(due);
+            std::mem::replace(&mut visits.is_noting, true)
+        };
+        if !is_noting {
+            tokio::spawn(note(Arc::clone(&self.sessions), Arc::clone(&self.visits)));
+        }
+    }
+}
+
+/// Whose visits are to be noted. One task at a time does it, for all of them.
+#[derive(Default)]
+struct Visits {
+    due: HashSet<SessionHash>,
+    is_noting: bool,
+}
+
+/// Until all are noted, or the store takes none.
+async fn note(sessions: Arc<Sessions>, visits: Arc<Mutex<Visits>>) {
+    let mut noted = Vec::new();
+    let mut goes_on = true;
+    loop {
+        {
+            let mut visits = lock(&visits);
+            for id in &noted {
+                visits.due.remove(id);
             }
-            drop(touching);
-        });
+            noted = visits.due.iter().copied().take(limits::SESSIONS_ASKED_AT_ONCE).collect();
+            if noted.is_empty() || !goes_on {
+                visits.is_noting = false;
+                return;
+            }
+        }
+        goes_on = sessions.touch_all(&noted).await;
+        if !goes_on {
+            noted.clear();
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::{
     found::SignedIn,
-    live::{Followed, LiveSession, Seen},
+    live::{Followed, Following, LiveSession, Seen},
 };
 use crate::server::{
     ids::{BrowserHash, SessionHash, UserId},
@@ -88,7 +88,7 @@ impl Forgotten {
 pub(super) struct Lately {
     seen: Cache<SessionHash, Arc<Seen>, Bytes>,
     forgotten: Mutex<Forgotten>,
-    followed: Mutex<Option<Followed>>,
+    following: Following,
     /// How often the use of a session is noted.
     noted_every: Duration,
 }
@@ -96,7 +96,7 @@ pub(super) struct Lately {
 impl Lately {
     pub(super) fn new(noted_every: Duration) -> Self {
         let seen = Cache::with_weighter(limits::CACHED, limits::KNOWN_SESSIONS_BYTES, Bytes);
-        Self { seen, forgotten: Mutex::default(), followed: Mutex::default(), noted_every }
+        Self { seen, forgotten: Mutex::default(), following: Following::default(), noted_every }
     }
 
     pub(super) fn get(&self, id: SessionHash) -> Option<Arc<Seen>> {
@@ -161,12 +161,12 @@ impl Lately {
         if !users.is_empty() {
             self.seen.retain(|_, seen| !users.contains(&seen.person.user.id));
         }
-        *self.followed.lock().unwrap_or_else(PoisonError::into_inner) = Some(followed);
+        self.following.set(followed);
     }
 
     /// For how long the store has been followed, if it can be.
     pub(super) fn followed(&self) -> Option<Followed> {
-        *self.followed.lock().unwrap_or_else(PoisonError::into_inner)
+        self.following.get()
     }
 
     /// Something is about to end or change: it is forgotten when this is dropped, whatever the store has said by then, and where

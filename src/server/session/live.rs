@@ -5,7 +5,7 @@ use std::{
     ops::Range,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -37,6 +37,40 @@ pub struct LiveSession {
     /// What is known of it, until that is forgotten. Nobody keeps it alive while they wait for something: what has ended would
     /// go on for as long.
     pub(super) seen: Weak<Seen>,
+}
+
+/// The same, as each check reads it: without a lock that all of them would have to take.
+pub(super) struct Following {
+    /// From here on the others count, in nanoseconds.
+    began: Instant,
+    /// [`Self::NEVER`] until the store is followed.
+    since: AtomicU64,
+    until: AtomicU64,
+}
+
+impl Following {
+    const NEVER: u64 = u64::MAX;
+
+    /// Where both are new or one of them, it is never `until` alone: that would be true of more than was followed.
+    pub(super) fn set(&self, followed: Followed) {
+        let nanos =
+            |moment: Instant| u64::try_from(moment.duration_since(self.began).as_nanos()).unwrap_or(Self::NEVER - 1);
+        self.since.store(nanos(followed.since), Ordering::Release);
+        self.until.store(nanos(followed.until), Ordering::Release);
+    }
+
+    pub(super) fn get(&self) -> Option<Followed> {
+        let moment = |nanos| self.began + Duration::from_nanos(nanos);
+        let until = self.until.load(Ordering::Acquire);
+        let since = Some(self.since.load(Ordering::Acquire)).filter(|since| *since != Self::NEVER)?;
+        Some(Followed { since: moment(since), until: moment(until) })
+    }
+}
+
+impl Default for Following {
+    fn default() -> Self {
+        Self { began: Instant::now(), since: AtomicU64::new(Self::NEVER), until: AtomicU64::new(0) }
+    }
 }
 
 impl LiveSession {
@@ -90,12 +124,12 @@ pub(super) struct Followed {
 }
 
 impl Seen {
-    /// The use of a session is noted every so often, which is when it is asked for.
+    /// The use of a session is noted every so often: it is asked for soon after that.
     pub(super) fn new(id: SessionHash, person: SignedIn, asked: Instant, noted_every: Duration) -> Self {
         Self {
             id,
             due_at: spread(id, limits::SESSION_ASKED_AHEAD),
-            noted_at: spread(id, noted_every..noted_every * 4 / 3),
+            noted_at: spread(id, noted_every * 7 / 6..noted_every * 4 / 3),
             confirmed: Mutex::new(Confirmed { asked, until: person.until }),
             asked_again: AtomicBool::new(false),
             late: AtomicBool::new(false),
@@ -114,7 +148,8 @@ impl Seen {
             return None;
         }
         let asked_for = asked.elapsed();
-        let followed = followed.filter(|it| asked >= it.since && asked_for < limits::SESSION_FOLLOWED);
+        let is_of_it = |it: &Followed| asked >= it.since && it.until.duration_since(asked) < limits::SESSION_FOLLOWED;
+        let followed = followed.filter(is_of_it);
         let age = followed.map_or(asked_for, |followed| asked_for.min(followed.until.elapsed()));
         Some(Standing { age, is_due: age >= self.due_at || asked_for >= self.noted_at })
     }
@@ -167,7 +202,7 @@ impl Seen {
 
 /// A time within `range` that is a session's own, by the hash that it has for a name: those that came together, after a restart,
 /// are not to be asked for together for ever.
-pub(super) fn spread(id: SessionHash, range: Range<Duration>) -> Duration {
+fn spread(id: SessionHash, range: Range<Duration>) -> Duration {
     let [place, ..] = *id.as_bytes();
     range.start + (range.end - range.start) * u32::from(place) / u32::from(u8::MAX)
 }

@@ -186,12 +186,14 @@ impl Sessions {
         Ok(person.map(|person| self.lately.confirm(asked, id, person)))
     }
 
-    /// Notes that all of these were used.
-    pub(super) async fn touch_all(&self, ids: &[SessionHash]) {
-        match self.store.touch_sessions(ids, self.system.now()).await {
+    /// Notes that all of these were used. `false`: the store does not take it.
+    pub(super) async fn touch_all(&self, ids: &[SessionHash]) -> bool {
+        let touched = self.store.touch_sessions(ids, self.system.now()).await;
+        match &touched {
             Ok(()) => self.unnoted.store(false, Ordering::Relaxed),
             Err(error) => self.log_unnoted(&error.to_string()),
         }
+        touched.is_ok()
     }
 
     /// Why the store is away, if it is known to be.

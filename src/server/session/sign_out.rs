@@ -3,7 +3,7 @@
 use super::{found::EndedSession, id::SessionId, lately::What, sessions::Sessions};
 use crate::server::{
     ids::BrowserHash,
-    store::{LoggedOut, Logout, StoreError},
+    store::{LoggedOut, Logout, SessionRecord, StoreError},
 };
 
 impl Sessions {
@@ -21,21 +21,25 @@ impl Sessions {
     ) -> Result<Option<EndedSession>, StoreError> {
         // Before anything is waited for: whoever gives up and signs in again does so later.
         let now = self.system.now();
-        let ended = match id {
-            Some(id) => self.end(id).await?,
+        let session = match id {
+            Some(id) => self.to_be_ended(id).await?,
             None => None,
         };
-        // The session knows its browser, too: the cookie that names it may be gone, or damaged.
-        let its = ended.as_ref().and_then(|ended| ended.browser).filter(|its| browser != Some(*its));
+        // The session knows its browser, too: the cookie that names it may be gone, or damaged. It is ended last, so that
+        // whatever fails before can be done once more.
+        let its = session.as_ref().and_then(|session| session.browser).filter(|its| browser != Some(*its));
         for browser in browser.into_iter().chain(its) {
             let _forgetting = self.lately.will_forget(What::Browser(browser));
             // Where nobody was signed in, anybody could fill the store with it.
-            if ended.is_some() {
+            if session.is_some() {
                 self.store.remember_sign_out(browser, now).await?;
             }
-            self.store.end_browser(browser, self.system.now()).await?;
+            self.store.end_browser(browser, now).await?;
         }
-        Ok(ended)
+        match session {
+            Some(session) => self.end_one(session).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// A provider has logged somebody out: the sessions that belong to the logout are dead at once in this process, and in
@@ -53,29 +57,36 @@ impl Sessions {
     /// # Errors
     /// The store; then it may live.
     pub async fn end(&self, id: SessionId) -> Result<Option<EndedSession>, StoreError> {
-        let mut session = match self.open(id.hash()).await {
-            Ok(Some(session)) => session,
-            // One that has ended stays as it is: its record keeps the id taken.
-            Ok(None) => return Ok(None),
+        match self.to_be_ended(id).await? {
+            Some(session) => self.end_one(session).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn to_be_ended(&self, id: SessionId) -> Result<Option<SessionRecord>, StoreError> {
+        match self.open(id.hash()).await {
             // A newer version may be able to read it.
             Err(StoreError::Unreadable(_)) => {
                 let _forgetting = self.lately.will_forget(What::Session(id.hash()));
                 self.store.delete_session(id.hash()).await?;
-                return Ok(None);
+                Ok(None)
             }
-            Err(error) => return Err(error),
-        };
+            // One that has ended stays as it is: its record keeps the id taken.
+            opened => opened,
+        }
+    }
+
+    async fn end_one(&self, mut session: SessionRecord) -> Result<EndedSession, StoreError> {
         if let Some(attempt) = session.delivered_by {
             self.store.close_delivery(attempt).await?;
         }
         let ended = EndedSession {
             id: session.id,
-            browser: session.browser,
             provider: session.provider.clone(),
             issuer: session.issuer.clone(),
             id_token: session.id_token.take(),
         };
         self.expire(session).await?;
-        Ok(Some(ended))
+        Ok(ended)
     }
 }

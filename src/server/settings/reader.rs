@@ -127,7 +127,9 @@ impl<'a> Reader<'a> {
             (Kind::Boolean, _) => "write true or false".to_owned(),
             // What stands there is nearer to what is meant than our example.
             (Kind::List, Value::String(text)) => {
-                let words = text.split([' ', ',']).filter(|word| !word.is_empty());
+                // A scope has no space in it; a group may.
+                let ends = |c: char| c == ',' || c == ' ' && at.key.name == "scopes";
+                let words = text.split(ends).map(str::trim).filter(|word| !word.is_empty());
                 format!("write it as {:?}", words.collect::<Vec<_>>())
             }
             _ => format!("write it as {}", at.key.example),

@@ -183,6 +183,9 @@ async fn sign_out_without_the_flow_cookie_ends_what_its_browser_has() {
         assert!(browser.is_signed_in(&scene).await);
         assert!(browser.get(&two).await.sets_session());
         assert!(browser.is_signed_in(&scene).await);
+        let other_tab = scene.browser();
+        other_tab.cookies.lock().unwrap().insert((scene.origin.clone(), "vestibule".into()), first);
+        assert!(other_tab.is_signed_in(&scene).await, "for a minute more");
         {
             let mut cookies = browser.cookies.lock().unwrap();
             let name = (scene.origin.clone(), "vestibule-flow".to_owned());
@@ -192,8 +195,27 @@ async fn sign_out_without_the_flow_cookie_ends_what_its_browser_has() {
             };
         }
         browser.post(&scene.url("/auth/logout"), "").await;
-        let other_tab = scene.browser();
-        other_tab.cookies.lock().unwrap().insert((scene.origin.clone(), "vestibule".into()), first);
         assert!(!other_tab.is_signed_in(&scene).await, "{flow:?}");
     }
+}
+
+#[tokio::test]
+async fn a_sign_out_that_failed_half_way_is_whole_the_next_time() {
+    let scene = Scene::patient().await;
+    let browser = scene.browser();
+    browser.get(&scene.url("/auth/oidc/login")).await;
+    let (one, late) = (browser.callback_url(&scene, "/").await, browser.callback_url(&scene, "/reports").await);
+    let flow = browser.cookie(&scene, "vestibule-flow").unwrap();
+    assert!(browser.get(&one).await.sets_session());
+    assert!(browser.is_signed_in(&scene).await);
+    scene.damage("signed_out_browsers").await;
+    browser.post(&scene.url("/auth/logout"), "").await.explains("store_unavailable");
+    scene.repair("signed_out_browsers").await;
+    assert!(browser.is_signed_in(&scene).await, "it says that it failed");
+    browser.post(&scene.url("/auth/logout"), "").await;
+    assert!(!browser.is_signed_in(&scene).await);
+    let kept = scene.browser();
+    kept.cookies.lock().unwrap().insert((scene.origin.clone(), "vestibule-flow".into()), flow);
+    kept.get(&late).await;
+    assert!(!kept.is_signed_in(&scene).await);
 }

@@ -76,6 +76,51 @@ async fn what_no_check_goes_by_is_not() {
     assert_eq!(told(&mut *changes).await, []);
 }
 
+/// Whatever column a later version adds: it is told, or stands here.
+#[tokio::test]
+async fn each_column_is_told_or_of_no_concern() {
+    let of_no_concern = [
+        ("login_sessions", vec!["id", "last_seen_at", "delivered_by", "id_token", "begun_at", "issued_at"]),
+        (
+            "users",
+            vec![
+                "id",
+                "username_key",
+                "auth_method",
+                "created_at",
+                "updated_at",
+                "last_login",
+                "oidc_sub",
+                "oidc_provider",
+                "issuer",
+                "subject",
+            ],
+        ),
+    ];
+    let bench = Bench::sqlite().await;
+    created(&*bench.store, &new_user("s-1", "ada")).await;
+    let (_, _other, mut changes) = scene(&bench).await;
+    for (table, of_none) in of_no_concern {
+        let columns: Vec<(String, String)> = sqlx::query_as("SELECT name, type FROM pragma_table_info(?)")
+            .bind(table)
+            .fetch_all(bench.raw.pool())
+            .await
+            .unwrap();
+        assert!(columns.len() > of_none.len(), "{columns:?}");
+        for (column, kind) in columns.iter().filter(|(column, _)| column != "id") {
+            let value = match kind.as_str() {
+                "INTEGER" => format!("coalesce(\"{column}\", 0) + 7"),
+                "TEXT" => format!("coalesce(\"{column}\", '') || 'x'"),
+                _ => "x'07'".to_owned(),
+            };
+            let update = format!("UPDATE {table} SET \"{column}\" = {value}");
+            sqlx::query(sqlx::AssertSqlSafe(update)).execute(bench.raw.pool()).await.unwrap();
+            let is_told = !told(&mut *changes).await.is_empty();
+            assert_eq!(is_told, !of_none.contains(&column.as_str()), "{table}.{column}");
+        }
+    }
+}
+
 /// By `sqlite3`.
 #[tokio::test]
 async fn what_is_changed_behind_our_back_is_told() {

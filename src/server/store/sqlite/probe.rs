@@ -1,4 +1,4 @@
-//! Whether a sign-in could be written now: the same tables are written, and nothing is left of it.
+//! Whether a sign-in could be written now: the tables that it needs are written, and nothing is left of it.
 
 use super::connection::Connections;
 use crate::server::store::error::StoreError;

@@ -1,7 +1,7 @@
 -- What has changed about sessions and accounts, whoever changes it, so that a process need not read again and again what it
--- knows. The newest rows are kept: the numbers only grow.
+-- knows. The newest rows are kept. No number comes twice, so that whoever follows sees that something is missing.
 CREATE TABLE changes (
-    number  INTEGER PRIMARY KEY NOT NULL,
+    number  INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
     session BLOB,
     user_id TEXT
 ) STRICT;
