@@ -43,6 +43,7 @@ SQLITE_ONLY = (
     # A hundred and sixty people at once are more than SecantusDB serves in time.
     "flow::limits::sign_ins_waiting_for_one_provider_do_not_delay_those_at_another",
     "flow::backchannel::trouble::",
+    "flow::sign_out::a_sign_out_that_failed_half_way_is_whole_the_next_time",
     "flow::sign_out_there::a_store_that_fails_leaves_the_person_signed_in",
     "flow::outage::a_damaged_database_signs_nobody_out",
     "flow::outage::a_poll_while_a_table_is_gone_gets_a_response_and_continues_by_itself",
