@@ -137,7 +137,7 @@ test('signing out ends the session at Keycloak, too', async ({ page, real: { key
   await page.getByRole('button', { name: 'Sign out' }).click();
   // By the session's ID token Keycloak knows whom to sign out: it asks nobody.
   await page.waitForURL(url => url.pathname === SIGNED_OUT && url.searchParams.has('state'));
-  await expect(page.getByText('which was asked to sign you out there, too.')).toBeVisible();
+  await expect(page.getByText('was asked to sign you out there, too.')).toBeVisible();
   expect(await keycloak.sessions('staff', person)).toBe(before);
   expect(house.program.log).not.toMatch(/eyJ[\w-]+\.[\w-]+\.[\w-]+/);
   await start(page, 'staff');
