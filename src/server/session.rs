@@ -1,5 +1,7 @@
 //! Who is signed in with which browser.
 
+/// How far what is known follows the store.
+mod followed;
 /// Following what changes in the store.
 mod following;
 /// What sessions stand for.
@@ -22,6 +24,8 @@ mod sign_out;
 mod tower;
 /// A store that cannot note a recheck.
 mod unnoted;
+/// Visits are noted.
+mod visits;
 
 pub use self::{
     found::{EndedSession, Found, SignedIn},

@@ -3,7 +3,7 @@
 
 use tokio::time::{Instant, sleep};
 
-use super::{live::Followed, sessions::Sessions};
+use super::{followed::Followed, sessions::Sessions};
 use crate::server::{limits, store::StoreError};
 
 /// For ever, if the store can be followed. Where it cannot, what is known of each session is as old as the question about it.

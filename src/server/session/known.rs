@@ -1,12 +1,9 @@
 //! Who is signed in, at the cost of a look into memory: what the store has confirmed holds for as long as it is known that
 //! nothing has changed there, or for a few seconds; then it is asked for again ahead of time, many sessions at once.
 
-use std::{
-    collections::HashSet,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, Ordering},
 };
 
 use indexmap::IndexMap;
@@ -22,6 +19,7 @@ use super::{
     lately::What,
     live::{LiveSession, Seen},
     sessions::Sessions,
+    visits::Visits,
 };
 use crate::server::{ids::SessionHash, limits, store::StoreError};
 
@@ -52,7 +50,7 @@ pub struct KnownSessions {
     unanswered: AtomicBool,
     /// When something was last answered that it had not confirmed in time.
     from_memory: Mutex<Option<Instant>>,
-    visits: Arc<Mutex<Visits>>,
+    visits: Arc<Visits>,
 }
 
 impl KnownSessions {
@@ -232,7 +230,7 @@ impl KnownSessions {
             }
         };
         self.unanswered.store(false, Ordering::Relaxed);
-        self.touch(found.due);
+        self.visits.note(&self.sessions, found.due);
         // Nobody else waits for what is to be written.
         for id in found.to_write {
             let answers = waiting.swap_remove(&id).unwrap_or_default();
@@ -248,52 +246,6 @@ impl KnownSessions {
         for (id, answers) in waiting {
             let known = found.signed_in.remove(&id).map_or(Known::Nobody, Known::SignedIn);
             tell(&self.sessions, id, answers, &known);
-        }
-    }
-
-    /// Notes the visits, beside the answers: nobody waits for it. What comes while the store is slow is written with the next,
-    /// and so is what it could not take.
-    fn touch(&self, due: Vec<SessionHash>) {
-        if due.is_empty() {
-            return;
-        }
-        let is_noting = {
-            let mut visits = lock(&self.visits);
-            visits.due.extend(due);
-            std::mem::replace(&mut visits.is_noting, true)
-        };
-        if !is_noting {
-            tokio::spawn(note(Arc::clone(&self.sessions), Arc::clone(&self.visits)));
-        }
-    }
-}
-
-/// Whose visits are to be noted. One task at a time does it, for all of them.
-#[derive(Default)]
-struct Visits {
-    due: HashSet<SessionHash>,
-    is_noting: bool,
-}
-
-/// Until all are noted, or the store takes none.
-async fn note(sessions: Arc<Sessions>, visits: Arc<Mutex<Visits>>) {
-    let mut noted = Vec::new();
-    let mut goes_on = true;
-    loop {
-        {
-            let mut visits = lock(&visits);
-            for id in &noted {
-                visits.due.remove(id);
-            }
-            noted = visits.due.iter().copied().take(limits::SESSIONS_ASKED_AT_ONCE).collect();
-            if noted.is_empty() || !goes_on {
-                visits.is_noting = false;
-                return;
-            }
-        }
-        goes_on = sessions.touch_all(&noted).await;
-        if !goes_on {
-            noted.clear();
         }
     }
 }

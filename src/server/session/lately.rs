@@ -10,8 +10,9 @@ use quick_cache::{Weighter, sync::Cache};
 use tokio::time::Instant;
 
 use super::{
+    followed::{Followed, Following},
     found::SignedIn,
-    live::{Followed, Following, LiveSession, Seen},
+    live::{LiveSession, Seen},
 };
 use crate::server::{
     ids::{BrowserHash, SessionHash, UserId},

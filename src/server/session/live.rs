@@ -5,7 +5,7 @@ use std::{
     ops::Range,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
@@ -13,7 +13,7 @@ use std::{
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
-use super::found::SignedIn;
+use super::{followed::Followed, found::SignedIn};
 use crate::server::{ids::SessionHash, limits};
 
 /// What the store says of many sessions.
@@ -37,40 +37,6 @@ pub struct LiveSession {
     /// What is known of it, until that is forgotten. Nobody keeps it alive while they wait for something: what has ended would
     /// go on for as long.
     pub(super) seen: Weak<Seen>,
-}
-
-/// The same, as each check reads it: without a lock that all of them would have to take.
-pub(super) struct Following {
-    /// From here on the others count, in nanoseconds.
-    began: Instant,
-    /// [`Self::NEVER`] until the store is followed.
-    since: AtomicU64,
-    until: AtomicU64,
-}
-
-impl Following {
-    const NEVER: u64 = u64::MAX;
-
-    /// Where both are new or one of them, it is never `until` alone: that would be true of more than was followed.
-    pub(super) fn set(&self, followed: Followed) {
-        let nanos =
-            |moment: Instant| u64::try_from(moment.duration_since(self.began).as_nanos()).unwrap_or(Self::NEVER - 1);
-        self.since.store(nanos(followed.since), Ordering::Release);
-        self.until.store(nanos(followed.until), Ordering::Release);
-    }
-
-    pub(super) fn get(&self) -> Option<Followed> {
-        let moment = |nanos| self.began + Duration::from_nanos(nanos);
-        let until = self.until.load(Ordering::Acquire);
-        let since = Some(self.since.load(Ordering::Acquire)).filter(|since| *since != Self::NEVER)?;
-        Some(Followed { since: moment(since), until: moment(until) })
-    }
-}
-
-impl Default for Following {
-    fn default() -> Self {
-        Self { began: Instant::now(), since: AtomicU64::new(Self::NEVER), until: AtomicU64::new(0) }
-    }
 }
 
 impl LiveSession {
@@ -114,15 +80,6 @@ pub(super) struct Standing {
     pub(super) is_due: bool,
 }
 
-/// For how long the store has been followed.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Followed {
-    /// What it has said before may have changed since, unnoticed.
-    pub(super) since: Instant,
-    /// All that had changed by then has been forgotten.
-    pub(super) until: Instant,
-}
-
 impl Seen {
     /// The use of a session is noted every so often: it is asked for soon after that.
     pub(super) fn new(id: SessionHash, person: SignedIn, asked: Instant, noted_every: Duration) -> Self {
@@ -148,8 +105,8 @@ impl Seen {
             return None;
         }
         let asked_for = asked.elapsed();
-        let is_of_it = |it: &Followed| asked >= it.since && it.until.duration_since(asked) < limits::SESSION_FOLLOWED;
-        let followed = followed.filter(is_of_it);
+        let covers = |it: &Followed| asked >= it.since && it.until.duration_since(asked) < limits::SESSION_FOLLOWED;
+        let followed = followed.filter(covers);
         let age = followed.map_or(asked_for, |followed| asked_for.min(followed.until.elapsed()));
         Some(Standing { age, is_due: age >= self.due_at || asked_for >= self.noted_at })
     }

@@ -3,7 +3,7 @@
 use reqwest::{Method, StatusCode};
 use test_provider::Endpoint;
 
-use crate::support::{page::Page, scene::Scene, wait::eventually};
+use crate::support::{browser::Browser, page::Page, scene::Scene, wait::eventually};
 
 #[tokio::test]
 async fn only_our_own_pages_sign_out() {
@@ -135,16 +135,22 @@ async fn sign_out_interrupts_what_another_tab_still_waits_for() {
     assert_eq!(scene.redeemed(), 2);
 }
 
+/// Somebody who is signed in, their flow cookie, and the callback of another sign-in that they have begun and not completed.
+async fn signed_in_beside_another(scene: &Scene) -> (Browser, String, String) {
+    let browser = scene.browser();
+    browser.get(&scene.url("/auth/oidc/login")).await;
+    let (one, other) = (browser.callback_url(scene, "/").await, browser.callback_url(scene, "/reports").await);
+    let flow = browser.cookie(scene, "vestibule-flow").unwrap();
+    assert!(browser.get(&one).await.sets_session());
+    assert!(browser.is_signed_in(scene).await);
+    (browser, flow, other)
+}
+
 /// A callback that has arrived and waits for its turn when the browser signs out, or whose flow cookie somebody has kept.
 #[tokio::test]
 async fn a_sign_in_that_was_only_begun_before_sign_out_signs_nobody_in_after_it() {
     let scene = Scene::patient().await;
-    let browser = scene.browser();
-    browser.get(&scene.url("/auth/oidc/login")).await;
-    let (one, callback) = (browser.callback_url(&scene, "/").await, browser.callback_url(&scene, "/reports").await);
-    let flow = browser.cookie(&scene, "vestibule-flow").unwrap();
-    assert!(browser.get(&one).await.sets_session());
-    assert!(browser.is_signed_in(&scene).await);
+    let (browser, flow, callback) = signed_in_beside_another(&scene).await;
     browser.post(&scene.url("/auth/logout"), "").await;
     let kept = scene.browser();
     kept.cookies.lock().unwrap().insert((scene.origin.clone(), "vestibule-flow".into()), flow.clone());
@@ -202,12 +208,7 @@ async fn sign_out_without_the_flow_cookie_ends_what_its_browser_has() {
 #[tokio::test]
 async fn a_sign_out_that_failed_half_way_is_whole_the_next_time() {
     let scene = Scene::patient().await;
-    let browser = scene.browser();
-    browser.get(&scene.url("/auth/oidc/login")).await;
-    let (one, late) = (browser.callback_url(&scene, "/").await, browser.callback_url(&scene, "/reports").await);
-    let flow = browser.cookie(&scene, "vestibule-flow").unwrap();
-    assert!(browser.get(&one).await.sets_session());
-    assert!(browser.is_signed_in(&scene).await);
+    let (browser, flow, late) = signed_in_beside_another(&scene).await;
     scene.damage("signed_out_browsers").await;
     browser.post(&scene.url("/auth/logout"), "").await.explains("store_unavailable");
     scene.repair("signed_out_browsers").await;

@@ -25,12 +25,12 @@ impl ChangeStore for SqliteStore {
         let last = sqlx::query_scalar("SELECT coalesce(max(number), 0) FROM changes");
         let last = self.health.bounded(async { Ok(last.fetch_one(&self.connections.readers).await?) }).await?;
         let (connections, health) = (Arc::clone(&self.connections), Arc::clone(&self.health));
-        Ok(Some(Box::new(Followed { connections, health, last })))
+        Ok(Some(Box::new(Table { connections, health, last })))
     }
 }
 
 /// The table, up to a row.
-struct Followed {
+struct Table {
     connections: Arc<Connections>,
     health: Arc<Health>,
     /// The number of the last row that was read.
@@ -38,7 +38,7 @@ struct Followed {
 }
 
 #[async_trait]
-impl Changes for Followed {
+impl Changes for Table {
     async fn next(&mut self) -> Result<Vec<Changed>, StoreError> {
         sleep(limits::CHANGES_READ_EVERY).await;
         let rows =

@@ -243,17 +243,17 @@ impl ChangeStore for Fake {
         let Some((changes, times)) = followed.as_mut() else { return Ok(None) };
         let (sender, next) = unbounded_channel();
         (*changes, *times) = (sender, *times + 1);
-        Ok(Some(Box::new(Following(next))))
+        Ok(Some(Box::new(Answers(next))))
     }
 }
 
 /// Each answer is what it is given, the next time that it is asked.
-struct Following(UnboundedReceiver<Told>);
+struct Answers(UnboundedReceiver<Told>);
 
 type Told = Result<Changed, StoreError>;
 
 #[async_trait]
-impl Changes for Following {
+impl Changes for Answers {
     async fn next(&mut self) -> Result<Vec<Changed>, StoreError> {
         sleep(limits::CHANGES_READ_EVERY).await;
         let changed = self.0.try_recv().ok().transpose()?;
