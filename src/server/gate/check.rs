@@ -13,7 +13,7 @@ use super::{
     asked::Asked,
     handover::{Handover, HostSession, Ticket},
     identity::{self, Identities, Names},
-    pass::{Bytes, Pass, Told},
+    pass::{Bytes, Kept, Pass, Told},
     rules::{self, Decision},
 };
 use crate::paths;
@@ -62,7 +62,7 @@ pub struct Gate {
     store: Arc<dyn Store>,
     /// What is told about the person whom a cookie stands for, by a hash of that: a number can be compared without another
     /// look into memory.
-    passes: Cache<u64, Arc<Pass>, Bytes>,
+    passes: Cache<u64, Kept, Bytes>,
     cookie_hash: DefaultHashBuilder,
     /// Who was sent to which page once more.
     sent_again: Brief<(Who, [u8; 32]), ()>,
@@ -158,7 +158,11 @@ impl Gate {
     /// The store cannot tell.
     pub async fn pass(&self, site: &Site, headers: &HeaderMap) -> Result<Option<Arc<Pass>>, StoreError> {
         let Some(cookie) = self.cookies.get(headers, Cookie::Session) else { return Ok(None) };
-        let kept = self.passes.get(&self.cookie_hash.hash_one(cookie)).filter(|pass| pass.is_of(cookie, site));
+        let kept = self
+            .passes
+            .get(&self.cookie_hash.hash_one(cookie))
+            .map(|kept| kept.0)
+            .filter(|pass| pass.is_of(cookie, site));
         let now = self.system.now();
         let renews = kept.as_ref().is_some_and(|pass| pass.is_mine_to_renew(now));
         if let Some(pass) = &kept
@@ -218,7 +222,7 @@ impl Gate {
         let Some(told) = self.told.get(site.index) else { return Ok(None) };
         let shared = self.username_is_shared(&session.person, kept.as_deref()).await?;
         let pass = Arc::new(told.pass(&self.identities, site, session, cookie, shared, now));
-        self.passes.insert(self.cookie_hash.hash_one(cookie), Arc::clone(&pass));
+        self.passes.insert(self.cookie_hash.hash_one(cookie), Kept(Arc::clone(&pass)));
         Ok(Some(pass))
     }
 

@@ -29,6 +29,8 @@ use crate::server::{application::Site, jwt, limits, public_url::PublicUrl, seal:
 pub struct Identity {
     /// For the answer.
     pub headers: HeaderMap,
+    /// All their values.
+    pub text: Bytes,
     /// When to make it anew: at half the life of the token in it. `None`: there is none, and it holds as long as what is
     /// known of the person.
     pub renew_at: Option<OffsetDateTime>,
@@ -118,7 +120,7 @@ impl Identities {
             }
             headers.insert(name, value);
         }
-        Identity { headers, renew_at }
+        Identity { headers, text: all, renew_at }
     }
 
     /// A fresh token for the scripts of the application at `site`: ClaudeLens's own where it has that preset, else an

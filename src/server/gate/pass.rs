@@ -1,8 +1,11 @@
 //! What an application is told: made once for a person, and kept until it ages.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    hint::black_box,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use http::{
@@ -57,6 +60,7 @@ impl Told {
         let renew_at = identity.renew_at.unwrap_or(now + limits::ASSERTION_LIFE / 2);
         Pass {
             values: values.collect(),
+            text: identity.text,
             email: session.person.verified_email(),
             session,
             cookie: cookie.into(),
@@ -85,6 +89,8 @@ pub struct Pass {
     email: Option<EmailAddress>,
     /// In the order of [`Told::anyone`]. Its names are the same for all; that leaves less to read for each person.
     values: Box<[HeaderValue]>,
+    /// All that these point at.
+    text: bytes::Bytes,
     renew_at: OffsetDateTime,
     good_until: OffsetDateTime,
     /// Somebody makes it anew; meanwhile it is good for all others, since its token lives as long again.
@@ -96,6 +102,16 @@ impl Pass {
     #[must_use]
     pub fn person(&self) -> &Arc<SignedIn> {
         &self.session.person
+    }
+
+    /// Reads a little of all that an answer needs, but for what it says.
+    fn look(&self) {
+        const CACHE_LINE: usize = 64;
+        let lines = |bytes: &[u8]| bytes.iter().step_by(CACHE_LINE).fold(0, |seen, byte| seen ^ byte);
+        let values = self.values.iter().filter(|value| value.is_sensitive()).count();
+        // Whether it is unique is what stands where its references are counted.
+        black_box((lines(&self.text), lines(self.cookie.as_bytes()), values, self.text.is_unique()));
+        self.session.look();
     }
 
     /// Whether it is of whoever brings that cookie to `site`. A cookie is for one host; another host's is nothing here.
@@ -118,12 +134,24 @@ impl Pass {
     }
 }
 
+/// A pass as it is kept, and as it is found: each time a clone.
+pub(super) struct Kept(pub(super) Arc<Pass>);
+
+impl Clone for Kept {
+    /// With many people in turn nothing of a pass is in a cache near the processor. What it may read at the same time it waits for
+    /// once; but while it counts a reference, it reads nothing else. So it is to look at everything, and count afterwards.
+    fn clone(&self) -> Self {
+        self.0.look();
+        Self(Arc::clone(&self.0))
+    }
+}
+
 /// How much memory a pass takes.
 #[derive(Clone)]
 pub(super) struct Bytes;
 
-impl Weighter<u64, Arc<Pass>> for Bytes {
-    fn weight(&self, _: &u64, pass: &Arc<Pass>) -> u64 {
+impl Weighter<u64, Kept> for Bytes {
+    fn weight(&self, _: &u64, Kept(pass): &Kept) -> u64 {
         let values = pass.values.iter().map(|value| size_of::<HeaderValue>() + value.len()).sum::<usize>();
         (pass.cookie.len() + size_of::<Pass>() + values + limits::CACHE_ENTRY_BYTES) as u64
     }

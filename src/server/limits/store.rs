@@ -27,6 +27,10 @@ pub const STORE_WORKS_AFTER: Duration = Duration::from_secs(10);
 /// election, which they need not notice.
 pub const STORE_AWAY_AFTER: Duration = Duration::from_secs(10);
 
+/// What has changed is read this often, by a process that goes by what it knows.
+pub const CHANGES_READ_EVERY: Duration = Duration::from_millis(500);
+/// Where more has changed at once, whoever follows does not go by what they know any more, but asks.
+pub const CHANGES_AT_ONCE: usize = 1_000;
 /// A store that could not be followed any more is followed anew after this long.
 pub const CHANGES_FOLLOWED_AGAIN: Duration = Duration::from_secs(10);
 
@@ -40,10 +44,6 @@ pub const SQLITE_READERS: u32 = 4;
 pub const SQLITE_CACHE_KIB: u32 = 16 * 1024;
 /// What has expired is removed this often, as MongoDB does it.
 pub const SQLITE_PURGE_EVERY: Duration = Duration::from_secs(60);
-/// What has changed is read this often, by a process that goes by what it knows.
-pub const CHANGES_READ_EVERY: Duration = Duration::from_millis(500);
-/// Where more has changed at once, whoever follows does not go by what they know any more, but asks.
-pub const CHANGES_AT_ONCE: usize = 1_000;
 /// So many changes are kept when what has expired is removed: more than are read at once, since whoever follows has to find the
 /// one that they read last.
 pub const CHANGES_KEPT: i64 = 10_000;

@@ -17,7 +17,7 @@ use super::{
     following,
     found::SignedIn,
     lately::What,
-    live::{LiveSession, Seen},
+    live::{LiveSession, Standing},
     sessions::Sessions,
     visits::Visits,
 };
@@ -72,8 +72,8 @@ impl KnownSessions {
     /// what was last known, for [`limits::SESSION_KNOWN_UNANSWERED`] more.
     pub async fn find(&self, id: SessionHash) -> Known {
         let now = self.sessions.now();
-        let seen = self.sessions.lately.get(id).filter(|seen| self.may_be_believed(seen, now));
-        let Some(session) = seen.map(|seen| seen.live()) else {
+        let seen = self.sessions.lately.get(id).map(|seen| seen.live());
+        let Some(session) = seen.filter(|session| self.may_be_believed(session, now)) else {
             if self.is_crowded() {
                 return Known::Unknown(StoreError::late());
             }
@@ -84,9 +84,7 @@ impl KnownSessions {
             return Known::SignedIn(session);
         }
         match self.ask_again(&session).await {
-            Known::Unknown(error)
-                if session.seen.upgrade().is_some_and(|seen| self.may_be_believed(&seen, self.sessions.now())) =>
-            {
+            Known::Unknown(error) if self.may_be_believed(&session, self.sessions.now()) => {
                 self.note_memory(&error);
                 Known::SignedIn(session)
             }
@@ -103,20 +101,23 @@ impl KnownSessions {
     /// Whether what is known of a session holds without waiting: what nearly every request asks.
     #[must_use]
     pub fn is_fresh(&self, session: &LiveSession, now: OffsetDateTime) -> bool {
-        let Some(seen) = session.seen.upgrade() else { return false };
-        let Some(standing) = seen.standing(now, self.sessions.lately.followed()) else { return false };
+        let Some(standing) = self.standing(session, now) else { return false };
         if standing.age >= limits::SESSION_KNOWN_FRESH {
             return false;
         }
-        if standing.is_due && seen.is_mine_to_ask() {
+        if standing.is_due && session.confirmed.is_mine_to_ask() {
             self.enqueue(session.id, None);
             self.wake.notify_one();
         }
         true
     }
 
-    fn may_be_believed(&self, seen: &Seen, now: OffsetDateTime) -> bool {
-        let standing = seen.standing(now, self.sessions.lately.followed());
+    fn standing(&self, session: &LiveSession, now: OffsetDateTime) -> Option<Standing> {
+        session.confirmed.standing(now, self.sessions.lately.followed())
+    }
+
+    fn may_be_believed(&self, session: &LiveSession, now: OffsetDateTime) -> bool {
+        let standing = self.standing(session, now);
         standing.is_some_and(|standing| standing.age < limits::SESSION_KNOWN_AT_MOST)
     }
 
@@ -134,16 +135,13 @@ impl KnownSessions {
 
     /// What was known is too old: the store is asked, and waited for. Where it could not tell the last time, one waits for all.
     async fn ask_again(&self, session: &LiveSession) -> Known {
-        let seen = |what: fn(&Seen) -> bool| session.seen.upgrade().is_some_and(|seen| what(&seen));
-        let is_first = seen(Seen::is_mine_to_ask);
-        if !is_first && (self.unanswered.load(Ordering::Relaxed) || seen(Seen::is_late)) {
+        let is_first = session.confirmed.is_mine_to_ask();
+        if !is_first && (self.unanswered.load(Ordering::Relaxed) || session.confirmed.is_late()) {
             return Known::Unknown(self.sessions.store_away().unwrap_or_else(StoreError::late));
         }
         let answer = timeout(limits::SESSION_ASK_AGAIN_WAIT, self.ask(session.id)).await;
         answer.unwrap_or_else(|_| {
-            if let Some(seen) = session.seen.upgrade() {
-                seen.comes_late();
-            }
+            session.confirmed.comes_late();
             Known::Unknown(StoreError::late())
         })
     }
@@ -261,7 +259,7 @@ fn is_closed(answer: &oneshot::Sender<Known>) -> bool {
 fn tell(sessions: &Sessions, id: SessionHash, answers: Vec<oneshot::Sender<Known>>, known: &Known) {
     match (known, sessions.lately.get(id)) {
         (Known::Nobody, Some(_)) => sessions.lately.forget(What::Session(id)),
-        (Known::Unknown(_), Some(seen)) => seen.unanswered(),
+        (Known::Unknown(_), Some(seen)) => seen.confirmed.unanswered(),
         (Known::SignedIn(_), _) | (_, None) => {}
     }
     // Whoever has gone needs no answer.

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::{
     followed::{Followed, Following},
     found::SignedIn,
-    live::{LiveSession, Seen},
+    live::{LiveSession, Remembered},
 };
 use crate::server::{
     ids::{BrowserHash, SessionHash, UserId},
@@ -23,8 +23,8 @@ use crate::server::{
 #[derive(Clone)]
 struct Bytes;
 
-impl Weighter<SessionHash, Arc<Seen>> for Bytes {
-    fn weight(&self, _: &SessionHash, seen: &Arc<Seen>) -> u64 {
+impl Weighter<SessionHash, Arc<Remembered>> for Bytes {
+    fn weight(&self, _: &SessionHash, seen: &Arc<Remembered>) -> u64 {
         seen.bytes() as u64
     }
 }
@@ -87,7 +87,7 @@ impl Forgotten {
 /// The sessions seen lately. Bounded by bytes; whatever ends or changes a session in this process removes it at once, and what
 /// does it elsewhere as soon as the store says so.
 pub(super) struct Lately {
-    seen: Cache<SessionHash, Arc<Seen>, Bytes>,
+    seen: Cache<SessionHash, Arc<Remembered>, Bytes>,
     forgotten: Mutex<Forgotten>,
     following: Following,
     /// How often the use of a session is noted.
@@ -100,7 +100,7 @@ impl Lately {
         Self { seen, forgotten: Mutex::default(), following: Following::default(), noted_every }
     }
 
-    pub(super) fn get(&self, id: SessionHash) -> Option<Arc<Seen>> {
+    pub(super) fn get(&self, id: SessionHash) -> Option<Arc<Remembered>> {
         self.seen.get(&id)
     }
 
@@ -115,16 +115,16 @@ impl Lately {
         let Generation { asked, .. } = generation;
         let forgotten = self.forgotten.lock().unwrap_or_else(PoisonError::into_inner);
         if forgotten.concerns(generation, id, &person) {
-            return Arc::new(Seen::new(id, person, asked, self.noted_every)).live();
+            return Arc::new(Remembered::new(id, person, asked, self.noted_every)).live();
         }
         match self.seen.get(&id) {
-            Some(seen) if seen.asked() > asked => seen.live(),
+            Some(seen) if seen.confirmed.asked() > asked => seen.live(),
             Some(seen) if seen.person.is_same(&person) => {
-                seen.confirm(asked, person.until);
+                seen.confirmed.confirm(asked, person.until);
                 seen.live()
             }
             _ => {
-                let seen = Arc::new(Seen::new(id, person, asked, self.noted_every));
+                let seen = Arc::new(Remembered::new(id, person, asked, self.noted_every));
                 let live = seen.live();
                 self.seen.insert(id, seen);
                 live
@@ -241,11 +241,11 @@ mod tests {
         let mut longer = person(1);
         longer.until += Duration::from_secs(60);
         assert!(first.is_same(&confirm(longer)), "however long it goes on");
-        assert!(first.seen.upgrade().unwrap().standing(person(1).until, None).is_some(), "and so long it goes on");
+        assert!(first.confirmed.standing(person(1).until, None).is_some(), "and so long it goes on");
         let mut other = person(1);
         other.facts.groups.push("admins".to_owned());
         let other = confirm(other);
-        assert!(!first.is_same(&other) && first.seen.upgrade().is_none());
+        assert!(!first.is_same(&other) && first.confirmed.is_forgotten());
         assert_eq!(other.person.facts.groups.last().unwrap(), "admins");
     }
 
@@ -256,9 +256,9 @@ mod tests {
         let [before, one] = [lately.generation(), lately.generation()].map(|asked| confirm(&lately, asked, 1));
         let two = confirm(&lately, lately.generation(), 2);
         lately.forget(What::Session(hash(1)));
-        assert!(before.seen.upgrade().is_none() && one.seen.upgrade().is_none() && two.seen.upgrade().is_some());
+        assert!(before.confirmed.is_forgotten() && one.confirmed.is_forgotten() && !two.confirmed.is_forgotten());
         lately.forget(What::User(two.person.user.id.clone()));
-        assert!(two.seen.upgrade().is_none());
+        assert!(two.confirmed.is_forgotten());
     }
 
     #[tokio::test(start_paused = true)]
@@ -269,7 +269,7 @@ mod tests {
             tokio::time::advance(Duration::from_secs(2)).await;
             confirm(&lately, asked, 1);
             let seen = lately.get(hash(1)).unwrap();
-            let age = |now| seen.standing(now, None).map(|standing| standing.age);
+            let age = |now| seen.confirmed.standing(now, None).map(|standing| standing.age);
             assert_eq!(age(OffsetDateTime::UNIX_EPOCH), Some(Duration::from_secs(2)));
             assert_eq!(age(person(1).until), None);
         }
@@ -285,6 +285,6 @@ mod tests {
         other.facts.groups.push("admins".to_owned());
         let newer = lately.confirm(lately.generation(), hash(1), other);
         let older = confirm(&lately, before, 1);
-        assert!(older.is_same(&newer) && newer.seen.upgrade().is_some());
+        assert!(older.is_same(&newer) && !newer.confirmed.is_forgotten());
     }
 }

@@ -2,9 +2,10 @@
 
 use std::{
     collections::HashMap,
-    ops::Range,
+    hint::black_box,
+    ops::{Deref, Range},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -34,38 +35,95 @@ pub struct LiveSession {
     pub id: SessionHash,
     /// Whose.
     pub person: Arc<SignedIn>,
-    /// What is known of it, until that is forgotten. Nobody keeps it alive while they wait for something: what has ended would
-    /// go on for as long.
-    pub(super) seen: Weak<Seen>,
+    /// How it stands.
+    pub(super) confirmed: Arc<Confirmed>,
 }
 
 impl LiveSession {
+    /// The use of a session is noted every so often: it is asked for soon after that.
+    fn new(id: SessionHash, person: SignedIn, asked: Instant, noted_every: Duration) -> Self {
+        let confirmed = Confirmed {
+            due_at: spread(id, limits::SESSION_ASKED_AHEAD),
+            noted_at: spread(id, noted_every * 7 / 6..noted_every * 4 / 3),
+            last: Mutex::new(Last { asked, until: person.until }),
+            forgotten: AtomicBool::new(false),
+            asked_again: AtomicBool::new(false),
+            late: AtomicBool::new(false),
+        };
+        Self { id, person: Arc::new(person), confirmed: Arc::new(confirmed) }
+    }
+
+    /// Reads what [`is_fresh`](super::KnownSessions::is_fresh) will, but for what it says.
+    pub fn look(&self) {
+        let Confirmed { due_at, noted_at, forgotten, .. } = &*self.confirmed;
+        black_box((Arc::strong_count(&self.confirmed), *due_at, *noted_at, forgotten.load(Ordering::Relaxed)));
+    }
+
     /// Whether nothing has changed between these two answers.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
-        self.seen.ptr_eq(&other.seen)
+        Arc::ptr_eq(&self.confirmed, &other.confirmed)
     }
 }
 
-/// A session that the store has confirmed: the same as long as nothing about the person changes.
+/// A session that is remembered: the same as long as nothing about the person changes. Nobody keeps it while they wait for something:
+/// what has ended would go on for as long.
 #[derive(Debug)]
-pub(super) struct Seen {
-    pub(super) person: Arc<SignedIn>,
-    id: SessionHash,
+pub(super) struct Remembered(LiveSession);
+
+impl Remembered {
+    pub(super) fn new(id: SessionHash, person: SignedIn, asked: Instant, noted_every: Duration) -> Self {
+        Self(LiveSession::new(id, person, asked, noted_every))
+    }
+
+    pub(super) fn live(&self) -> LiveSession {
+        self.0.clone()
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        let SignedIn { user, provider, issuer, facts, .. } = &*self.person;
+        let optional = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        let list = |texts: &[String]| texts.iter().map(|text| text.len() + size_of::<String>()).sum::<usize>();
+        let texts = [user.id.as_str(), &user.username, provider.as_str(), issuer.as_str()].map(str::len);
+        let texts = texts.iter().sum::<usize>() + optional(&user.email) + optional(&user.full_name);
+        let facts = optional(&facts.sid) + optional(&facts.acr) + list(&facts.groups) + list(&facts.amr);
+        size_of::<Self>() + size_of::<Confirmed>() + size_of::<SignedIn>() + texts + facts + limits::CACHE_ENTRY_BYTES
+    }
+}
+
+impl Deref for Remembered {
+    type Target = LiveSession;
+
+    fn deref(&self) -> &LiveSession {
+        &self.0
+    }
+}
+
+impl Drop for Remembered {
+    /// It is gone for all who hold it.
+    fn drop(&mut self) {
+        self.confirmed.forgotten.store(true, Ordering::Release);
+    }
+}
+
+/// What the store has said last of a session, for all who hold it.
+#[derive(Debug)]
+pub(super) struct Confirmed {
+    last: Mutex<Last>,
     /// The age at which it is asked for again, ahead of time.
     due_at: Duration,
     /// The time after which it is asked for again even if nothing has changed.
     noted_at: Duration,
-    confirmed: Mutex<Confirmed>,
+    /// It is not remembered any more: it has ended or changed, or there was no room.
+    forgotten: AtomicBool,
     /// It is being asked for again.
     asked_again: AtomicBool,
     /// Somebody has waited for the answer in vain.
     late: AtomicBool,
 }
 
-/// What the store has said last.
 #[derive(Clone, Copy, Debug)]
-struct Confirmed {
+struct Last {
     /// When it was asked.
     asked: Instant,
     /// When the session ends unless it is used.
@@ -80,51 +138,39 @@ pub(super) struct Standing {
     pub(super) is_due: bool,
 }
 
-impl Seen {
-    /// The use of a session is noted every so often: it is asked for soon after that.
-    pub(super) fn new(id: SessionHash, person: SignedIn, asked: Instant, noted_every: Duration) -> Self {
-        Self {
-            id,
-            due_at: spread(id, limits::SESSION_ASKED_AHEAD),
-            noted_at: spread(id, noted_every * 7 / 6..noted_every * 4 / 3),
-            confirmed: Mutex::new(Confirmed { asked, until: person.until }),
-            asked_again: AtomicBool::new(false),
-            late: AtomicBool::new(false),
-            person: Arc::new(person),
-        }
-    }
-
-    pub(super) fn live(self: &Arc<Self>) -> LiveSession {
-        LiveSession { id: self.id, person: Arc::clone(&self.person), seen: Arc::downgrade(self) }
-    }
-
-    /// How it stands; `None` if it has ended by now.
+impl Confirmed {
+    /// How it stands; `None` if it has ended by now, or is not remembered.
     pub(super) fn standing(&self, now: OffsetDateTime, followed: Option<Followed>) -> Option<Standing> {
-        let Confirmed { asked, until } = *self.confirmed();
-        if now >= until {
+        let Last { asked, until } = *self.last();
+        if now >= until || self.is_forgotten() {
             return None;
         }
-        let asked_for = asked.elapsed();
+        let at = Instant::now();
+        let asked_for = at.duration_since(asked);
         let covers = |it: &Followed| asked >= it.since && it.until.duration_since(asked) < limits::SESSION_FOLLOWED;
         let followed = followed.filter(covers);
-        let age = followed.map_or(asked_for, |followed| asked_for.min(followed.until.elapsed()));
+        let age = followed.map_or(asked_for, |followed| asked_for.min(at.duration_since(followed.until)));
         Some(Standing { age, is_due: age >= self.due_at || asked_for >= self.noted_at })
     }
 
     /// The store says the same again.
     pub(super) fn confirm(&self, asked: Instant, until: OffsetDateTime) {
-        *self.confirmed() = Confirmed { asked, until };
+        *self.last() = Last { asked, until };
         self.asked_again.store(false, Ordering::Relaxed);
         self.late.store(false, Ordering::Relaxed);
     }
 
     /// When the store was asked that has confirmed it last.
     pub(super) fn asked(&self) -> Instant {
-        self.confirmed().asked
+        self.last().asked
     }
 
-    fn confirmed(&self) -> MutexGuard<'_, Confirmed> {
-        self.confirmed.lock().unwrap_or_else(PoisonError::into_inner)
+    fn last(&self) -> MutexGuard<'_, Last> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn is_forgotten(&self) -> bool {
+        self.forgotten.load(Ordering::Acquire)
     }
 
     /// Whether the caller is the one to ask for it again.
@@ -144,16 +190,6 @@ impl Seen {
     /// The store could not tell: somebody else is to ask.
     pub(super) fn unanswered(&self) {
         self.asked_again.store(false, Ordering::Relaxed);
-    }
-
-    pub(super) fn bytes(&self) -> usize {
-        let SignedIn { user, provider, issuer, facts, .. } = &*self.person;
-        let optional = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-        let list = |texts: &[String]| texts.iter().map(|text| text.len() + size_of::<String>()).sum::<usize>();
-        let texts = [user.id.as_str(), &user.username, provider.as_str(), issuer.as_str()].map(str::len);
-        let texts = texts.iter().sum::<usize>() + optional(&user.email) + optional(&user.full_name);
-        let facts = optional(&facts.sid) + optional(&facts.acr) + list(&facts.groups) + list(&facts.amr);
-        size_of::<Self>() + size_of::<SignedIn>() + texts + facts + limits::CACHE_ENTRY_BYTES
     }
 }
 

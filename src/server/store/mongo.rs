@@ -3,6 +3,8 @@
 
 /// `login_attempts`.
 mod attempts;
+/// What changes in them.
+mod changes;
 /// The collections by name, and how values are written in them.
 mod collections;
 /// The connection, and what its errors mean.

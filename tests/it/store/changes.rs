@@ -1,7 +1,8 @@
-//! What SQLite says has changed, to a process that goes by what it has read.
+//! What both stores say has changed, to a process that goes by what it has read.
 
 use std::{sync::Arc, time::Duration};
 
+use bson::doc;
 use vestibule::server::{
     ids::BrowserHash,
     limits,
@@ -9,7 +10,37 @@ use vestibule::server::{
 };
 
 use super::fixtures::{created, new_user, now, person, session_of, signed_in};
-use crate::support::bench::Bench;
+use crate::support::{
+    bench::{Bench, Raw, binary},
+    mongo,
+    wait::eventually,
+};
+
+/// One test for each case and store that can be followed.
+macro_rules! on_both_followed {
+    ($($case:ident),* $(,)?) => { $(
+        mod $case {
+            use crate::support::{bench::Bench, mongo};
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn mongo() {
+                let server = mongo::Server::start_replica_set().await;
+                Bench::mongo_at(server.uri()).await.run(super::$case).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn sqlite() {
+                Bench::sqlite().await.run(super::$case).await;
+            }
+        }
+    )* };
+}
+
+on_both_followed! {
+    what_a_check_goes_by_is_told,
+    what_no_check_goes_by_is_not,
+    what_is_changed_behind_our_back_is_told,
+}
 
 /// All that has changed until now.
 async fn told(changes: &mut dyn Changes) -> Vec<Changed> {
@@ -21,15 +52,13 @@ async fn scene(bench: &Bench) -> (SessionRecord, Arc<dyn Store>, Box<dyn Changes
     let session = SessionRecord { delivered_by: None, ..session_of(b"a") };
     assert!(bench.store.create_session(&session).await.unwrap());
     let other = bench.raw.open().await;
-    let changes = other.follow().await.unwrap().expect("SQLite can be followed");
+    let changes = other.follow().await.unwrap().expect("a store that can be followed");
     (session, other, changes)
 }
 
-#[tokio::test]
-async fn what_a_check_goes_by_is_told() {
-    let bench = Bench::sqlite().await;
+async fn what_a_check_goes_by_is_told(bench: &Bench) {
     let store = &*bench.store;
-    let (session, _other, mut changes) = scene(&bench).await;
+    let (session, _other, mut changes) = scene(bench).await;
     let of_it = vec![Changed::Session(session.id)];
     let user = created(store, &new_user("s-1", "ada")).await;
     let of_user = vec![Changed::User(user.id.clone())];
@@ -57,14 +86,12 @@ async fn what_a_check_goes_by_is_told() {
     assert_eq!(told(&mut *changes).await, of_user);
 }
 
-#[tokio::test]
-async fn what_no_check_goes_by_is_not() {
-    let bench = Bench::sqlite().await;
+async fn what_no_check_goes_by_is_not(bench: &Bench) {
     let store = &*bench.store;
     created(store, &new_user("s-1", "ada")).await;
     let unused = session_of(b"b");
     assert!(store.create_session(&unused).await.unwrap());
-    let (session, _other, mut changes) = scene(&bench).await;
+    let (session, _other, mut changes) = scene(bench).await;
     store.ready().await.unwrap();
     let later = now() + Duration::from_secs(60);
     store.touch_sessions(&[session.id], later).await.unwrap();
@@ -78,7 +105,7 @@ async fn what_no_check_goes_by_is_not() {
 
 /// Whatever column a later version adds: it is told, or stands here.
 #[tokio::test]
-async fn each_column_is_told_or_of_no_concern() {
+async fn sqlite_each_column_is_told_or_of_no_concern() {
     let of_no_concern = [
         ("login_sessions", vec!["id", "last_seen_at", "delivered_by", "id_token", "begun_at", "issued_at"]),
         (
@@ -121,24 +148,37 @@ async fn each_column_is_told_or_of_no_concern() {
     }
 }
 
-/// By `sqlite3`.
-#[tokio::test]
-async fn what_is_changed_behind_our_back_is_told() {
-    let bench = Bench::sqlite().await;
+/// By `mongosh` or `sqlite3`.
+async fn what_is_changed_behind_our_back_is_told(bench: &Bench) {
     let user = created(&*bench.store, &new_user("s-1", "ada")).await;
-    let (session, _other, mut changes) = scene(&bench).await;
-    let (pool, id) = (bench.raw.pool(), session.id.as_bytes().to_vec());
-    sqlx::query("UPDATE users SET is_active = 0 WHERE username = 'ada'").execute(pool).await.unwrap();
-    let groups = "UPDATE login_sessions SET \"groups\" = '[\"others\"]' WHERE id = ?";
-    sqlx::query(groups).bind(id.clone()).execute(pool).await.unwrap();
-    sqlx::query("DELETE FROM login_sessions WHERE id = ?").bind(id).execute(pool).await.unwrap();
-    sqlx::query("DELETE FROM users WHERE username = 'ada'").execute(pool).await.unwrap();
+    let (session, _other, mut changes) = scene(bench).await;
+    match &bench.raw {
+        Raw::Mongo { database, .. } => {
+            let ada = doc! { "_id": bson::oid::ObjectId::parse_str(user.id.as_str()).unwrap() };
+            let inactive = doc! { "$set": { "is_active": false } };
+            bench.raw.users().update_one(ada.clone(), inactive).await.unwrap();
+            let sessions = database.collection::<bson::Document>("login_sessions");
+            let id = doc! { "_id": binary(session.id.as_bytes()) };
+            let groups = doc! { "$set": { "facts.groups": ["others"] } };
+            sessions.update_one(id.clone(), groups).await.unwrap();
+            sessions.delete_one(id).await.unwrap();
+            bench.raw.users().delete_one(ada).await.unwrap();
+        }
+        Raw::Sqlite { pool, .. } => {
+            let id = session.id.as_bytes().to_vec();
+            sqlx::query("UPDATE users SET is_active = 0 WHERE username = 'ada'").execute(pool).await.unwrap();
+            let groups = "UPDATE login_sessions SET \"groups\" = '[\"others\"]' WHERE id = ?";
+            sqlx::query(groups).bind(id.clone()).execute(pool).await.unwrap();
+            sqlx::query("DELETE FROM login_sessions WHERE id = ?").bind(id).execute(pool).await.unwrap();
+            sqlx::query("DELETE FROM users WHERE username = 'ada'").execute(pool).await.unwrap();
+        }
+    }
     let (of_session, of_user) = (Changed::Session(session.id), Changed::User(user.id));
     assert_eq!(told(&mut *changes).await, [of_user.clone(), of_session.clone(), of_session, of_user]);
 }
 
 #[tokio::test]
-async fn what_expired_anyway_is_not_told() {
+async fn sqlite_does_not_tell_what_expired_anyway() {
     let bench = Bench::sqlite().await;
     let (_, _other, mut changes) = scene(&bench).await;
     let gone = SessionRecord { expires: now() - Duration::from_secs(90), ..session_of(b"b") };
@@ -149,7 +189,7 @@ async fn what_expired_anyway_is_not_told() {
 
 /// What is missing from what one is told would go on for ever: so one is told that something is.
 #[tokio::test]
-async fn a_change_that_is_lost_is_no_secret() {
+async fn sqlite_that_has_lost_a_change_says_so() {
     let lost = ["DELETE FROM changes WHERE number <= 2", "DELETE FROM changes"];
     for lose in lost {
         let bench = Bench::sqlite().await;
@@ -172,7 +212,7 @@ async fn a_change_that_is_lost_is_no_secret() {
 
 /// An operator who changes all accounts at once.
 #[tokio::test]
-async fn too_much_at_once_is_not_told_and_little_is_kept() {
+async fn sqlite_in_which_too_much_has_changed_says_so_and_keeps_little() {
     let bench = Bench::sqlite().await;
     let (_, other, mut changes) = scene(&bench).await;
     let many = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) \
@@ -185,7 +225,7 @@ async fn too_much_at_once_is_not_told_and_little_is_kept() {
     assert_eq!(told(&mut *other.follow().await.unwrap().unwrap()).await, []);
     // What is old is removed when a store is opened, and once a minute.
     let _again = bench.raw.open().await;
-    crate::support::wait::eventually("removed", || async {
+    eventually("removed", || async {
         let count = sqlx::query_scalar("SELECT count(*) FROM changes");
         let left: i64 = count.fetch_one(bench.raw.pool()).await.unwrap();
         (left == limits::CHANGES_KEPT).then_some(())
@@ -193,10 +233,61 @@ async fn too_much_at_once_is_not_told_and_little_is_kept() {
     .await;
 }
 
-/// It is asked.
+/// Hence it is asked.
 #[tokio::test]
-async fn mongodb_cannot_be_followed() {
+async fn a_mongodb_server_by_itself_cannot_be_followed() {
     let bench = Bench::mongo().await;
     assert!(bench.store.follow().await.unwrap().is_none());
     bench.raw.database().drop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_mongodb_server_that_is_gone_is_followed_no_more() {
+    let server = mongo::Server::start_replica_set().await;
+    let bench = Bench::mongo_at(server.uri()).await;
+    let (session, _other, mut changes) = scene(&bench).await;
+    server.stop();
+    assert!(changes.next().await.is_err());
+    server.start().await;
+    server.primary().await;
+    let mut changes = eventually("followed", || async { bench.store.follow().await.ok()? }).await;
+    bench.store.delete_session(session.id).await.unwrap();
+    assert_eq!(told(&mut *changes).await, [Changed::Session(session.id)]);
+}
+
+/// It says nothing, and must not be taken for one in which nothing has changed.
+#[tokio::test]
+async fn a_mongodb_primary_without_a_majority_is_followed_no_more() {
+    let server = mongo::Server::start_replica_set().await;
+    let bench = Bench::mongo_at(server.uri()).await;
+    let (_, _other, mut changes) = scene(&bench).await;
+    assert_eq!(told(&mut *changes).await, []);
+    let late =
+        doc! { "failCommands": ["update"], "writeConcernError": { "code": 64, "errmsg": "waiting for replication" } };
+    server.fail(late, None).await;
+    assert!(changes.next().await.is_err());
+}
+
+#[tokio::test]
+async fn a_mongodb_change_stream_that_lags_behind_is_followed_no_more() {
+    let server = mongo::Server::start_replica_set().await;
+    let bench = Bench::mongo_at(server.uri()).await;
+    let (_, _other, mut changes) = scene(&bench).await;
+    assert_eq!(told(&mut *changes).await, []);
+    let slow = doc! { "failCommands": ["getMore"], "blockConnection": true, "blockTimeMS": 60_000 };
+    server.fail(slow, None).await;
+    assert!(changes.next().await.is_err());
+}
+
+/// The driver asks on from where it was.
+#[tokio::test]
+async fn a_mongodb_change_stream_that_breaks_off_goes_on_without_a_gap() {
+    let server = mongo::Server::start_replica_set().await;
+    let bench = Bench::mongo_at(server.uri()).await;
+    let (session, _other, mut changes) = scene(&bench).await;
+    assert_eq!(told(&mut *changes).await, []);
+    let broken = doc! { "failCommands": ["getMore"], "errorCode": 262, "errorLabels": ["ResumableChangeStreamError"] };
+    server.fail(broken, Some(1)).await;
+    bench.store.delete_session(session.id).await.unwrap();
+    assert_eq!(told(&mut *changes).await, [Changed::Session(session.id)]);
 }

@@ -9,7 +9,6 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::{connection::Connection, indexes::Indexes, probe};
 use crate::server::store::{
-    changes::{ChangeStore, Changes},
     error::StoreError,
     readiness::{Health, Readiness},
 };
@@ -60,13 +59,5 @@ impl Readiness for MongoStore {
 
     fn away(&self) -> Option<StoreError> {
         self.health.outage.away()
-    }
-}
-
-/// It is asked instead: of a change stream, "nothing yet" does not mean that nothing has changed (docs/decisions/gate.md).
-#[async_trait]
-impl ChangeStore for MongoStore {
-    async fn follow(&self) -> Result<Option<Box<dyn Changes>>, StoreError> {
-        Ok(None)
     }
 }
