@@ -54,7 +54,7 @@ mutants: ## Alter what checks, and see that tests notice: MUTANTS="--shard 1/4",
 bench: ## Measure what a check of the gate costs, beside a handler that does nothing (10 min; a quiet machine)
 	@tools/setup bench
 	@cargo run -q -p xtask -- site
-	@cargo build -q --release -p vestibule -p bench --features vestibule/ssr --bins
+	@cargo build -q --release -p vestibule -p bench -p test-provider --features vestibule/ssr --bins
 	@python3 tools/bench.py
 
 dev: ## Build again and restart on every change (cargo-leptos takes minutes to install the first time)

@@ -27,10 +27,10 @@ pub(crate) struct Arguments {
     config: PathBuf,
     /// Where to write the cookies.
     cookies: PathBuf,
-    /// How many people there are. Each has a session for which a cookie is written.
+    /// How many people there are.
     #[arg(long, default_value_t = 1)]
     people: u32,
-    /// How many sessions each of them has.
+    /// How many sessions each of them has. Each session has a cookie; the first of each person come first.
     #[arg(long, default_value_t = 1)]
     sessions_each: u32,
 }
@@ -48,17 +48,24 @@ pub(crate) fn sign_in(arguments: Arguments) -> Outcome<()> {
     let host = host.ok_or("the settings have no application")?.to_string();
     let host = host.rsplit('/').next().unwrap_or_default().to_owned();
     let site = Applications::new(settings.applications).at(&host).ok_or("the application has no host")?;
-    let cookies = runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    let of_people = runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let store = store::open(&settings.database).await.map_err(|error| error.to_string())?;
         let made = Made { store: &*store, provider, keys: &keys, site: &site, each: arguments.sessions_each };
-        let mut cookies = Vec::new();
+        let mut of_people = Vec::new();
         for first in (0..arguments.people).step_by(AT_ONCE as usize) {
             let some = first..arguments.people.min(first + AT_ONCE);
-            cookies.extend(try_join_all(some.map(|number| made.person(number))).await?);
+            of_people.extend(try_join_all(some.map(|number| made.person(number))).await?);
         }
-        Outcome::Ok(cookies)
+        Outcome::Ok(of_people)
     })?;
-    Ok(fs::write(arguments.cookies, cookies.join("\n") + "\n")?)
+    let mut cookies = String::new();
+    for session in 0..arguments.sessions_each as usize {
+        for cookie in of_people.iter().filter_map(|cookies: &Vec<String>| cookies.get(session)) {
+            cookies.push_str(cookie);
+            cookies.push('\n');
+        }
+    }
+    Ok(fs::write(arguments.cookies, cookies)?)
 }
 
 struct Made<'a> {
@@ -70,18 +77,18 @@ struct Made<'a> {
 }
 
 impl Made<'_> {
-    /// A person of that number, and the cookie of one of their sessions.
-    async fn person(&self, number: u32) -> Outcome<String> {
+    /// A person of that number, and the cookies of their sessions.
+    async fn person(&self, number: u32) -> Outcome<Vec<String>> {
         let user = self.user(number).await?;
-        let mut cookie = String::new();
+        let mut cookies = Vec::new();
         for session in 0..self.each {
             let id = SessionHash::of(format!("session {session} of person {number}").as_bytes());
             if !self.store.create_session(&self.session(id, &user, number)).await.map_err(|error| error.to_string())? {
                 return Err("the sessions are there already".into());
             }
-            cookie = HostSession(id).seal(self.site, self.keys, &System::real());
+            cookies.push(HostSession(id).seal(self.site, self.keys, &System::real()));
         }
-        Ok(cookie)
+        Ok(cookies)
     }
 
     async fn user(&self, number: u32) -> Outcome<UserId> {

@@ -20,6 +20,7 @@ use crate::support::{
     claims::raw,
     mongo,
     scene::{CLIENT_ID, LOGIN_HOST, Scene},
+    wait::eventually,
 };
 
 /// A browser with the same cookies.
@@ -105,10 +106,8 @@ async fn a_second_process_learns_of_it() {
     assert_eq!((there.as_str(), super::rig::user(&page)), (&*scene.page(BOARD, "/page"), Some("alice")));
     alice.signs_out(&scene).await;
     assert!(!alice.is_known_at(&scene, WIKI).await);
-    crate::support::wait::eventually("the other process knows", || async {
-        (!alice.is_known_by(&scene, other, WIKI).await).then_some(())
-    })
-    .await;
+    eventually("the other process knows", || async { (!alice.is_known_by(&scene, other, WIKI).await).then_some(()) })
+        .await;
 }
 
 /// BC-01, BC-31: a provider's logout ends all sessions of the person, on every host, at once in the process that the provider
@@ -138,7 +137,7 @@ async fn a_providers_logout_is_one_everywhere(scene: &Scene) {
     }
     for browser in [&alice, &again] {
         for host in [WIKI, BOARD] {
-            crate::support::wait::eventually("the other process knows", || async {
+            eventually("the other process knows", || async {
                 let asked = done.elapsed();
                 let is_known = browser.is_known_by(scene, other, host).await;
                 assert!(!is_known || asked < limits::SESSION_KNOWN_FRESH, "{asked:?} later");
@@ -161,4 +160,36 @@ async fn a_providers_logout_is_one_everywhere_on_sqlite() {
 async fn a_providers_logout_is_one_everywhere_on_mongodb() {
     let server = mongo::server().await;
     a_providers_logout_is_one_everywhere(&Scene::with_applications_on_mongo(server.uri(), applications).await).await;
+}
+
+/// What has changed is known although nobody can be asked for; and who has not goes on.
+#[tokio::test]
+async fn a_replica_set_says_what_has_changed() {
+    let server = mongo::Server::start_replica_set().await;
+    let scene = Scene::with_applications_on_mongo(server.uri(), applications).await;
+    let (public, gate) = scene.start_another().await;
+    let other = At { public, gate };
+    eventually("both follow it", || async {
+        (scene.count("login_attempts WHERE mark IS NOT NULL").await == 2).then_some(())
+    })
+    .await;
+    let (alice, bob) = (Browser::default(), Browser::default());
+    for (browser, username) in [(&alice, "alice"), (&bob, "bob")] {
+        scene.provider.log_in_as(username);
+        browser.opens(&scene, &scene.page(WIKI, "/page"), username).await;
+        assert!(browser.is_known_by(&scene, other, WIKI).await);
+    }
+    server.fail(bson::doc! { "errorCode": 50, "failCommands": ["find"] }, None).await;
+    let theirs = bson::doc! { "facts.subject": DemoPerson::alice().sub };
+    assert_eq!(scene.collection("login_sessions").delete_many(theirs).await.unwrap().deleted_count, 1);
+    let asks = async |browser: &Browser, at| {
+        browser.asks_at(&scene, at, Question::about(Endpoint::Verify, "/page"), &[]).await.status
+    };
+    for at in [scene.at(), other] {
+        eventually("nobody can tell who she is", || async {
+            (asks(&alice, at).await == StatusCode::SERVICE_UNAVAILABLE).then_some(())
+        })
+        .await;
+        assert_eq!(asks(&bob, at).await, StatusCode::OK);
+    }
 }

@@ -23,7 +23,7 @@ impl Scene {
     /// Returns when MongoDB has the last of the indexes. SecantusDB (0.7.0b3) locks itself up, for ever, where a
     /// collection is made for an index while something is written to it.
     pub(super) async fn prepared(&self) {
-        let sessions = self.mongo.as_ref().unwrap().collection("login_sessions");
+        let sessions = self.collection("login_sessions");
         eventually("MongoDB has the last of the indexes", || async {
             let names = sessions.list_index_names().await.unwrap_or_default();
             names.iter().any(|name| name == "vestibule_expires_at").then_some(())
