@@ -182,11 +182,13 @@ async fn a_replica_set_says_what_has_changed() {
     server.fail(bson::doc! { "errorCode": 50, "failCommands": ["find"] }, None).await;
     let theirs = bson::doc! { "facts.subject": DemoPerson::alice().sub };
     assert_eq!(scene.collection("login_sessions").delete_many(theirs).await.unwrap().deleted_count, 1);
+    let deleted = Instant::now();
     let asks = async |browser: &Browser, at| {
         browser.asks_at(&scene, at, Question::about(Endpoint::Verify, "/page"), &[]).await.status
     };
     for at in [scene.at(), other] {
         eventually("nobody can tell who she is", || async {
+            assert!(deleted.elapsed() < limits::SESSION_KNOWN_UNANSWERED, "she is only not believed any more");
             (asks(&alice, at).await == StatusCode::SERVICE_UNAVAILABLE).then_some(())
         })
         .await;
