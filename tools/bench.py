@@ -125,8 +125,8 @@ def measure() -> tuple[list[Row], list[Row], list[str]]:
             try:
                 rows += on_store("MongoDB's protocol", folder / "mongo", uri, PEOPLE_IN_SECANTUS, bare)
                 notes.append(
-                    f"The MongoDB server is SecantusDB, a replica set of one, on the processor of what asks; {PEOPLE_IN_SECANTUS} people "
-                    "have all its sessions."
+                    "The MongoDB server is SecantusDB, a replica set of one, which shares a processor with `wrk`; "
+                    f"{PEOPLE_IN_SECANTUS} people have all its sessions."
                 )
             except subprocess.CalledProcessError:
                 notes.append(f"Not measured: MongoDB's protocol, since SecantusDB did not keep up with {SESSIONS:,} sessions.")
