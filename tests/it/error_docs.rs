@@ -155,6 +155,12 @@ const LOG_ONLY: &[(&str, &str, &str)] = &[
     ("start", "info", "Somebody was sent to the provider."),
     ("started", "info", "The program serves, and at which addresses."),
     ("stopping", "info", "The program was told to end, and waits for sign-ins in progress."),
+    (
+        "store_not_followed",
+        "warn",
+        "The database refuses to say what changes (`detail`, `to_do`), so each session in use is asked for every few seconds. \
+         Once in a process; while it merely cannot be followed for a moment, at debug.",
+    ),
     ("store_recovered", "warn", "The database works again, after `after_s` seconds."),
 ];
 

@@ -29,7 +29,7 @@ use crate::server::{application::Site, jwt, limits, public_url::PublicUrl, seal:
 pub struct Identity {
     /// For the answer.
     pub headers: HeaderMap,
-    /// All their values.
+    /// One after the other, in one piece of memory, of which the values of the headers are slices.
     pub text: Bytes,
     /// When to make it anew: at half the life of the token in it. `None`: there is none, and it holds as long as what is
     /// known of the person.

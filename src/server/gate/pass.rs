@@ -104,7 +104,7 @@ impl Pass {
         &self.session.person
     }
 
-    /// Reads a little of all that an answer needs, but for what it says.
+    /// Reads a little of each piece that an answer needs, so that the processor has it near.
     fn look(&self) {
         const CACHE_LINE: usize = 64;
         let lines = |bytes: &[u8]| bytes.iter().step_by(CACHE_LINE).fold(0, |seen, byte| seen ^ byte);

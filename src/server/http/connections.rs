@@ -43,6 +43,7 @@ pub(crate) fn serve_checks(
     let keepalive = TcpKeepalive::new().with_time(limits::GATE_KEEPALIVE);
     SockRef::from(&listener).set_tcp_keepalive(&keepalive).map_err(|error| error.to_string())?;
     let mut server = open(listener, handle)?;
+    // An answer is one piece, its head: nothing is to be gathered.
     server.http_builder().http1().header_read_timeout(None).writev(false);
     Ok(server.serve(service_fn(move |peer: SocketAddr| {
         let checks = checks.clone();

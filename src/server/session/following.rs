@@ -11,9 +11,20 @@ use crate::server::{limits, store::StoreError};
 pub(super) async fn keep_following(sessions: &Sessions) {
     let followed = metrics::gauge!("vestibule_store_followed");
     followed.set(0.0);
+    let mut is_said = false;
     while let Err(error) = follow(sessions, &followed).await {
         followed.set(0.0);
-        tracing::debug!(code = "store_unavailable", detail = %error, "the store cannot be followed, and is asked instead");
+        if matches!(error, StoreError::Refused { .. }) && !is_said {
+            is_said = true;
+            tracing::warn!(
+                code = "store_not_followed",
+                detail = %error,
+                to_do = error.mend(),
+                "the store does not say what changes, and is asked every few seconds instead"
+            );
+        } else {
+            tracing::debug!(code = "store_not_followed", detail = %error, "the store is asked instead of followed");
+        }
         sleep(limits::CHANGES_FOLLOWED_AGAIN).await;
     }
 }
@@ -23,8 +34,11 @@ async fn follow(sessions: &Sessions, followed: &Gauge) -> Result<(), StoreError>
     let since = Instant::now();
     loop {
         let until = Instant::now();
-        let changed = changes.next().await?;
-        sessions.lately.changed(changed, Followed { since, until });
+        let mut changed = Vec::new();
+        let told = changes.next(&mut changed).await;
+        // What has changed is forgotten also where something else may be missing.
+        sessions.lately.changed(changed, told.is_ok().then_some(Followed { since, until }));
+        told?;
         followed.set(1.0);
     }
 }

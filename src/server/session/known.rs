@@ -72,7 +72,7 @@ impl KnownSessions {
     /// what was last known, for [`limits::SESSION_KNOWN_UNANSWERED`] more.
     pub async fn find(&self, id: SessionHash) -> Known {
         let now = self.sessions.now();
-        let seen = self.sessions.lately.get(id).map(|seen| seen.live());
+        let seen = self.sessions.lately.get(id);
         let Some(session) = seen.filter(|session| self.may_be_believed(session, now)) else {
             if self.is_crowded() {
                 return Known::Unknown(StoreError::late());

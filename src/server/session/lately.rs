@@ -100,8 +100,8 @@ impl Lately {
         Self { seen, forgotten: Mutex::default(), following: Following::default(), noted_every }
     }
 
-    pub(super) fn get(&self, id: SessionHash) -> Option<Arc<Remembered>> {
-        self.seen.get(&id)
+    pub(super) fn get(&self, id: SessionHash) -> Option<LiveSession> {
+        self.seen.get(&id).map(|seen| seen.live().clone())
     }
 
     /// To be taken before the store is asked.
@@ -115,17 +115,18 @@ impl Lately {
         let Generation { asked, .. } = generation;
         let forgotten = self.forgotten.lock().unwrap_or_else(PoisonError::into_inner);
         if forgotten.concerns(generation, id, &person) {
-            return Arc::new(Remembered::new(id, person, asked, self.noted_every)).live();
+            // It is not remembered, and says so.
+            return Remembered::new(id, person, asked, self.noted_every).live().clone();
         }
         match self.seen.get(&id) {
-            Some(seen) if seen.confirmed.asked() > asked => seen.live(),
-            Some(seen) if seen.person.is_same(&person) => {
-                seen.confirmed.confirm(asked, person.until);
-                seen.live()
+            Some(seen) if seen.live().confirmed.asked() > asked => seen.live().clone(),
+            Some(seen) if seen.live().person.is_same(&person) => {
+                seen.live().confirmed.confirm(asked, person.until);
+                seen.live().clone()
             }
             _ => {
                 let seen = Arc::new(Remembered::new(id, person, asked, self.noted_every));
-                let live = seen.live();
+                let live = seen.live().clone();
                 self.seen.insert(id, seen);
                 live
             }
@@ -138,13 +139,13 @@ impl Lately {
         if let What::Session(id) = what {
             self.seen.remove(&id);
         } else {
-            self.seen.retain(|id, seen| !what.concerns(*id, &seen.person));
+            self.seen.retain(|id, seen| !what.concerns(*id, &seen.live().person));
         }
         forgotten.add(what);
     }
 
-    /// All of this has changed elsewhere, and nothing else has since the store was followed.
-    pub(super) fn changed(&self, changed: Vec<Changed>, followed: Followed) {
+    /// This has changed elsewhere; and nothing else has, for as long as the store is `followed`.
+    pub(super) fn changed(&self, changed: Vec<Changed>, followed: Option<Followed>) {
         let mut forgotten = self.forgotten.lock().unwrap_or_else(PoisonError::into_inner);
         let mut users = HashSet::new();
         for changed in changed {
@@ -160,9 +161,11 @@ impl Lately {
             });
         }
         if !users.is_empty() {
-            self.seen.retain(|_, seen| !users.contains(&seen.person.user.id));
+            self.seen.retain(|_, seen| !users.contains(&seen.live().person.user.id));
         }
-        self.following.set(followed);
+        if let Some(followed) = followed {
+            self.following.set(followed);
+        }
     }
 
     /// For how long the store has been followed, if it can be.

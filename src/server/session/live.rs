@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     hint::black_box,
-    ops::{Deref, Range},
+    ops::Range,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -53,7 +53,7 @@ impl LiveSession {
         Self { id, person: Arc::new(person), confirmed: Arc::new(confirmed) }
     }
 
-    /// Reads what [`is_fresh`](super::KnownSessions::is_fresh) will, but for what it says.
+    /// Reads some of what [`is_fresh`](super::KnownSessions::is_fresh) is about to read, so that the processor has it near.
     pub fn look(&self) {
         let Confirmed { due_at, noted_at, forgotten, .. } = &*self.confirmed;
         black_box((Arc::strong_count(&self.confirmed), *due_at, *noted_at, forgotten.load(Ordering::Relaxed)));
@@ -66,8 +66,8 @@ impl LiveSession {
     }
 }
 
-/// A session that is remembered: the same as long as nothing about the person changes. Nobody keeps it while they wait for something:
-/// what has ended would go on for as long.
+/// A session that is remembered: the same as long as nothing about the person changes. It stays in [`Lately`](super::lately::Lately):
+/// what has ended would go on for as long as somebody else kept it.
 #[derive(Debug)]
 pub(super) struct Remembered(LiveSession);
 
@@ -76,12 +76,12 @@ impl Remembered {
         Self(LiveSession::new(id, person, asked, noted_every))
     }
 
-    pub(super) fn live(&self) -> LiveSession {
-        self.0.clone()
+    pub(super) const fn live(&self) -> &LiveSession {
+        &self.0
     }
 
     pub(super) fn bytes(&self) -> usize {
-        let SignedIn { user, provider, issuer, facts, .. } = &*self.person;
+        let SignedIn { user, provider, issuer, facts, .. } = &*self.0.person;
         let optional = |text: &Option<String>| text.as_ref().map_or(0, String::len);
         let list = |texts: &[String]| texts.iter().map(|text| text.len() + size_of::<String>()).sum::<usize>();
         let texts = [user.id.as_str(), &user.username, provider.as_str(), issuer.as_str()].map(str::len);
@@ -91,18 +91,10 @@ impl Remembered {
     }
 }
 
-impl Deref for Remembered {
-    type Target = LiveSession;
-
-    fn deref(&self) -> &LiveSession {
-        &self.0
-    }
-}
-
 impl Drop for Remembered {
     /// It is gone for all who hold it.
     fn drop(&mut self) {
-        self.confirmed.forgotten.store(true, Ordering::Release);
+        self.0.confirmed.forgotten.store(true, Ordering::Release);
     }
 }
 

@@ -15,12 +15,13 @@ pub trait ChangeStore: Send + Sync {
 /// What changes, whoever changes it.
 #[async_trait]
 pub trait Changes: Send {
-    /// What has changed since the last answer, after [`limits::CHANGES_READ_EVERY`](crate::server::limits::CHANGES_READ_EVERY)
-    /// or a little more. All that was written before the question is in this answer, or in an earlier one.
+    /// Adds to `changed` what has changed since the last answer, after
+    /// [`limits::CHANGES_READ_EVERY`](crate::server::limits::CHANGES_READ_EVERY) or a little more. All that was written before
+    /// the question is in this answer, or in an earlier one.
     ///
     /// # Errors
-    /// The store cannot tell. Something may be missing from then on: it is to be followed anew.
-    async fn next(&mut self) -> Result<Vec<Changed>, StoreError>;
+    /// The store cannot tell. What was added is true, but something may be missing: it is to be followed anew.
+    async fn next(&mut self, changed: &mut Vec<Changed>) -> Result<(), StoreError>;
 }
 
 /// Something that is different now, or gone. New sessions and accounts, and the time of a visit, are no such thing.

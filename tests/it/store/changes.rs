@@ -44,7 +44,9 @@ on_both_followed! {
 
 /// All that has changed until now.
 async fn told(changes: &mut dyn Changes) -> Vec<Changed> {
-    changes.next().await.unwrap()
+    let mut changed = Vec::new();
+    changes.next(&mut changed).await.unwrap();
+    changed
 }
 
 /// A session that has been used, and the other process, which follows.
@@ -199,7 +201,7 @@ async fn sqlite_that_has_lost_a_change_says_so() {
             assert!(bench.store.save_session(&SessionRecord { expires, ..session.clone() }).await.unwrap());
         }
         sqlx::query(lose).execute(bench.raw.pool()).await.unwrap();
-        assert!(changes.next().await.is_err(), "{lose}");
+        assert!(changes.next(&mut Vec::new()).await.is_err(), "{lose}");
         // From then on it can be followed again, once something has changed.
         let expires = session.expires - Duration::from_secs(9);
         assert!(bench.store.save_session(&SessionRecord { expires, ..session.clone() }).await.unwrap());
@@ -221,7 +223,7 @@ async fn sqlite_in_which_too_much_has_changed_says_so_and_keeps_little() {
     insert(i64::try_from(limits::CHANGES_AT_ONCE).unwrap()).await;
     assert_eq!(told(&mut *changes).await.len(), limits::CHANGES_AT_ONCE);
     insert(limits::CHANGES_KEPT * 2).await;
-    assert!(changes.next().await.is_err());
+    assert!(changes.next(&mut Vec::new()).await.is_err());
     assert_eq!(told(&mut *other.follow().await.unwrap().unwrap()).await, []);
     // What is old is removed when a store is opened, and once a minute.
     let _again = bench.raw.open().await;
@@ -247,7 +249,7 @@ async fn a_mongodb_server_that_is_gone_is_followed_no_more() {
     let bench = Bench::mongo_at(server.uri()).await;
     let (session, _other, mut changes) = scene(&bench).await;
     server.stop();
-    assert!(changes.next().await.is_err());
+    assert!(changes.next(&mut Vec::new()).await.is_err());
     server.start().await;
     server.primary().await;
     let mut changes = eventually("followed", || async { bench.store.follow().await.ok()? }).await;
@@ -265,7 +267,7 @@ async fn a_mongodb_primary_without_a_majority_is_followed_no_more() {
     let late =
         doc! { "failCommands": ["update"], "writeConcernError": { "code": 64, "errmsg": "waiting for replication" } };
     server.fail(late, None).await;
-    assert!(changes.next().await.is_err());
+    assert!(changes.next(&mut Vec::new()).await.is_err());
 }
 
 #[tokio::test]
@@ -276,7 +278,61 @@ async fn a_mongodb_change_stream_that_lags_behind_is_followed_no_more() {
     assert_eq!(told(&mut *changes).await, []);
     let slow = doc! { "failCommands": ["getMore"], "blockConnection": true, "blockTimeMS": 60_000 };
     server.fail(slow, None).await;
-    assert!(changes.next().await.is_err());
+    assert!(changes.next(&mut Vec::new()).await.is_err());
+}
+
+/// As the server does with what has expired.
+#[tokio::test]
+async fn a_mark_that_is_removed_is_left_anew() {
+    let server = mongo::Server::start_replica_set().await;
+    let bench = Bench::mongo_at(server.uri()).await;
+    let (session, _other, mut changes) = scene(&bench).await;
+    let attempts = bench.raw.database().collection::<bson::Document>("login_attempts");
+    for _ in 0..2 {
+        assert_eq!(attempts.delete_many(doc! { "mark": { "$exists": true } }).await.unwrap().deleted_count, 1);
+        assert_eq!(told(&mut *changes).await, []);
+    }
+    bench.store.delete_session(session.id).await.unwrap();
+    assert_eq!(told(&mut *changes).await, [Changed::Session(session.id)]);
+}
+
+#[tokio::test]
+async fn mongodb_in_which_too_much_has_changed_says_so_and_what_it_has_read() {
+    let server = mongo::Server::start_replica_set().await;
+    let bench = Bench::mongo_at(server.uri()).await;
+    let (session, _other, mut changes) = scene(&bench).await;
+    let sessions = bench.raw.database().collection::<bson::Document>("login_sessions");
+    let many = (0..=limits::CHANGES_AT_ONCE).map(|number| {
+        let id = vestibule::server::ids::SessionHash::of(&number.to_be_bytes());
+        doc! { "_id": binary(id.as_bytes()) }
+    });
+    sessions.insert_many(many).await.unwrap();
+    bench.store.delete_session(session.id).await.unwrap();
+    sessions.delete_many(doc! {}).await.unwrap();
+    let mut changed = Vec::new();
+    assert!(changes.next(&mut changed).await.is_err());
+    assert_eq!(changed.first(), Some(&Changed::Session(session.id)));
+}
+
+/// All of it has changed at once.
+#[tokio::test]
+async fn a_mongodb_collection_that_is_dropped_or_replaced_is_followed_no_more() {
+    let server = mongo::Server::start_replica_set().await;
+    for replace in [false, true] {
+        let bench = Bench::mongo_at(server.uri()).await;
+        let (_, _other, mut changes) = scene(&bench).await;
+        assert_eq!(told(&mut *changes).await, []);
+        let database = bench.raw.database();
+        if replace {
+            let [from, to] = ["restored", "login_sessions"].map(|name| format!("{}.{name}", database.name()));
+            database.collection("restored").insert_one(doc! {}).await.unwrap();
+            let rename = doc! { "renameCollection": from, "to": to, "dropTarget": true };
+            database.client().database("admin").run_command(rename).await.unwrap();
+        } else {
+            database.collection::<bson::Document>("login_sessions").drop().await.unwrap();
+        }
+        assert!(changes.next(&mut Vec::new()).await.is_err(), "replaced: {replace}");
+    }
 }
 
 /// The driver asks on from where it was.

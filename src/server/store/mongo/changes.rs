@@ -3,11 +3,13 @@
 //! A change stream that says nothing does not say that nothing has changed: it may lag behind, or be one of a primary that is none
 //! any more. So whoever follows leaves a mark in the database, and has been told everything from before when that comes back.
 
+use std::sync::atomic::Ordering;
+
 use async_trait::async_trait;
 use bson::{Bson, Document, doc, oid::ObjectId};
 use futures_util::StreamExt as _;
 use mongodb::{
-    Collection, Database,
+    Collection,
     change_stream::{
         ChangeStream,
         event::{ChangeStreamEvent, OperationType},
@@ -29,48 +31,58 @@ use crate::server::{
     },
 };
 
-/// What no check goes by: a visit, a sign-in of somebody who is known already, and the first use of a session, which nobody
-/// knows before.
-const OF_NO_CONCERN: [&str; 5] = ["last_seen_at", "delivered_by", "id_token", "last_login", "updated_at"];
+/// What no check goes by: the time of a visit, and what is only set at the first use of a session, which nobody knows before …
+const OF_NO_CONCERN_IN_SESSIONS: [&str; 3] = ["last_seen_at", "delivered_by", "id_token"];
+/// … and that somebody has signed in who is known already.
+const OF_NO_CONCERN_IN_USERS: [&str; 2] = ["last_login", "updated_at"];
 
 #[async_trait]
 impl ChangeStore for MongoStore {
+    /// A replica set alone: docs/decisions/gate.md says why.
     async fn follow(&self) -> Result<Option<Box<dyn Changes>>, StoreError> {
         let follow = async {
             let database = self.database().await?;
-            if !is_replica_set(database).await? {
+            if !database.run_command(doc! { "hello": 1 }).await?.contains_key("setName") {
                 return Ok(None);
             }
             let mark = Mark { collection: database.collection(ATTEMPTS), follower: ObjectId::new(), number: 0 };
             let stream = database.watch().pipeline([of_concern(mark.follower)]).await?;
-            Ok(Some(Box::new(Stream { stream, mark }) as _))
+            let mut stream = Stream { stream, mark };
+            // One that was begun at a primary that is none any more does not get as far as the first mark.
+            stream.up_to_now(&mut Vec::new()).await?;
+            self.is_followed.store(true, Ordering::Release);
+            Ok(Some(Box::new(stream) as _))
         };
         timeout(limits::STORE_TIMEOUT, follow).await.unwrap_or_else(|_| Err(StoreError::late()))
     }
 }
 
-/// A server by itself has no change streams. Those of a sharded cluster are in the order of its shards' clocks, so that a mark
-/// may come back before what another shard has changed.
-async fn is_replica_set(database: &Database) -> Result<bool, StoreError> {
-    let hello = database.run_command(doc! { "hello": 1 }).await?;
-    Ok(hello.contains_key("setName"))
+/// The marks of that follower, and what may have changed. The server looks through the updates, since each visit is one.
+fn of_concern(follower: ObjectId) -> Document {
+    let others = doc! { "$or": [
+        { "ns.coll": { "$in": [SESSIONS, USERS] }, "operationType": { "$nin": ["insert", "update"] } },
+        // Another collection takes the place of one of these.
+        { "to.coll": { "$in": [SESSIONS, USERS] } },
+        // The database as a whole.
+        { "ns.coll": Bson::Null },
+    ] };
+    let of_sessions = updated(SESSIONS, &OF_NO_CONCERN_IN_SESSIONS);
+    let of_users = updated(USERS, &OF_NO_CONCERN_IN_USERS);
+    doc! { "$match": { "$or": [{ "ns.coll": ATTEMPTS, "documentKey._id": follower }, others, of_sessions, of_users] } }
 }
 
-/// The marks of that follower; and of what changes all but what is new, and updates of no concern. The server looks through
-/// them, since each visit is one.
-fn of_concern(follower: ObjectId) -> Document {
-    let updated = doc! { "$ifNull": ["$updateDescription.updatedFields", {}] };
-    let updated = doc! { "$map": { "input": { "$objectToArray": updated }, "in": "$$this.k" } };
-    let removed = doc! { "$ifNull": ["$updateDescription.removedFields", []] };
-    let fields = doc! { "$concatArrays": [updated, removed] };
-    let is_of_none = doc! { "$setIsSubset": [fields, OF_NO_CONCERN.as_slice()] };
-    let changed = doc! {
-        // A whole database has no collection.
-        "ns.coll": { "$in": [SESSIONS, USERS, Bson::Null] },
-        "operationType": { "$ne": "insert" },
-        "$expr": { "$or": [{ "$ne": ["$operationType", "update"] }, { "$not": [is_of_none] }] },
+/// The updates of `collection`, but those of which it is known that they are `of_no_concern`.
+fn updated(collection: &str, of_no_concern: &[&str]) -> Document {
+    let all = |what: &str, name: &str| {
+        let list = doc! { "$ifNull": [format!("$updateDescription.{what}"), []] };
+        doc! { "$map": { "input": list, "in": name } }
     };
-    doc! { "$match": { "$or": [{ "ns.coll": ATTEMPTS, "documentKey._id": follower }, changed] } }
+    let updated = doc! { "$objectToArray": { "$ifNull": ["$updateDescription.updatedFields", {}] } };
+    let updated = doc! { "$map": { "input": updated, "in": "$$this.k" } };
+    let shortened = all("truncatedArrays", "$$this.field");
+    let fields = doc! { "$concatArrays": [updated, all("removedFields", "$$this"), shortened] };
+    let is_known = doc! { "$and": [{ "$ne": [&fields, []] }, { "$setIsSubset": [&fields, of_no_concern] }] };
+    doc! { "ns.coll": collection, "operationType": "update", "$expr": { "$not": [is_known] } }
 }
 
 /// What a follower writes, among the attempts: it is removed as they are once it has expired, which it always has.
@@ -87,7 +99,8 @@ impl Mark {
     /// Waits for the majority: a primary that has none is not followed.
     async fn leave(&mut self) -> Result<(), StoreError> {
         self.number += 1;
-        let mark = doc! { "$set": { Self::NUMBER: self.number }, "$currentDate": { "expires_at": true } };
+        let mark =
+            doc! { "$set": { Self::NUMBER: self.number }, "$setOnInsert": { "expires_at": bson::DateTime::now() } };
         self.collection.update_one(doc! { "_id": self.follower }, mark).upsert(true).await?;
         Ok(())
     }
@@ -108,22 +121,22 @@ struct Stream {
 
 #[async_trait]
 impl Changes for Stream {
-    async fn next(&mut self) -> Result<Vec<Changed>, StoreError> {
+    async fn next(&mut self, changed: &mut Vec<Changed>) -> Result<(), StoreError> {
         sleep(limits::CHANGES_READ_EVERY).await;
-        timeout(limits::STORE_TIMEOUT, self.up_to_now()).await.unwrap_or_else(|_| Err(StoreError::late()))
+        timeout(limits::STORE_TIMEOUT, self.up_to_now(changed)).await.unwrap_or_else(|_| Err(StoreError::late()))
     }
 }
 
 impl Stream {
-    async fn up_to_now(&mut self) -> Result<Vec<Changed>, StoreError> {
+    async fn up_to_now(&mut self, changed: &mut Vec<Changed>) -> Result<(), StoreError> {
         self.mark.leave().await?;
-        let mut changed = Vec::new();
         while let Some(event) = self.stream.next().await {
             let event = event?;
+            // Of the attempts nothing but the mark is asked for.
             if event.ns.as_ref().and_then(|ns| ns.coll.as_deref()) != Some(ATTEMPTS) {
                 changed.extend(read(event)?);
             } else if self.mark.is_last(&event) {
-                return Ok(changed);
+                return Ok(());
             }
             if changed.len() > limits::CHANGES_AT_ONCE {
                 return Err(StoreError::unavailable("more has changed than can be followed"));

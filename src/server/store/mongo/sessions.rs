@@ -146,8 +146,9 @@ impl SessionStore for MongoStore {
     async fn sessions(&self, ids: &[SessionHash]) -> Result<Vec<SessionRecord>, StoreError> {
         self.health
             .bounded(async {
-                let found =
-                    raw_sessions(self.database().await?).find(among(ids)).projection(doc! { "id_token": 0 }).await?;
+                let sessions = raw_sessions(self.database().await?);
+                let found = sessions.find(among(ids)).projection(doc! { "id_token": 0 });
+                let found = found.read_concern(self.read_concern()).await?;
                 let documents: Vec<Document> = found.try_collect().await?;
                 let read = |document| {
                     SessionRecord::try_from(bson::deserialize_from_document::<SessionDocument>(document).ok()?).ok()

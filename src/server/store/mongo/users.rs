@@ -242,7 +242,9 @@ impl UserStore for MongoStore {
         self.health
             .bounded(async {
                 let theirs = doc! { "_id": { "$in": ids } };
-                let found = users(self.database().await?).find(theirs).projection(known_fields()).await?;
+                let users = users(self.database().await?);
+                let found = users.find(theirs).projection(known_fields());
+                let found = found.read_concern(self.read_concern()).await?;
                 let documents: Vec<Document> = found.try_collect().await?;
                 documents.iter().map(read).collect()
             })

@@ -39,7 +39,7 @@ struct Table {
 
 #[async_trait]
 impl Changes for Table {
-    async fn next(&mut self) -> Result<Vec<Changed>, StoreError> {
+    async fn next(&mut self, changed: &mut Vec<Changed>) -> Result<(), StoreError> {
         sleep(limits::CHANGES_READ_EVERY).await;
         let rows =
             sqlx::query("SELECT number, session, user_id FROM changes WHERE number >= ? ORDER BY number LIMIT ?")
@@ -49,14 +49,16 @@ impl Changes for Table {
         let mut rows = rows.iter().map(read);
         // The row that was read last is read again: as long as it is there, nothing after it has been removed.
         let is_whole = rows.next().transpose()?.is_some_and(|(number, _)| number == self.last);
-        let changed: Vec<_> = rows.collect::<Result<_, _>>()?;
-        if !is_whole || changed.len() > limits::CHANGES_AT_ONCE {
-            return Err(StoreError::unavailable("more has changed than can be followed"));
-        }
-        if let Some((number, _)) = changed.last() {
+        let rows: Vec<_> = rows.collect::<Result<_, _>>()?;
+        let is_too_much = rows.len() > limits::CHANGES_AT_ONCE;
+        if let Some((number, _)) = rows.last() {
             self.last = *number;
         }
-        Ok(changed.into_iter().filter_map(|(_, changed)| changed).collect())
+        changed.extend(rows.into_iter().filter_map(|(_, changed)| changed));
+        if !is_whole || is_too_much {
+            return Err(StoreError::unavailable("more has changed than can be followed"));
+        }
+        Ok(())
     }
 }
 

@@ -254,10 +254,10 @@ type Told = Result<Changed, StoreError>;
 
 #[async_trait]
 impl Changes for Answers {
-    async fn next(&mut self) -> Result<Vec<Changed>, StoreError> {
+    async fn next(&mut self, changed: &mut Vec<Changed>) -> Result<(), StoreError> {
         sleep(limits::CHANGES_READ_EVERY).await;
-        let changed = self.0.try_recv().ok().transpose()?;
-        Ok(changed.into_iter().collect())
+        changed.extend(self.0.try_recv().ok().transpose()?);
+        Ok(())
     }
 }
 
