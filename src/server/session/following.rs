@@ -7,28 +7,33 @@ use tokio::time::{Instant, sleep};
 use super::{followed::Followed, sessions::Sessions};
 use crate::server::{limits, store::StoreError};
 
-/// For ever, if the store can be followed. Where it cannot, what is known of each session is as old as the question about it.
+/// For ever. While the store cannot be followed, what is known of each session is as old as the question about it.
 pub(super) async fn keep_following(sessions: &Sessions) {
     let followed = metrics::gauge!("vestibule_store_followed");
-    followed.set(0.0);
     let mut is_said = false;
-    while let Err(error) = follow(sessions, &followed).await {
+    loop {
         followed.set(0.0);
-        if matches!(error, StoreError::Refused { .. }) && !is_said {
-            is_said = true;
-            tracing::warn!(
-                code = "store_not_followed",
-                detail = %error,
-                to_do = error.mend(),
-                "the store does not say what changes, and is asked every few seconds instead"
-            );
-        } else {
-            tracing::debug!(code = "store_not_followed", detail = %error, "the store is asked instead of followed");
+        if let Err(error) = follow(sessions, &followed).await {
+            followed.set(0.0);
+            // What is refused altogether is said elsewhere.
+            if matches!(error, StoreError::Refused { .. }) && !is_said && sessions.store.ready().await.is_ok() {
+                is_said = true;
+                tracing::warn!(
+                    code = "store_not_followed",
+                    detail = %error,
+                    to_do = error.mend(),
+                    "the store does not say what changes, and is asked every few seconds instead"
+                );
+            } else {
+                tracing::debug!(code = "store_not_followed", detail = %error, "the store is asked instead of followed");
+            }
         }
+        // A server by itself may be made a replica set.
         sleep(limits::CHANGES_FOLLOWED_AGAIN).await;
     }
 }
 
+/// Returns where the store cannot be followed.
 async fn follow(sessions: &Sessions, followed: &Gauge) -> Result<(), StoreError> {
     let Some(mut changes) = sessions.store.follow().await? else { return Ok(()) };
     let since = Instant::now();

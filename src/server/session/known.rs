@@ -74,6 +74,9 @@ impl KnownSessions {
         let now = self.sessions.now();
         let seen = self.sessions.lately.get(id);
         let Some(session) = seen.filter(|session| self.may_be_believed(session, now)) else {
+            if let Some(error) = self.sessions.store_away() {
+                return Known::Unknown(error);
+            }
             if self.is_crowded() {
                 return Known::Unknown(StoreError::late());
             }
@@ -135,9 +138,12 @@ impl KnownSessions {
 
     /// What was known is too old: the store is asked, and waited for. Where it could not tell the last time, one waits for all.
     async fn ask_again(&self, session: &LiveSession) -> Known {
+        if let Some(error) = self.sessions.store_away() {
+            return Known::Unknown(error);
+        }
         let is_first = session.confirmed.is_mine_to_ask();
         if !is_first && (self.unanswered.load(Ordering::Relaxed) || session.confirmed.is_late()) {
-            return Known::Unknown(self.sessions.store_away().unwrap_or_else(StoreError::late));
+            return Known::Unknown(StoreError::late());
         }
         let answer = timeout(limits::SESSION_ASK_AGAIN_WAIT, self.ask(session.id)).await;
         answer.unwrap_or_else(|_| {
@@ -161,9 +167,6 @@ impl KnownSessions {
     }
 
     async fn ask(&self, id: SessionHash) -> Known {
-        if let Some(error) = self.sessions.store_away() {
-            return Known::Unknown(error);
-        }
         let (answer, answered) = oneshot::channel();
         self.enqueue(id, Some(answer));
         self.wake_at_once();

@@ -162,7 +162,7 @@ async fn a_providers_logout_is_one_everywhere_on_mongodb() {
     a_providers_logout_is_one_everywhere(&Scene::with_applications_on_mongo(server.uri(), applications).await).await;
 }
 
-/// What has changed is known although nobody can be asked for; and who has not goes on.
+/// What has changed is known although nobody can be asked for; and who has not changed goes on meanwhile.
 #[tokio::test]
 async fn a_replica_set_says_what_has_changed() {
     let server = mongo::Server::start_replica_set().await;

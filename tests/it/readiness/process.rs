@@ -201,10 +201,36 @@ async fn a_mongodb_that_gives_no_rights_is_said_once_with_what_to_do() {
     let program = Logging::start(&format!("{}people", server.uri()));
     program.fails_again_and_again().await;
     assert_eq!(program.count("store_unavailable", "WARN"), 1);
-    assert_eq!((program.count("index_missing", "WARN"), program.count("store_recovered", "WARN")), (0, 0));
+    for other in ["index_missing", "store_not_followed", "store_recovered"] {
+        assert_eq!(program.count(other, "WARN"), 0, "{other}");
+    }
     let lines = program.lines.lock().unwrap().clone();
     let said = lines.iter().find(|line| line["code"] == "store_unavailable").unwrap();
     assert!(said["to_do"].as_str().unwrap().contains("readWrite"), "{said}");
+}
+
+/// Who may not open a change stream is no reason why anybody cannot sign in, but costs a question every few seconds.
+#[tokio::test]
+async fn a_mongodb_that_may_not_be_followed_is_said_with_what_to_do() {
+    let server = Server::start_replica_set().await;
+    let uri = format!("{}people", server.uri());
+    let first = Logging::start(&uri);
+    let sessions = mongodb::Client::with_uri_str(&uri).await.unwrap().database("people");
+    let sessions = sessions.collection::<bson::Document>("login_sessions");
+    // SecantusDB locks itself up where something is written while they are made.
+    eventually("MongoDB has the last of the indexes", || async {
+        let names = sessions.list_index_names().await.unwrap_or_default();
+        names.iter().any(|name| name == "vestibule_expires_at").then_some(())
+    })
+    .await;
+    drop(first);
+    server.fail(bson::doc! { "errorCode": 13, "failCommands": ["aggregate"] }, None).await;
+    let program = Logging::start(&uri);
+    eventually("said", || async { (program.count("store_not_followed", "WARN") == 1).then_some(()) }).await;
+    let lines = program.lines.lock().unwrap().clone();
+    let said = lines.iter().find(|line| line["code"] == "store_not_followed").unwrap();
+    assert!(said["to_do"].as_str().unwrap().contains("readWrite"), "{said}");
+    assert_eq!(program.count("store_unavailable", "WARN"), 0);
 }
 
 /// As logrotate sends it after it has moved a file away.

@@ -209,6 +209,31 @@ async fn a_store_that_is_well_again_is_asked() {
     }
 }
 
+/// Nor by one that stays in use all the time, through an outage so long that nobody asks any more.
+#[tokio::test(start_paused = true)]
+async fn a_store_that_was_away_is_asked_as_soon_as_it_is_back() {
+    for mood in [Mood::Fails, Mood::Slow(limits::STORE_TIMEOUT)] {
+        let scene = Scene::with_one().await;
+        let goes_on = async |time: Duration| {
+            let began = Instant::now();
+            while began.elapsed() < time {
+                scene.is_signed_in(1).await;
+                advance(SECOND / 10).await;
+            }
+        };
+        scene.reads(mood);
+        goes_on(SECOND * 15).await;
+        scene.store.is_away.store(true, Ordering::Relaxed);
+        goes_on(SECOND * 5).await;
+        scene.store.is_away.store(false, Ordering::Relaxed);
+        scene.reads(Mood::Well);
+        scene.store.sign_out(hash(1));
+        // What was asked last has its answer.
+        tokio::time::sleep(limits::STORE_TIMEOUT).await;
+        scene.is_nobody(1).await;
+    }
+}
+
 /// A disabled account is out as soon as the store says so, whether the end of its session can be written or not.
 #[tokio::test(start_paused = true)]
 async fn nobody_goes_on_because_their_end_cannot_be_written() {

@@ -1,6 +1,9 @@
 //! A store of sessions that fails, hangs and counts on request. Of attempts it knows that they are closed.
 
-use std::{collections::HashMap, sync::atomic::AtomicU64};
+use std::{
+    collections::HashMap,
+    sync::atomic::{AtomicBool, AtomicU64},
+};
 
 use async_trait::async_trait;
 use time::{OffsetDateTime, macros::datetime};
@@ -40,6 +43,7 @@ pub(in crate::server::session) struct Fake {
     /// Of the questions for many sessions.
     pub(in crate::server::session) reads: Mutex<Mood>,
     pub(in crate::server::session) writes: Mutex<Mood>,
+    pub(in crate::server::session) is_away: AtomicBool,
     /// Though what changes can be followed.
     pub(in crate::server::session) questions_fail: Mutex<bool>,
     pub(in crate::server::session) touched: AtomicU64,
@@ -338,6 +342,6 @@ impl Readiness for Fake {
     }
 
     fn away(&self) -> Option<StoreError> {
-        None
+        self.is_away.load(Ordering::Relaxed).then(|| StoreError::Unavailable("away".into()))
     }
 }
