@@ -3,7 +3,10 @@
 use async_trait::async_trait;
 use bson::{Binary, DateTime, Document, doc};
 use futures_util::TryStreamExt as _;
-use mongodb::{Collection, Database};
+use mongodb::{
+    Collection, Database,
+    action::{Action as _, Find},
+};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
@@ -148,7 +151,7 @@ impl SessionStore for MongoStore {
             .bounded(async {
                 let sessions = raw_sessions(self.database().await?);
                 let found = sessions.find(among(ids)).projection(doc! { "id_token": 0 });
-                let found = found.read_concern(self.read_concern()).await?;
+                let found = found.optional(self.read_concern(), Find::read_concern).await?;
                 let documents: Vec<Document> = found.try_collect().await?;
                 let read = |document| {
                     SessionRecord::try_from(bson::deserialize_from_document::<SessionDocument>(document).ok()?).ok()

@@ -56,10 +56,10 @@ impl MongoStore {
         self.connection.database().await
     }
 
-    /// What those who follow go by: a change stream tells what a majority has, and says nothing where an election undoes what
+    /// For what those who follow go by: a change stream tells what a majority has, and says nothing where an election undoes what
     /// only one server had. (Where there is no majority to be read from, there is no change stream.)
-    pub(super) fn read_concern(&self) -> ReadConcern {
-        if self.is_followed.load(Ordering::Acquire) { ReadConcern::majority() } else { ReadConcern::local() }
+    pub(super) fn read_concern(&self) -> Option<ReadConcern> {
+        self.is_followed.load(Ordering::Acquire).then(ReadConcern::majority)
     }
 }
 
