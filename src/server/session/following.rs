@@ -1,11 +1,16 @@
 //! Following the store: what changes there, in whatever process, is forgotten here, and all else that is known remains true
 //! without being asked for again.
 
+use std::convert::Infallible;
+
 use metrics::Gauge;
 use tokio::time::{Instant, sleep};
 
 use super::{followed::Followed, sessions::Sessions};
-use crate::server::{limits, store::StoreError};
+use crate::server::{
+    limits,
+    store::{Changes, StoreError},
+};
 
 /// For ever. While the store cannot be followed, what is known of each session is as old as the question about it.
 pub(super) async fn keep_following(sessions: &Sessions) {
@@ -13,10 +18,16 @@ pub(super) async fn keep_following(sessions: &Sessions) {
     let mut is_said = false;
     loop {
         followed.set(0.0);
-        if let Err(error) = follow(sessions, &followed).await {
-            followed.set(0.0);
-            // What is refused altogether is said elsewhere.
-            if matches!(error, StoreError::Refused { .. }) && !is_said && sessions.store.ready().await.is_ok() {
+        match sessions.store.follow().await {
+            Ok(Some(changes)) => {
+                is_said = false;
+                let Err(error) = follow(sessions, changes, &followed).await;
+                tracing::debug!(code = "store_not_followed", detail = %error, "the store is asked instead of followed");
+            }
+            // A server by itself may be made a replica set.
+            Ok(None) => {}
+            // A store that refuses everything is reported by its own checks.
+            Err(error @ StoreError::Refused { .. }) if !is_said && sessions.store.ready().await.is_ok() => {
                 is_said = true;
                 tracing::warn!(
                     code = "store_not_followed",
@@ -24,18 +35,20 @@ pub(super) async fn keep_following(sessions: &Sessions) {
                     to_do = error.mend(),
                     "the store does not say what changes, and is asked every few seconds instead"
                 );
-            } else {
+            }
+            Err(error) => {
                 tracing::debug!(code = "store_not_followed", detail = %error, "the store is asked instead of followed");
             }
         }
-        // A server by itself may be made a replica set.
         sleep(limits::CHANGES_FOLLOWED_AGAIN).await;
     }
 }
 
-/// Returns where the store cannot be followed.
-async fn follow(sessions: &Sessions, followed: &Gauge) -> Result<(), StoreError> {
-    let Some(mut changes) = sessions.store.follow().await? else { return Ok(()) };
+async fn follow(
+    sessions: &Sessions,
+    mut changes: Box<dyn Changes>,
+    followed: &Gauge,
+) -> Result<Infallible, StoreError> {
     let since = Instant::now();
     loop {
         let until = Instant::now();

@@ -3,13 +3,11 @@
 //! A change stream that says nothing does not say that nothing has changed: it may lag behind, or be one of a primary that is none
 //! any more. So whoever follows leaves a mark in the database, and has been told everything from before when that comes back.
 
-use std::sync::atomic::Ordering;
-
 use async_trait::async_trait;
 use bson::{Bson, Document, doc, oid::ObjectId};
 use futures_util::StreamExt as _;
 use mongodb::{
-    Collection,
+    Collection, Database,
     change_stream::{
         ChangeStream,
         event::{ChangeStreamEvent, OperationType},
@@ -42,19 +40,22 @@ impl ChangeStore for MongoStore {
     async fn follow(&self) -> Result<Option<Box<dyn Changes>>, StoreError> {
         let follow = async {
             let database = self.database().await?;
-            if !database.run_command(doc! { "hello": 1 }).await?.contains_key("setName") {
-                return Ok(None);
-            }
+            let Some(election) = election(database).await? else { return Ok(None) };
             let mark = Mark { collection: database.collection(ATTEMPTS), follower: ObjectId::new(), number: 0 };
             let stream = database.watch().pipeline([of_concern(mark.follower)]).await?;
-            let mut stream = Stream { stream, mark };
+            let mut stream = Stream { database: database.clone(), election, stream, mark };
             // One that was begun at a primary that is none any more does not get as far as the first mark.
             stream.up_to_now(&mut Vec::new()).await?;
-            self.is_followed.store(true, Ordering::Release);
             Ok(Some(Box::new(stream) as _))
         };
         timeout(limits::STORE_TIMEOUT, follow).await.unwrap_or_else(|_| Err(StoreError::late()))
     }
+}
+
+/// By which election the primary is one. `None`: this is no replica set.
+async fn election(database: &Database) -> Result<Option<Bson>, StoreError> {
+    let mut hello = database.run_command(doc! { "hello": 1 }).await?;
+    Ok(hello.contains_key("setName").then(|| hello.remove("electionId").unwrap_or(Bson::Null)))
 }
 
 /// The marks of that follower, and what may have changed. The server looks through the updates, since each visit is one.
@@ -105,6 +106,11 @@ impl Mark {
         Ok(())
     }
 
+    fn is_in(&self, event: &ChangeStreamEvent<Document>) -> bool {
+        let id = event.document_key.as_ref().and_then(|key| key.get("_id"));
+        id == Some(&Bson::ObjectId(self.follower))
+    }
+
     /// Whether that event is the last.
     fn is_last(&self, event: &ChangeStreamEvent<Document>) -> bool {
         let updated = event.update_description.as_ref().map(|update| &update.updated_fields);
@@ -115,6 +121,9 @@ impl Mark {
 
 /// A change stream.
 struct Stream {
+    database: Database,
+    /// Of the primary at which it was begun.
+    election: Bson,
     stream: ChangeStream<ChangeStreamEvent<Document>>,
     mark: Mark,
 }
@@ -130,19 +139,24 @@ impl Changes for Stream {
 impl Stream {
     async fn up_to_now(&mut self, changed: &mut Vec<Changed>) -> Result<(), StoreError> {
         self.mark.leave().await?;
-        while let Some(event) = self.stream.next().await {
-            let event = event?;
-            // Of the attempts nothing but the mark is asked for.
-            if event.ns.as_ref().and_then(|ns| ns.coll.as_deref()) != Some(ATTEMPTS) {
+        loop {
+            let event = self.stream.next().await;
+            let event = event.ok_or_else(|| StoreError::unavailable("the change stream has ended"))??;
+            if !self.mark.is_in(&event) {
                 changed.extend(read(event)?);
             } else if self.mark.is_last(&event) {
-                return Ok(());
+                break;
             }
             if changed.len() > limits::CHANGES_AT_ONCE {
                 return Err(StoreError::unavailable("more has changed than can be followed"));
             }
         }
-        Err(StoreError::unavailable("the change stream has ended"))
+        // No stream says what an election has undone: what was read before it is not to be believed for longer.
+        if election(&self.database).await?.as_ref() == Some(&self.election) {
+            Ok(())
+        } else {
+            Err(StoreError::unavailable("there is another primary"))
+        }
     }
 }
 

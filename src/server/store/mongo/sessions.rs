@@ -3,10 +3,7 @@
 use async_trait::async_trait;
 use bson::{Binary, DateTime, Document, doc};
 use futures_util::TryStreamExt as _;
-use mongodb::{
-    Collection, Database,
-    action::{Action as _, Find},
-};
+use mongodb::{Collection, Database};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
@@ -149,9 +146,8 @@ impl SessionStore for MongoStore {
     async fn sessions(&self, ids: &[SessionHash]) -> Result<Vec<SessionRecord>, StoreError> {
         self.health
             .bounded(async {
-                let sessions = raw_sessions(self.database().await?);
-                let found = sessions.find(among(ids)).projection(doc! { "id_token": 0 });
-                let found = found.optional(self.read_concern(), Find::read_concern).await?;
+                let found =
+                    raw_sessions(self.database().await?).find(among(ids)).projection(doc! { "id_token": 0 }).await?;
                 let documents: Vec<Document> = found.try_collect().await?;
                 let read = |document| {
                     SessionRecord::try_from(bson::deserialize_from_document::<SessionDocument>(document).ok()?).ok()

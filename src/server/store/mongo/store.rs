@@ -1,12 +1,9 @@
 //! The store: a connection and its indexes.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::Arc;
 
 use async_trait::async_trait;
-use mongodb::{Database, options::ReadConcern};
+use mongodb::Database;
 use secrecy::SecretString;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -21,8 +18,6 @@ pub(in crate::server::store) struct MongoStore {
     connection: Arc<Connection>,
     pub(super) indexes: Arc<Indexes>,
     pub(super) health: Arc<Health>,
-    /// Somebody goes by what its change stream says.
-    pub(super) is_followed: AtomicBool,
     _tasks: AbortOnDropHandle<()>,
 }
 
@@ -43,23 +38,11 @@ impl MongoStore {
                 tokio::join!(health.keep_checking(check), indexes.keep_making(&connection, &health));
             }
         };
-        Ok(Self {
-            connection,
-            indexes,
-            health,
-            is_followed: AtomicBool::new(false),
-            _tasks: AbortOnDropHandle::new(tokio::spawn(tasks)),
-        })
+        Ok(Self { connection, indexes, health, _tasks: AbortOnDropHandle::new(tokio::spawn(tasks)) })
     }
 
     pub(super) async fn database(&self) -> Result<&Database, StoreError> {
         self.connection.database().await
-    }
-
-    /// For what those who follow go by: a change stream tells what a majority has, and says nothing where an election undoes what
-    /// only one server had. (Where there is no majority to be read from, there is no change stream.)
-    pub(super) fn read_concern(&self) -> Option<ReadConcern> {
-        self.is_followed.load(Ordering::Acquire).then(ReadConcern::majority)
     }
 }
 

@@ -3,11 +3,7 @@
 use async_trait::async_trait;
 use bson::{Document, doc, oid::ObjectId};
 use futures_util::TryStreamExt as _;
-use mongodb::{
-    Collection, Database,
-    action::{Action as _, Find},
-    options::ReturnDocument,
-};
+use mongodb::{Collection, Database, options::ReturnDocument};
 
 use super::{
     collections::{USERS, caseless, date, exact},
@@ -246,9 +242,7 @@ impl UserStore for MongoStore {
         self.health
             .bounded(async {
                 let theirs = doc! { "_id": { "$in": ids } };
-                let users = users(self.database().await?);
-                let found = users.find(theirs).projection(known_fields());
-                let found = found.optional(self.read_concern(), Find::read_concern).await?;
+                let found = users(self.database().await?).find(theirs).projection(known_fields()).await?;
                 let documents: Vec<Document> = found.try_collect().await?;
                 documents.iter().map(read).collect()
             })

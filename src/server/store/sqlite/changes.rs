@@ -49,13 +49,13 @@ impl Changes for Table {
         let mut rows = rows.iter().map(read);
         // The row that was read last is read again: as long as it is there, nothing after it has been removed.
         let is_whole = rows.next().transpose()?.is_some_and(|(number, _)| number == self.last);
-        let rows: Vec<_> = rows.collect::<Result<_, _>>()?;
-        let is_too_much = rows.len() > limits::CHANGES_AT_ONCE;
-        if let Some((number, _)) = rows.last() {
-            self.last = *number;
+        let mut told = 0;
+        for row in rows {
+            let (number, what) = row?;
+            changed.extend(what);
+            (self.last, told) = (number, told + 1);
         }
-        changed.extend(rows.into_iter().filter_map(|(_, changed)| changed));
-        if !is_whole || is_too_much {
+        if !is_whole || told > limits::CHANGES_AT_ONCE {
             return Err(StoreError::unavailable("more has changed than can be followed"));
         }
         Ok(())
