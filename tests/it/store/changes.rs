@@ -270,6 +270,20 @@ async fn a_mongodb_primary_without_a_majority_is_followed_no_more() {
     assert!(changes.next(&mut Vec::new()).await.is_err());
 }
 
+/// What was read before it may be undone, and no stream says so.
+#[tokio::test]
+async fn a_mongodb_change_stream_breaks_off_at_an_election() {
+    let server = mongo::Server::start_replica_set().await;
+    let bench = Bench::mongo_at(server.uri()).await;
+    let (_, other, mut changes) = scene(&bench).await;
+    assert_eq!(told(&mut *changes).await, []);
+    server.step_down(1).await;
+    server.primary().await;
+    assert!(changes.next(&mut Vec::new()).await.is_err());
+    let mut changes = eventually("followed", || async { other.follow().await.ok()? }).await;
+    assert_eq!(told(&mut *changes).await, []);
+}
+
 #[tokio::test]
 async fn a_mongodb_change_stream_that_lags_behind_is_followed_no_more() {
     let server = mongo::Server::start_replica_set().await;
