@@ -38,6 +38,8 @@ const OF_NO_CONCERN_IN_USERS: [&str; 2] = ["last_login", "updated_at"];
 impl ChangeStore for MongoStore {
     /// A replica set alone: docs/decisions/gate.md says why.
     async fn follow(&self) -> Result<Option<Box<dyn Changes>>, StoreError> {
+        // They come first: until then nobody is known. (SecantusDB, which our tests use, locks itself up over both at once.)
+        self.indexes.all_tried().await;
         let follow = async {
             let database = self.database().await?;
             let Some(election) = election(database).await? else { return Ok(None) };

@@ -42,13 +42,18 @@ impl Indexes {
 
     /// Waits until every index has been tried, within reason: people can sign in while an index takes minutes to build.
     pub(super) async fn tried(&self) {
-        let mut tried = self.tried.subscribe();
-        if tried.borrow().is_some() {
+        if self.tried.borrow().is_some() {
             return;
         }
         self.wanted.notify_one();
-        // Too late, or the store is being dropped: the caller goes on in both cases.
-        let _ = tokio::time::timeout(limits::INDEX_FIRST_WAIT, tried.wait_for(Option::is_some)).await;
+        // Too late: the caller goes on.
+        let _ = tokio::time::timeout(limits::INDEX_FIRST_WAIT, self.all_tried()).await;
+    }
+
+    /// Waits as long as that takes, for what is in no hurry.
+    pub(super) async fn all_tried(&self) {
+        // We hold the sender.
+        let _ = self.tried.subscribe().wait_for(Option::is_some).await;
     }
 
     /// Makes the indexes; ends when all are there.
