@@ -120,7 +120,7 @@ def measure() -> tuple[list[Row], list[Row], list[str]]:
             port = free_port()
             command = [server, "--port", str(port), "--storage-path", folder / "mongo/data"]
             stack.enter_context(running(pinned(CLIENT, *command), folder / "mongo/server.log", port))
-            # Nor does it find out soon whether a write is one that is tried again.
+            # Where writes may be tried again, SecantusDB looks through all of them at each.
             uri = f"mongodb://127.0.0.1:{port}/vestibule?retryWrites=false"
             try:
                 rows += on_store("MongoDB's protocol", folder / "mongo", uri, PEOPLE_IN_SECANTUS, bare)

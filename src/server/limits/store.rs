@@ -31,7 +31,7 @@ pub const STORE_AWAY_AFTER: Duration = Duration::from_secs(10);
 pub const CHANGES_READ_EVERY: Duration = Duration::from_millis(500);
 /// Where more has changed at once, whoever follows does not go by what they know any more, but asks.
 pub const CHANGES_AT_ONCE: usize = 1_000;
-/// A store that could not be followed any more is followed anew after this long.
+/// A store that cannot be followed, or not any more, is tried again after this long.
 pub const CHANGES_FOLLOWED_AGAIN: Duration = Duration::from_secs(10);
 
 // ---- The store: SQLite

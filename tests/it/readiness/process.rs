@@ -13,7 +13,13 @@ use serde_json::Value;
 use tempfile::TempDir;
 use test_provider::{Client, Profile, ProviderConfig, RunningProvider};
 
-use crate::support::{browser::Browser, mongo::Server, port::Port, process::THIS, wait::eventually};
+use crate::support::{
+    browser::Browser,
+    mongo::{self, Server},
+    port::Port,
+    process::THIS,
+    wait::eventually,
+};
 
 /// With a provider that cannot be reached: nobody signs in here.
 pub const SETTINGS: &str = r#"
@@ -215,14 +221,7 @@ async fn a_mongodb_that_may_not_be_followed_is_said_with_what_to_do() {
     let server = Server::start_replica_set().await;
     let uri = format!("{}people", server.uri());
     let first = Logging::start(&uri);
-    let sessions = mongodb::Client::with_uri_str(&uri).await.unwrap().database("people");
-    let sessions = sessions.collection::<bson::Document>("login_sessions");
-    // SecantusDB locks itself up where something is written while they are made.
-    eventually("MongoDB has the last of the indexes", || async {
-        let names = sessions.list_index_names().await.unwrap_or_default();
-        names.iter().any(|name| name == "vestibule_expires_at").then_some(())
-    })
-    .await;
+    mongo::indexed(&mongodb::Client::with_uri_str(&uri).await.unwrap().database("people")).await;
     drop(first);
     server.fail(bson::doc! { "errorCode": 13, "failCommands": ["aggregate"] }, None).await;
     let program = Logging::start(&uri);

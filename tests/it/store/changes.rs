@@ -42,6 +42,13 @@ on_both_followed! {
     what_is_changed_behind_our_back_is_told,
 }
 
+/// A server to be troubled, and a database there.
+async fn replica_set() -> (mongo::Server, Bench) {
+    let server = mongo::Server::start_replica_set().await;
+    let bench = Bench::mongo_at(server.uri()).await;
+    (server, bench)
+}
+
 /// All that has changed until now.
 async fn told(changes: &mut dyn Changes) -> Vec<Changed> {
     let mut changed = Vec::new();
@@ -245,8 +252,7 @@ async fn a_mongodb_server_by_itself_cannot_be_followed() {
 
 #[tokio::test]
 async fn a_mongodb_server_that_is_gone_is_followed_no_more() {
-    let server = mongo::Server::start_replica_set().await;
-    let bench = Bench::mongo_at(server.uri()).await;
+    let (server, bench) = replica_set().await;
     let (session, _other, mut changes) = scene(&bench).await;
     server.stop();
     assert!(changes.next(&mut Vec::new()).await.is_err());
@@ -260,8 +266,7 @@ async fn a_mongodb_server_that_is_gone_is_followed_no_more() {
 /// It says nothing, and must not be taken for one in which nothing has changed.
 #[tokio::test]
 async fn a_mongodb_primary_without_a_majority_is_followed_no_more() {
-    let server = mongo::Server::start_replica_set().await;
-    let bench = Bench::mongo_at(server.uri()).await;
+    let (server, bench) = replica_set().await;
     let (_, _other, mut changes) = scene(&bench).await;
     assert_eq!(told(&mut *changes).await, []);
     let late =
@@ -273,8 +278,7 @@ async fn a_mongodb_primary_without_a_majority_is_followed_no_more() {
 /// What was read before it may be undone, and no stream says so.
 #[tokio::test]
 async fn a_mongodb_change_stream_breaks_off_at_an_election() {
-    let server = mongo::Server::start_replica_set().await;
-    let bench = Bench::mongo_at(server.uri()).await;
+    let (server, bench) = replica_set().await;
     let (_, other, mut changes) = scene(&bench).await;
     assert_eq!(told(&mut *changes).await, []);
     server.step_down(1).await;
@@ -286,8 +290,7 @@ async fn a_mongodb_change_stream_breaks_off_at_an_election() {
 
 #[tokio::test]
 async fn a_mongodb_change_stream_that_lags_behind_is_followed_no_more() {
-    let server = mongo::Server::start_replica_set().await;
-    let bench = Bench::mongo_at(server.uri()).await;
+    let (server, bench) = replica_set().await;
     let (_, _other, mut changes) = scene(&bench).await;
     assert_eq!(told(&mut *changes).await, []);
     let slow = doc! { "failCommands": ["getMore"], "blockConnection": true, "blockTimeMS": 60_000 };
@@ -298,8 +301,7 @@ async fn a_mongodb_change_stream_that_lags_behind_is_followed_no_more() {
 /// As the server does with what has expired.
 #[tokio::test]
 async fn a_mark_that_is_removed_is_left_anew() {
-    let server = mongo::Server::start_replica_set().await;
-    let bench = Bench::mongo_at(server.uri()).await;
+    let (_server, bench) = replica_set().await;
     let (session, _other, mut changes) = scene(&bench).await;
     let attempts = bench.raw.database().collection::<bson::Document>("login_attempts");
     for _ in 0..2 {
@@ -312,8 +314,7 @@ async fn a_mark_that_is_removed_is_left_anew() {
 
 #[tokio::test]
 async fn mongodb_in_which_too_much_has_changed_says_so_and_what_it_has_read() {
-    let server = mongo::Server::start_replica_set().await;
-    let bench = Bench::mongo_at(server.uri()).await;
+    let (_server, bench) = replica_set().await;
     let (session, _other, mut changes) = scene(&bench).await;
     let sessions = bench.raw.database().collection::<bson::Document>("login_sessions");
     let many = (0..=limits::CHANGES_AT_ONCE).map(|number| {
@@ -352,8 +353,7 @@ async fn a_mongodb_collection_that_is_dropped_or_replaced_is_followed_no_more() 
 /// The driver asks on from where it was.
 #[tokio::test]
 async fn a_mongodb_change_stream_that_breaks_off_goes_on_without_a_gap() {
-    let server = mongo::Server::start_replica_set().await;
-    let bench = Bench::mongo_at(server.uri()).await;
+    let (server, bench) = replica_set().await;
     let (session, _other, mut changes) = scene(&bench).await;
     assert_eq!(told(&mut *changes).await, []);
     let broken = doc! { "failCommands": ["getMore"], "errorCode": 262, "errorLabels": ["ResumableChangeStreamError"] };

@@ -80,6 +80,17 @@ pub async fn server() -> &'static Server {
         .await
 }
 
+/// Returns when a program has made the last of its indexes in `database`. SecantusDB (0.7.0b3) locks itself up, for ever, where a
+/// collection is made for an index while something is written to it.
+pub async fn indexed(database: &mongodb::Database) {
+    let sessions = database.collection::<Document>("login_sessions");
+    eventually("MongoDB has the last of the indexes", || async {
+        let names = sessions.list_index_names().await.unwrap_or_default();
+        names.iter().any(|name| name == "vestibule_expires_at").then_some(())
+    })
+    .await;
+}
+
 /// A name that no other test uses.
 pub fn database_name() -> String {
     format!("vestibule_test_{}", bson::oid::ObjectId::new().to_hex())

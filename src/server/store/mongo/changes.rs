@@ -76,14 +76,14 @@ fn of_concern(follower: ObjectId) -> Document {
 
 /// The updates of `collection`, but those of which it is known that they are `of_no_concern`.
 fn updated(collection: &str, of_no_concern: &[&str]) -> Document {
-    let all = |what: &str, name: &str| {
-        let list = doc! { "$ifNull": [format!("$updateDescription.{what}"), []] };
-        doc! { "$map": { "input": list, "in": name } }
+    let listed = |list: &str, field: &str| {
+        let list = doc! { "$ifNull": [format!("$updateDescription.{list}"), []] };
+        doc! { "$map": { "input": list, "in": field } }
     };
     let updated = doc! { "$objectToArray": { "$ifNull": ["$updateDescription.updatedFields", {}] } };
     let updated = doc! { "$map": { "input": updated, "in": "$$this.k" } };
-    let shortened = all("truncatedArrays", "$$this.field");
-    let fields = doc! { "$concatArrays": [updated, all("removedFields", "$$this"), shortened] };
+    let shortened = listed("truncatedArrays", "$$this.field");
+    let fields = doc! { "$concatArrays": [updated, listed("removedFields", "$$this"), shortened] };
     let is_known = doc! { "$and": [{ "$ne": [&fields, []] }, { "$setIsSubset": [&fields, of_no_concern] }] };
     doc! { "ns.coll": collection, "operationType": "update", "$expr": { "$not": [is_known] } }
 }
@@ -139,6 +139,7 @@ impl Changes for Stream {
 }
 
 impl Stream {
+    /// Everything from before the call.
     async fn up_to_now(&mut self, changed: &mut Vec<Changed>) -> Result<(), StoreError> {
         self.mark.leave().await?;
         loop {

@@ -4,7 +4,7 @@ use mongodb::bson::{Bson, Document, doc};
 use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
 
 use super::{Mongo, Scene};
-use crate::support::wait::eventually;
+use crate::support::mongo;
 
 impl Mongo {
     /// A database of its own.
@@ -20,15 +20,10 @@ impl Mongo {
 }
 
 impl Scene {
-    /// Returns when MongoDB has the last of the indexes. SecantusDB (0.7.0b3) locks itself up, for ever, where a
-    /// collection is made for an index while something is written to it.
+    /// Returns when MongoDB has the last of the indexes.
     pub(super) async fn prepared(&self) {
-        let sessions = self.collection("login_sessions");
-        eventually("MongoDB has the last of the indexes", || async {
-            let names = sessions.list_index_names().await.unwrap_or_default();
-            names.iter().any(|name| name == "vestibule_expires_at").then_some(())
-        })
-        .await;
+        let Mongo { client, name, .. } = self.mongo.as_ref().unwrap();
+        mongo::indexed(&client.database(name)).await;
     }
 
     /// A number from the database: of a table, or of its rows where a field has one value, or any.
