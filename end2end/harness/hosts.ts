@@ -3,8 +3,8 @@
 
 /** An application that asks people to sign in by itself, with the program beside it. */
 export const RP = 'rp.test';
-/** The providers. */
-export const OP = 'op.test';
+/** The providers. The program resolves this name, too, so it is one that every machine knows. */
+export const OP = 'localhost';
 /** Applications behind the gate, and where their people sign in. */
 export const WIKI = 'wiki.example.com';
 export const BOARD = 'board.example.org';

@@ -6,9 +6,6 @@ import { join } from 'node:path';
 import { vestibule } from './built.ts';
 import { Process } from './process.ts';
 
-/** Makes op.test resolve for this one process (Debian package libnss-wrapper); the browser has rules of its own. */
-const NSS_WRAPPER = 'libnss_wrapper.so';
-
 export interface Place {
   readonly directory: string;
   readonly port: number;
@@ -33,17 +30,13 @@ export class Program {
   /** Starts and waits for `/readyz`. */
   static async start({ directory, port }: Place, settings: string): Promise<Program> {
     const file = join(directory, 'vestibule.toml');
-    const hosts = join(directory, 'hosts');
     writeFileSync(file, settings, { mode: 0o600 });
-    writeFileSync(hosts, '127.0.0.1 op.test\n');
     const start = (environment: Environment): Process =>
       new Process({
         command: vestibule(),
         args: ['serve', '--config', file],
         cwd: directory,
         env: {
-          LD_PRELOAD: NSS_WRAPPER,
-          NSS_WRAPPER_HOSTS: hosts,
           // All that our own code can say, so that the search for secrets means something.
           VESTIBULE_LOG: 'vestibule=trace,info',
           ...environment,
