@@ -8,6 +8,8 @@ mod attempts;
 mod changes;
 /// Users that ClaudeLens has to be able to read.
 mod claudelens;
+/// An election under who follows.
+mod election;
 /// What the tests begin with.
 mod fixtures;
 /// The contract of logouts.

@@ -275,7 +275,7 @@ async fn a_mongodb_primary_without_a_majority_is_followed_no_more() {
     assert!(changes.next(&mut Vec::new()).await.is_err());
 }
 
-/// SecantusDB breaks the stream off itself, so that another `electionId` alone is not seen here.
+/// SecantusDB breaks the stream off itself; `election` has one that goes on.
 #[tokio::test]
 async fn a_mongodb_primary_that_steps_down_is_followed_no_more() {
     let (server, bench) = replica_set().await;
