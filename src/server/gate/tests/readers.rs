@@ -15,7 +15,7 @@ const PROXIES: [(&str, HandsOn); 4] = [
     ("Traefik", |path| (!path.contains('#')).then(|| resolved(&decoded(path, is_unreserved)))),
     ("Envoy as we ship it", |path| {
         let lower = path.to_ascii_lowercase();
-        let is_refused = ["%2f", "%5c", "%00", "#"].iter().any(|one| lower.contains(one));
+        let is_refused = ["%00", "#"].iter().any(|one| lower.contains(one));
         (!is_refused).then(|| collapsed(&resolved(&decoded(&path.replace('\\', "/"), is_unreserved))))
     }),
 ];
