@@ -55,7 +55,7 @@ fn routes(app: &Arc<App>) -> Router<Arc<App>> {
         .merge(sign_in::router(app))
         .merge(backchannel_logout::router())
         .merge(handover::router(app))
-        .merge(hosted::machines(app))
+        .merge(hosted::machines())
         // Change nothing, so they need no guard.
         .merge(files::router())
         .merge(machines::router())

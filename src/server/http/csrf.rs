@@ -31,7 +31,7 @@ pub(crate) async fn same_origin_only(
 /// A safe method changes nothing; any other has to come from a page of our own origin. `Sec-Fetch-Site` decides where
 /// the browser sends it, else `Origin`, byte for byte; with neither it is refused. No browser names another origin than its
 /// own page's beside `same-origin` (`null` it may say, for a page that has no `Referer`).
-fn is_same_origin(method: &Method, headers: &HeaderMap, own: &str) -> bool {
+pub(super) fn is_same_origin(method: &Method, headers: &HeaderMap, own: &str) -> bool {
     if method.is_safe() {
         return true;
     }

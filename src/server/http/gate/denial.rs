@@ -6,7 +6,7 @@ use axum::{
     Json,
     http::{
         HeaderValue, StatusCode,
-        header::{REFERER, RETRY_AFTER, WWW_AUTHENTICATE},
+        header::{REFERER, WWW_AUTHENTICATE},
         request::Parts,
     },
     response::{IntoResponse as _, Response},
@@ -26,8 +26,7 @@ use crate::{
             check::{Verdict, Who},
             handover::Handover,
         },
-        http::{cookies::set_flow_cookie, current_session, headers, redirect::see_other, render::Renderer},
-        limits,
+        http::{cookies::set_flow_cookie, current_session, headers, machine, redirect::see_other, render::Renderer},
         problem::Problem,
         session::SignedIn,
         sign_in::{Failure, browser_cookie::Browser, return_to::ReturnTo},
@@ -134,7 +133,7 @@ impl<'r> Denial<'r> {
         Problem::NotAdmitted.log_because(&reference, &detail);
         let failure = Failure { begin_again: Some(another), ..Failure::new(Problem::NotAdmitted, reference) };
         self.finish(match self.visitor {
-            Visitor::Machine => json_of(&failure),
+            Visitor::Machine => machine::explain(&failure),
             Visitor::Navigation | Visitor::Form => renderer.failure_of(&failure, None, name),
         })
     }
@@ -151,7 +150,7 @@ impl<'r> Denial<'r> {
         let renderer = self.renderer();
         let failure = Failure { begin_again, ..renderer.without_attempt(problem, said) };
         self.finish(match self.visitor {
-            Visitor::Machine => json_of(&failure),
+            Visitor::Machine => machine::explain(&failure),
             Visitor::Navigation | Visitor::Form => renderer.failure(&failure, None),
         })
     }
@@ -220,20 +219,10 @@ pub(super) fn explain(app: &Arc<App>, parts: &Parts, failure: &Failure) -> Respo
     // Pages link nothing but a path of this host, whatever is said here.
     let (method, same) = (said("x-forwarded-method"), said("x-forwarded-uri").map(ToOwned::to_owned));
     let response = match Visitor::of(method.unwrap_or(parts.method.as_str()), &parts.headers) {
-        Visitor::Machine => json_of(failure),
+        Visitor::Machine => machine::explain(failure),
         Visitor::Navigation | Visitor::Form => Renderer::new(Arc::clone(app), parts).failure(failure, same),
     };
     finish(None, response)
-}
-
-fn json_of(failure: &Failure) -> Response {
-    let status = StatusCode::from_u16(failure.problem.status()).unwrap_or(StatusCode::FORBIDDEN);
-    let body = Json(json!({ "error": failure.problem.code(), "reference": failure.reference }));
-    let mut response = (status, body).into_response();
-    if failure.problem.passes() {
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(limits::TRY_AGAIN_IN));
-    }
-    response
 }
 
 /// What every answer carries.

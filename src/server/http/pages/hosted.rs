@@ -22,12 +22,13 @@ use crate::{
     paths,
     server::{
         application::Site,
+        failure_log::Said,
         gate::{asked::Asked, check::Verdict, handover::HostSession, pass::Pass},
         http::{
             cookies::set_host_session_cookie,
             csrf,
             fetch_metadata::navigations_only,
-            headers,
+            headers, machine,
             redirect::see_other,
             render::Renderer,
             request::{self, Parameters},
@@ -36,19 +37,21 @@ use crate::{
         problem::Problem,
         sign_in::{Failure, RequestContext, return_to::ReturnTo},
         state::App,
+        store::StoreError,
     },
 };
 
 /// On every host of an application. (Where that is the login host, its pages come in addition.)
-pub(crate) fn machines(app: &Arc<App>) -> Router<Arc<App>> {
-    let token = post(token).route_layer(from_fn_with_state(app.clone(), csrf::same_origin_only));
-    Router::new().route(paths::USERINFO, get(userinfo)).route(paths::TOKEN, token).route(paths::JWKS, get(jwks))
+pub(crate) fn machines() -> Router<Arc<App>> {
+    let refused = async |renderer: Renderer| explain(&renderer, Problem::MethodNotAllowed, None);
+    let (userinfo, token) = (get(userinfo).fallback(refused), post(token).fallback(refused));
+    Router::new().route(paths::USERINFO, userinfo).route(paths::TOKEN, token).route(paths::JWKS, get(jwks))
 }
 
 /// On the hosts of applications, but for the login host.
 pub(crate) fn router(app: &Arc<App>) -> Router<Arc<App>> {
     Router::new()
-        .merge(machines(app))
+        .merge(machines())
         .merge(files::assets_router())
         .route(paths::LOGIN, get(login))
         .route(paths::ENTER, get(enter).route_layer(from_fn_with_state(app.clone(), navigations_only)))
@@ -101,8 +104,7 @@ async fn enter(
             response
         }
         None if is_fresh && ticket.turns >= limits::HANDOVERS_WITHOUT_COOKIE => {
-            let failure =
-                renderer.without_attempt(Problem::CookiesBlocked, &crate::server::failure_log::Said::default());
+            let failure = renderer.without_attempt(Problem::CookiesBlocked, &Said::default());
             let login = format!("{}?return_to={}", site.own(paths::LOGIN), ticket.page.path_at(&site.origin));
             renderer.failure(&Failure { begin_again: Some(login), ..failure }, None)
         }
@@ -111,41 +113,66 @@ async fn enter(
 }
 
 /// `GET userinfo`: who is signed in on this host, for the application's scripts.
-async fn userinfo(State(app): State<Arc<App>>, site: Option<Extension<Site>>, parts: Parts) -> Response {
-    let Some(Extension(site)) = site else { return no_application() };
+async fn userinfo(
+    State(app): State<Arc<App>>,
+    site: Option<Extension<Site>>,
+    renderer: Renderer,
+    parts: Parts,
+) -> Response {
+    let Some(Extension(site)) = site else { return no_application(&renderer) };
     match app.gate.pass(&site, &parts.headers).await {
-        Ok(Some(pass)) => Json(app.gate.userinfo(&site, &pass)).into_response(),
+        Ok(Some(pass)) => for_this_request(Json(app.gate.userinfo(&site, &pass)).into_response()),
         Ok(None) => login_required(&site),
-        Err(_) => error(StatusCode::SERVICE_UNAVAILABLE, Problem::StoreUnavailable.code()),
+        Err(error) => unknown(&renderer, &error),
     }
 }
 
 /// `POST token`: for the scripts of an application that has `token = true`. Its rules decide as they do about a path.
-async fn token(State(app): State<Arc<App>>, site: Option<Extension<Site>>, parts: Parts) -> Response {
-    let Some(Extension(site)) = site.filter(|site| site.application.token) else { return no_application() };
+async fn token(
+    State(app): State<Arc<App>>,
+    site: Option<Extension<Site>>,
+    renderer: Renderer,
+    parts: Parts,
+) -> Response {
+    let Some(Extension(site)) = site else { return no_application(&renderer) };
+    if !site.application.token {
+        let detail = format!("app[{}].token is not set", site.index);
+        return explain(&renderer, Problem::NotFound, Some(detail));
+    }
+    if !csrf::is_same_origin(&parts.method, &parts.headers, &site.origin) {
+        return explain(&renderer, Problem::CrossSite, None);
+    }
     let path = site.own(paths::TOKEN);
     let client = request::named_client(&app, &parts);
-    let Ok(asked) = Asked::about(site.clone(), "POST", &path, client) else { return no_application() };
+    let Ok(asked) = Asked::about(site.clone(), "POST", &path, client) else { return no_application(&renderer) };
     let pass = match app.gate.check(&asked, &parts.headers).await {
         Verdict::Person(pass) => Ok(Some(pass)),
         Verdict::Anyone(_) => app.gate.pass(&site, &parts.headers).await,
         Verdict::Nobody => Ok(None),
-        Verdict::NotAdmitted { .. } => return error(StatusCode::FORBIDDEN, Problem::NotAdmitted.code()),
-        Verdict::Forged(_) => return error(StatusCode::BAD_REQUEST, Problem::IdentityForged.code()),
+        Verdict::NotAdmitted { by, .. } => {
+            let detail = format!("{}: {by}", site.origin);
+            return explain(&renderer, Problem::NotAdmitted, Some(detail));
+        }
+        Verdict::Forged(name) => {
+            return explain(&renderer, Problem::IdentityForged, Some(format!("the client sent {name}")));
+        }
         Verdict::Unknown(error) => Err(error),
     };
     match pass {
-        Ok(Some(pass)) => token_of(&app, &site, &pass),
+        Ok(Some(pass)) => token_of(&app, &site, &renderer, &pass),
         Ok(None) => login_required(&site),
-        Err(_) => error(StatusCode::SERVICE_UNAVAILABLE, Problem::StoreUnavailable.code()),
+        Err(error) => unknown(&renderer, &error),
     }
 }
 
-fn token_of(app: &App, site: &Site, pass: &Arc<Pass>) -> Response {
+fn token_of(app: &App, site: &Site, renderer: &Renderer, pass: &Arc<Pass>) -> Response {
     match app.gate.token(site, pass) {
-        Some(token) => Json(token).into_response(),
-        // ClaudeLens knows people by their usernames, and this one is not the person's alone.
-        None => error(StatusCode::FORBIDDEN, Problem::NotAdmitted.code()),
+        Some(token) => for_this_request(Json(token).into_response()),
+        // ClaudeLens knows people by their usernames.
+        None => {
+            let detail = format!("{}: the person's username is not theirs alone", site.origin);
+            explain(renderer, Problem::NotAdmitted, Some(detail))
+        }
     }
 }
 
@@ -158,13 +185,24 @@ async fn jwks(State(app): State<Arc<App>>) -> Response {
 fn login_required(site: &Site) -> Response {
     let login = site.join(&site.own(paths::LOGIN));
     let body = Json(json!({ "error": "login_required", "login_url": login }));
-    (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, "Cookie"), (headers::LOGIN, &*login)], body).into_response()
+    let headers = [(WWW_AUTHENTICATE, "Cookie"), (headers::LOGIN, &*login)];
+    for_this_request((StatusCode::UNAUTHORIZED, headers, body).into_response())
 }
 
-fn no_application() -> Response {
-    error(StatusCode::NOT_FOUND, Problem::NotFound.code())
+fn no_application(renderer: &Renderer) -> Response {
+    explain(renderer, Problem::NotFound, None)
 }
 
-fn error(status: StatusCode, code: &str) -> Response {
-    (status, Json(json!({ "error": code }))).into_response()
+fn unknown(renderer: &Renderer, error: &StoreError) -> Response {
+    let failure = renderer.without_attempt(Problem::StoreUnavailable, &Said::from(error));
+    for_this_request(machine::explain(&failure))
+}
+
+fn explain(renderer: &Renderer, problem: Problem, detail: Option<String>) -> Response {
+    for_this_request(machine::explain(&renderer.without_attempt(problem, &Said::by(detail))))
+}
+
+fn for_this_request(mut response: Response) -> Response {
+    headers::depend_on_cookie(response.headers_mut());
+    response
 }
