@@ -59,6 +59,12 @@ fn read(reader: &mut Reader<'_>, index: Index, providers: Option<&[ProviderSetti
         let fix = "write it as \"/x/\", which holds for /x and everything below";
         reader.fault(&at(&schema::RULE_PATH), what, fix);
     }
+    // To all others a rule with addresses closes, and what closes does so for everything below.
+    if matches!(&path, RulePath::Exactly(root) if root == "/") && !addresses.is_empty() {
+        let what = "is given for path = \"=/\", which would close the whole application to everybody else";
+        let fix = "remove addresses, or write the rule about a path that is not the first page's";
+        reader.fault(&at(&schema::RULE_ADDRESSES), what, fix);
+    }
     Some(Rule { path, methods, access, addresses })
 }
 

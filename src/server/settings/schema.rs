@@ -350,7 +350,7 @@ keys! {
     RULE_PROVIDERS: Rule "providers", Kind::List, Unset::Otherwise("required with `groups`, `emails`, `domains` or `users`, if there are two providers"), "[\"authelia\"]",
         "The ids of the providers whose word counts for `groups`, `emails` and `domains`, and whose people `users` means.";
     RULE_ADDRESSES: Rule "addresses", Kind::List, Unset::Otherwise("from everywhere"), "[\"192.0.2.0/24\"]",
-        "Addresses or networks: who gets in does so from there alone. The client's address is found by `trusted_proxies`.";
+        "Addresses or networks: who gets in does so from there alone; from elsewhere nobody gets to that path, nor to one below it, also with `=/x`. The client's address is found by `trusted_proxies`.";
 
     USERS_AUTO_CREATE: Users "auto_create", Kind::Boolean, Unset::Default("true"), "false",
         "Whether an account is created for people who have none. If not, they cannot sign in.";

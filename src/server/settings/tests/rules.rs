@@ -82,6 +82,11 @@ fn paths_and_methods_that_nobody_sends() {
             "app[0].rule[0].path: is one exact path, which is only for a rule with access = \"anyone\"",
             "write it as \"/x/\"",
         ),
+        (
+            ruled(&["path = \"=/\"\naccess = \"anyone\"\naddresses = [\"192.0.2.0/24\"]"]),
+            "app[0].rule[0].addresses: is given for path = \"=/\", which would close the whole application",
+            "remove addresses",
+        ),
     ]);
     for path in ["/", "/a/", "/a.b/", "/..a/", "/a b/", "/ä/"] {
         assert_eq!(
