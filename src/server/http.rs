@@ -16,6 +16,8 @@ pub(crate) mod fetch_metadata;
 pub mod gate;
 /// What every response carries.
 pub mod headers;
+/// What a machine is told instead of a page.
+mod machine;
 /// A file a page, each with its `router()`.
 pub(crate) mod pages;
 /// A panic becomes a page.

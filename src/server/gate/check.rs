@@ -13,7 +13,7 @@ use super::{
     asked::Asked,
     handover::{Handover, HostSession, Ticket},
     identity::{self, Identities, Names},
-    pass::{Bytes, Kept, Pass, Told},
+    pass::{Bytes, Kept, Pass, Renewal, Told},
     rules::{self, Decision},
 };
 use crate::paths;
@@ -164,16 +164,16 @@ impl Gate {
             .map(|kept| kept.0)
             .filter(|pass| pass.is_of(cookie, site));
         let now = self.system.now();
-        let renews = kept.as_ref().is_some_and(|pass| pass.is_mine_to_renew(now));
+        let renewal = kept.as_ref().and_then(|pass| pass.claim_renewal(now));
         if let Some(pass) = &kept
-            && !renews
+            && renewal.is_none()
             && pass.is_good(now)
             && self.sessions.is_fresh(&pass.session, now)
         {
             return Ok(kept);
         }
         // Apart, so that the many requests in between do not carry what it needs.
-        Box::pin(self.pass_anew(site, cookie, kept, renews)).await
+        Box::pin(self.pass_anew(site, cookie, kept, renewal)).await
     }
 
     /// Whether providers are asked again about people at all.
@@ -199,7 +199,7 @@ impl Gate {
         site: &Site,
         cookie: &str,
         kept: Option<Arc<Pass>>,
-        renews: bool,
+        renewal: Option<Renewal>,
     ) -> Result<Option<Arc<Pass>>, StoreError> {
         let id = kept.as_ref().map(|pass| pass.session.id).or_else(|| self.session(site, cookie));
         let Some(id) = id else { return Ok(None) };
@@ -213,7 +213,7 @@ impl Gate {
         };
         let now = self.system.now();
         if let Some(pass) = &kept
-            && !renews
+            && renewal.is_none()
             && pass.is_good(now)
             && pass.session.is_same(&session)
         {
@@ -241,13 +241,9 @@ impl Gate {
         person: &SignedIn,
         before: Option<&Pass>,
     ) -> Result<bool, StoreError> {
-        let asked = async {
-            match self.store.away() {
-                Some(error) => Err(error),
-                None => self.store.username_is_shared(&person.user).await,
-            }
-        };
-        let said = timeout(limits::SESSION_ASK_AGAIN_WAIT, asked).await.unwrap_or_else(|_| Err(StoreError::late()));
+        let wait = if before.is_some() { limits::SESSION_ASK_AGAIN_WAIT } else { limits::SESSION_ASK_WAIT };
+        let said = timeout(wait, self.store.username_is_shared(&person.user)).await;
+        let said = said.unwrap_or_else(|_| Err(StoreError::late()));
         said.or_else(|error| before.map(|pass| pass.username_is_shared).ok_or(error))
     }
 

@@ -123,14 +123,24 @@ impl Pass {
         rules::Person::of(self.person(), self.email.as_ref(), self.username_is_shared)
     }
 
-    /// Whether the caller is the one to make it anew, ahead of time.
-    pub(super) fn is_mine_to_renew(&self, now: OffsetDateTime) -> bool {
-        now >= self.renew_at && !self.renewed.swap(true, Ordering::Relaxed)
+    /// The caller is the one to make it anew, ahead of time, for as long as they hold what they get.
+    pub(super) fn claim_renewal(self: &Arc<Self>, now: OffsetDateTime) -> Option<Renewal> {
+        let is_mine = now >= self.renew_at && !self.renewed.swap(true, Ordering::Relaxed);
+        is_mine.then(|| Renewal(Arc::clone(self)))
     }
 
-    /// Whether it can still be used. (Whoever was to make it anew may have gone.)
+    /// Whether it can still be used. (Whoever was to make it anew may have failed.)
     pub(super) fn is_good(&self, now: OffsetDateTime) -> bool {
         now < self.good_until
+    }
+}
+
+/// Somebody makes that pass anew. Whoever is cut off leaves it to the next.
+pub(super) struct Renewal(Arc<Pass>);
+
+impl Drop for Renewal {
+    fn drop(&mut self) {
+        self.0.renewed.store(false, Ordering::Relaxed);
     }
 }
 
@@ -153,6 +163,7 @@ pub(super) struct Bytes;
 impl Weighter<u64, Kept> for Bytes {
     fn weight(&self, _: &u64, Kept(pass): &Kept) -> u64 {
         let values = pass.values.iter().map(|value| size_of::<HeaderValue>() + value.len()).sum::<usize>();
-        (pass.cookie.len() + size_of::<Pass>() + values + limits::CACHE_ENTRY_BYTES) as u64
+        // The person, too: a pass holds them after their session was put out of what is known, for want of room.
+        (pass.cookie.len() + size_of::<Pass>() + values + pass.person().bytes() + limits::CACHE_ENTRY_BYTES) as u64
     }
 }

@@ -26,6 +26,8 @@ pub const STORE_WORKS_AFTER: Duration = Duration::from_secs(10);
 /// A store whose checks have failed for this long is away, and people are told so at once; before, it may be a lock or an
 /// election, which they need not notice.
 pub const STORE_AWAY_AFTER: Duration = Duration::from_secs(10);
+/// While it is away, one check asks it this often whether it can tell again who is signed in.
+pub const STORE_AWAY_ASKED_EVERY: Duration = Duration::from_secs(1);
 
 /// What has changed is read this often, by a process that goes by what it knows.
 pub const CHANGES_READ_EVERY: Duration = Duration::from_millis(500);
@@ -33,6 +35,8 @@ pub const CHANGES_READ_EVERY: Duration = Duration::from_millis(500);
 pub const CHANGES_AT_ONCE: usize = 1_000;
 /// A store that cannot be followed, or not any more, is tried again after this long.
 pub const CHANGES_FOLLOWED_AGAIN: Duration = Duration::from_secs(10);
+/// One that works otherwise and has failed in that so often in a row is said to.
+pub const CHANGES_NOT_FOLLOWED_SAID: u32 = 6;
 
 // ---- The store: SQLite
 
@@ -44,6 +48,8 @@ pub const SQLITE_READERS: u32 = 4;
 pub const SQLITE_CACHE_KIB: u32 = 16 * 1024;
 /// What has expired is removed this often, as MongoDB does it.
 pub const SQLITE_PURGE_EVERY: Duration = Duration::from_secs(60);
+/// So many at once, since nothing else is written meanwhile.
+pub const SQLITE_PURGED_AT_ONCE: i64 = 1_000;
 /// So many changes are kept when what has expired is removed: more than are read at once, since whoever follows has to find the
 /// one that they read last.
 pub const CHANGES_KEPT: i64 = 10_000;

@@ -15,19 +15,21 @@ use crate::server::{
 /// For ever. While the store cannot be followed, what is known of each session is as old as the question about it.
 pub(super) async fn keep_following(sessions: &Sessions) {
     let followed = metrics::gauge!("vestibule_store_followed");
+    let mut failures = 0;
     let mut is_said = false;
     loop {
         followed.set(0.0);
         match sessions.store.follow().await {
             Ok(Some(changes)) => {
+                failures = 0;
                 is_said = false;
                 let Err(error) = follow(sessions, changes, &followed).await;
                 tracing::debug!(code = "store_not_followed", detail = %error, "the store is asked instead of followed");
             }
             // A server by itself may be made a replica set.
             Ok(None) => {}
-            // A store that refuses everything is reported by its own checks.
-            Err(error @ StoreError::Refused { .. }) if !is_said && sessions.store.ready().await.is_ok() => {
+            // A store that fails in everything is reported by its own checks.
+            Err(error) if !is_said && is_lasting(&error, &mut failures) && sessions.store.ready().await.is_ok() => {
                 is_said = true;
                 tracing::warn!(
                     code = "store_not_followed",
@@ -42,6 +44,12 @@ pub(super) async fn keep_following(sessions: &Sessions) {
         }
         sleep(limits::CHANGES_FOLLOWED_AGAIN).await;
     }
+}
+
+/// A refusal, which somebody has to mend, or what fails again and again.
+const fn is_lasting(error: &StoreError, failures: &mut u32) -> bool {
+    *failures += 1;
+    matches!(error, StoreError::Refused { .. }) || *failures >= limits::CHANGES_NOT_FOLLOWED_SAID
 }
 
 async fn follow(

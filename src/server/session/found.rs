@@ -59,6 +59,18 @@ pub struct SignedIn {
 }
 
 impl SignedIn {
+    /// How much memory they take.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let Self { user, provider, issuer, facts, .. } = self;
+        let optional = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        let list = |texts: &[String]| texts.iter().map(|text| text.len() + size_of::<String>()).sum::<usize>();
+        let texts = [user.id.as_str(), &user.username, provider.as_str(), issuer.as_str()].map(str::len);
+        let texts = texts.iter().sum::<usize>() + optional(&user.email) + optional(&user.full_name);
+        let facts = optional(&facts.sid) + optional(&facts.acr) + list(&facts.groups) + list(&facts.amr);
+        size_of::<Self>() + texts + facts
+    }
+
     /// Their address, if the provider has verified it.
     #[must_use]
     pub fn verified_email(&self) -> Option<EmailAddress> {

@@ -1,10 +1,7 @@
 //! Who is signed in, at the cost of a look into memory: what the store has confirmed holds for as long as it is known that
 //! nothing has changed there, or for a few seconds; then it is asked for again ahead of time, many sessions at once.
 
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use indexmap::IndexMap;
 use time::OffsetDateTime;
@@ -46,8 +43,8 @@ pub struct KnownSessions {
     wake: Notify,
     /// At once.
     urgent: Notify,
-    /// The store could not tell when it was asked last.
-    unanswered: AtomicBool,
+    /// When the store was asked last, if it could not tell.
+    unanswered: Mutex<Option<Instant>>,
     /// When something was last answered that it had not confirmed in time.
     from_memory: Mutex<Option<Instant>>,
     visits: Arc<Visits>,
@@ -62,7 +59,7 @@ impl KnownSessions {
             waiting: Mutex::default(),
             wake: Notify::new(),
             urgent: Notify::new(),
-            unanswered: AtomicBool::new(false),
+            unanswered: Mutex::default(),
             from_memory: Mutex::default(),
             visits: Arc::default(),
         }
@@ -74,7 +71,7 @@ impl KnownSessions {
         let now = self.sessions.now();
         let seen = self.sessions.lately.get(id);
         let Some(session) = seen.filter(|session| self.may_be_believed(session, now)) else {
-            if let Some(error) = self.sessions.store_away() {
+            if let Some(error) = self.away() {
                 return Known::Unknown(error);
             }
             if self.is_crowded() {
@@ -108,7 +105,7 @@ impl KnownSessions {
         if standing.age >= limits::SESSION_KNOWN_FRESH {
             return false;
         }
-        if standing.is_due && session.confirmed.is_mine_to_ask() {
+        if standing.is_due && session.confirmed.claim_question() {
             self.enqueue(session.id, None);
             self.wake.notify_one();
         }
@@ -129,7 +126,7 @@ impl KnownSessions {
     /// # Errors
     /// The store cannot tell.
     pub async fn find_now(&self, id: SessionHash) -> Result<Option<Arc<SignedIn>>, StoreError> {
-        if let Some(error) = self.sessions.store_away() {
+        if let Some(error) = self.away() {
             return Err(error);
         }
         let found = timeout(limits::SESSION_ASK_WAIT, self.sessions.find_by_writing(id)).await;
@@ -138,11 +135,11 @@ impl KnownSessions {
 
     /// What was known is too old: the store is asked, and waited for. Where it could not tell the last time, one waits for all.
     async fn ask_again(&self, session: &LiveSession) -> Known {
-        if let Some(error) = self.sessions.store_away() {
+        if let Some(error) = self.away() {
             return Known::Unknown(error);
         }
-        let is_first = session.confirmed.is_mine_to_ask();
-        if !is_first && (self.unanswered.load(Ordering::Relaxed) || session.confirmed.is_late()) {
+        let is_first = session.confirmed.claim_question();
+        if !is_first && (lock(&self.unanswered).is_some() || session.confirmed.is_late()) {
             return Known::Unknown(StoreError::late());
         }
         let answer = timeout(limits::SESSION_ASK_AGAIN_WAIT, self.ask(session.id)).await;
@@ -150,6 +147,19 @@ impl KnownSessions {
             session.confirmed.comes_late();
             Known::Unknown(StoreError::late())
         })
+    }
+
+    /// Why nobody is to wait for the store: its checks fail, and it could not tell when it was asked last. One asks it every so
+    /// often, for all. (Where it can be read and not written, its checks fail, and it tells who is signed in.)
+    fn away(&self) -> Option<StoreError> {
+        let error = self.sessions.store_away()?;
+        let mut unanswered = lock(&self.unanswered);
+        let asked = unanswered.as_mut()?;
+        if asked.elapsed() >= limits::STORE_AWAY_ASKED_EVERY {
+            *asked = Instant::now();
+            return None;
+        }
+        Some(error)
     }
 
     /// One request may be the first of thousands, and a store may fail and answer by turns: that is said once.
@@ -225,12 +235,12 @@ impl KnownSessions {
         let mut found = match self.sessions.find_all(&ids).await {
             Ok(found) => found,
             Err(error) => {
-                self.unanswered.store(true, Ordering::Relaxed);
+                *lock(&self.unanswered) = Some(Instant::now());
                 let unknown = Known::Unknown(error);
                 return waiting.into_iter().for_each(|(id, answers)| tell(&self.sessions, id, answers, &unknown));
             }
         };
-        self.unanswered.store(false, Ordering::Relaxed);
+        *lock(&self.unanswered) = None;
         self.visits.note(&self.sessions, found.due);
         // Nobody else waits for what is to be written.
         for id in found.to_write {

@@ -187,6 +187,13 @@ pub(super) struct Forgetting<'l> {
     what: Option<What>,
 }
 
+impl Forgetting<'_> {
+    /// Nothing has ended or changed.
+    pub(super) fn not_needed(mut self) {
+        self.what = None;
+    }
+}
+
 impl Drop for Forgetting<'_> {
     fn drop(&mut self) {
         if let Some(what) = self.what.take() {

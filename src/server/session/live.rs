@@ -81,13 +81,7 @@ impl Remembered {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        let SignedIn { user, provider, issuer, facts, .. } = &*self.0.person;
-        let optional = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-        let list = |texts: &[String]| texts.iter().map(|text| text.len() + size_of::<String>()).sum::<usize>();
-        let texts = [user.id.as_str(), &user.username, provider.as_str(), issuer.as_str()].map(str::len);
-        let texts = texts.iter().sum::<usize>() + optional(&user.email) + optional(&user.full_name);
-        let facts = optional(&facts.sid) + optional(&facts.acr) + list(&facts.groups) + list(&facts.amr);
-        size_of::<Self>() + size_of::<Confirmed>() + size_of::<SignedIn>() + texts + facts + limits::CACHE_ENTRY_BYTES
+        size_of::<Self>() + size_of::<Confirmed>() + self.0.person.bytes() + limits::CACHE_ENTRY_BYTES
     }
 }
 
@@ -166,7 +160,7 @@ impl Confirmed {
     }
 
     /// Whether the caller is the one to ask for it again.
-    pub(super) fn is_mine_to_ask(&self) -> bool {
+    pub(super) fn claim_question(&self) -> bool {
         !self.asked_again.swap(true, Ordering::Relaxed)
     }
 

@@ -186,9 +186,9 @@ impl Sessions {
         Ok(person.map(|person| self.lately.confirm(asked, id, person)))
     }
 
-    /// Notes that all of these were used. `false`: the store does not take it.
-    pub(super) async fn touch_all(&self, ids: &[SessionHash]) -> bool {
-        let touched = self.store.touch_sessions(ids, self.system.now()).await;
+    /// Notes that all of these were used at that time. `false`: the store does not take it.
+    pub(super) async fn touch_all(&self, ids: &[SessionHash], at: OffsetDateTime) -> bool {
+        let touched = self.store.touch_sessions(ids, at).await;
         match &touched {
             Ok(()) => self.unnoted.store(false, Ordering::Relaxed),
             Err(error) => self.log_unnoted(&error.to_string()),

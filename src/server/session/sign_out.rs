@@ -29,12 +29,15 @@ impl Sessions {
         // whatever fails before can be done once more.
         let its = session.as_ref().and_then(|session| session.browser).filter(|its| browser != Some(*its));
         for browser in browser.into_iter().chain(its) {
-            let _forgetting = self.lately.will_forget(What::Browser(browser));
+            let forgetting = self.lately.will_forget(What::Browser(browser));
             // Where nobody was signed in, anybody could fill the store with it.
             if session.is_some() {
                 self.store.remember_sign_out(browser, now).await?;
             }
-            self.store.end_browser(browser, now).await?;
+            if !self.store.end_browser(browser, now).await? {
+                // All that is known would be looked through, as often as anybody likes.
+                forgetting.not_needed();
+            }
         }
         match session {
             Some(session) => self.end_one(session).await.map(Some),

@@ -1,10 +1,12 @@
 //! Visits are noted beside the answers: nobody waits for it.
 
 use std::{
-    collections::HashSet,
+    collections::HashMap,
     mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
+
+use time::OffsetDateTime;
 
 use super::sessions::Sessions;
 use crate::server::{ids::SessionHash, limits};
@@ -15,7 +17,8 @@ pub(super) struct Visits(Mutex<Due>);
 
 #[derive(Default)]
 struct Due {
-    ids: HashSet<SessionHash>,
+    /// When each was last there: what is written late must not bring back to life what has ended by then.
+    seen: HashMap<SessionHash, OffsetDateTime>,
     is_being_noted: bool,
 }
 
@@ -26,7 +29,7 @@ impl Visits {
             return;
         }
         let mut due = self.due();
-        due.ids.extend(ids);
+        due.seen.extend(ids.into_iter().map(|id| (id, sessions.now())));
         if !mem::replace(&mut due.is_being_noted, true) {
             tokio::spawn(Arc::clone(self).note_all(Arc::clone(sessions)));
         }
@@ -34,23 +37,27 @@ impl Visits {
 
     /// Until all are noted, or the store takes none.
     async fn note_all(self: Arc<Self>, sessions: Arc<Sessions>) {
-        while let Some(some) = self.next() {
-            let is_noted = sessions.touch_all(&some).await;
+        while let Some((some, at)) = self.next() {
+            let is_noted = sessions.touch_all(&some, at).await;
             let mut due = self.due();
             if !is_noted {
                 due.is_being_noted = false;
                 return;
             }
             for id in &some {
-                due.ids.remove(id);
+                due.seen.remove(id);
             }
         }
     }
 
-    fn next(&self) -> Option<Vec<SessionHash>> {
+    /// The next, and when the first of them was there: the others are noted again when they are asked for.
+    fn next(&self) -> Option<(Vec<SessionHash>, OffsetDateTime)> {
         let mut due = self.due();
-        due.is_being_noted = !due.ids.is_empty();
-        due.is_being_noted.then(|| due.ids.iter().copied().take(limits::SESSIONS_ASKED_AT_ONCE).collect())
+        let next = due.seen.iter().take(limits::SESSIONS_ASKED_AT_ONCE);
+        let (ids, at): (Vec<_>, Vec<_>) = next.map(|(id, at)| (*id, *at)).unzip();
+        let first = at.into_iter().min();
+        due.is_being_noted = first.is_some();
+        first.map(|first| (ids, first))
     }
 
     fn due(&self) -> MutexGuard<'_, Due> {

@@ -20,8 +20,8 @@ pub trait SessionStore: Send + Sync {
     /// many are in use.
     async fn sessions(&self, ids: &[SessionHash]) -> Result<Vec<SessionRecord>, StoreError>;
 
-    /// Notes that these sessions were used `now`; as [`save_session`](Self::save_session), but nothing else changes.
-    async fn touch_sessions(&self, ids: &[SessionHash], now: OffsetDateTime) -> Result<(), StoreError>;
+    /// Notes that these sessions were used at that time, unless they were later; as [`save_session`](Self::save_session), but nothing else changes.
+    async fn touch_sessions(&self, ids: &[SessionHash], at: OffsetDateTime) -> Result<(), StoreError>;
 
     /// Saves a session that exists: its last-seen time, its first use, an earlier expiry, and that it is nobody's any more
     /// (then its ID token is wiped, too). Never inserts, so that a signed-out session cannot be revived, and never moves
@@ -46,8 +46,8 @@ pub trait SessionStore: Send + Sync {
 
     /// Ends, as of `now`, every session of a browser, those too that no cookie names any more; interrupts its attempts
     /// that run, and closes what its verified ones could still deliver. A delivery that has begun before and inserts
-    /// its session afterwards finds the session's id taken. Idempotent.
-    async fn end_browser(&self, browser: BrowserHash, now: OffsetDateTime) -> Result<(), StoreError>;
+    /// its session afterwards finds the session's id taken. Idempotent. `false`: none had to be ended.
+    async fn end_browser(&self, browser: BrowserHash, now: OffsetDateTime) -> Result<bool, StoreError>;
 }
 
 /// A signed-in session.

@@ -113,10 +113,11 @@ async fn a_file_that_cannot_be_written_any_more_is_told_at_once_and_comes_back()
         let page = new.follow(&scene, &callback).await.unwrap();
         unavailable(&page);
         assert_eq!(scene.redeemed(), 1, "{trouble:?}: the code was not sent");
-        if trouble == Trouble::Damaged {
-            unavailable(&known.get(&scene.url("/auth/account")).await);
-        } else {
+        // What can be read is told; but of a file that is no longer the one at its path nobody knows what the new one says.
+        if trouble == Trouble::Full {
             assert!(known.is_signed_in(&scene).await, "{trouble:?}");
+        } else {
+            unavailable(&known.get(&scene.url("/auth/account")).await);
         }
 
         trouble.ends(&scene).await;

@@ -3,7 +3,7 @@ mod followed;
 /// The store.
 pub(in crate::server::session) mod store;
 
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use futures_util::{FutureExt as _, future::join_all};
 use tokio::time::advance;
@@ -209,6 +209,43 @@ async fn a_store_that_is_well_again_is_asked() {
     }
 }
 
+/// Its checks write, too: where it can be read, it tells who is signed in, whether they fail or not.
+#[tokio::test(start_paused = true)]
+async fn a_store_that_can_only_be_read_is_asked() {
+    let scene = Scene::with_one().await;
+    scene.writes(Mood::Fails);
+    scene.store.is_away.store(true, Ordering::Relaxed);
+    scene.store.sign_in(hash(2), 2);
+    scene.is_signed_in(2).await;
+    tokio::time::sleep(limits::SESSION_KNOWN_AT_MOST * 2).await;
+    scene.is_signed_in(1).await;
+    scene.store.sign_out(hash(2));
+    scene.is_nobody(2).await;
+}
+
+/// One asks every so often, for all.
+#[tokio::test(start_paused = true)]
+async fn nobody_else_waits_for_a_store_that_is_away() {
+    let scene = Scene::with_one().await;
+    scene.store.is_away.store(true, Ordering::Relaxed);
+    scene.reads(Mood::Fails);
+    scene.is_unknown(2).await;
+    for _ in 0..3 {
+        let asked = scene.store.asked();
+        for number in 3..100 {
+            assert!(matches!(scene.known.find(hash(number)).now_or_never(), Some(Known::Unknown(_))));
+        }
+        assert_eq!(scene.store.asked(), asked);
+        advance(limits::STORE_AWAY_ASKED_EVERY).await;
+        scene.is_unknown(2).await;
+        assert_eq!(scene.store.asked(), asked + 1);
+    }
+    scene.reads(Mood::Well);
+    scene.store.sign_in(hash(2), 2);
+    advance(limits::STORE_AWAY_ASKED_EVERY).await;
+    scene.is_signed_in(2).await;
+}
+
 /// Nor by one that stays in use all the time, through an outage so long that nobody asks any more.
 #[tokio::test(start_paused = true)]
 async fn a_store_that_was_away_is_asked_as_soon_as_it_is_back() {
@@ -352,4 +389,23 @@ async fn visits_are_noted_and_nobody_waits_for_it() {
     scene.writes(Mood::Well);
     tokio::time::sleep(HOUR + SECOND).await;
     assert_eq!(scene.store.touched.load(Ordering::Relaxed), 2);
+}
+
+/// A visit that is written late, after a weekend with a full disk, was no later for that.
+#[tokio::test(start_paused = true)]
+async fn a_visit_that_is_written_late_is_noted_as_of_when_it_was() {
+    let scene = Scene::with_one().await;
+    scene.writes(Mood::Fails);
+    scene.store.seen_long_ago(hash(1));
+    advance(limits::SESSION_KNOWN_FRESH).await;
+    let visited = scene.sessions.now();
+    scene.is_signed_in(1).await;
+    tokio::task::yield_now().await;
+    tokio::time::sleep(HOUR).await;
+    scene.writes(Mood::Well);
+    scene.store.sign_in(hash(2), 2);
+    scene.store.seen_long_ago(hash(2));
+    scene.is_signed_in(2).await;
+    tokio::task::yield_now().await;
+    assert_eq!(*scene.store.touched_at.lock().unwrap(), [visited, visited]);
 }

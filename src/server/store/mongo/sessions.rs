@@ -157,10 +157,10 @@ impl SessionStore for MongoStore {
             .await
     }
 
-    async fn touch_sessions(&self, ids: &[SessionHash], now: OffsetDateTime) -> Result<(), StoreError> {
+    async fn touch_sessions(&self, ids: &[SessionHash], at: OffsetDateTime) -> Result<(), StoreError> {
         self.health
             .bounded(async {
-                let used = doc! { "$max": { "last_seen_at": date(now) } };
+                let used = doc! { "$max": { "last_seen_at": date(at) } };
                 sessions(self.database().await?).update_many(among(ids), used).await?;
                 Ok(())
             })
@@ -240,7 +240,7 @@ impl SessionStore for MongoStore {
             .await
     }
 
-    async fn end_browser(&self, browser: BrowserHash, now: OffsetDateTime) -> Result<(), StoreError> {
+    async fn end_browser(&self, browser: BrowserHash, now: OffsetDateTime) -> Result<bool, StoreError> {
         self.health
             .bounded(async {
                 let database = self.database().await?;
@@ -254,8 +254,7 @@ impl SessionStore for MongoStore {
                 for (id, provider) in delivered {
                     insert(database, &SessionRecord::ended(id, browser, provider, now)).await?;
                 }
-                sessions(database).update_many(theirs, end(now)).await?;
-                Ok(())
+                Ok(sessions(database).update_many(theirs, end(now)).await?.modified_count > 0)
             })
             .await
     }

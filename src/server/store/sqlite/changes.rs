@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use sqlx::{Row as _, sqlite::SqliteRow};
 use tokio::time::sleep;
 
-use super::{connection::Connections, store::SqliteStore};
+use super::{connection::Connections, place::Place, store::SqliteStore};
 use crate::server::{
     ids::{SessionHash, UserId},
     limits,
@@ -24,14 +24,16 @@ impl ChangeStore for SqliteStore {
     async fn follow(&self) -> Result<Option<Box<dyn Changes>>, StoreError> {
         let last = sqlx::query_scalar("SELECT coalesce(max(number), 0) FROM changes");
         let last = self.health.bounded(async { Ok(last.fetch_one(&self.connections.readers).await?) }).await?;
-        let (connections, health) = (Arc::clone(&self.connections), Arc::clone(&self.health));
-        Ok(Some(Box::new(Table { connections, health, last })))
+        let (connections, place, health) =
+            (Arc::clone(&self.connections), Arc::clone(&self.place), Arc::clone(&self.health));
+        Ok(Some(Box::new(Table { connections, place, health, last })))
     }
 }
 
 /// The table, up to a row.
 struct Table {
     connections: Arc<Connections>,
+    place: Arc<Place>,
     health: Arc<Health>,
     /// The number of the last row that was read.
     last: i64,
@@ -45,7 +47,11 @@ impl Changes for Table {
             sqlx::query("SELECT number, session, user_id FROM changes WHERE number >= ? ORDER BY number LIMIT ?")
                 .bind(self.last)
                 .bind(i64::try_from(limits::CHANGES_AT_ONCE + 2).unwrap_or(i64::MAX));
-        let rows = self.health.bounded(async { Ok(rows.fetch_all(&self.connections.readers).await?) }).await?;
+        let rows = async {
+            self.place.check().await?;
+            Ok(rows.fetch_all(&self.connections.readers).await?)
+        };
+        let rows = self.health.bounded(rows).await?;
         let mut rows = rows.iter().map(read);
         // The row that was read last is read again: as long as it is there, nothing after it has been removed.
         let is_whole = rows.next().transpose()?.is_some_and(|(number, _)| number == self.last);

@@ -133,6 +133,8 @@ impl SessionStore for SqliteStore {
     async fn session(&self, id: SessionHash) -> Result<Option<SessionRecord>, StoreError> {
         self.health
             .bounded(async {
+                // A file that was replaced would go on telling, to the last who has it open.
+                self.place.check().await?;
                 let found = sqlx::query(concat!("SELECT ", columns!(), ", id_token FROM login_sessions WHERE id = ?"))
                     .bind(key(id))
                     .fetch_optional(&self.connections.readers)
@@ -147,6 +149,7 @@ impl SessionStore for SqliteStore {
     async fn sessions(&self, ids: &[SessionHash]) -> Result<Vec<SessionRecord>, StoreError> {
         self.health
             .bounded(async {
+                self.place.check().await?;
                 let rows = sqlx::query(concat!("SELECT ", columns!(), " FROM login_sessions WHERE ", among!()))
                     .bind(keys(ids))
                     .fetch_all(&self.connections.readers)
@@ -156,11 +159,11 @@ impl SessionStore for SqliteStore {
             .await
     }
 
-    async fn touch_sessions(&self, ids: &[SessionHash], now: OffsetDateTime) -> Result<(), StoreError> {
+    async fn touch_sessions(&self, ids: &[SessionHash], at: OffsetDateTime) -> Result<(), StoreError> {
         self.health
             .bounded(async {
                 sqlx::query(concat!("UPDATE login_sessions SET last_seen_at = max(last_seen_at, ?) WHERE ", among!()))
-                    .bind(to_millis(now))
+                    .bind(to_millis(at))
                     .bind(keys(ids))
                     .execute(&self.connections.writer)
                     .await?;
@@ -238,7 +241,7 @@ impl SessionStore for SqliteStore {
             .await
     }
 
-    async fn end_browser(&self, browser: BrowserHash, now: OffsetDateTime) -> Result<(), StoreError> {
+    async fn end_browser(&self, browser: BrowserHash, now: OffsetDateTime) -> Result<bool, StoreError> {
         self.health
             .bounded(async {
                 let mut transaction = self.connections.write().await?;
@@ -249,15 +252,16 @@ impl SessionStore for SqliteStore {
                 {
                     insert(&mut *transaction, &SessionRecord::ended(id, browser, provider, now)).await?;
                 }
-                sqlx::query(
+                let ended = sqlx::query(
                     "UPDATE login_sessions SET expires_at = min(expires_at, ?), delivered_by = NULL, user_id = '', id_token = NULL \
-                     WHERE browser = ?",
+                     WHERE browser = ? AND user_id <> ''",
                 )
                 .bind(to_millis(now))
                 .bind(browser.as_bytes().to_vec())
                 .execute(&mut *transaction)
                 .await?;
-                Ok(transaction.commit().await?)
+                transaction.commit().await?;
+                Ok(ended.rows_affected() > 0)
             })
             .await
     }

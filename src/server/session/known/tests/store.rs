@@ -47,6 +47,8 @@ pub(in crate::server::session) struct Fake {
     /// Though what changes can be followed.
     pub(in crate::server::session) questions_fail: Mutex<bool>,
     pub(in crate::server::session) touched: AtomicU64,
+    /// As of when visits were to be noted.
+    pub(in crate::server::session) touched_at: Mutex<Vec<OffsetDateTime>>,
     /// Where it can be followed: who does it, and how often it was begun.
     followed: Mutex<Option<(UnboundedSender<Told>, usize)>>,
 }
@@ -210,8 +212,9 @@ impl SessionStore for Fake {
         Ok(found)
     }
 
-    async fn touch_sessions(&self, ids: &[SessionHash], _: OffsetDateTime) -> Result<(), StoreError> {
+    async fn touch_sessions(&self, ids: &[SessionHash], at: OffsetDateTime) -> Result<(), StoreError> {
         self.touched.fetch_add(ids.len() as u64, Ordering::Relaxed);
+        self.touched_at.lock().unwrap().push(at);
         in_that(&self.writes).await
     }
 
@@ -232,10 +235,12 @@ impl SessionStore for Fake {
         unreachable!()
     }
 
-    async fn end_browser(&self, browser: BrowserHash, now: OffsetDateTime) -> Result<(), StoreError> {
+    async fn end_browser(&self, browser: BrowserHash, now: OffsetDateTime) -> Result<bool, StoreError> {
         let mut records = self.records.lock().unwrap();
-        records.values_mut().filter(|one| one.browser == Some(browser)).for_each(|one| one.expires = now);
-        Ok(())
+        let its: Vec<_> = records.values_mut().filter(|one| one.browser == Some(browser)).collect();
+        let ended = !its.is_empty();
+        its.into_iter().for_each(|one| one.expires = now);
+        Ok(ended)
     }
 }
 
@@ -338,7 +343,7 @@ impl AttemptStore for Fake {
 #[async_trait]
 impl Readiness for Fake {
     async fn ready(&self) -> Result<Vec<String>, StoreError> {
-        unreachable!()
+        in_that(&self.reads).await.map(|()| Vec::new())
     }
 
     fn away(&self) -> Option<StoreError> {
