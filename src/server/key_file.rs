@@ -36,6 +36,10 @@ pub fn read_or_create(path: &Path, entropy: &dyn Entropy) -> Result<Vec<SecretKe
     warn_if_readable_by_others(path);
     lines(&text)
         .map(|line| {
+            if line.is_empty() {
+                let fix = "remove the line; if the file holds no key, restore it, or set secret_keys";
+                return Err(fault(format!("{path:?}: has an empty line"), fix));
+            }
             key(line).map_err(|what| fault(format!("{path:?}: {what}"), "restore the file, or set secret_keys"))
         })
         .collect()

@@ -474,13 +474,20 @@ fn the_shipped_settings_are_good() {
         &[
             ("VESTIBULE_TRUSTED_PROXIES", &value("VESTIBULE_TRUSTED_PROXIES")),
             ("VESTIBULE_ADMIN_LISTEN", &value("VESTIBULE_ADMIN_LISTEN")),
+            ("VESTIBULE_GATE_LISTEN", &value("VESTIBULE_GATE_LISTEN")),
             ("VESTIBULE_DATABASE", &value("VESTIBULE_DATABASE")),
         ],
     );
     assert_eq!(settings.trusted_proxies, [ipnet::IpNet::from(gateway.parse::<std::net::IpAddr>().unwrap())]);
     assert!(subnet.parse::<ipnet::IpNet>().unwrap().contains(&settings.trusted_proxies[0]));
-    for port in ["127.0.0.1:3000:3000", "127.0.0.1:3002:3002"] {
-        assert!(compose.contains(&format!("- \"{port}\"")), "{port} is published on loopback only");
-    }
-    assert_eq!(settings.admin_listen.port(), 3002);
+    let published = compose.lines().filter_map(|line| line.trim().strip_prefix("- \"")?.strip_suffix('"'));
+    let published: Vec<_> = published.filter(|port| port.contains(":30")).collect();
+    let on_loopback = ["127.0.0.1:3000:3000", "127.0.0.1:3004:3004", "127.0.0.1:3002:3002"];
+    assert_eq!(published, on_loopback, "on loopback only");
+    // In the network of the proxy alone.
+    let own = value("ipv4_address");
+    assert_eq!(
+        [settings.gate_listen, settings.admin_listen].map(|one| one.to_string()),
+        [3004, 3002].map(|port| format!("{own}:{port}"))
+    );
 }

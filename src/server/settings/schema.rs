@@ -359,7 +359,7 @@ keys! {
     USERS_ADMIN_GROUPS: Users "admin_groups", Kind::List, Unset::Default("[]"), "[\"admins\"]",
         "Members of any of these groups become `admin`, everyone else `user`, at each sign-in. If it is empty, roles do not change.";
     USERS_ALLOWED_GROUPS: Users "allowed_groups", Kind::List, Unset::Default("[]"), "[\"staff\"]",
-        "Members of any of these groups may sign in. Names are compared exactly, but it does not matter how their letters are composed (`é` as one character or two). If this and the next two keys are empty, everyone may; otherwise one match in any of the three is enough.";
+        "Members of any of these groups may sign in. Names are compared exactly, but it does not matter how their letters are composed (`é` as one character or two). If this and the next two keys are empty, everyone may; otherwise one match in any of the three is enough. All three are asked at sign-in and at a recheck: who is signed in stays so. (Rules of an application count at every request.)";
     USERS_ALLOWED_EMAILS: Users "allowed_emails", Kind::List, Unset::Default("[]"), "[\"ada@example.com\"]",
         "People with one of these verified email addresses may sign in; case does not matter, also in `JÜRGEN@example.com`. Letters that only look the same are different.";
     USERS_ALLOWED_DOMAINS: Users "allowed_domains", Kind::List, Unset::Default("[]"), "[\"example.com\"]",

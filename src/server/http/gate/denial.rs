@@ -125,7 +125,7 @@ impl<'r> Denial<'r> {
         let another = format!("{login}?prompt=login&again=1&return_to={path}");
         let name = person.map(|person| current_session::shown_name(person).to_owned());
         // Of the person only that: who they are may be nobody's business.
-        let groups = person.map(|person| format!("; the person has {} groups", person.facts.groups.len()));
+        let groups = person.map(|person| format!("; groups of the person: {}", person.facts.groups.len()));
         let detail = format!("{}: {by}{}", self.site().origin, groups.unwrap_or_default());
         let renderer = self.renderer();
         let user = person.map_or("", |person| person.user.id.as_str());

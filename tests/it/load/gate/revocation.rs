@@ -1,6 +1,6 @@
 //! Signed out, disabled, demoted: at once in the process that does it, and within five seconds in the others.
 
-use std::{path::Path, time::Instant};
+use std::{net::Ipv4Addr, path::Path, time::Instant};
 
 use mongodb::bson::{Document, doc};
 use vestibule::server::limits;
@@ -8,14 +8,15 @@ use vestibule::server::limits;
 use super::{Gated, Known, Load};
 use crate::{
     load::TURN,
-    support::{mongo, process::Database, wait::eventually},
+    support::{mongo, process::Database, wait::eventually, wire::Wire},
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_end_is_an_end_in_three_processes_on_one_file() {
     let _turn = TURN.lock().await;
     let folder = tempfile::tempdir().unwrap();
-    an_end_is_an_end("SQLite", folder.path(), Database::Sqlite(folder.path().join("gate.db"))).await;
+    let database = Database::Sqlite(folder.path().join("gate.db"));
+    an_end_is_an_end("SQLite", folder.path(), database, true).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -24,7 +25,17 @@ async fn an_end_is_an_end_in_three_processes_on_mongodb() {
     let folder = tempfile::tempdir().unwrap();
     let server = mongo::Server::start_own().await;
     let database = Database::Mongo { uri: server.uri().to_owned(), name: mongo::database_name() };
-    an_end_is_an_end("MongoDB", folder.path(), database).await;
+    an_end_is_an_end("MongoDB", folder.path(), database, false).await;
+    tokio::task::block_in_place(|| drop(server));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_end_is_an_end_in_three_processes_that_follow_a_replica_set() {
+    let _turn = TURN.lock().await;
+    let folder = tempfile::tempdir().unwrap();
+    let server = mongo::Server::start_replica_set().await;
+    let database = Database::Mongo { uri: server.uri().to_owned(), name: mongo::database_name() };
+    an_end_is_an_end("MongoDB, followed", folder.path(), database, true).await;
     tokio::task::block_in_place(|| drop(server));
 }
 
@@ -54,8 +65,17 @@ async fn change(database: &Database, username: &str, role: &str, is_active: bool
     }
 }
 
-async fn an_end_is_an_end(name: &str, folder: &Path, database: Database) {
+/// `is_followed`: the store says what has changed; else it is asked.
+async fn an_end_is_an_end(name: &str, folder: &Path, database: Database, is_followed: bool) {
     let gated = Gated::start(folder, database, 3, 4).await;
+    for program in &gated.programs {
+        let says = format!("vestibule_store_followed {}\n", u8::from(is_followed));
+        eventually("each goes by what it is told, or asks", || async {
+            let metrics = Wire::open(Ipv4Addr::LOCALHOST, program.admin).await.get("/metrics", None).await;
+            String::from_utf8(metrics.body).unwrap().contains(&says).then_some(())
+        })
+        .await;
+    }
     let mut people = Vec::new();
     for number in 0..4 {
         people.push(gated.signs_in(number).await);
