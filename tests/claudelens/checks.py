@@ -35,8 +35,8 @@ WEBSOCKET = [
     *(("Connection", "Upgrade"), ("Upgrade", "websocket"), ("Origin", URL)),
     *(("Sec-WebSocket-Version", "13"), ("Sec-WebSocket-Key", base64.b64encode(bytes(16)).decode())),
 ]
-# Sign-outs, roles and the like take effect within 5 s; within this at the very latest, where the store is too slow to tell.
-AT_LATEST_SECONDS = 65
+# Sign-outs, roles and the like take effect within 5 s, and a request takes its time.
+AT_LATEST_SECONDS = 6
 
 
 def setUpModule() -> None:

@@ -15,7 +15,8 @@ HOW_TO_READ = """\
 Each row is one request to each proxy, with the files of `deploy/`, the real program and a real application behind. A cell has
 the status that came back. Where a request reached an application, the cell also says which one and whom it was told, and the
 path if it saw another than was sent; where a cell is a status alone, no application has seen the request. `closed`: the proxy
-ended the connection or the stream. People: alice is one of the group that may use `/admin/`, bob is not.
+ended the connection or the stream. People: alice is one of the group that may use `/admin/`, bob is not. The settings are those of
+`deploy/vestibule.gate.toml`; the board also has `preflight = true` and a rule with `addresses`.
 
 For every row it is checked as well that the application saw none of Vestibule's cookies and all of its own, each name of the
 identity at most once, no name with `_`, no trailer, no header that only a proxy may send and this one did not, the client's

@@ -8,6 +8,7 @@ import json
 from application import Seen, readings
 from messages import Request
 from outcome import Expect, Outcome
+from silent import TWICE
 
 IDENTITY = (
     "Remote-User",
@@ -67,6 +68,29 @@ def asked_to_sign_in(outcome: Outcome) -> list[str]:
     return amiss
 
 
+def cannot_tell(outcome: Outcome) -> list[str]:
+    """Denied with Vestibule's own answer, for scripts."""
+    amiss = denied(503)(outcome)
+    if not outcome.answer.body.startswith(b'{"error":"store_unavailable"'):
+        amiss.append(f"told {outcome.answer.body!r}")
+    if not outcome.answer.one("Retry-After").isdecimal():
+        amiss.append(f"Retry-After: {outcome.answer.all('Retry-After')}")
+    return amiss
+
+
+def tries_again(outcome: Outcome) -> list[str]:
+    """Denied with a page that loads itself again, for people."""
+    amiss, page = denied(503)(outcome), outcome.answer.body
+    if b"store_unavailable" not in page or b'<meta http-equiv="refresh"' not in page:
+        amiss.append(f"shown {page!r}")
+    return amiss
+
+
+def empty(outcome: Outcome) -> list[str]:
+    """Denied, and nothing of Vestibule's answer is left."""
+    return denied(503)(outcome) + ([f"told {outcome.answer.body!r}"] if outcome.answer.body else [])
+
+
 def lets_in(who: str | None, status: int = 200, application: str = "wiki", target: str | None = None) -> Expect:
     """One application sees it once, as this person's."""
 
@@ -84,6 +108,16 @@ def lets_in(who: str | None, status: int = 200, application: str = "wiki", targe
         if outcome.request.body and seen.body != outcome.request.body:
             amiss.append(f"{len(seen.body)} bytes of body")
         return amiss
+
+    return must
+
+
+def hears_none_of(names: tuple[str, ...], otherwise: Expect) -> Expect:
+    """Nor is any of these headers said to an application."""
+
+    def must(outcome: Outcome) -> list[str]:
+        said = [f"{seen.application} heard {name}" for seen in outcome.seen for name in names if seen.all(name)]
+        return otherwise(outcome) + said
 
     return must
 
@@ -119,7 +153,9 @@ def always(outcome: Outcome, client: str) -> list[str]:
 
 
 def names_nobody(outcome: Outcome, _client: str) -> list[str]:
-    """Instead of `always`, where the answer of the gate has no names."""
+    """Instead of `always`, where the answer of the gate has no names, unless it was asked for them."""
+    if any(name == TWICE for name, _ in outcome.request.headers):
+        return []
     names = {name.lower() for name in IDENTITY}
     return [
         f"{name}: {value} seen"

@@ -15,10 +15,10 @@ from browser import Browser
 from children import Child, free_ports
 from deployed import Proxy, Upstreams
 from expectations import always, names_nobody
-from messages import Front, Request
+from messages import Answer, Front, Request
 from outcome import Outcome
 from rows import AWAY, ORDINARY, SILENT
-from rows.away import GONE, HANGING, SLOW, SLOW_SECONDS
+from rows.away import GONE, HANGING, NO_DATABASE, SLOW, SLOW_SECONDS
 from silent import SilentGate
 from table import Group, Holds, Row, Visit
 
@@ -59,7 +59,10 @@ class House:
         self.visits = visits("vestibule", self.program.public, self.program.gate, always)
         self.silent = visits("silent", Application("vestibule", record).port, SilentGate().port, names_nobody)
         for visit in self.visits + self.silent:
-            _passes_on(visit)
+            # Some proxies listen before they have read all of their files.
+            answer = _until(visit, Request("/public/page"), 200)
+            if answer.status != 200:
+                raise RuntimeError(f"{visit.proxy} answers {answer.status}: {answer.body[:500]!r}")
 
     def close(self) -> None:
         self._undo.close()
@@ -92,7 +95,12 @@ class House:
     def _away(self, group: Group, pool: ThreadPoolExecutor) -> tuple[Group, list[tuple[Row, dict[str, Outcome]]]]:
         """All rows for all proxies at once, while Vestibule is in this state."""
         vestibule: Child = self.program.vestibule
-        (vestibule.stop if group is GONE else vestibule.hang)()
+        if group is NO_DATABASE:
+            self.program.lose_database()
+        elif group is GONE:
+            vestibule.stop()
+        else:
+            vestibule.hang()
         if group is SLOW:
             threading.Timer(SLOW_SECONDS, vestibule.wake).start()
         asked = {visit.proxy: [pool.submit(visit.play, row) for row in group.rows] for visit in self.visits}
@@ -102,13 +110,12 @@ class House:
         return _by_row(group, played)
 
 
-def _passes_on(visit: Visit) -> None:
-    """Some proxies listen before they have read all of their files."""
-    end = time.monotonic() + 30
-    while (answer := visit.ask(Request("/public/page")).answer).status != 200:
-        if time.monotonic() > end:
-            raise RuntimeError(f"{visit.proxy} answers {answer.status}: {answer.body[:500]!r}")
+def _until(visit: Visit, request: Request, status: int) -> Answer:
+    """Asks until this comes back, for a minute at most. The last answer."""
+    end = time.monotonic() + 60
+    while (answer := visit.ask(request).answer).status != status and time.monotonic() < end:
         time.sleep(0.1)
+    return answer
 
 
 def _by_row(group: Group, played: dict[str, list[Outcome]]) -> tuple[Group, list[tuple[Row, dict[str, Outcome]]]]:

@@ -25,12 +25,14 @@ def ask(front: Front, request: Request, extra: Headers) -> Answer:
         return Answer(0)
 
 
-def _fields(request: Request, extra: Headers) -> Headers:
-    """`:authority` is the request's host; a Host header among `headers` goes beside it."""
+def _fields(request: Request, extra: Headers) -> list[tuple[bytes, bytes]]:
+    """`:authority` is the request's host; a Host header among `headers` goes beside it. As bytes, since h2 would make
+    UTF-8 of what is none."""
     pseudo = [(":method", request.method), (":scheme", "https"), (":path", request.target)]
     pseudo += [(":authority", request.host or request.server)]
     pseudo += [(":protocol", request.protocol)] if request.protocol else []
-    return [*pseudo, *((name.lower(), value) for name, value in extra + request.headers)]
+    fields = [*pseudo, *((name.lower(), value) for name, value in extra + request.headers)]
+    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in fields]
 
 
 def _exchange(tls: ssl.SSLSocket, request: Request, extra: Headers) -> Answer:

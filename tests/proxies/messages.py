@@ -42,6 +42,8 @@ class Request:
     protocol: str | None = None
     # Whether it has cookies of the application, before and after those of Vestibule.
     with_cookies: bool = True
+    # From which address of loopback, if not from that of everybody at this proxy.
+    client: str | None = None
     # Whose session, if anybody's.
     who: str | None = None
 

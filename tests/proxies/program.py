@@ -21,6 +21,18 @@ ROOT = DEPLOY.parent
 DEBUG = ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "debug"
 # Nobody at the test provider is one of the `admins`; this is alice's group.
 ADMINS = "staff"
+# Whom the rule for /inside/ lets in: everybody at a proxy (house.py), and the proxies themselves (127.0.0.1), so that a
+# question without the client's address would let in whoever it is.
+INSIDE = "127.0.0.0/28"
+# On the board, so that the wiki stays as it is shipped.
+BOARD = f"""url = "https://board.example.org"
+preflight = true
+
+[[app.rule]]
+path = "/inside/"
+addresses = ["{INSIDE}"]
+access = "anyone"
+"""
 
 
 def program(name: str, variable: str) -> str:
@@ -33,8 +45,15 @@ class Program:
     provider: Child
     public: int
     gate: int
-    # For what is asked once everything is over.
     settings: Path
+
+    def lose_database(self) -> None:
+        """Starts Vestibule anew with a database at whose address nobody listens, and the same keys: sessions are known to
+        be sessions, and nobody can say whose. With MongoDB it serves in any case (docs/configuration.md, "Ready")."""
+        self.vestibule.stop()
+        nobody = f'database = "mongodb://127.0.0.1:{free_ports(1)[0]}/vestibule"\n'
+        self.settings.write_text(nobody + self.settings.read_text())
+        self.vestibule = _serve(self.settings).listens(self.public, self.gate)
 
     def stop(self) -> None:
         self.vestibule.stop()
@@ -59,15 +78,18 @@ def start(folder: Path, certificates: Certificates) -> Program:
     public, gate, admin = free_ports(3)
     settings = folder / "vestibule.toml"
     settings.write_text(_settings((public, gate, admin), front.origin, secret, certificates))
-    command = [program("vestibule", "VESTIBULE_BIN"), "serve", "--config", str(settings)]
-    vestibule = Child("vestibule", command, folder, {"VESTIBULE_LOG": "vestibule=debug,info"})
-    vestibule.listens(public, gate)
+    vestibule = _serve(settings).listens(public, gate)
     knows_its_provider(public)
     return Program(vestibule, provider, public, gate, settings)
 
 
+def _serve(settings: Path) -> Child:
+    command = [program("vestibule", "VESTIBULE_BIN"), "serve", "--config", str(settings)]
+    return Child("vestibule", command, settings.parent, {"VESTIBULE_LOG": "vestibule=debug,info"})
+
+
 def _settings(ports: tuple[int, int, int], issuer: str, secret: str, certificates: Certificates) -> str:
-    """The shipped file with the ports, the secrets, the provider and the group of this run."""
+    """The shipped file with the ports, the secrets, the provider and the group of this run, and more for the board."""
     public, gate, admin = ports
     replaced = {
         'listen = "127.0.0.1:3000"': f'listen = "127.0.0.1:{public}"\nadmin_listen = "127.0.0.1:{admin}"',
@@ -76,6 +98,7 @@ def _settings(ports: tuple[int, int, int], issuer: str, secret: str, certificate
         'issuer = "https://sso.example.com"': f'issuer = "{issuer}"\nca_file = "{certificates.authority}"',
         'client_secret_file = "/run/secrets/vestibule-client"': f'client_secret = "{secret}"',
         'groups = ["admins"]': f'groups = ["{ADMINS}"]',
+        'url = "https://board.example.org"': BOARD,
     }
     return with_lines_replaced(DEPLOY / "vestibule.gate.toml", replaced)
 

@@ -1,4 +1,4 @@
-"""A gate that answers as Vestibule never does: a yes that names nobody, or a no with two cookies."""
+"""A gate that answers as Vestibule never does: a yes that names nobody, or one name twice, or a no with two cookies."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
-# In a request: to be denied. And the cookies of that answer.
+# In a request: to be denied, with these cookies.
 DENY = "X-Deny"
 COOKIES = ("one=1; Path=/; Secure", "two=2; Path=/; Secure")
+# In a request: to be let in, as two people.
+TWICE = "X-Twice"
+TWO = ("alice", "bob")
 
 
 class _Gate(BaseHTTPRequestHandler):
@@ -24,6 +27,8 @@ class _Gate(BaseHTTPRequestHandler):
         self.send_response(401 if denied else 200)
         for cookie in COOKIES if denied else ():
             self.send_header("Set-Cookie", cookie)
+        for person in TWO if self.headers.get(TWICE) is not None else ():
+            self.send_header("Remote-User", person)
         self.send_header("Content-Length", "0")
         self.end_headers()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import http1
 import http2
@@ -25,8 +25,6 @@ class Unlike:
 
     must: Expect
     why: str
-    # Where it is asked in another way, too.
-    send: Send | None = None
 
 
 @dataclass(frozen=True)
@@ -70,16 +68,19 @@ class Visit:
     def ask(self, request: Request) -> Outcome:
         number = self.number()
         way = http2 if request.http2 else http1
-        answer = way.ask(self.front, request, self.extra(request, number))
+        answer = way.ask(self._front(request), request, self.extra(request, number))
         return Outcome(request, answer, self.record.of(number))
+
+    def _front(self, request: Request) -> Front:
+        return replace(self.front, client=request.client) if request.client else self.front
 
     def play(self, row: Row) -> Outcome:
         """Sends it. What is amiss is among the outcome's complaints."""
         unlike = row.unlike.get(self.proxy)
-        send, must = (unlike.send or row.send, unlike.must) if unlike else (row.send, row.must)
+        must = unlike.must if unlike else row.must
         try:
-            outcome = self.ask(send) if isinstance(send, Request) else send(self)
+            outcome = self.ask(row.send) if isinstance(row.send, Request) else row.send(self)
         except Exception as error:  # one row that breaks must not hide the others
             return Outcome(Request(), Answer(0), [], [repr(error)])
-        outcome.complaints += must(outcome) + self.holds(outcome, self.front.client)
+        outcome.complaints += must(outcome) + self.holds(outcome, self._front(outcome.request).client)
         return outcome

@@ -36,9 +36,9 @@ pub const SESSION_FOLLOWED: Duration = Duration::from_secs(2 * MINUTE);
 pub const SESSION_KNOWN_UNANSWERED: Duration = Duration::from_secs(60);
 /// … which makes this the oldest that is ever believed.
 pub const SESSION_KNOWN_AT_MOST: Duration = SESSION_KNOWN_FRESH.saturating_add(SESSION_KNOWN_UNANSWERED);
-/// A check of a session that nothing is known about waits this long for the store: less than any proxy waits for us. (HAProxy's
-/// script asks up to four times, and by then the answer has come.)
-pub const SESSION_ASK_WAIT: Duration = Duration::from_secs(2);
+/// A check of a session that nothing is known about waits this long for the store: less than any proxy waits for us, and HAProxy's
+/// script (deploy/haproxy/vestibule.lua) for 1.5 s.
+pub const SESSION_ASK_WAIT: Duration = Duration::from_millis(1_250);
 /// One of a session that is known, but no longer fresh, waits this long before it goes on with what it knows.
 pub const SESSION_ASK_AGAIN_WAIT: Duration = Duration::from_millis(500);
 /// What is asked ahead of time is gathered this long: so many together cost the store little more than one, and not so much that

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from expectations import SPOOFED, asked_to_sign_in, denied, either, lets_in
+from expectations import SPOOFED, asked_to_sign_in, denied, either, hears_none_of, lets_in
 from messages import SCRIPT, Request
 from outcome import Expect
 from table import Group, Row, Unlike
@@ -40,6 +40,40 @@ FORGED = [
         forged("`X-Vestibule-Truncated: groups` (in no answer to bob)", ("X-Vestibule-Truncated", "groups")),
     )
     for row in rows
+]
+
+# By which an application may still go that was behind another gate.
+OF_OTHER_GATES = (
+    "X-Access-Token",
+    "X-Auth-Request-Access-Token",
+    "X-Auth-Request-Email",
+    "X-Auth-Request-Groups",
+    "X-Auth-Request-Preferred-Username",
+    "X-Auth-Request-User",
+    "X-Email",
+    "X-Forwarded-Email",
+    "X-Forwarded-Groups",
+    "X-Forwarded-Preferred-Username",
+    "X-Forwarded-User",
+    "X-Groups",
+    "X-Remote-Email",
+    "X-Remote-Groups",
+    "X-Remote-User",
+    "X-User",
+    "X-WEBAUTH-EMAIL",
+    "X-WEBAUTH-USER",
+)
+FOREIGN = [
+    Row(
+        f"`X-Auth-Request-User: alice`, `X-User: alice` and all such names of other gates; {what}",
+        with_headers(*((name, "alice") for name in OF_OTHER_GATES), target=target, who=who, http2=http2),
+        hears_none_of(OF_OTHER_GATES, lets_in(who)),
+    )
+    for what, target, who, http2 in (
+        ("bob", "/page", "bob", False),
+        ("HTTP/2", "/page", "bob", True),
+        ("an open page", "/public/page", None, False),
+    )
 ]
 
 CONNECTION = [
@@ -175,5 +209,5 @@ MORE = [
 ]
 
 GROUP = Group(
-    "Forged identity, and other words that only a proxy may say", [*FORGED, *CONNECTION, *TRAILERS, *SPOOFED, *MORE]
+    "Forged identity, and other words that only a proxy may say", [*FORGED, *FOREIGN, *CONNECTION, *TRAILERS, *SPOOFED, *MORE]
 )

@@ -176,6 +176,11 @@ GROUP = Group(
         Row("range, signed in", ranged, lets_in("alice", 206)),
         Row("PROPFIND, signed in", Request(method="PROPFIND", who="alice"), lets_in("alice")),
         Row("CORS preflight (`OPTIONS`), signed out", Request(method="OPTIONS", headers=PREFLIGHT), denied(401)),
+        Row(
+            "the same where `preflight = true`",
+            Request(method="OPTIONS", headers=PREFLIGHT, server="board.example.org"),
+            lets_in(None, application="board"),
+        ),
         Row("what is open to anyone (`/public/`), signed out", Request("/public/page"), lets_in(None)),
         Row("the same, signed in: nobody is named", Request("/public/page", who="alice"), lets_in(None)),
         Row("POST where only GET and HEAD are open", Request("/public/page", "POST", FORM, b"a=b"), denied(401)),

@@ -40,6 +40,7 @@ IMPOSSIBLE = [
     "/public/%7f",
     "/public/..%c0%afadmin/",
     "/public/%ff",
+    "/public/100%",
     "/public/%252e%252e/admin/",
     "/public/%25%32%65%25%32%65/admin/",
 ]
@@ -91,6 +92,11 @@ def smuggled(visit: Visit) -> Outcome:
     return Outcome(request, answer, visit.record.of(number))
 
 
+def raw(path: str) -> str:
+    """In UTF-8, as a request has it, whose letters are bytes."""
+    return path.encode().decode("latin-1")
+
+
 def shown(path: str) -> str:
     return f"`{path}`"
 
@@ -115,6 +121,16 @@ GROUP = Group(
                 ("/caf%C3%A9?q=a%26b", "as it was sent"),
                 ("/a?n=//x/../y", "a query is never touched"),
             )
+        ),
+        *(
+            Row(f"{what}{version}", Request(path, who="bob", http2=http2), must)
+            for what, path, must in (
+                ("`/café` in raw UTF-8; bob", raw("/café"), either(DENIED, lets_in("bob"))),
+                ("`/public/é/../../admin/` in raw UTF-8; bob", raw("/public/é/../../admin/"), no_admin()),
+                ("`/public/` and the raw byte FF; bob", "/public/\xff", DENIED),
+                ("`/public/..`, the raw bytes C0 AF, `admin/`; bob", "/public/..\xc0\xafadmin/", DENIED),
+            )
+            for version, http2 in (("", False), ("; HTTP/2", True))
         ),
         Row("`/auth/../page`, signed out", Request("/auth/../page"), DENIED),
         Row("`/auth/..%2fadmin/`, signed out", Request("/auth/..%2fadmin/"), no_admin()),

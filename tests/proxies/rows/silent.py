@@ -5,8 +5,8 @@ from __future__ import annotations
 from expectations import IDENTITY, denied, lets_in
 from messages import SCRIPT, Request
 from outcome import Outcome
-from silent import COOKIES, DENY
-from table import Group, Row
+from silent import COOKIES, DENY, TWICE, TWO
+from table import Group, Row, Unlike
 
 FORGED = [(name, "alice") for name in IDENTITY]
 
@@ -16,6 +16,22 @@ def both_cookies(outcome: Outcome) -> list[str]:
     if tuple(outcome.answer.all("Set-Cookie")) != COOKIES:
         amiss.append(f"cookies {outcome.answer.all('Set-Cookie')}")
     return amiss
+
+
+def both_of_two(outcome: Outcome) -> list[str]:
+    """An application sees both, as two lines or as one; nothing else."""
+    named = [seen.all("Remote-User") for seen in outcome.seen]
+    return [] if named in ([list(TWO)], [[",".join(TWO)]]) else [f"named {named}"]
+
+
+WHY = "Caddy joins by a comma what an answer names twice, and Traefik passes both on. No answer of Vestibule has a name twice."
+BOTH_PASS = {"caddy": Unlike(both_of_two, WHY), "traefik": Unlike(both_of_two, WHY)}
+
+
+def one_of_two(outcome: Outcome) -> list[str]:
+    """What an application sees is one of the two, or none sees it."""
+    named = [seen.all("Remote-User") for seen in outcome.seen]
+    return [] if named in ([], *([[person]] for person in TWO)) else [f"named {named}"]
 
 
 GROUP = Group(
@@ -31,6 +47,8 @@ GROUP = Group(
             lets_in(None),
         ),
         Row("all of them, HTTP/2", Request(headers=[*SCRIPT, *FORGED], http2=True), lets_in(None)),
+        Row("a yes with two lines `Remote-User`", Request(headers=[*SCRIPT, (TWICE, "1")]), one_of_two, BOTH_PASS),
+        Row("the same, HTTP/2", Request(headers=[*SCRIPT, (TWICE, "1")], http2=True), one_of_two, BOTH_PASS),
         Row("a no with two cookies: both arrive", Request(headers=[*SCRIPT, (DENY, "1")]), both_cookies),
         Row("the same, HTTP/2", Request(headers=[*SCRIPT, (DENY, "1")], http2=True), both_cookies),
     ],
