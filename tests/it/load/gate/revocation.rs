@@ -68,14 +68,7 @@ async fn change(database: &Database, username: &str, role: &str, is_active: bool
 /// `is_followed`: the store says what has changed; else it is asked.
 async fn an_end_is_an_end(name: &str, folder: &Path, database: Database, is_followed: bool) {
     let gated = Gated::start(folder, database, 3, 4).await;
-    for program in &gated.programs {
-        let says = format!("vestibule_store_followed {}\n", u8::from(is_followed));
-        eventually("each goes by what it is told, or asks", || async {
-            let metrics = Wire::open(Ipv4Addr::LOCALHOST, program.admin).await.get("/metrics", None).await;
-            String::from_utf8(metrics.body).unwrap().contains(&says).then_some(())
-        })
-        .await;
-    }
+    all_follow(&gated, is_followed).await;
     let mut people = Vec::new();
     for number in 0..4 {
         people.push(gated.signs_in(number).await);
@@ -128,5 +121,16 @@ async fn an_end_is_an_end(name: &str, folder: &Path, database: Database, is_foll
         }
         assert!(seen[3].statuses.keys().eq(&[200]), "who stays: {:?}", seen[3].statuses);
         println!("{name}: {program}: the slowest check took {:?}", seen.iter().map(|seen| seen.slowest).max().unwrap());
+    }
+}
+
+async fn all_follow(gated: &Gated, is_followed: bool) {
+    for program in &gated.programs {
+        let says = format!("vestibule_store_followed {}\n", u8::from(is_followed));
+        eventually("each goes by what it is told, or asks", || async {
+            let metrics = Wire::open(Ipv4Addr::LOCALHOST, program.admin).await.get("/metrics", None).await;
+            String::from_utf8(metrics.body).unwrap().contains(&says).then_some(())
+        })
+        .await;
     }
 }
