@@ -125,7 +125,7 @@ def measure() -> tuple[list[Row], list[Row], list[str]]:
             try:
                 rows += on_store("MongoDB's protocol", folder / "mongo", uri, PEOPLE_IN_SECANTUS, bare)
                 notes.append(
-                    "The MongoDB server is SecantusDB, a replica set of one, which shares a processor with `wrk`; "
+                    "What speaks MongoDB's protocol is SecantusDB, not mongod: a replica set of one, which shares a processor with `wrk`; "
                     f"{PEOPLE_IN_SECANTUS} people have all its sessions."
                 )
             except subprocess.CalledProcessError:

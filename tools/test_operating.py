@@ -59,6 +59,9 @@ class Commands(unittest.TestCase):
         self.run_one("insert into users", connection)
         self.assertEqual(told(connection), {(None, "u1")})
 
+    def test_groups(self) -> None:
+        self.run_one("select datetime(login_sessions.created_at")
+
     def test_what_expired_is_not_told(self) -> None:
         connection = database()
         connection.execute("UPDATE login_sessions SET expires_at = 1")
