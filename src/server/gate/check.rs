@@ -7,7 +7,7 @@ use http::HeaderMap;
 use moka::{policy::EvictionPolicy, sync::Cache as Brief};
 use quick_cache::{DefaultHashBuilder, sync::Cache};
 use sha2::{Digest as _, Sha256};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use super::{
     asked::Asked,
@@ -201,6 +201,7 @@ impl Gate {
         kept: Option<Arc<Pass>>,
         renewal: Option<Renewal>,
     ) -> Result<Option<Arc<Pass>>, StoreError> {
+        let until = Instant::now() + limits::SESSION_ASK_WAIT;
         let id = kept.as_ref().map(|pass| pass.session.id).or_else(|| self.session(site, cookie));
         let Some(id) = id else { return Ok(None) };
         let session = match self.sessions.find(id).await {
@@ -220,7 +221,7 @@ impl Gate {
             return Ok(kept);
         }
         let Some(told) = self.told.get(site.index) else { return Ok(None) };
-        let shared = self.username_is_shared(&session.person, kept.as_deref()).await?;
+        let shared = self.username_is_shared(&session.person, kept.as_deref(), until).await?;
         let pass = Arc::new(told.pass(&self.identities, site, session, cookie, shared, now));
         self.passes.insert(self.cookie_hash.hash_one(cookie), Kept(Arc::clone(&pass)));
         Ok(Some(pass))
@@ -235,15 +236,23 @@ impl Gate {
         }
     }
 
-    /// Asked whenever the identity is made anew; while the store cannot tell, what it said before holds.
+    /// Asked whenever the identity is made anew; while the store cannot tell, what it said before holds. Nobody waits longer than
+    /// `until`, and not as long for what they could do without.
     pub(super) async fn username_is_shared(
         &self,
         person: &SignedIn,
         before: Option<&Pass>,
+        until: Instant,
     ) -> Result<bool, StoreError> {
-        let wait = if before.is_some() { limits::SESSION_ASK_AGAIN_WAIT } else { limits::SESSION_ASK_WAIT };
-        let said = timeout(wait, self.store.username_is_shared(&person.user)).await;
-        let said = said.unwrap_or_else(|_| Err(StoreError::late()));
+        let until = before.map_or(until, |_| until.min(Instant::now() + limits::SESSION_ASK_AGAIN_WAIT));
+        let asked = async {
+            if self.sessions.is_away() {
+                Err(StoreError::late())
+            } else {
+                self.store.username_is_shared(&person.user).await
+            }
+        };
+        let said = timeout_at(until, asked).await.unwrap_or_else(|_| Err(StoreError::late()));
         said.or_else(|error| before.map(|pass| pass.username_is_shared).ok_or(error))
     }
 

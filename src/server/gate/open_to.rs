@@ -3,10 +3,12 @@
 use std::net::IpAddr;
 
 use http::Method;
+use tokio::time::Instant;
 
 use super::{asked::Asked, check::Gate, rules};
 use crate::server::{
     application::{Access, Site},
+    limits,
     session::SignedIn,
 };
 
@@ -15,7 +17,8 @@ impl Gate {
     /// cannot tell whose a username is, it opens nothing.
     pub async fn open_to(&self, person: &SignedIn, client: Option<IpAddr>) -> Vec<&Site> {
         let email = person.verified_email();
-        let is_shared = self.username_is_shared(person, None).await.unwrap_or(true);
+        let is_shared =
+            self.username_is_shared(person, None, Instant::now() + limits::SESSION_ASK_WAIT).await.unwrap_or(true);
         let person = rules::Person::of(person, email.as_ref(), is_shared);
         let is_open = |site: &&Site| {
             Asked::about((*site).clone(), Method::GET.as_str(), "/", client).is_ok_and(|asked| {

@@ -54,7 +54,8 @@ pub const SESSIONS_ASKED_AT_ONCE: usize = 500;
 pub const SESSIONS_WAITING: usize = 20_000;
 /// What is known of sessions takes no more memory than this: over 100,000 of them, with a kilobyte for each.
 pub const KNOWN_SESSIONS_BYTES: u64 = 128 << 20;
-/// What applications are told about people takes no more memory than this: over 100,000 people at one host each.
+/// What applications are told about people takes no more memory than this, themselves included: over 100,000 people at one host
+/// each, or fewer with many groups.
 pub const PASSES_BYTES: u64 = 256 << 20;
 /// So many entries a cache of sessions or of people is laid out for; the bytes above bound it.
 pub const CACHED: usize = 100_000;

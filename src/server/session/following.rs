@@ -12,50 +12,58 @@ use crate::server::{
     store::{Changes, StoreError},
 };
 
+/// That the store does not say what changes.
+#[derive(Default)]
+struct Trouble {
+    /// How often in a row, while it worked otherwise.
+    failures: u32,
+    is_said: bool,
+}
+
 /// For ever. While the store cannot be followed, what is known of each session is as old as the question about it.
 pub(super) async fn keep_following(sessions: &Sessions) {
     let followed = metrics::gauge!("vestibule_store_followed");
-    let mut failures = 0;
-    let mut is_said = false;
+    let mut trouble = Trouble::default();
     loop {
         followed.set(0.0);
         match sessions.store.follow().await {
             Ok(Some(changes)) => {
-                failures = 0;
-                is_said = false;
-                let Err(error) = follow(sessions, changes, &followed).await;
-                tracing::debug!(code = "store_not_followed", detail = %error, "the store is asked instead of followed");
+                let Err(error) = follow(sessions, changes, &followed, &mut trouble).await;
+                trouble.met(sessions, &error).await;
             }
             // A server by itself may be made a replica set.
-            Ok(None) => {}
-            // A store that fails in everything is reported by its own checks.
-            Err(error) if !is_said && is_lasting(&error, &mut failures) && sessions.store.ready().await.is_ok() => {
-                is_said = true;
-                tracing::warn!(
-                    code = "store_not_followed",
-                    detail = %error,
-                    to_do = error.mend(),
-                    "the store does not say what changes, and is asked every few seconds instead"
-                );
-            }
-            Err(error) => {
-                tracing::debug!(code = "store_not_followed", detail = %error, "the store is asked instead of followed");
-            }
+            Ok(None) => trouble = Trouble::default(),
+            Err(error) => trouble.met(sessions, &error).await,
         }
         sleep(limits::CHANGES_FOLLOWED_AGAIN).await;
     }
 }
 
-/// A refusal, which somebody has to mend, or what fails again and again.
-const fn is_lasting(error: &StoreError, failures: &mut u32) -> bool {
-    *failures += 1;
-    matches!(error, StoreError::Refused { .. }) || *failures >= limits::CHANGES_NOT_FOLLOWED_SAID
+impl Trouble {
+    /// A refusal, which somebody has to mend, is said, and what fails again and again.
+    async fn met(&mut self, sessions: &Sessions, error: &StoreError) {
+        // A store that fails in everything is reported by its own checks.
+        self.failures = if sessions.store.ready().await.is_ok() { self.failures + 1 } else { 0 };
+        let least = if matches!(error, StoreError::Refused { .. }) { 1 } else { limits::CHANGES_NOT_FOLLOWED_SAID };
+        if self.failures < least || self.is_said {
+            tracing::debug!(code = "store_not_followed", detail = %error, "the store is asked instead of followed");
+            return;
+        }
+        self.is_said = true;
+        tracing::warn!(
+            code = "store_not_followed",
+            detail = %error,
+            to_do = error.mend(),
+            "the store does not say what changes, and is asked every few seconds instead"
+        );
+    }
 }
 
 async fn follow(
     sessions: &Sessions,
     mut changes: Box<dyn Changes>,
     followed: &Gauge,
+    trouble: &mut Trouble,
 ) -> Result<Infallible, StoreError> {
     let since = Instant::now();
     loop {
@@ -66,5 +74,6 @@ async fn follow(
         sessions.lately.changed(changed, told.is_ok().then_some(Followed { since, until }));
         told?;
         followed.set(1.0);
+        *trouble = Trouble::default();
     }
 }

@@ -126,8 +126,8 @@ impl KnownSessions {
     /// # Errors
     /// The store cannot tell.
     pub async fn find_now(&self, id: SessionHash) -> Result<Option<Arc<SignedIn>>, StoreError> {
-        if let Some(error) = self.away() {
-            return Err(error);
+        if self.is_away() {
+            return Err(StoreError::late());
         }
         let found = timeout(limits::SESSION_ASK_WAIT, self.sessions.find_by_writing(id)).await;
         Ok(found.unwrap_or_else(|_| Err(StoreError::late()))?.map(|session| session.person))
@@ -135,12 +135,13 @@ impl KnownSessions {
 
     /// What was known is too old: the store is asked, and waited for. Where it could not tell the last time, one waits for all.
     async fn ask_again(&self, session: &LiveSession) -> Known {
-        if let Some(error) = self.away() {
-            return Known::Unknown(error);
-        }
         let is_first = session.confirmed.claim_question();
         if !is_first && (lock(&self.unanswered).is_some() || session.confirmed.is_late()) {
             return Known::Unknown(StoreError::late());
+        }
+        if let Some(error) = self.away() {
+            session.confirmed.unanswered();
+            return Known::Unknown(error);
         }
         let answer = timeout(limits::SESSION_ASK_AGAIN_WAIT, self.ask(session.id)).await;
         answer.unwrap_or_else(|_| {
@@ -149,7 +150,13 @@ impl KnownSessions {
         })
     }
 
-    /// Why nobody is to wait for the store: its checks fail, and it could not tell when it was asked last. One asks it every so
+    /// Whether the store's checks fail, and it could not tell when it was asked last.
+    #[must_use]
+    pub fn is_away(&self) -> bool {
+        self.sessions.store_away().is_some() && lock(&self.unanswered).is_some()
+    }
+
+    /// Why the caller is not to ask the store, and wait: its checks fail, and it could not tell when it was asked last. One asks it every so
     /// often, for all. (Where it can be read and not written, its checks fail, and it tells who is signed in.)
     fn away(&self) -> Option<StoreError> {
         let error = self.sessions.store_away()?;

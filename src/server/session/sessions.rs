@@ -147,7 +147,7 @@ impl Sessions {
     }
 
     fn is_touch_due(&self, session: &SessionRecord, now: OffsetDateTime) -> bool {
-        now >= later(session.last_seen, touch_every(&self.rules))
+        now >= later(session.last_seen, self.touch_every())
     }
 
     /// Who is signed in by each of these sessions, at the cost of two questions to the store for all of them together.
@@ -184,6 +184,11 @@ impl Sessions {
         let asked = self.lately.generation();
         let person = self.find_by_hash(id).await?.person();
         Ok(person.map(|person| self.lately.confirm(asked, id, person)))
+    }
+
+    /// How often the use of a session is noted.
+    pub(super) fn touch_every(&self) -> Duration {
+        touch_every(&self.rules)
     }
 
     /// Notes that all of these were used at that time. `false`: the store does not take it.

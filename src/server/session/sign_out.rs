@@ -74,7 +74,13 @@ impl Sessions {
                 self.store.delete_session(id.hash()).await?;
                 Ok(None)
             }
-            // One that has ended stays as it is: its record keeps the id taken.
+            // One that has ended stays as it is: its record keeps the id taken. That it has may be news to this process.
+            Ok(None) => {
+                if self.lately.get(id.hash()).is_some() {
+                    self.lately.forget(What::Session(id.hash()));
+                }
+                Ok(None)
+            }
             opened => opened,
         }
     }

@@ -4,12 +4,13 @@ use std::{
     collections::HashMap,
     mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use time::OffsetDateTime;
 
 use super::sessions::Sessions;
-use crate::server::{ids::SessionHash, limits};
+use crate::server::{clock::later, ids::SessionHash, limits};
 
 /// Whose visits are to be noted. One task at a time does it, for all of them.
 #[derive(Default)]
@@ -37,7 +38,7 @@ impl Visits {
 
     /// Until all are noted, or the store takes none.
     async fn note_all(self: Arc<Self>, sessions: Arc<Sessions>) {
-        while let Some((some, at)) = self.next() {
+        while let Some((some, at)) = self.next(sessions.touch_every()) {
             let is_noted = sessions.touch_all(&some, at).await;
             let mut due = self.due();
             if !is_noted {
@@ -50,13 +51,13 @@ impl Visits {
         }
     }
 
-    /// The next, and when the first of them was there: the others are noted again when they are asked for.
-    fn next(&self) -> Option<(Vec<SessionHash>, OffsetDateTime)> {
+    /// The first and those who came soon after it, for whom its time is exact enough, since visits are noted `every` so often.
+    fn next(&self, every: Duration) -> Option<(Vec<SessionHash>, OffsetDateTime)> {
         let mut due = self.due();
-        let next = due.seen.iter().take(limits::SESSIONS_ASKED_AT_ONCE);
-        let (ids, at): (Vec<_>, Vec<_>) = next.map(|(id, at)| (*id, *at)).unzip();
-        let first = at.into_iter().min();
+        let first = due.seen.values().min().copied();
         due.is_being_noted = first.is_some();
+        let soon = due.seen.iter().filter(|(_, at)| first.is_some_and(|first| **at <= later(first, every)));
+        let ids = soon.map(|(id, _)| *id).take(limits::SESSIONS_ASKED_AT_ONCE).collect();
         first.map(|first| (ids, first))
     }
 

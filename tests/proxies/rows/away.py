@@ -16,7 +16,7 @@ HANGS_SECONDS = {"nginx": 6, "haproxy": 6, "caddy": 3, "traefik": 30, "envoy": 3
 # At once, but for HAProxy, which tries to connect once a second.
 GONE_SECONDS = {"nginx": 0, "haproxy": 3, "caddy": 0, "traefik": 0, "envoy": 0}
 # For a machine that has other things to do as well.
-ALLOWANCE_SECONDS = 2
+ALLOWANCE_SECONDS = 5
 FAILED = denied(500, 502, 503, 504)
 SLOW_SECONDS = 1
 EMPTY = Unlike(empty, "Envoy makes an empty 503 of every 5xx of a check.")

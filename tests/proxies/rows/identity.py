@@ -57,10 +57,16 @@ OF_OTHER_GATES = (
     "X-Forwarded-User",
     "X-Groups",
     "X-Remote-Email",
+    "X-Remote-Group",
     "X-Remote-Groups",
+    "X-Remote-Name",
     "X-Remote-User",
     "X-User",
     "X-WEBAUTH-EMAIL",
+    "X-WEBAUTH-FULLNAME",
+    "X-WEBAUTH-GROUPS",
+    "X-WEBAUTH-NAME",
+    "X-WEBAUTH-ROLE",
     "X-WEBAUTH-USER",
 )
 FOREIGN = [

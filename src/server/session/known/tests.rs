@@ -213,6 +213,16 @@ async fn a_sign_out_in_this_process_holds_for_every_question_after_it() {
     }
 }
 
+/// Another process has done it, and its answer was lost.
+#[tokio::test(start_paused = true)]
+async fn a_sign_out_of_what_has_ended_is_one_here_too() {
+    let scene = Scene::with_one().await;
+    scene.store.sign_out(hash(1));
+    scene.is_signed_in(1).await;
+    assert!(scene.sessions.sign_out(Some(SessionId::new([1; 16])), Some(browser(1))).await.unwrap().is_none());
+    scene.is_nobody(1).await;
+}
+
 /// Visits are noted, beside the answers.
 #[tokio::test(start_paused = true)]
 async fn visits_are_noted_and_nobody_waits_for_it() {
@@ -253,5 +263,6 @@ async fn a_visit_that_is_written_late_is_noted_as_of_when_it_was() {
     scene.store.seen_long_ago(hash(2));
     scene.is_signed_in(2).await;
     tokio::task::yield_now().await;
-    assert_eq!(*scene.store.touched_at.lock().unwrap(), [visited, visited]);
+    let (first, second) = (visited, scene.sessions.now());
+    assert_eq!(*scene.store.touched_at.lock().unwrap(), [first, first, second], "each by itself");
 }

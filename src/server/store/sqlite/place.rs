@@ -3,6 +3,7 @@
 
 use std::{
     fs::{self, Metadata},
+    io::ErrorKind,
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
 };
@@ -36,6 +37,11 @@ impl Place {
     pub(super) async fn check(&self) -> Result<(), StoreError> {
         for (path, opened) in &self.files {
             let found = tokio::fs::metadata(path).await;
+            if let Err(error) = &found
+                && error.kind() != ErrorKind::NotFound
+            {
+                return Err(StoreError::unavailable(format_args!("{path:?} cannot be looked at: {error}")));
+            }
             if !found.as_ref().is_ok_and(|found| identity(found) == *opened) {
                 let what = format_args!("{path:?} was removed or replaced while it is open");
                 return Err(StoreError::refused(Refusal::Moved, what));

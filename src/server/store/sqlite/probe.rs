@@ -1,12 +1,11 @@
-//! Whether a sign-in and a sign-out could be written now: the tables that they need are written, and nothing is left of it. (Not
-//! `changes`: a number that is missing there says that a change is lost.)
+//! Whether a sign-in and a sign-out could be written now: the tables that they need are written, and nothing is left of it.
 
 use super::connection::Connections;
 use crate::server::store::error::StoreError;
 
 /// Rows that no sign-in can have, put in and taken out again. Both are committed: what is rolled back never reaches the
 /// disk, which may be full.
-const WRITES: [&str; 10] = [
+const WRITES: [&str; 12] = [
     "INSERT INTO login_attempts (id, reference, owner, provider, browser, code, started_at, claimed_at, expires_at, \
      state, lease) VALUES (x'00', '', x'', '', x'', x'', 0, 0, 0, 'failed', 0)",
     "DELETE FROM login_attempts WHERE id = x'00'",
@@ -19,6 +18,8 @@ const WRITES: [&str; 10] = [
     "DELETE FROM seen_logout_tokens WHERE id = x'00'",
     "INSERT INTO signed_out_browsers (browser, at, expires_at) VALUES (x'00', 0, 0)",
     "DELETE FROM signed_out_browsers WHERE browser = x'00'",
+    "INSERT INTO changes (user_id) VALUES ('.probe')",
+    "DELETE FROM changes WHERE number = (SELECT max(number) FROM changes) AND user_id = '.probe'",
 ];
 
 pub(super) async fn write(connections: &Connections) -> Result<(), StoreError> {
