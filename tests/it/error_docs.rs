@@ -158,7 +158,7 @@ const LOG_ONLY: &[(&str, &str, &str)] = &[
     (
         "store_not_followed",
         "warn",
-        "The database refuses to say what changes (`detail`, `to_do`), so each session in use is asked for every few seconds. \
+        "The database refuses to say what changes, or has failed in that for a minute while it works otherwise (`detail`, `to_do`), so each session in use is asked for every few seconds. \
          Once, until it has said it again; while it merely cannot be followed for a moment, at debug.",
     ),
     ("store_recovered", "warn", "The database works again, after `after_s` seconds."),

@@ -35,7 +35,7 @@ pub const CHANGES_READ_EVERY: Duration = Duration::from_millis(500);
 pub const CHANGES_AT_ONCE: usize = 1_000;
 /// A store that cannot be followed, or not any more, is tried again after this long.
 pub const CHANGES_FOLLOWED_AGAIN: Duration = Duration::from_secs(10);
-/// One that works otherwise and has failed in that so often in a row is said to.
+/// Where it works otherwise, that it cannot be followed is said after so many failures in a row.
 pub const CHANGES_NOT_FOLLOWED_SAID: u32 = 6;
 
 // ---- The store: SQLite

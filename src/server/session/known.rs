@@ -71,7 +71,7 @@ impl KnownSessions {
         let now = self.sessions.now();
         let seen = self.sessions.lately.get(id);
         let Some(session) = seen.filter(|session| self.may_be_believed(session, now)) else {
-            if let Some(error) = self.away() {
+            if let Err(error) = self.claim_turn() {
                 return Known::Unknown(error);
             }
             if self.is_crowded() {
@@ -139,7 +139,7 @@ impl KnownSessions {
         if !is_first && (lock(&self.unanswered).is_some() || session.confirmed.is_late()) {
             return Known::Unknown(StoreError::late());
         }
-        if let Some(error) = self.away() {
+        if let Err(error) = self.claim_turn() {
             session.confirmed.unanswered();
             return Known::Unknown(error);
         }
@@ -156,17 +156,16 @@ impl KnownSessions {
         self.sessions.store_away().is_some() && lock(&self.unanswered).is_some()
     }
 
-    /// Why the caller is not to ask the store, and wait: its checks fail, and it could not tell when it was asked last. One asks it every so
-    /// often, for all. (Where it can be read and not written, its checks fail, and it tells who is signed in.)
-    fn away(&self) -> Option<StoreError> {
-        let error = self.sessions.store_away()?;
-        let mut unanswered = lock(&self.unanswered);
-        let asked = unanswered.as_mut()?;
-        if asked.elapsed() >= limits::STORE_AWAY_ASKED_EVERY {
-            *asked = Instant::now();
-            return None;
+    /// Whether the caller may ask the store, and wait. While it is away one does so every so often, for all; the others are told why
+    /// not. (Where it can be read and not written, its checks fail, but it tells who is signed in, and is asked by everybody.)
+    fn claim_turn(&self) -> Result<(), StoreError> {
+        let Some(error) = self.sessions.store_away() else { return Ok(()) };
+        match &mut *lock(&self.unanswered) {
+            Some(asked) if asked.elapsed() < limits::STORE_AWAY_ASKED_EVERY => return Err(error),
+            Some(asked) => *asked = Instant::now(),
+            None => {}
         }
-        Some(error)
+        Ok(())
     }
 
     /// One request may be the first of thousands, and a store may fail and answer by turns: that is said once.

@@ -20,7 +20,8 @@ pub trait SessionStore: Send + Sync {
     /// many are in use.
     async fn sessions(&self, ids: &[SessionHash]) -> Result<Vec<SessionRecord>, StoreError>;
 
-    /// Notes that these sessions were used at that time, unless they were later; as [`save_session`](Self::save_session), but nothing else changes.
+    /// Notes that these sessions were used at that time, unless they were later; as [`save_session`](Self::save_session), but
+    /// nothing else changes.
     async fn touch_sessions(&self, ids: &[SessionHash], at: OffsetDateTime) -> Result<(), StoreError>;
 
     /// Saves a session that exists: its last-seen time, its first use, an earlier expiry, and that it is nobody's any more

@@ -111,7 +111,7 @@ async fn assertion_and_token_are_verified_by_a_library_that_is_not_ours() {
     assert!(claims(&scene, &second, WIKI).await["exp"].as_i64() > assertion["exp"].as_i64());
 }
 
-/// As machines are told it, and in no other answer.
+/// A refusal as machines are told it: by a code and a reference, and for this one request.
 fn is_explained(page: &Page, code: &str) {
     let said = rig::json(page);
     assert_eq!(said["error"], code, "{page:#?}");

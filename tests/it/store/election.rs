@@ -16,7 +16,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-use crate::support::{bench::Bench, mongo};
+use crate::support::{bench::Bench, mongo, port::ANY};
 
 /// Of a message: its length, its id, to which it answers, and what it is, in 32 bits each.
 const HEADER: usize = 16;
@@ -33,7 +33,7 @@ struct Primary {
 
 impl Primary {
     async fn before(server: SocketAddr) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = TcpListener::bind(ANY).await.unwrap();
         let primary = Self { address: listener.local_addr().unwrap(), elections: Arc::new(AtomicU8::new(1)) };
         let elections = Arc::clone(&primary.elections);
         tokio::spawn(async move {

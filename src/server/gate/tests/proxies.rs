@@ -1,6 +1,6 @@
 use super::*;
 
-/// What each proxy says of what a client sent, and who gets in at the wiki: nginx, HAProxy and Envoy say it as it is, Caddy
+/// What each proxy says of what a client sent, and who gets in at the wiki: nginx, HAProxy and Envoy as it comes say it as it is, Caddy
 /// encodes `\`, `#` and what is not ASCII, Traefik resolves and decodes.
 #[test]
 fn every_path_that_a_proxy_may_name_is_decided_by_what_an_application_may_serve() {

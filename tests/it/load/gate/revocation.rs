@@ -22,20 +22,19 @@ async fn an_end_is_an_end_in_three_processes_on_one_file() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_end_is_an_end_in_three_processes_on_mongodb() {
     let _turn = TURN.lock().await;
-    let folder = tempfile::tempdir().unwrap();
-    let server = mongo::Server::start_own().await;
-    let database = Database::Mongo { uri: server.uri().to_owned(), name: mongo::database_name() };
-    an_end_is_an_end("MongoDB", folder.path(), database, false).await;
-    tokio::task::block_in_place(|| drop(server));
+    an_end_is_an_end_on("MongoDB", mongo::Server::start_own().await, false).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_end_is_an_end_in_three_processes_that_follow_a_replica_set() {
     let _turn = TURN.lock().await;
+    an_end_is_an_end_on("MongoDB, followed", mongo::Server::start_replica_set().await, true).await;
+}
+
+async fn an_end_is_an_end_on(name: &str, server: mongo::Server, is_followed: bool) {
     let folder = tempfile::tempdir().unwrap();
-    let server = mongo::Server::start_replica_set().await;
     let database = Database::Mongo { uri: server.uri().to_owned(), name: mongo::database_name() };
-    an_end_is_an_end("MongoDB, followed", folder.path(), database, true).await;
+    an_end_is_an_end(name, folder.path(), database, is_followed).await;
     tokio::task::block_in_place(|| drop(server));
 }
 
